@@ -1,0 +1,85 @@
+//! What can go wrong, in sentences: file, place, what was expected, what was found, what to do.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Every failure the program reports. The text of each variant is a complete message for the user.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// All mistakes of an experiment file, found in one pass.
+    #[error("{}", Lines(.0))]
+    Config(Vec<Mistake>),
+    /// A data file that is missing, malformed or does not fit the experiment.
+    #[error("{0}")]
+    Data(String),
+    /// Weights or a checkpoint that do not fit the network or the run.
+    #[error("{0}")]
+    Weights(String),
+    /// A run folder that cannot be used as asked.
+    #[error("{0}")]
+    Run(String),
+    /// Training left the finite numbers; the last good checkpoint is untouched.
+    #[error("{0}")]
+    Diverged(String),
+    /// A device that is absent or cannot do what was asked of it.
+    #[error("{0}")]
+    Device(String),
+    /// The operating system refused a file.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    /// candle failed: a bug in this program unless memory ran out.
+    #[error("{0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+impl Error {
+    /// For `map_err` on file operations: `fs::read(path).map_err(Error::io("read", path))`.
+    pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// The process's exit code: 2 for what the user can mend, 1 for failures inside the program.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Tensor(_) => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// One mistake in an experiment file or in a `key=value` argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where it stands: `configs/a.toml:12:3`, or `command line`; empty where no source is known.
+    pub place: String,
+    /// The key's dotted path (`network.lif.leak`, `network.layers[3].conv.channels`); empty for the whole file.
+    pub key: String,
+    /// What is wrong, what was expected and what to do.
+    pub problem: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in [&self.place, &self.key] {
+            if !part.is_empty() {
+                write!(f, "{part}: ")?;
+            }
+        }
+        f.write_str(&self.problem)
+    }
+}
+
+struct Lines<'a>(&'a [Mistake]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, mistake) in self.0.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "\n" };
+            write!(f, "{separator}{mistake}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! Counter-based random numbers: every number is a pure function of what it is for and where it stands.
+//!
+//! The generator is Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). Nothing has a
+//! state that advances, so the same seed gives the same numbers for any number of threads, any batch size and any device,
+//! and a resumed run needs no generator state.
+
+/// What a stream of numbers is for. The values are part of the file format: a change alters every seeded run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Purpose {
+    /// Initial weights; `index` is the layer's place in the list.
+    Init = 1,
+    /// The order of an epoch.
+    Shuffle = 2,
+    /// Crops and flips of one image in one epoch.
+    Augment = 3,
+    /// Poisson spikes of one training image in one epoch.
+    Poisson = 4,
+    /// Poisson spikes of one evaluated image in one draw.
+    PoissonEvaluation = 5,
+    /// Dropout masks of one image in one epoch; `layer` tells the layers apart.
+    Dropout = 6,
+    /// Which images of a data set without an official split are held out.
+    Split = 7,
+    /// Random inputs of tests and benchmarks.
+    Synthetic = 8,
+}
+
+/// A stream of random numbers, addressed by (seed, purpose, layer, epoch, index) and read at any position.
+///
+/// `epoch` is the epoch in training and the number of the draw in evaluation; `index` is the image's place in its split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    key: [u32; 2],
+    counter: [u32; 3],
+}
+
+impl Stream {
+    pub fn new(seed: u64, purpose: Purpose, layer: usize, epoch: usize, index: usize) -> Self {
+        let third = (layer as u32) << 8 | purpose as u32;
+        Self { key: [seed as u32, (seed >> 32) as u32], counter: [index as u32, epoch as u32, third] }
+    }
+
+    /// Numbers `4 * block .. 4 * block + 4` of the stream.
+    pub fn block(&self, block: u32) -> [u32; 4] {
+        let [index, epoch, third] = self.counter;
+        philox([block, index, epoch, third], self.key)
+    }
+
+    /// The number at `position` (below 2^34).
+    pub fn u32(&self, position: u64) -> u32 {
+        self.block((position / 4) as u32)[(position % 4) as usize]
+    }
+
+    /// Uniform in [0, 1), a multiple of 2^-24.
+    pub fn uniform(&self, position: u64) -> f32 {
+        unit(self.u32(position))
+    }
+
+    /// Uniform in `0..bound`, by multiplication: the bias is below `bound` / 2^32.
+    pub fn below(&self, position: u64, bound: u32) -> u32 {
+        ((u64::from(self.u32(position)) * u64::from(bound)) >> 32) as u32
+    }
+
+    /// Puts `items` into random order (Fisher and Yates).
+    pub fn shuffle<T>(&self, items: &mut [T]) {
+        for i in (1..items.len()).rev() {
+            items.swap(i, self.below(i as u64, i as u32 + 1) as usize);
+        }
+    }
+}
+
+/// The top 24 bits of `bits` as a number in [0, 1).
+pub fn unit(bits: u32) -> f32 {
+    (bits >> 8) as f32 * (1.0 / 16_777_216.0)
+}
+
+/// Ten rounds of Philox4x32.
+fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+    for round in 0..10 {
+        if round > 0 {
+            key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+        }
+        let even = u64::from(counter[0]) * 0xD251_1F53;
+        let odd = u64::from(counter[2]) * 0xCD9E_8D57;
+        counter = [
+            (odd >> 32) as u32 ^ counter[1] ^ key[0],
+            odd as u32,
+            (even >> 32) as u32 ^ counter[3] ^ key[1],
+            even as u32,
+        ];
+    }
+    counter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Known answers published with the reference implementation, Random123.
+    #[test]
+    fn philox_gives_the_published_known_answers() {
+        assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        assert_eq!(philox([u32::MAX; 4], [u32::MAX; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
+        assert_eq!(
+            philox([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
+            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
+        );
+    }
+
+    #[test]
+    fn uniform_numbers_have_the_mean_and_variance_of_the_unit_interval() {
+        let stream = Stream::new(7, Purpose::Synthetic, 0, 0, 0);
+        let n = 100_000;
+        let values: Vec<f64> = (0..n).map(|i| f64::from(stream.uniform(i))).collect();
+        let mean = values.iter().sum::<f64>() / n as f64;
+        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64;
+        assert!(values.iter().all(|v| (0.0..1.0).contains(v)));
+        assert!((mean - 0.5).abs() < 0.004, "mean {mean}");
+        assert!((variance - 1.0 / 12.0).abs() < 0.002, "variance {variance}");
+    }
+
+    #[test]
+    fn shuffling_keeps_every_item_and_depends_on_the_epoch() {
+        let order = |epoch| {
+            let mut items: Vec<u32> = (0..1000).collect();
+            Stream::new(1, Purpose::Shuffle, 0, epoch, 0).shuffle(&mut items);
+            items
+        };
+        let mut sorted = order(3);
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..1000).collect::<Vec<_>>());
+        assert_eq!(order(3), order(3));
+        assert_ne!(order(3), order(4));
+    }
+}
