@@ -1,0 +1,119 @@
+//! Two-dimensional convolution (cross-correlation) of a sequence.
+//!
+//! Y[n, o, y, x] = sum over c, i, j of X[n, c, s y + i - p, s x + j - p] W[o, c, i, j], zero outside the image, with
+//! kernel k, stride s and padding p; X [N, C, H, W] spikes or values, W [O, C, k, k], Y [N, O, H', W'] with
+//! H' = (H + 2 p - k) / s + 1, rounded down. Gradients are those of this sum; nothing is detached.
+
+mod cpu;
+
+use super::values::{Input, input, values};
+use super::{fold, no_kernel};
+use candle_core::{Device, Result, Tensor, bail};
+
+/// The sizes of one convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    pub in_channels: usize,
+    pub out_channels: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub padding: usize,
+    pub height: usize,
+    pub width: usize,
+}
+
+impl Geometry {
+    pub fn out_height(&self) -> usize {
+        (self.height + 2 * self.padding - self.kernel) / self.stride + 1
+    }
+
+    pub fn out_width(&self) -> usize {
+        (self.width + 2 * self.padding - self.kernel) / self.stride + 1
+    }
+
+    /// Elements under one output position: C k k.
+    fn patch(&self) -> usize {
+        self.in_channels * self.kernel * self.kernel
+    }
+
+    fn in_pixels(&self) -> usize {
+        self.height * self.width
+    }
+
+    fn out_pixels(&self) -> usize {
+        self.out_height() * self.out_width()
+    }
+
+    /// The convolution that carries an output's gradient back to the input: channels exchanged, the kernel turned by half
+    /// a turn. It exists for stride 1 and a padding below the kernel's size.
+    fn reversed(&self) -> Option<Self> {
+        (self.stride == 1 && self.padding < self.kernel).then(|| Self {
+            in_channels: self.out_channels,
+            out_channels: self.in_channels,
+            padding: self.kernel - 1 - self.padding,
+            height: self.out_height(),
+            width: self.out_width(),
+            ..*self
+        })
+    }
+}
+
+/// The convolution of `x` [..., C, H, W] with `weight` [O, C, k, k]: [..., O, H', W'].
+pub fn forward(x: &Tensor, weight: &Tensor, geometry: &Geometry) -> Result<Tensor> {
+    let g = geometry;
+    let (n, item) = fold(x, 3)?;
+    if item != [g.in_channels, g.height, g.width] {
+        bail!("conv: expected {:?}, found {:?}", [g.in_channels, g.height, g.width], x.dims())
+    }
+    let shape = with_item(x, [g.out_channels, g.out_height(), g.out_width()]);
+    match x.device() {
+        Device::Cpu => {
+            let w = values::<f32>(weight)?;
+            let y = match input(x)? {
+                Input::Floats(x) => cpu::forward(&x, &w, g, n),
+                Input::Spikes(x) => cpu::forward(&x, &w, g, n),
+            };
+            Tensor::from_vec(y, shape, x.device())
+        }
+        device => no_kernel("conv", device),
+    }
+}
+
+/// The input's gradient [..., C, H, W] from the output's, `grad` [..., O, H', W'].
+pub fn input_gradient(grad: &Tensor, weight: &Tensor, geometry: &Geometry) -> Result<Tensor> {
+    let (n, _) = fold(grad, 3)?;
+    let shape = with_item(grad, [geometry.in_channels, geometry.height, geometry.width]);
+    match grad.device() {
+        Device::Cpu => {
+            let (dy, w) = (values::<f32>(grad)?, values::<f32>(weight)?);
+            let dx = match geometry.reversed() {
+                Some(reversed) => cpu::forward(&dy, &cpu::turned(&w, geometry), &reversed, n),
+                None => cpu::input_gradient(&dy, &w, geometry, n),
+            };
+            Tensor::from_vec(dx, shape, grad.device())
+        }
+        device => no_kernel("conv", device),
+    }
+}
+
+/// The weight's gradient [O, C, k, k], summed over the sequence.
+pub fn weight_gradient(x: &Tensor, grad: &Tensor, geometry: &Geometry) -> Result<Tensor> {
+    let g = geometry;
+    let (n, _) = fold(x, 3)?;
+    match grad.device() {
+        Device::Cpu => {
+            let dy = values::<f32>(grad)?;
+            let dw = match input(x)? {
+                Input::Floats(x) => cpu::weight_gradient(&x, &dy, g, n),
+                Input::Spikes(x) => cpu::weight_gradient(&x, &dy, g, n),
+            };
+            Tensor::from_vec(dw, (g.out_channels, g.in_channels, g.kernel, g.kernel), grad.device())
+        }
+        device => no_kernel("conv", device),
+    }
+}
+
+fn with_item(x: &Tensor, item: [usize; 3]) -> Vec<usize> {
+    let lead = x.rank() - 3;
+    [&x.dims()[..lead], &item].concat()
+}

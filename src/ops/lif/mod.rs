@@ -1,0 +1,119 @@
+//! Leaky integrate-and-fire neurons over a whole sequence.
+//!
+//! With input current I, membrane potential U (U before the first step is 0), leak λ, threshold θ and input factor g (1 for
+//! `input = "unit"`, 1 - λ for `"one_minus_leak"`), at every time-step, in this order:
+//!
+//! | | integrate, then fire (default) | `fire_before_integrate` |
+//! |---|---|---|
+//! | 1 | U = λ U + g I | S = 1 if U / θ - 1 > 0, else 0 |
+//! | 2 | S = 1 if U / θ - 1 > 0, else 0 | U = λ U + g I |
+//! | 3 | soft reset U -= θ S; hard reset U = 0 where S = 1 | the same reset |
+//!
+//! Potentials live only inside the op; nothing carries over to the next sequence. Shapes: I [T, ...] `f32`, S [T, ...] `u8`.
+//! Source: Kim & Panda 2021 (arXiv 2010.01729), eq. 1 and 2 and the authors' code (soft reset, integrate, then fire, g = 1);
+//! Kim et al. 2022 (arXiv 2202.03133) (g = 1 - λ). The older order is our reading of the code of November 2020: the spike
+//! comes from the potential that the step found, and the reset is subtracted after the leak, without being scaled by it.
+//!
+//! Gradient: dS/dU is the surrogate's derivative at x = U / θ - 1, divided by θ. The reset is detached: S in step 3 counts as
+//! a constant (a hard reset passes λ (1 - S)). Backward runs time in reverse and computes U again from I, so I is all that
+//! need be kept.
+
+mod cpu;
+mod surrogate;
+
+pub use surrogate::{ArcTangent, FastSigmoid, Rectangle, Surrogate, Triangle};
+
+use super::no_kernel;
+use super::values::values;
+use candle_core::{Device, Result, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A layer of leaky integrate-and-fire neurons.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LifConfig {
+    /// Share of the membrane potential kept from one time-step to the next.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub leak: f64,
+    /// Potential above which a neuron fires.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub threshold: f64,
+    /// Factor of the input current.
+    pub input: InputFactor,
+    /// What a spike does to the membrane potential.
+    pub reset: Reset,
+    /// Stand-in for the derivative of the spike in back-propagation.
+    pub surrogate: Surrogate,
+    /// The order of the BNTT authors' code of November 2020: fire from the potential found, then integrate.
+    pub fire_before_integrate: bool,
+}
+
+impl Default for LifConfig {
+    fn default() -> Self {
+        Self {
+            leak: 0.95,
+            threshold: 1.0,
+            input: InputFactor::Unit,
+            reset: Reset::Soft,
+            surrogate: Surrogate::default(),
+            fire_before_integrate: false,
+        }
+    }
+}
+
+/// Factor of the input current.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InputFactor {
+    /// U = leak U + I (Batch Normalization Through Time).
+    Unit,
+    /// U = leak U + (1 - leak) I (rate vs direct coding).
+    OneMinusLeak,
+}
+
+/// What a spike does to the membrane potential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reset {
+    /// U - threshold.
+    Soft,
+    /// 0.
+    Hard,
+    /// Nothing.
+    None,
+}
+
+impl LifConfig {
+    /// The factor g of the input current.
+    pub fn gain(&self) -> f64 {
+        match self.input {
+            InputFactor::Unit => 1.0,
+            InputFactor::OneMinusLeak => 1.0 - self.leak,
+        }
+    }
+}
+
+/// Spikes [T, ...] (`u8`) of currents [T, ...].
+pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<Tensor> {
+    let time_steps = currents.dim(0)?;
+    match currents.device() {
+        Device::Cpu => {
+            let spikes = cpu::forward(&values(currents)?, time_steps, &cpu::Neuron::new(lif));
+            Tensor::from_vec(spikes, currents.shape(), currents.device())
+        }
+        device => no_kernel("lif", device),
+    }
+}
+
+/// The currents' gradient [T, ...] from the spikes' gradient [T, ...].
+pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Tensor> {
+    let time_steps = currents.dim(0)?;
+    match currents.device() {
+        Device::Cpu => {
+            let gradient = cpu::gradient(&values(currents)?, &values(grad)?, time_steps, &cpu::Neuron::new(lif));
+            Tensor::from_vec(gradient, currents.shape(), currents.device())
+        }
+        device => no_kernel("lif", device),
+    }
+}

@@ -1,0 +1,38 @@
+//! Numeric functions with kernels of their own: the only place, besides the choice of device, that knows where numbers
+//! live.
+//!
+//! Every op is a folder: `mod.rs` states the equation and takes tensors, `cpu.rs` takes slices and is the readable
+//! reference. An op checks shapes, picks the device's kernel and returns fresh tensors; it knows nothing of layers.
+//!
+//! Shapes: T time-steps, B batch, C channels, H height, W width, F features, K classes. N = T * B where the time-steps are
+//! folded into the batch. Spikes are `u8` (0 or 1); everything else is `f32`. All CPU kernels divide their work in a way
+//! that depends on the shapes alone, and add in a fixed order: the same bits for any number of threads.
+
+pub mod batch_norm;
+pub mod conv;
+pub mod cross_entropy;
+pub mod dropout;
+pub mod lif;
+pub mod linear;
+pub mod poisson;
+pub mod pool;
+mod product;
+pub mod update;
+mod values;
+
+use candle_core::{Device, Result, Tensor, bail};
+
+/// The one place that says that an op has no kernel for a device: there is no silent fall-back to the CPU.
+fn no_kernel<T>(op: &str, device: &Device) -> Result<T> {
+    bail!("the op {op} has no kernel for {:?} in this build", device.location())
+}
+
+/// How many leading elements of `tensor` fold into one "batch" when the last `features` dimensions are an item.
+fn fold(tensor: &Tensor, features: usize) -> Result<(usize, Vec<usize>)> {
+    let dims = tensor.dims();
+    if dims.len() < features {
+        bail!("expected at least {features} dimensions, found {dims:?}")
+    }
+    let (lead, item) = dims.split_at(dims.len() - features);
+    Ok((lead.iter().product(), item.to_vec()))
+}

@@ -1,0 +1,38 @@
+//! Poisson coding: at every time-step a pixel fires with a probability in proportion to its magnitude.
+//!
+//! With x a normalised pixel, u uniform in [0, 1) and drawn afresh for every pixel and time-step, and scale a:
+//! S = sign(x) where a u <= |x|, else 0; without sign, S = 1 where a u <= x, else 0. Images [B, ...] give [T, B, ...] (`f32`).
+//! Source: the code of Kim & Panda 2021 and Kim et al. 2022 (signed, a = 2). The draw has no gradient.
+//!
+//! Number t * P + p of an image's own random stream decides pixel p (of P) at time-step t: spikes depend on the seed, the
+//! epoch and the image, not on the batch, the threads or the device.
+
+mod cpu;
+
+use super::no_kernel;
+use super::values::values;
+use crate::rng::Stream;
+use candle_core::{Device, Result, Tensor};
+
+/// How pixels become probabilities.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// The magnitude that fires at every time-step.
+    pub scale: f64,
+    /// Whether negative pixels fire negative spikes.
+    pub signed: bool,
+}
+
+/// Spikes [T, B, ...] of `images` [B, ...]; `streams` has one random stream an image.
+pub fn encode(images: &Tensor, time_steps: usize, rate: Rate, streams: &[Stream]) -> Result<Tensor> {
+    if images.dim(0)? != streams.len() {
+        candle_core::bail!("poisson: {} images, {} random streams", images.dim(0)?, streams.len())
+    }
+    match images.device() {
+        Device::Cpu => {
+            let spikes = cpu::encode(&values(images)?, time_steps, rate, streams);
+            Tensor::from_vec(spikes, [&[time_steps], images.dims()].concat(), images.device())
+        }
+        device => no_kernel("poisson", device),
+    }
+}

@@ -1,0 +1,50 @@
+//! Borrowing a CPU tensor's elements as a slice.
+
+use candle_core::{DType, Result, Storage, Tensor, WithDType, bail};
+use parking_lot::{MappedRwLockReadGuard, RwLockReadGuard};
+
+/// The elements of a contiguous CPU tensor; the tensor cannot be written while this lives.
+pub type Values<'a, T> = MappedRwLockReadGuard<'a, [T]>;
+
+/// Borrows `tensor`'s elements in order. Errors when it is not contiguous, not on the CPU, or of another dtype.
+pub fn values<T: WithDType>(tensor: &Tensor) -> Result<Values<'_, T>> {
+    let (storage, layout) = tensor.storage_and_layout();
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        bail!("expected a contiguous tensor, found {layout:?}")
+    };
+    RwLockReadGuard::try_map(storage, |storage| match storage {
+        Storage::Cpu(cpu) => cpu.as_slice::<T>().ok()?.get(start..end),
+        _ => None,
+    })
+    .or_else(|_| bail!("expected {:?} on the CPU, found {:?} on {:?}", T::DTYPE, tensor.dtype(), tensor.device()))
+}
+
+/// A sequence that a layer may receive: spikes as bytes or currents as floats.
+pub enum Input<'a> {
+    Spikes(Values<'a, u8>),
+    Floats(Values<'a, f32>),
+}
+
+/// Borrows a `u8` or `f32` tensor.
+pub fn input(tensor: &Tensor) -> Result<Input<'_>> {
+    match tensor.dtype() {
+        DType::U8 => Ok(Input::Spikes(values(tensor)?)),
+        DType::F32 => Ok(Input::Floats(values(tensor)?)),
+        other => bail!("expected u8 spikes or f32 values, found {other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn a_narrowed_tensor_lends_only_its_own_elements() -> Result<()> {
+        let tensor = Tensor::arange(0f32, 12., &Device::Cpu)?.reshape((3, 4))?;
+        assert_eq!(*values::<f32>(&tensor.narrow(0, 1, 1)?)?, [4., 5., 6., 7.]);
+        assert!(values::<f32>(&tensor.t()?).is_err(), "a transposed view is not contiguous");
+        assert!(values::<u8>(&tensor).is_err(), "floats are not bytes");
+        Ok(())
+    }
+}
