@@ -1,3 +1,12 @@
+pub mod config;
+pub mod data;
+pub mod encoders;
 pub mod error;
+pub mod evaluate;
+pub mod experiment;
+pub mod layers;
+pub mod network;
 pub mod ops;
+pub mod optimizers;
 pub mod rng;
+pub mod train;

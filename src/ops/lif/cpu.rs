@@ -115,6 +115,11 @@ fn gradient_with(
     gradient
 }
 
+/// The sum of `spikes`.
+pub fn count(spikes: &[u8]) -> u64 {
+    spikes.par_chunks(1 << 16).map(|spikes| spikes.iter().map(|&s| u32::from(s)).sum::<u32>()).map(u64::from).sum()
+}
+
 /// Regroups rows [T][n] into blocks of neurons [n / BLOCK][T], so that a thread owns its neurons at all time-steps.
 fn blocks<T>(rows: Vec<&mut [T]>) -> Vec<Vec<&mut [T]>> {
     let count = rows.first().map_or(0, |row| row.len().div_ceil(BLOCK));

@@ -117,3 +117,11 @@ pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Ten
         device => no_kernel("lif", device),
     }
 }
+
+/// How many of `spikes` (`u8`, 0 or 1) are 1.
+pub fn count(spikes: &Tensor) -> Result<u64> {
+    match spikes.device() {
+        Device::Cpu => Ok(cpu::count(&values(spikes)?)),
+        device => no_kernel("lif", device),
+    }
+}

@@ -10,8 +10,11 @@
 //!
 //! with parameter w, gradient g, decay d. The optimizers' files say how these make SGD, Adam and AdamW.
 
-use candle_core::{CpuStorage, Layout, Result, bail};
+use super::no_kernel;
+use super::values::values;
+use candle_core::{CpuStorage, Device, Layout, Result, Tensor, bail};
 use candle_core::{InplaceOp1, InplaceOp2, InplaceOp3};
+use rayon::prelude::*;
 
 /// m = μ m + (g + d w), on (m, g, w).
 pub struct Momentum {
@@ -144,5 +147,43 @@ fn write<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f3
     match storage {
         CpuStorage::F32(values) => Ok(&mut values[start..end]),
         other => bail!("update: expected f32, found {:?}", candle_core::backend::BackendStorage::dtype(other)),
+    }
+}
+
+/// The sum of a tensor's squares in double precision; not finite as soon as one element is not.
+pub fn sum_of_squares(x: &Tensor) -> Result<f64> {
+    match x.device() {
+        Device::Cpu => {
+            let x = values::<f32>(x)?;
+            let block = |x: &[f32]| x.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
+            // The partial sums are collected in order before they are added: the same bits for any number of threads.
+            Ok(x.par_chunks(1 << 14).map(block).collect::<Vec<f64>>().into_iter().sum())
+        }
+        device => no_kernel("sum of squares", device),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn updates_are_those_computed_by_hand() -> Result<()> {
+        let tensor = |v: f32| Tensor::new(&[v], &Device::Cpu);
+        let value = |t: &Tensor| Ok::<f32, candle_core::Error>(t.to_vec1::<f32>()?[0]);
+        let m = tensor(2.0)?;
+        m.inplace_op3(&tensor(1.0)?, &tensor(10.0)?, &Momentum { momentum: 0.5, weight_decay: 0.1 })?;
+        assert_eq!(value(&m)?, 3.0, "0.5 * 2 + (1 + 0.1 * 10)");
+        let v = tensor(2.0)?;
+        v.inplace_op3(&tensor(1.0)?, &tensor(10.0)?, &Moment { beta: 0.75, weight_decay: 0.1, squared: true })?;
+        assert_eq!(value(&v)?, 2.5, "0.75 * 2 + 0.25 * (1 + 0.1 * 10)^2");
+        let w = tensor(1.0)?;
+        w.inplace_op3(&tensor(3.0)?, &tensor(4.0)?, &AdamStep { rate: 0.5, root_scale: 0.5, eps: 2.0 })?;
+        assert_eq!(value(&w)?, 0.75, "1 - 0.5 * 3 / (sqrt(4) / 0.5 + 2)");
+        w.inplace_op2(&tensor(2.0)?, &AddScaled(-0.25))?;
+        w.inplace_op1(&Scale(4.0))?;
+        assert_eq!(value(&w)?, 1.0, "4 * (0.75 - 0.25 * 2)");
+        assert_eq!(sum_of_squares(&Tensor::new(&[3f32, -4.0], &Device::Cpu)?)?, 25.0);
+        Ok(())
     }
 }

@@ -1,0 +1,68 @@
+//! Encoders: images [B, C, H, W] to sequences [T, B, C, H, W].
+//!
+//! [`EncoderConfig`] is the registry: a new encoder is one file and three lines here.
+
+mod direct;
+mod poisson;
+
+pub use direct::DirectConfig;
+pub use poisson::PoissonConfig;
+
+use crate::rng::{Purpose, Stream};
+use candle_core::{Result, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How images become sequences.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EncoderConfig {
+    Poisson(PoissonConfig),
+    Direct(DirectConfig),
+    /// The data set's sequences as they are.
+    None(NoneConfig),
+}
+
+/// No coding: the data set holds sequences [N, T, C, H, W].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoneConfig {}
+
+/// What an encoder's random numbers hang on.
+#[derive(Debug, Clone, Copy)]
+pub struct Draw<'a> {
+    pub seed: u64,
+    /// [`Purpose::Poisson`] in training, [`Purpose::PoissonEvaluation`] in evaluation.
+    pub purpose: Purpose,
+    /// The epoch in training, the number of the draw in evaluation.
+    pub epoch: usize,
+    /// The places of the images in their split.
+    pub indices: &'a [u32],
+}
+
+impl Draw<'_> {
+    fn streams(&self) -> Vec<Stream> {
+        self.indices.iter().map(|&i| Stream::new(self.seed, self.purpose, 0, self.epoch, i as usize)).collect()
+    }
+}
+
+impl EncoderConfig {
+    /// The sequence [T, B, ...] of `inputs`: normalised images [B, ...], or with `none` a sequence already.
+    pub fn encode(&self, inputs: &Tensor, time_steps: usize, draw: &Draw<'_>) -> Result<Tensor> {
+        match self {
+            Self::Poisson(config) => config.encode(inputs, time_steps, draw),
+            Self::Direct(config) => config.encode(inputs, time_steps),
+            Self::None(_) => Ok(inputs.clone()),
+        }
+    }
+
+    /// Whether two draws of the same image differ.
+    pub fn is_random(&self) -> bool {
+        matches!(self, Self::Poisson(_))
+    }
+
+    /// Whether the sequence is the same at every time-step.
+    pub fn is_constant(&self) -> bool {
+        matches!(self, Self::Direct(_))
+    }
+}

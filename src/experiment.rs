@@ -1,0 +1,109 @@
+//! An experiment: everything that a file says, resolved and checked once.
+
+use crate::config::{self, Loaded, SharedDefaults};
+use crate::data::{DataConfig, DataShape};
+use crate::error::{Error, Mistake, Result};
+use crate::network::{NetworkConfig, NetworkPlan};
+use crate::optimizers::{OptimizerConfig, ScheduleConfig};
+use crate::train::TrainingConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Layers take what they do not say themselves from the network's table of their kind.
+pub const SHARED: SharedDefaults = SharedDefaults {
+    list: "network.layers",
+    tables: &[
+        ("lif", "network.lif"),
+        ("bntt", "network.bntt"),
+        ("batch_norm", "network.batch_norm"),
+        ("tdbn", "network.tdbn"),
+    ],
+};
+
+/// A training run of a spiking neural network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// Name of the run's folder: letters, digits, `_`, `-` and `.`.
+    pub name: String,
+    /// Seed of every random number: initial weights, order, augmentation, Poisson spikes, dropout.
+    #[serde(default)]
+    pub seed: u64,
+    pub data: DataConfig,
+    pub network: NetworkConfig,
+    pub optimizer: OptimizerConfig,
+    /// How the learning rate changes over the epochs.
+    #[serde(default)]
+    pub schedule: ScheduleConfig,
+    pub training: TrainingConfig,
+}
+
+/// An experiment that has been checked, with the shapes and costs of its network.
+pub struct Checked {
+    pub experiment: Experiment,
+    pub shape: DataShape,
+    pub plan: NetworkPlan,
+}
+
+impl Experiment {
+    /// Reads `path` with its base files and `key=value` overrides.
+    ///
+    /// # Errors
+    /// All mistakes of the file at once: keys, types and ranges first; when those are right, what does not fit together.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Checked> {
+        Self::check(config::load(path, overrides, &SHARED)?)
+    }
+
+    /// The same for a text; `name` stands for the file in messages.
+    pub fn parse(text: &str, name: &str, overrides: &[String]) -> Result<Checked> {
+        Self::check(config::parse(text, name, overrides, &SHARED)?)
+    }
+
+    /// The experiment as a file that repeats it.
+    pub fn to_toml(&self) -> Result<String> {
+        config::to_toml(self, &SHARED)
+    }
+
+    fn check(loaded: Loaded<Self>) -> Result<Checked> {
+        let Loaded { value: experiment, sources } = loaded;
+        let place = |mistakes: Vec<(String, String)>| -> Vec<Mistake> {
+            mistakes.into_iter().map(|(key, problem)| sources.mistake(&key, problem)).collect()
+        };
+        let mut mistakes = experiment.data.mistakes();
+        mistakes.extend(experiment.training.mistakes());
+        let shape = experiment.data.dataset.shape();
+        match &shape {
+            Ok(shape) => match NetworkPlan::new(&experiment.network, shape) {
+                Ok(plan) => {
+                    mistakes.extend(experiment.batch_mistakes(&plan));
+                    if mistakes.is_empty() {
+                        return Ok(Checked { shape: *shape, plan, experiment });
+                    }
+                }
+                Err(found) => mistakes.extend(found),
+            },
+            Err(_) if mistakes.is_empty() => {}
+            Err(error) => mistakes.push(("data.dataset".into(), error.to_string())),
+        }
+        if mistakes.is_empty() {
+            shape?;
+        }
+        Err(Error::Config(place(mistakes)))
+    }
+
+    /// Batch statistics of one value say nothing: PyTorch refuses them too.
+    fn batch_mistakes(&self, plan: &NetworkPlan) -> Vec<(String, String)> {
+        let lonely = plan.kinds.iter().zip(&plan.layers).position(|(kind, layer)| {
+            let pixels = layer.input.elements() / layer.input.shape.first().copied().unwrap_or(1).max(1);
+            let steps = if *kind == "bntt" { 1 } else { plan.time_steps };
+            ["bntt", "batch_norm", "tdbn"].contains(kind) && pixels * steps * self.data.batch_size < 2
+        });
+        let problem = |index: usize| {
+            let kind = plan.kinds[index];
+            let problem = format!("layer {index} {kind} needs batches of at least 2 images to have a variance");
+            ("data.batch_size".to_string(), problem)
+        };
+        lonely.map(problem).into_iter().collect()
+    }
+}

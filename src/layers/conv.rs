@@ -1,0 +1,130 @@
+//! Convolution of every time-step with the same weights.
+
+use super::plan::{Kept, Planned};
+use super::{InitConfig, Layer, LayerPlan, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
+use crate::ops::conv::{self, Geometry};
+use candle_core::{DType, Result, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A two-dimensional convolution; the equation stands in [`crate::ops::conv`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConvConfig {
+    /// Output channels.
+    #[schemars(range(min = 1))]
+    pub channels: usize,
+    /// Height and width of the kernel.
+    #[serde(default = "three")]
+    #[schemars(range(min = 1, max = 63))]
+    pub kernel: usize,
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 63))]
+    pub stride: usize,
+    /// Zeros added at every border.
+    #[serde(default = "one")]
+    #[schemars(range(max = 63))]
+    pub padding: usize,
+    /// Whether a learned number is added to every channel.
+    #[serde(default)]
+    pub bias: bool,
+    /// Initial weights; those of `network.init` unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<InitConfig>,
+}
+
+fn three() -> usize {
+    3
+}
+
+fn one() -> usize {
+    1
+}
+
+impl ConvConfig {
+    fn geometry(&self, [channels, height, width]: [usize; 3]) -> Geometry {
+        Geometry {
+            in_channels: channels,
+            out_channels: self.channels,
+            kernel: self.kernel,
+            stride: self.stride,
+            padding: self.padding,
+            height,
+            width,
+        }
+    }
+
+    pub(super) fn plan(&self, input: &Signal) -> Planned {
+        let image @ [channels, height, width] = input.image()?;
+        if self.kernel > height.min(width) + 2 * self.padding {
+            let side = height.min(width) + 2 * self.padding;
+            return Err(format!("a kernel of {} does not fit an image of {side} (with padding)", self.kernel));
+        }
+        let g = self.geometry(image);
+        let weights = self.channels * channels * self.kernel * self.kernel;
+        let output = input.currents(vec![self.channels, g.out_height(), g.out_width()]);
+        Ok(LayerPlan {
+            input: input.clone(),
+            parameters: weights + if self.bias { self.channels } else { 0 },
+            macs: (weights * g.out_height() * g.out_width()) as u64,
+            output,
+            kept: Kept::Input,
+        })
+    }
+}
+
+pub struct Conv {
+    geometry: Geometry,
+    weight: Parameter,
+    bias: Option<Parameter>,
+}
+
+impl Conv {
+    pub fn new(config: &ConvConfig, plan: &LayerPlan, shared: &Shared) -> Result<Self> {
+        let image = plan.input.image().map_err(candle_core::Error::msg)?;
+        let (channels, taps) = (image[0], config.kernel * config.kernel);
+        let init = config.init.unwrap_or(shared.init);
+        let shape = [config.channels, channels, config.kernel, config.kernel];
+        let weight = init.weight(&shape, channels * taps, config.channels * taps, shared)?;
+        let bias = || Tensor::zeros(config.channels, DType::F32, shared.device);
+        Ok(Self {
+            geometry: config.geometry(image),
+            weight: Parameter::new("weight", weight),
+            bias: config.bias.then(bias).transpose()?.map(|value| Parameter::new("bias", value)),
+        })
+    }
+}
+
+impl Layer for Conv {
+    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
+        Ok((self.evaluate(&x)?, Saved::of([x])))
+    }
+
+    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+        let [x] = saved.take()?;
+        let (x, grad) = per_input(&x, &grad)?;
+        self.weight.accumulate(conv::weight_gradient(&x, &grad, &self.geometry)?)?;
+        if let Some(bias) = &mut self.bias {
+            bias.accumulate(grad.sum((0, 1, 3, 4))?)?;
+        }
+        wanted.then(|| conv::input_gradient(&grad, &self.weight.value, &self.geometry)).transpose()
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
+        map_sequence(x, |x| {
+            let y = conv::forward(x, &self.weight.value, &self.geometry)?;
+            match &self.bias {
+                Some(bias) => y.broadcast_add(&bias.value.reshape((self.geometry.out_channels, 1, 1))?),
+                None => Ok(y),
+            }
+        })
+    }
+
+    fn parameters(&mut self) -> Vec<&mut Parameter> {
+        [&mut self.weight].into_iter().chain(&mut self.bias).collect()
+    }
+
+    fn state(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+        self.parameters().into_iter().map(|p| (p.name, &mut p.value)).collect()
+    }
+}

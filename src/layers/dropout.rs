@@ -1,0 +1,54 @@
+//! Dropout with one mask for all time-steps.
+
+use super::plan::{Kept, Planned};
+use super::{Layer, LayerPlan, Pass, Saved, Signal};
+use crate::ops::dropout;
+use crate::rng::{Purpose, Stream};
+use candle_core::{Result, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Dropout, the equation of [`crate::ops::dropout`]: one mask an image and training step, the same at all time-steps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DropoutConfig {
+    /// Share of features dropped in training.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
+    pub probability: f64,
+}
+
+pub fn plan(input: &Signal) -> Planned {
+    let output = input.currents(input.shape.clone());
+    let output = Signal { constant: false, ..output };
+    Ok(LayerPlan::free(input, output, Kept::Mask))
+}
+
+pub struct Dropout {
+    probability: f64,
+    features: usize,
+    index: usize,
+}
+
+impl Dropout {
+    pub fn new(config: &DropoutConfig, plan: &LayerPlan, index: usize) -> Self {
+        Self { probability: config.probability, features: plan.input.elements(), index }
+    }
+}
+
+impl Layer for Dropout {
+    fn forward(&mut self, x: Tensor, pass: &Pass<'_>) -> Result<(Tensor, Saved)> {
+        let stream = |&image: &u32| Stream::new(pass.seed, Purpose::Dropout, self.index, pass.epoch, image as usize);
+        let streams: Vec<Stream> = pass.indices.iter().map(stream).collect();
+        let mask = dropout::mask(self.features, self.probability, &streams, x.device())?;
+        Ok((dropout::apply(&x.contiguous()?, &mask)?, Saved::of([mask])))
+    }
+
+    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+        let [mask] = saved.take()?;
+        wanted.then(|| dropout::apply(&grad.contiguous()?, &mask)).transpose()
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
+        x.to_dtype(candle_core::DType::F32)
+    }
+}

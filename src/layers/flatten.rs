@@ -1,0 +1,39 @@
+//! Images to vectors.
+
+use super::plan::{Kept, Planned};
+use super::{Layer, LayerPlan, Pass, Saved, Signal, map_sequence};
+use candle_core::{Result, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// [T, B, C, H, W] to [T, B, C H W], in the order of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FlattenConfig {}
+
+impl FlattenConfig {
+    pub(super) fn plan(&self, input: &Signal) -> Planned {
+        let output = Signal { shape: vec![input.elements()], ..input.clone() };
+        Ok(LayerPlan::free(input, output, Kept::Nothing))
+    }
+}
+
+pub struct Flatten {
+    /// [C, H, W], for the way back.
+    pub image: Vec<usize>,
+}
+
+impl Layer for Flatten {
+    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
+        Ok((self.evaluate(&x)?, Saved::nothing()))
+    }
+
+    fn backward(&mut self, _: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+        let shape = [&grad.dims()[..2], &self.image].concat();
+        wanted.then(|| grad.contiguous()?.reshape(shape)).transpose()
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
+        map_sequence(x, |x| x.flatten_from(2))
+    }
+}

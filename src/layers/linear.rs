@@ -1,0 +1,108 @@
+//! The same weight matrix applied at every time-step.
+
+use super::plan::{Kept, Planned};
+use super::{InitConfig, Layer, LayerPlan, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
+use crate::ops::linear;
+use candle_core::{DType, Result, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A linear layer, Y = X W^T (+ b).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinearConfig {
+    /// Output features, or "classes" for as many as the data set has.
+    pub features: Features,
+    /// Whether a learned number is added to every feature.
+    #[serde(default)]
+    pub bias: bool,
+    /// Initial weights; those of `network.init` unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<InitConfig>,
+}
+
+/// A number of features, or the word "classes".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Features {
+    Count(#[schemars(range(min = 1))] usize),
+    Classes(Classes),
+}
+
+/// The word that stands for the data set's number of classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Classes {
+    Classes,
+}
+
+impl LinearConfig {
+    pub(super) fn plan(&self, input: &Signal, shared: &Shared) -> Planned {
+        let &[features] = input.shape.as_slice() else {
+            let found = input.describe();
+            return Err(format!("expects a vector of features, but the layer before gives {found}: put \"flatten\" before it"));
+        };
+        let outputs = match self.features {
+            Features::Count(count) => count,
+            Features::Classes(_) => shared.classes,
+        };
+        Ok(LayerPlan {
+            input: input.clone(),
+            output: input.currents(vec![outputs]),
+            parameters: outputs * features + if self.bias { outputs } else { 0 },
+            macs: (outputs * features) as u64,
+            kept: Kept::Input,
+        })
+    }
+}
+
+pub struct Linear {
+    weight: Parameter,
+    bias: Option<Parameter>,
+}
+
+impl Linear {
+    pub fn new(config: &LinearConfig, plan: &LayerPlan, shared: &Shared) -> Result<Self> {
+        let (inputs, outputs) = (plan.input.elements(), plan.output.elements());
+        let weight = config.init.unwrap_or(shared.init).weight(&[outputs, inputs], inputs, outputs, shared)?;
+        let bias = || Tensor::zeros(outputs, DType::F32, shared.device);
+        Ok(Self {
+            weight: Parameter::new("weight", weight),
+            bias: config.bias.then(bias).transpose()?.map(|value| Parameter::new("bias", value)),
+        })
+    }
+}
+
+impl Layer for Linear {
+    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
+        Ok((self.evaluate(&x)?, Saved::of([x])))
+    }
+
+    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+        let [x] = saved.take()?;
+        let (x, grad) = per_input(&x, &grad)?;
+        self.weight.accumulate(linear::weight_gradient(&x, &grad)?)?;
+        if let Some(bias) = &mut self.bias {
+            bias.accumulate(grad.sum((0, 1))?)?;
+        }
+        wanted.then(|| linear::input_gradient(&grad, &self.weight.value)).transpose()
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
+        map_sequence(x, |x| {
+            let y = linear::forward(x, &self.weight.value)?;
+            match &self.bias {
+                Some(bias) => y.broadcast_add(&bias.value),
+                None => Ok(y),
+            }
+        })
+    }
+
+    fn parameters(&mut self) -> Vec<&mut Parameter> {
+        [&mut self.weight].into_iter().chain(&mut self.bias).collect()
+    }
+
+    fn state(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+        self.parameters().into_iter().map(|p| (p.name, &mut p.value)).collect()
+    }
+}

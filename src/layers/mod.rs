@@ -1,0 +1,169 @@
+//! Layers: each maps a whole time-major sequence [T, B, ...] to the next and owns its reverse.
+//!
+//! [`LayerConfig`] is the registry: a new layer is one file and three lines here. Membrane potentials live inside the LIF
+//! op, so no layer carries a state from one sequence to the next. What flows between layers is a [`Signal`]: currents and
+//! images are `f32`, spikes `u8`. A sequence that is the same at every time-step (direct coding) is a tensor whose stride
+//! in time is 0; conv, linear, pool and flatten compute such a sequence once.
+
+mod batch_norm;
+mod bntt;
+mod conv;
+mod dropout;
+mod flatten;
+mod init;
+mod lif;
+mod linear;
+mod norm;
+mod parameter;
+mod plan;
+mod pool;
+mod saved;
+mod tdbn;
+
+pub use batch_norm::BatchNormConfig;
+pub use bntt::BnttConfig;
+pub use conv::ConvConfig;
+pub use dropout::DropoutConfig;
+pub use flatten::FlattenConfig;
+pub use init::{InitConfig, KaimingUniform, XavierUniform};
+pub use lif::LifConfig;
+pub use linear::{Classes, Features, LinearConfig};
+pub use norm::Norm;
+pub use parameter::Parameter;
+pub use plan::{Kept, LayerPlan, Planned, Shared, Signal};
+pub use pool::PoolConfig;
+pub use saved::Saved;
+pub use tdbn::TdbnConfig;
+
+use candle_core::{Result, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One entry of `network.layers`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LayerConfig {
+    Conv(ConvConfig),
+    Linear(LinearConfig),
+    Bntt(BnttConfig),
+    BatchNorm(BatchNormConfig),
+    Tdbn(TdbnConfig),
+    Lif(LifConfig),
+    Pool(PoolConfig),
+    Flatten(FlattenConfig),
+    Dropout(DropoutConfig),
+}
+
+impl LayerConfig {
+    /// The name in the file.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Conv(_) => "conv",
+            Self::Linear(_) => "linear",
+            Self::Bntt(_) => "bntt",
+            Self::BatchNorm(_) => "batch_norm",
+            Self::Tdbn(_) => "tdbn",
+            Self::Lif(_) => "lif",
+            Self::Pool(_) => "pool",
+            Self::Flatten(_) => "flatten",
+            Self::Dropout(_) => "dropout",
+        }
+    }
+
+    /// What the layer makes of `input`, and at what cost; a sentence when it does not fit.
+    pub fn plan(&self, input: &Signal, shared: &Shared) -> Planned {
+        match self {
+            Self::Conv(config) => config.plan(input),
+            Self::Linear(config) => config.plan(input, shared),
+            Self::Bntt(_) | Self::BatchNorm(_) | Self::Tdbn(_) => norm::plan(self.kind(), input, shared),
+            Self::Lif(_) => lif::plan(input, shared),
+            Self::Pool(config) => config.plan(input),
+            Self::Flatten(config) => config.plan(input),
+            Self::Dropout(_) => dropout::plan(input),
+        }
+    }
+
+    /// The layer with its initial weights.
+    pub fn build(&self, plan: &LayerPlan, shared: &Shared) -> Result<Box<dyn Layer>> {
+        Ok(match self {
+            Self::Conv(config) => Box::new(conv::Conv::new(config, plan, shared)?),
+            Self::Linear(config) => Box::new(linear::Linear::new(config, plan, shared)?),
+            Self::Bntt(config) => Box::new(config.build(plan, shared)?),
+            Self::BatchNorm(config) => Box::new(config.build(plan, shared)?),
+            Self::Tdbn(config) => Box::new(config.build(plan, shared)?),
+            Self::Lif(config) => Box::new(lif::Lif::new(config.clone())),
+            Self::Pool(config) => Box::new(pool::Pool::new(*config, plan)),
+            Self::Flatten(_) => Box::new(flatten::Flatten { image: plan.input.shape.clone() }),
+            Self::Dropout(config) => Box::new(dropout::Dropout::new(config, plan, shared.index)),
+        })
+    }
+}
+
+/// Where the training step stands: what a layer's random numbers hang on.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass<'a> {
+    pub seed: u64,
+    pub epoch: usize,
+    /// The places of the batch's images in their split.
+    pub indices: &'a [u32],
+}
+
+/// A layer in training and in evaluation.
+pub trait Layer: Send + Sync {
+    /// Training: the output and what backward needs. Batch norms update their running statistics.
+    fn forward(&mut self, x: Tensor, pass: &Pass<'_>) -> Result<(Tensor, Saved)>;
+
+    /// Takes what `forward` saved and the output's gradient; adds into the parameters' gradients and returns the input's,
+    /// or nothing when it is not `wanted`. For an input that is constant in time it returns one time-step: the sum.
+    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>>;
+
+    /// Evaluation: running statistics, no dropout, nothing kept.
+    fn evaluate(&self, x: &Tensor) -> Result<Tensor>;
+
+    /// Learned tensors, in a fixed order.
+    fn parameters(&mut self) -> Vec<&mut Parameter> {
+        Vec::new()
+    }
+
+    /// All tensors of a checkpoint by name: parameters and running statistics.
+    fn state(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+        Vec::new()
+    }
+}
+
+/// A trained layer composes with other candle code; spikes leave it as `f32`.
+impl candle_nn::Module for Box<dyn Layer> {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.evaluate(x)?.to_dtype(candle_core::DType::F32)
+    }
+}
+
+/// The first time-step [1, B, ...] of a sequence that is the same at every step by construction: its stride in time is 0.
+fn once(x: &Tensor) -> Result<Option<Tensor>> {
+    let constant = x.rank() > 1 && x.dim(0)? > 1 && x.stride()[0] == 0;
+    if constant { Ok(Some(x.narrow(0, 0, 1)?.contiguous()?)) } else { Ok(None) }
+}
+
+/// Repeats `step` [1, B, ...] over `time_steps` without copying it.
+pub fn repeat(step: &Tensor, time_steps: usize) -> Result<Tensor> {
+    let mut shape = step.dims().to_vec();
+    shape[0] = time_steps;
+    step.broadcast_as(shape)
+}
+
+/// Applies `op` to a sequence, once where it is constant in time.
+fn map_sequence(x: &Tensor, op: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    match once(x)? {
+        Some(step) => repeat(&op(&step)?, x.dim(0)?),
+        None => op(&x.contiguous()?),
+    }
+}
+
+/// The input that backward multiplies with, and the gradient that belongs to it: summed over time where the input was
+/// constant, since then its one step served all.
+fn per_input(x: &Tensor, grad: &Tensor) -> Result<(Tensor, Tensor)> {
+    match once(x)? {
+        Some(step) => Ok((step, grad.sum_keepdim(0)?)),
+        None => Ok((x.contiguous()?, grad.contiguous()?)),
+    }
+}

@@ -1,0 +1,115 @@
+//! What `bntt`, `batch_norm` and `tdbn` share: batch statistics in training, running ones in evaluation.
+
+use super::plan::{Kept, Planned};
+use super::{Layer, LayerPlan, Parameter, Pass, Saved, Shared, Signal};
+use crate::ops::batch_norm::{self, Groups, Statistics};
+use candle_core::{DType, Result, Tensor};
+
+/// Normalisation in groups of time-steps, the equation of [`crate::ops::batch_norm`]. `bntt` has a group per time-step, the
+/// others have one.
+///
+/// Running statistics r follow the batch's b as r = (1 - momentum) r + momentum b, with the unbiased variance.
+pub struct Norm {
+    /// [G, C].
+    gamma: Parameter,
+    /// [C].
+    beta: Option<Parameter>,
+    running_mean: Tensor,
+    running_var: Tensor,
+    /// Fixed factor of gamma: 1, or alpha times the threshold for `tdbn`.
+    factor: f64,
+    eps: f64,
+    momentum: f64,
+}
+
+/// What tells the three layers apart.
+pub struct Kind {
+    pub groups: usize,
+    pub beta: bool,
+    pub factor: f64,
+    pub eps: f64,
+    pub momentum: f64,
+}
+
+/// The plan of all three: the shape stays, gamma is [G, C].
+pub fn plan(kind: &str, input: &Signal, shared: &Shared) -> Planned {
+    if input.spikes {
+        return Err("normalises currents, but the layer before gives spikes: put it between a conv or linear and its lif".into());
+    }
+    let channels = input.shape.first().copied().unwrap_or(1);
+    let groups = if kind == "bntt" { shared.time_steps } else { 1 };
+    let output = Signal { constant: false, ..input.clone() };
+    // A constant input is written out for every time-step before it is kept.
+    let input = output.clone();
+    let plan = LayerPlan::free(&input, output, Kept::Input);
+    Ok(LayerPlan { parameters: groups * channels, ..plan })
+}
+
+impl Norm {
+    pub fn new(kind: Kind, plan: &LayerPlan, shared: &Shared) -> Result<Self> {
+        let channels = plan.input.shape.first().copied().unwrap_or(1);
+        let table = (kind.groups, channels);
+        let beta = || Tensor::zeros(channels, DType::F32, shared.device);
+        Ok(Self {
+            gamma: Parameter::new("gamma", Tensor::ones(table, DType::F32, shared.device)?),
+            beta: kind.beta.then(beta).transpose()?.map(|value| Parameter::new("beta", value)),
+            running_mean: Tensor::zeros(table, DType::F32, shared.device)?,
+            running_var: Tensor::ones(table, DType::F32, shared.device)?,
+            factor: kind.factor,
+            eps: kind.eps,
+            momentum: kind.momentum,
+        })
+    }
+
+    fn scale(&self) -> Result<Tensor> {
+        if self.factor == 1.0 { Ok(self.gamma.value.clone()) } else { &self.gamma.value * self.factor }
+    }
+
+    fn normalize(&self, x: &Tensor, with: &Statistics) -> Result<Tensor> {
+        batch_norm::normalize(x, with, &self.scale()?, self.beta.as_ref().map(|beta| &beta.value), self.eps)
+    }
+
+    fn follow(&mut self, batch: &Statistics, count: usize) -> Result<()> {
+        let unbiased = count as f64 / (count as f64 - 1.0).max(1.0);
+        let keep = 1.0 - self.momentum;
+        self.running_mean = ((&self.running_mean * keep)? + (&batch.mean * self.momentum)?)?;
+        self.running_var = ((&self.running_var * keep)? + (&batch.variance * (self.momentum * unbiased))?)?;
+        Ok(())
+    }
+}
+
+impl Layer for Norm {
+    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
+        let x = x.contiguous()?;
+        let groups = self.gamma.value.dim(0)?;
+        let batch = batch_norm::statistics(&x, groups)?;
+        self.follow(&batch, Groups::of(&x, groups)?.count())?;
+        let y = self.normalize(&x, &batch)?;
+        Ok((y, Saved::of([x, batch.mean, batch.variance])))
+    }
+
+    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+        let [x, mean, variance] = saved.take()?;
+        let batch = Statistics { mean, variance };
+        let found = batch_norm::gradients(&x, &grad.contiguous()?, &batch, &self.scale()?, self.eps)?;
+        self.gamma.accumulate(if self.factor == 1.0 { found.scale } else { (found.scale * self.factor)? })?;
+        if let Some(beta) = &mut self.beta {
+            beta.accumulate(found.shift)?;
+        }
+        Ok(wanted.then_some(found.input))
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
+        let running = Statistics { mean: self.running_mean.clone(), variance: self.running_var.clone() };
+        self.normalize(&x.contiguous()?, &running)
+    }
+
+    fn parameters(&mut self) -> Vec<&mut Parameter> {
+        [&mut self.gamma].into_iter().chain(&mut self.beta).collect()
+    }
+
+    fn state(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+        let learned = [&mut self.gamma].into_iter().chain(&mut self.beta).map(|p| (p.name, &mut p.value));
+        learned.chain([("running_mean", &mut self.running_mean), ("running_var", &mut self.running_var)]).collect()
+    }
+}

@@ -1,0 +1,119 @@
+//! Shape inference and cost, before any memory is taken.
+
+use super::{InitConfig, LayerConfig, LifConfig};
+use candle_core::Device;
+
+/// A plan, or a sentence that says why the layer does not fit.
+pub type Planned = Result<LayerPlan, String>;
+
+/// What flows between two layers, per image and time-step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signal {
+    /// [C, H, W] or [F].
+    pub shape: Vec<usize>,
+    /// Spikes are stored as bytes, everything else as `f32`.
+    pub spikes: bool,
+    /// The same at every time-step, and so computed and kept once.
+    pub constant: bool,
+}
+
+impl Signal {
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Bytes of `batch` images over `time_steps`.
+    pub fn bytes(&self, time_steps: usize, batch: usize) -> usize {
+        let steps = if self.constant { 1 } else { time_steps };
+        let size = if self.spikes { 1 } else { 4 };
+        self.elements().saturating_mul(size).saturating_mul(steps).saturating_mul(batch)
+    }
+
+    /// The same signal as fresh currents: floats of another shape.
+    pub fn currents(&self, shape: Vec<usize>) -> Self {
+        Self { shape, spikes: false, constant: self.constant }
+    }
+
+    /// "64 x 8 x 8" or "1024 features".
+    pub fn describe(&self) -> String {
+        match self.shape.as_slice() {
+            [features] => format!("{features} features"),
+            dims => dims.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x "),
+        }
+    }
+
+    /// [C, H, W], or a sentence that says what came instead.
+    pub fn image(&self) -> Result<[usize; 3], String> {
+        match self.shape.as_slice() {
+            &[c, h, w] => Ok([c, h, w]),
+            _ => Err(format!("expects images (channels x height x width), but the layer before gives {}", self.describe())),
+        }
+    }
+}
+
+/// One layer's place in the network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerPlan {
+    pub input: Signal,
+    pub output: Signal,
+    /// Learned numbers.
+    pub parameters: usize,
+    /// Multiply-accumulates per image and time-step.
+    pub macs: u64,
+    /// What backward keeps per image, beyond `parameters`: bytes that grow with T, and bytes that do not.
+    pub kept: Kept,
+}
+
+/// What a layer keeps from forward to backward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    Nothing,
+    /// Its input.
+    Input,
+    /// A byte for every output element.
+    OutputPlaces,
+    /// A float for every input element, once for all time-steps.
+    Mask,
+}
+
+impl LayerPlan {
+    /// A layer without parameters or products.
+    pub fn free(input: &Signal, output: Signal, kept: Kept) -> Self {
+        Self { input: input.clone(), output, parameters: 0, macs: 0, kept }
+    }
+
+    /// Bytes kept for backward.
+    pub fn kept_bytes(&self, time_steps: usize, batch: usize) -> usize {
+        match self.kept {
+            Kept::Nothing => 0,
+            Kept::Input => self.input.bytes(time_steps, batch),
+            Kept::OutputPlaces => {
+                Signal { spikes: true, ..self.output.clone() }.bytes(time_steps, batch)
+            }
+            Kept::Mask => self.input.elements().saturating_mul(4).saturating_mul(batch),
+        }
+    }
+}
+
+/// What every layer may need to know about the network it is built into.
+pub struct Shared<'a> {
+    pub time_steps: usize,
+    pub classes: usize,
+    pub seed: u64,
+    pub init: InitConfig,
+    pub device: &'a Device,
+    /// Place in the list of layers.
+    pub index: usize,
+    /// The layers that follow.
+    pub following: &'a [LayerConfig],
+}
+
+impl Shared<'_> {
+    /// The neurons that a normalisation feeds: the next LIF layer, if any.
+    pub fn next_lif(&self) -> Option<&LifConfig> {
+        self.following.iter().find_map(|layer| match layer {
+            LayerConfig::Lif(lif) => Some(lif),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,95 @@
+//! Pooling of every time-step.
+
+use super::plan::{Kept, Planned};
+use super::{Layer, LayerPlan, Pass, Saved, Signal, map_sequence, once};
+use crate::ops::pool::{self, Window};
+use candle_core::{Result, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Pooling over square, non-overlapping windows; the equations stand in [`crate::ops::pool`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PoolConfig {
+    /// Means over windows of this side.
+    Average(#[schemars(range(min = 1))] usize),
+    /// Maxima over windows of this side; of spikes they are spikes.
+    Max(#[schemars(range(min = 1, max = 16))] usize),
+    /// The mean of every channel.
+    GlobalAverage,
+}
+
+impl PoolConfig {
+    fn window(&self, [_, height, width]: [usize; 3]) -> Window {
+        match *self {
+            Self::Average(side) | Self::Max(side) => (side, side),
+            Self::GlobalAverage => (height, width),
+        }
+    }
+
+    pub(super) fn plan(&self, input: &Signal) -> Planned {
+        let image @ [channels, height, width] = input.image()?;
+        let (kh, kw) = self.window(image);
+        if kh > height || kw > width {
+            return Err(format!("a window of {kh} does not fit an image of {height} x {width}"));
+        }
+        let shape = vec![channels, height / kh, width / kw];
+        Ok(match self {
+            Self::Max(_) => LayerPlan::free(input, Signal { shape, ..input.clone() }, Kept::OutputPlaces),
+            _ => LayerPlan::free(input, input.currents(shape), Kept::Nothing),
+        })
+    }
+}
+
+pub struct Pool {
+    config: PoolConfig,
+    window: Window,
+    /// [C, H, W] of the input.
+    image: Vec<usize>,
+}
+
+impl Pool {
+    pub fn new(config: PoolConfig, plan: &LayerPlan) -> Self {
+        let image = plan.input.shape.clone();
+        let window = plan.input.image().map_or((1, 1), |image| config.window(image));
+        Self { config, window, image }
+    }
+}
+
+impl Layer for Pool {
+    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
+        if !matches!(self.config, PoolConfig::Max(_)) {
+            return Ok((self.evaluate(&x)?, Saved::nothing()));
+        }
+        let time_steps = x.dim(0)?;
+        let (step, constant) = match once(&x)? {
+            Some(step) => (step, true),
+            None => (x.contiguous()?, false),
+        };
+        let (y, places) = pool::max(&step, self.window)?;
+        let y = if constant { super::repeat(&y, time_steps)? } else { y };
+        Ok((y, Saved::of([places])))
+    }
+
+    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+        if !wanted {
+            return Ok(None);
+        }
+        let grad = grad.contiguous()?;
+        let shape_of = |grad: &Tensor| [&grad.dims()[..2], &self.image].concat();
+        if !matches!(self.config, PoolConfig::Max(_)) {
+            return pool::average_gradient(&grad, &shape_of(&grad), self.window).map(Some);
+        }
+        let [places] = saved.take()?;
+        // The places of an input that was constant in time have one step.
+        let grad = if places.dim(0)? < grad.dim(0)? { grad.sum_keepdim(0)? } else { grad };
+        pool::max_gradient(&grad, &places, &shape_of(&grad), self.window).map(Some)
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
+        map_sequence(x, |x| match self.config {
+            PoolConfig::Max(_) => Ok(pool::max(x, self.window)?.0),
+            _ => pool::average(x, self.window),
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! What a layer keeps from its forward to its backward.
+
+use candle_core::{Result, Tensor, bail};
+
+/// The tensors that a layer's backward takes, in the order in which its forward put them.
+#[derive(Debug, Default)]
+pub struct Saved(Vec<Tensor>);
+
+impl Saved {
+    pub fn nothing() -> Self {
+        Self::default()
+    }
+
+    pub fn of<const N: usize>(tensors: [Tensor; N]) -> Self {
+        Self(tensors.into())
+    }
+
+    /// The tensors under their names: `let [x, mask] = saved.take()?`.
+    pub fn take<const N: usize>(self) -> Result<[Tensor; N]> {
+        let found = self.0.len();
+        match self.0.try_into() {
+            Ok(tensors) => Ok(tensors),
+            Err(_) => bail!("a layer saved {found} tensors where its backward takes {N}"),
+        }
+    }
+
+    /// Bytes held. A sequence that is constant in time counts once.
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(|t| {
+            let repeats = if t.rank() > 1 && t.stride()[0] == 0 { t.dims()[0].max(1) } else { 1 };
+            t.elem_count() / repeats * t.dtype().size_in_bytes()
+        }).sum()
+    }
+}

@@ -1,0 +1,193 @@
+//! A network: encoder, layers and readout. Built in two steps, so that mistakes and costs are known before any memory is
+//! taken: [`NetworkPlan`] infers shapes, [`Network`] holds weights.
+
+mod plan;
+mod state;
+
+pub use plan::NetworkPlan;
+
+use crate::encoders::{Draw, EncoderConfig};
+use crate::error::Result;
+use crate::layers::{
+    BatchNormConfig, BnttConfig, InitConfig, Layer, LayerConfig, LifConfig, Parameter, Pass, Saved, Shared, TdbnConfig,
+};
+use crate::ops;
+use crate::rng::Purpose;
+use candle_core::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The network of an experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// T, the length of a sequence.
+    #[schemars(range(min = 1))]
+    pub time_steps: usize,
+    /// How images become sequences.
+    pub encoder: EncoderConfig,
+    /// Neurons of every "lif" layer that does not say otherwise.
+    #[serde(default)]
+    pub lif: LifConfig,
+    /// Settings of every "bntt" layer that does not say otherwise.
+    #[serde(default)]
+    pub bntt: BnttConfig,
+    /// Settings of every "batch_norm" layer that does not say otherwise.
+    #[serde(default)]
+    pub batch_norm: BatchNormConfig,
+    /// Settings of every "tdbn" layer that does not say otherwise.
+    #[serde(default)]
+    pub tdbn: TdbnConfig,
+    /// Initial weights of convolutions and linear layers.
+    #[serde(default)]
+    pub init: InitConfig,
+    /// The layers, first to last. The last gives the logits: a current per class, averaged over time.
+    pub layers: Vec<LayerConfig>,
+}
+
+/// A layer with its place in the file.
+struct Node {
+    /// `layers.3`, the prefix of its tensors' names.
+    name: String,
+    spiking: bool,
+    layer: Box<dyn Layer>,
+}
+
+/// A network with its weights.
+pub struct Network {
+    plan: NetworkPlan,
+    encoder: EncoderConfig,
+    nodes: Vec<Node>,
+    seed: u64,
+}
+
+/// What a training forward leaves for backward, layer by layer; each entry is freed as backward uses it.
+pub struct Tape {
+    saved: Vec<Saved>,
+    time_steps: usize,
+}
+
+impl Tape {
+    /// Bytes held for backward.
+    pub fn bytes(&self) -> usize {
+        self.saved.iter().map(Saved::bytes).sum()
+    }
+}
+
+/// How often neurons fired: spikes and chances to spike of every LIF layer, in order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Activity(pub Vec<LayerActivity>);
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerActivity {
+    /// `layers.2.lif`.
+    pub layer: String,
+    pub spikes: u64,
+    /// Neurons x time-steps x images.
+    pub chances: u64,
+}
+
+impl LayerActivity {
+    /// Spikes per neuron and time-step.
+    pub fn firing_rate(&self) -> f64 {
+        self.spikes as f64 / self.chances.max(1) as f64
+    }
+}
+
+impl Activity {
+    pub fn add(&mut self, other: &Self) {
+        if self.0.is_empty() {
+            self.0.clone_from(&other.0);
+            return;
+        }
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            mine.spikes += theirs.spikes;
+            mine.chances += theirs.chances;
+        }
+    }
+
+    fn observe(&mut self, node: &Node, output: &Tensor) -> candle_core::Result<()> {
+        if node.spiking {
+            let (layer, chances) = (format!("{}.lif", node.name), output.elem_count() as u64);
+            self.0.push(LayerActivity { layer, spikes: ops::lif::count(output)?, chances });
+        }
+        Ok(())
+    }
+}
+
+impl Network {
+    /// The network that `plan` describes, with the initial weights of `seed`.
+    pub fn build(config: &NetworkConfig, plan: NetworkPlan, seed: u64, device: &Device) -> Result<Self> {
+        let mut nodes = Vec::with_capacity(config.layers.len());
+        for (index, (layer, layer_plan)) in config.layers.iter().zip(&plan.layers).enumerate() {
+            let shared = Shared {
+                time_steps: config.time_steps,
+                classes: plan.classes,
+                seed,
+                init: config.init,
+                device,
+                index,
+                following: &config.layers[index + 1..],
+            };
+            let name = format!("layers.{index}");
+            let spiking = matches!(layer, LayerConfig::Lif(_));
+            nodes.push(Node { name, spiking, layer: layer.build(layer_plan, &shared)? });
+        }
+        Ok(Self { plan, encoder: config.encoder, nodes, seed })
+    }
+
+    pub fn plan(&self) -> &NetworkPlan {
+        &self.plan
+    }
+
+    /// Training: logits [B, K] of normalised `inputs` [B, C, H, W] (or sequences), what backward needs, and the activity.
+    pub fn forward(&mut self, inputs: &Tensor, epoch: usize, indices: &[u32]) -> Result<(Tensor, Tape, Activity)> {
+        let draw = Draw { seed: self.seed, purpose: Purpose::Poisson, epoch, indices };
+        let pass = Pass { seed: self.seed, epoch, indices };
+        let mut x = self.encoder.encode(inputs, self.plan.time_steps, &draw)?;
+        let (mut saved, mut activity) = (Vec::with_capacity(self.nodes.len()), Activity::default());
+        for node in &mut self.nodes {
+            let (y, kept) = node.layer.forward(x, &pass)?;
+            activity.observe(node, &y)?;
+            saved.push(kept);
+            x = y;
+        }
+        let time_steps = x.dim(0)?;
+        Ok((x.mean(0)?, Tape { saved, time_steps }, activity))
+    }
+
+    /// Adds the gradients of all parameters, from the logits' gradient [B, K]. With `input_wanted` it returns the gradient
+    /// of the encoded sequence (of one time-step, the sum, where the encoder repeats the image).
+    pub fn backward(&mut self, tape: Tape, grad: &Tensor, input_wanted: bool) -> Result<Option<Tensor>> {
+        let each = (grad / tape.time_steps as f64)?.unsqueeze(0)?;
+        let mut grad = crate::layers::repeat(&each, tape.time_steps)?.contiguous()?;
+        for (i, (node, saved)) in self.nodes.iter_mut().zip(tape.saved).enumerate().rev() {
+            match node.layer.backward(saved, grad, i > 0 || input_wanted)? {
+                Some(next) => grad = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(grad))
+    }
+
+    /// Evaluation: logits [B, K] and activity, with running statistics; `draw` numbers the Poisson draw.
+    pub fn evaluate(&self, inputs: &Tensor, draw: usize, indices: &[u32]) -> Result<(Tensor, Activity)> {
+        let draw = Draw { seed: self.seed, purpose: Purpose::PoissonEvaluation, epoch: draw, indices };
+        let mut x = self.encoder.encode(inputs, self.plan.time_steps, &draw)?;
+        let mut activity = Activity::default();
+        for node in &self.nodes {
+            x = node.layer.evaluate(&x)?;
+            activity.observe(node, &x)?;
+        }
+        Ok((x.mean(0)?, activity))
+    }
+
+    /// Learned tensors with their full names (`layers.0.weight`), in the order of the layers.
+    pub fn parameters(&mut self) -> Vec<(String, &mut Parameter)> {
+        let of_node = |node| {
+            let Node { name, layer, .. }: &mut Node = node;
+            layer.parameters().into_iter().map(|p| (format!("{name}.{}", p.name), p)).collect::<Vec<_>>()
+        };
+        self.nodes.iter_mut().flat_map(of_node).collect()
+    }
+}

@@ -1,0 +1,123 @@
+//! What a network file describes, worked out without weights: shapes, parameters, multiply-accumulates, memory.
+
+use super::NetworkConfig;
+use crate::data::DataShape;
+use crate::encoders::EncoderConfig;
+use crate::layers::{LayerConfig, LayerPlan, Shared, Signal};
+use candle_core::Device;
+
+/// Shapes and costs of a network on given data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkPlan {
+    pub time_steps: usize,
+    pub classes: usize,
+    pub input: Signal,
+    pub kinds: Vec<&'static str>,
+    pub layers: Vec<LayerPlan>,
+}
+
+/// A mistake in a network: the key it hangs on and a sentence.
+pub type NetworkMistake = (String, String);
+
+impl NetworkPlan {
+    /// Infers all shapes. Errors with every mistake that can be found: shapes after a layer that does not fit are unknown.
+    pub fn new(config: &NetworkConfig, data: &DataShape) -> Result<Self, Vec<NetworkMistake>> {
+        let mut mistakes = encoder_mistakes(config, data);
+        let constant = config.encoder.is_constant() && config.time_steps > 1;
+        let input = Signal { shape: vec![data.channels, data.height, data.width], spikes: false, constant };
+        if !config.layers.iter().any(|layer| matches!(layer, LayerConfig::Lif(_))) {
+            let problem = "there is no \"lif\" layer: a spiking network needs at least one".to_string();
+            mistakes.push(("network.layers".into(), problem));
+        }
+        let mut layers: Vec<LayerPlan> = Vec::with_capacity(config.layers.len());
+        let mut signal = input.clone();
+        for (index, layer) in config.layers.iter().enumerate() {
+            let shared = Shared {
+                time_steps: config.time_steps,
+                classes: data.classes,
+                seed: 0,
+                init: config.init,
+                device: &Device::Cpu,
+                index,
+                following: &config.layers[index + 1..],
+            };
+            match layer.plan(&signal, &shared) {
+                Ok(plan) => {
+                    signal = plan.output.clone();
+                    layers.push(plan);
+                }
+                Err(problem) => {
+                    let key = format!("network.layers[{index}]");
+                    mistakes.push((key, format!("layer {index} {}: {problem}", layer.kind())));
+                    return Err(mistakes);
+                }
+            }
+        }
+        mistakes.extend(readout_mistake(config, &signal, data.classes));
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let kinds = config.layers.iter().map(LayerConfig::kind).collect();
+        Ok(Self { time_steps: config.time_steps, classes: data.classes, input, kinds, layers })
+    }
+
+    pub fn parameters(&self) -> usize {
+        self.layers.iter().map(|layer| layer.parameters).sum()
+    }
+
+    /// Multiply-accumulates per image and time-step, dense.
+    pub fn macs(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.macs).sum()
+    }
+
+    /// Bytes that one training step keeps for backward.
+    pub fn kept_bytes(&self, batch: usize) -> usize {
+        self.layers.iter().map(|layer| layer.kept_bytes(self.time_steps, batch)).fold(0, usize::saturating_add)
+    }
+
+    /// Largest number of bytes that a training step holds at once, besides the program and the data set: parameters with
+    /// gradients and `moments` optimizer moments each, what is kept for backward, and the tensors that one layer reads and
+    /// writes.
+    pub fn peak_bytes(&self, batch: usize, moments: usize) -> usize {
+        let bytes = |signal: &Signal| signal.bytes(self.time_steps, batch);
+        let floats = |signal: &Signal| Signal { spikes: false, ..signal.clone() }.bytes(self.time_steps, batch);
+        let (mut kept, mut peak) = (0usize, 0usize);
+        for layer in &self.layers {
+            peak = peak.max(kept.saturating_add(bytes(&layer.input)).saturating_add(bytes(&layer.output)));
+            kept = kept.saturating_add(layer.kept_bytes(self.time_steps, batch));
+        }
+        for layer in self.layers.iter().rev() {
+            peak = peak.max(kept.saturating_add(floats(&layer.input)).saturating_add(floats(&layer.output)));
+            kept -= layer.kept_bytes(self.time_steps, batch).min(kept);
+        }
+        peak.saturating_add(self.parameters().saturating_mul(4 * (2 + moments)))
+    }
+}
+
+fn encoder_mistakes(config: &NetworkConfig, data: &DataShape) -> Vec<NetworkMistake> {
+    let coded = matches!(config.encoder, EncoderConfig::None(_));
+    let problem = match (data.time_steps, coded) {
+        (None, true) => "\"none\" needs a data set of sequences, and this one has images: use \"poisson\" or \"direct\"".into(),
+        (Some(_), false) => "the data set holds sequences that are coded already: use encoder = \"none\"".into(),
+        (Some(found), true) if found != config.time_steps => {
+            let asked = config.time_steps;
+            let problem = format!("the data set's sequences have {found} time-steps, but time_steps is {asked}");
+            return vec![("network.time_steps".into(), problem)];
+        }
+        _ => return Vec::new(),
+    };
+    vec![("network.encoder".into(), problem)]
+}
+
+fn readout_mistake(config: &NetworkConfig, output: &Signal, classes: usize) -> Option<NetworkMistake> {
+    let index = config.layers.len().checked_sub(1)?;
+    let kind = config.layers[index].kind();
+    let problem = if output.spikes {
+        "gives spikes, but the last layer must give currents: end with { linear = { features = \"classes\" } }".to_string()
+    } else if output.shape != [classes] {
+        format!("gives {} as logits, but the data has {classes} classes: use features = \"classes\"", output.describe())
+    } else {
+        return None;
+    };
+    Some((format!("network.layers[{index}]"), format!("layer {index} {kind}: {problem}")))
+}

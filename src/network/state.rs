@@ -1,0 +1,44 @@
+//! A network's tensors by name: what checkpoints and weight files hold.
+
+use super::{Network, Node};
+use crate::error::{Error, Result};
+use candle_core::{DType, Tensor};
+use std::collections::BTreeMap;
+
+impl Network {
+    /// All parameters and running statistics, by full name (`layers.1.running_mean`). The tensors share the network's
+    /// storage: use them before the next training step.
+    pub fn state(&mut self) -> BTreeMap<String, Tensor> {
+        self.tensors().map(|(name, tensor)| (name, tensor.clone())).collect()
+    }
+
+    /// Shapes that [`Network::load_state`] expects.
+    pub fn state_shapes(&mut self) -> BTreeMap<String, Vec<usize>> {
+        self.tensors().map(|(name, tensor)| (name, tensor.dims().to_vec())).collect()
+    }
+
+    /// Replaces every tensor. Errors, changing nothing, when a name is missing or a shape or dtype differs.
+    pub fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<()> {
+        for (name, tensor) in self.tensors() {
+            let found = state.get(&name).map(|found| (found.dims(), found.dtype()));
+            if found != Some((tensor.dims(), DType::F32)) {
+                let found = found.map_or("nothing".into(), |(dims, dtype)| format!("{dims:?} {dtype:?}"));
+                return Err(Error::Weights(format!("weights: {name} should be {:?} f32, found {found}", tensor.dims())));
+            }
+        }
+        for (name, tensor) in self.tensors() {
+            if let Some(found) = state.get(&name) {
+                // A copy: the caller's tensors must not change when the network trains.
+                *tensor = found.to_device(tensor.device())?.copy()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tensors(&mut self) -> impl Iterator<Item = (String, &mut Tensor)> {
+        self.nodes.iter_mut().flat_map(|node| {
+            let Node { name, layer, .. } = node;
+            layer.state().into_iter().map(|(tensor, value)| (format!("{name}.{tensor}"), value)).collect::<Vec<_>>()
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! Optimizers: from gradients to new weights.
+//!
+//! [`OptimizerConfig`] is the registry. An optimizer's moments are named tensors that a checkpoint holds. Updates are in
+//! place and need no graph: see [`crate::ops::update`].
+
+mod adam;
+mod schedule;
+mod sgd;
+
+pub use adam::{AdamConfig, AdamwConfig};
+pub use schedule::{ConstantConfig, CosineConfig, MilestonesConfig, Moment, ScheduleConfig, WarmupConfig};
+pub use sgd::SgdConfig;
+
+use crate::error::{Error, Result};
+use crate::layers::Parameter;
+use crate::ops::update::{Scale, sum_of_squares};
+use candle_core::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How weights follow gradients. Weight decay applies to every parameter, gamma too, as in the papers' code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerConfig {
+    Sgd(SgdConfig),
+    Adam(AdamConfig),
+    Adamw(AdamwConfig),
+}
+
+impl OptimizerConfig {
+    /// The learning rate that the schedule multiplies.
+    pub fn lr(&self) -> f64 {
+        match self {
+            Self::Sgd(config) => config.lr,
+            Self::Adam(config) => config.lr,
+            Self::Adamw(config) => config.lr,
+        }
+    }
+
+    /// Names of the moments kept for every parameter.
+    fn moments(&self) -> &'static [&'static str] {
+        match self {
+            Self::Sgd(config) if config.momentum == 0.0 => &[],
+            Self::Sgd(_) => &["momentum"],
+            Self::Adam(_) | Self::Adamw(_) => &["first", "second"],
+        }
+    }
+
+    /// How many moments are kept for every parameter.
+    pub fn moment_count(&self) -> usize {
+        self.moments().len()
+    }
+}
+
+/// An optimizer with its moments.
+pub struct Optimizer {
+    config: OptimizerConfig,
+    /// By parameter name, in the order of [`OptimizerConfig::moments`].
+    moments: BTreeMap<String, Vec<Tensor>>,
+    /// Steps taken.
+    steps: u64,
+}
+
+impl Optimizer {
+    pub fn new(config: &OptimizerConfig) -> Self {
+        Self { config: config.clone(), moments: BTreeMap::new(), steps: 0 }
+    }
+
+    /// Moves every parameter against its gradient at learning rate `lr` and clears the gradients.
+    pub fn step(&mut self, parameters: Vec<(String, &mut Parameter)>, lr: f64) -> Result<()> {
+        self.steps += 1;
+        for (name, parameter) in parameters {
+            let Some(gradient) = parameter.gradient.take() else { continue };
+            let moments = match self.moments.entry(name) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    let zeros = |_: &&str| parameter.value.zeros_like();
+                    entry.insert(self.config.moments().iter().map(zeros).collect::<candle_core::Result<_>>()?)
+                }
+            };
+            let w = &parameter.value;
+            match (&self.config, moments.as_slice()) {
+                (OptimizerConfig::Sgd(sgd), moments) => sgd.update(w, &gradient, moments.first(), lr)?,
+                (OptimizerConfig::Adam(adam), [m, v]) => adam.update(w, &gradient, m, v, lr, self.steps)?,
+                (OptimizerConfig::Adamw(adamw), [m, v]) => adamw.update(w, &gradient, m, v, lr, self.steps)?,
+                (_, moments) => {
+                    let problem = format!("optimizer: {} moments where two are kept", moments.len());
+                    return Err(candle_core::Error::msg(problem).into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything a checkpoint needs: `momentum.layers.0.weight` and so on, and the number of steps.
+    pub fn state(&self) -> Result<BTreeMap<String, Tensor>> {
+        let mut state = BTreeMap::from([("steps".to_string(), Tensor::new(&[self.steps as i64], &Device::Cpu)?)]);
+        for (parameter, moments) in &self.moments {
+            for (moment, tensor) in self.config.moments().iter().zip(moments) {
+                state.insert(format!("{moment}.{parameter}"), tensor.clone());
+            }
+        }
+        Ok(state)
+    }
+
+    /// Takes up a state written by [`Optimizer::state`] for parameters of these names and shapes.
+    pub fn load_state(&mut self, state: &BTreeMap<String, Tensor>, parameters: &[(String, Vec<usize>)]) -> Result<()> {
+        let steps = state.get("steps").map(|t| t.to_vec1::<i64>()).transpose()?;
+        let Some(&[steps]) = steps.as_deref() else {
+            return Err(Error::Weights("optimizer state: expected one number \"steps\", found none".into()));
+        };
+        let expected = if steps == 0 { 1 } else { 1 + parameters.len() * self.config.moment_count() };
+        if state.len() != expected {
+            let problem = format!("optimizer state: expected {expected} tensors, found {}", state.len());
+            return Err(Error::Weights(format!("{problem}: it belongs to another optimizer or network")));
+        }
+        let mut moments = BTreeMap::new();
+        for (parameter, shape) in parameters.iter().filter(|_| steps > 0) {
+            let moment = |moment: &&str| {
+                let name = format!("{moment}.{parameter}");
+                match state.get(&name) {
+                    Some(tensor) if tensor.dims() == shape => Ok(tensor.copy()?),
+                    Some(tensor) => {
+                        let found = tensor.dims();
+                        Err(Error::Weights(format!("optimizer state: {name} should be {shape:?}, found {found:?}")))
+                    }
+                    None => Err(Error::Weights(format!("optimizer state: {name} is missing"))),
+                }
+            };
+            moments.insert(parameter.clone(), self.config.moments().iter().map(moment).collect::<Result<_>>()?);
+        }
+        (self.moments, self.steps) = (moments, steps as u64);
+        Ok(())
+    }
+}
+
+/// The Euclidean norm of all gradients together; not finite as soon as one element is not.
+pub fn gradient_norm(parameters: &[(String, &mut Parameter)]) -> Result<f64> {
+    let mut sum = 0.0;
+    for (_, parameter) in parameters {
+        if let Some(gradient) = &parameter.gradient {
+            sum += sum_of_squares(gradient)?;
+        }
+    }
+    Ok(sum.sqrt())
+}
+
+/// Scales all gradients so that their common norm, now `norm`, is at most `max`.
+pub fn clip(parameters: &[(String, &mut Parameter)], norm: f64, max: f64) -> Result<()> {
+    if norm > max {
+        for (_, parameter) in parameters {
+            if let Some(gradient) = &parameter.gradient {
+                gradient.inplace_op1(&Scale(max / (norm + 1e-6)))?;
+            }
+        }
+    }
+    Ok(())
+}

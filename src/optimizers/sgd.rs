@@ -1,0 +1,38 @@
+//! Stochastic gradient descent.
+
+use crate::ops::update::{AddScaled, Momentum, Scale};
+use candle_core::{Result, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// m = momentum m + (g + weight_decay w), w = w - lr m, from m = 0. As PyTorch's SGD without dampening or Nesterov.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SgdConfig {
+    /// Learning rate, before the schedule's factor.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub lr: f64,
+    #[serde(default)]
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
+    pub momentum: f64,
+    /// Factor of the weight added to its gradient.
+    #[serde(default)]
+    #[schemars(range(min = 0.0))]
+    pub weight_decay: f64,
+}
+
+impl SgdConfig {
+    pub(super) fn update(&self, w: &Tensor, gradient: &Tensor, momentum: Option<&Tensor>, lr: f64) -> Result<()> {
+        match momentum {
+            Some(m) => {
+                let &Self { momentum, weight_decay, .. } = self;
+                m.inplace_op3(gradient, w, &Momentum { momentum, weight_decay })?;
+                w.inplace_op2(m, &AddScaled(-lr))
+            }
+            None => {
+                w.inplace_op1(&Scale(1.0 - lr * self.weight_decay))?;
+                w.inplace_op2(gradient, &AddScaled(-lr))
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The `[training]` section.
+
+use crate::error::{Error, Result};
+use candle_core::Device;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// How long, where and with what care to train.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// Passes over the training images.
+    #[schemars(range(min = 1))]
+    pub epochs: usize,
+    /// "auto" (a GPU if the build and the machine have one), "cpu" or "cuda:0".
+    #[serde(default = "auto")]
+    pub device: String,
+    /// Worker threads; as many as the machine has cores unless given. The results are the same bits for any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub threads: Option<usize>,
+    /// Evaluate on the test images after every so many epochs, and after the last.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub evaluate_every: usize,
+    /// Poisson draws whose logits are averaged when evaluating.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub evaluation_draws: usize,
+    /// Weights to start from, a safetensors file such as another run's `checkpoints/best/model.safetensors`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_weights: Option<PathBuf>,
+    /// Largest norm of all gradients together; larger ones are scaled down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub clip: Option<f64>,
+    /// Share of the target spread evenly over all classes.
+    #[serde(default)]
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
+    pub label_smoothing: f64,
+    /// Arithmetic of products and storage of currents.
+    #[serde(default)]
+    pub precision: Precision,
+}
+
+/// Arithmetic of products and storage of currents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// Single precision throughout.
+    #[default]
+    F32,
+    /// Products on tensor cores with 10-bit mantissas (GPU).
+    Tf32,
+    /// Currents stored as bfloat16, sums in single precision (GPU).
+    Bf16,
+}
+
+fn auto() -> String {
+    "auto".into()
+}
+
+fn one() -> usize {
+    1
+}
+
+impl TrainingConfig {
+    /// Mistakes that the types do not exclude, as (dotted key, problem).
+    pub fn mistakes(&self) -> Vec<(String, String)> {
+        let mut mistakes = Vec::new();
+        let known = matches!(self.device.as_str(), "auto" | "cpu") || self.cuda_ordinal().is_some();
+        if !known {
+            let problem = format!("expected \"auto\", \"cpu\" or \"cuda:0\" (any number), found {:?}", self.device);
+            mistakes.push(("training.device".into(), problem));
+        }
+        if self.precision != Precision::F32 && self.device == "cpu" {
+            let problem = "the CPU computes in f32 only: remove it or choose a GPU with training.device".into();
+            mistakes.push(("training.precision".into(), problem));
+        }
+        mistakes
+    }
+
+    fn cuda_ordinal(&self) -> Option<usize> {
+        self.device.strip_prefix("cuda:")?.parse().ok()
+    }
+
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when it is absent or the precision is not to be had on it.
+    pub fn open_device(&self) -> Result<Device> {
+        let device = match (self.device.as_str(), self.cuda_ordinal()) {
+            (_, Some(ordinal)) if !candle_core::utils::cuda_is_available() => {
+                return Err(Error::Device(format!(
+                    "training.device is \"cuda:{ordinal}\", but this build of bntt has no GPU kernels: use \"cpu\" or \"auto\""
+                )));
+            }
+            (_, Some(ordinal)) => Device::new_cuda(ordinal)
+                .map_err(|e| Error::Device(format!("training.device is \"cuda:{ordinal}\", which cannot be opened: {e}")))?,
+            ("auto", _) => Device::cuda_if_available(0)?,
+            _ => Device::Cpu,
+        };
+        if self.precision != Precision::F32 && device.is_cpu() {
+            return Err(Error::Device("training.precision other than \"f32\" needs a GPU, and there is none".into()));
+        }
+        Ok(device)
+    }
+}

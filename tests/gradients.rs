@@ -1,0 +1,136 @@
+//! The layers' own reverse pass against two second opinions: candle's autograd, and the same sequence computed the long way.
+
+use bntt::layers::{Layer, LayerConfig, Pass, Shared, Signal};
+use bntt::rng::{Purpose, Stream};
+use candle_core::{DType, Device, Tensor, Var};
+
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn random(shape: &[usize], epoch: usize) -> Result<Tensor> {
+    let stream = Stream::new(0, Purpose::Synthetic, 0, epoch, 0);
+    let values: Vec<f32> = (0..shape.iter().product::<usize>() as u64).map(|i| 2.0 * stream.uniform(i) - 1.0).collect();
+    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+}
+
+fn build(text: &str, signal: &Signal, time_steps: usize) -> Result<Box<dyn Layer>> {
+    #[derive(serde::Deserialize)]
+    struct File {
+        layer: LayerConfig,
+    }
+    let File { layer } = toml::from_str(&format!("layer = {text}"))?;
+    let shared = Shared {
+        time_steps,
+        classes: 3,
+        seed: 0,
+        init: Default::default(),
+        device: &Device::Cpu,
+        index: 0,
+        following: &[],
+    };
+    Ok(layer.build(&layer.plan(signal, &shared)?, &shared)?)
+}
+
+fn assert_close(expected: &Tensor, found: &Tensor, what: &str) -> Result {
+    assert_eq!(expected.dims(), found.dims(), "{what}");
+    let largest = (expected - found)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
+    assert!(largest < 1e-4, "{what}: differs by {largest:e}");
+    Ok(())
+}
+
+const PASS: Pass<'_> = Pass { seed: 0, epoch: 0, indices: &[0, 1] };
+
+#[test]
+fn a_sequence_that_is_constant_in_time_is_computed_once_with_the_same_outputs_and_gradients() -> Result {
+    let (t, b) = (3, 2);
+    let image = Signal { shape: vec![2, 6, 5], spikes: false, constant: false };
+    for text in [
+        "{ conv = { channels = 4, bias = true } }",
+        "{ pool = { average = 2 } }",
+        "{ pool = { max = 2 } }",
+        "{ pool = 'global_average' }",
+        "{ flatten = {} }",
+    ] {
+        let step = random(&[1, b, 2, 6, 5], 1)?;
+        let constant = bntt::layers::repeat(&step, t)?;
+        let (mut once, mut every) = (build(text, &image, t)?, build(text, &image, t)?);
+        let (y_once, saved_once) = once.forward(constant.clone(), &PASS)?;
+        let (y_every, saved_every) = every.forward(constant.contiguous()?, &PASS)?;
+        assert_eq!(y_once.stride()[0], 0, "{text} did not compute a constant input once");
+        assert!(saved_once.bytes() <= saved_every.bytes() / if saved_every.bytes() == 0 { 1 } else { t }, "{text}");
+        assert_close(&y_every, &y_once.contiguous()?, text)?;
+        let grad = random(y_every.dims(), 2)?;
+        let dx_once = once.backward(saved_once, grad.clone(), true)?.expect("an input gradient");
+        let dx_every = every.backward(saved_every, grad, true)?.expect("an input gradient");
+        // Either one step, the sum, or a gradient for every step, whose sum counts.
+        let sum = |dx: Tensor| dx.sum_keepdim(0);
+        assert_close(&sum(dx_every)?, &sum(dx_once)?, text)?;
+        for (a, b) in every.parameters().into_iter().zip(once.parameters()) {
+            let gradient = |p: &mut bntt::layers::Parameter| p.gradient.take().expect("a gradient");
+            assert_close(&gradient(a), &gradient(b), &format!("{text}: {}", a.name))?;
+        }
+    }
+    Ok(())
+}
+
+/// A spike whose derivative by x is 0.3 max(0, 1 - |x|), made of candle's own ops.
+fn spike(x: &Tensor) -> candle_core::Result<Tensor> {
+    let fires = x.gt(0f64)?.to_dtype(DType::F32)?;
+    let slope = (x.abs()?.neg()? + 1.0)?.relu()?.affine(0.3, 0.0)?.detach();
+    let through = (x * slope)?;
+    (fires - through.detach())? + through
+}
+
+#[test]
+fn candles_autograd_gives_the_same_gradients_through_conv_bntt_and_lif() -> Result {
+    let (t, b) = (4, 3);
+    let x = Var::from_tensor(&random(&[t, b, 2, 5, 4], 1)?)?;
+    let weight = Var::from_tensor(&random(&[3, 2, 3, 3], 2)?)?;
+    let gamma = Var::from_tensor(&(random(&[t, 3], 3)? + 2.0)?)?;
+    let upstream = random(&[t, b, 3, 5, 4], 4)?;
+
+    let mut membrane = Tensor::zeros((b, 3, 5, 4), DType::F32, &Device::Cpu)?;
+    let mut loss = Tensor::zeros((), DType::F32, &Device::Cpu)?;
+    for step in 0..t {
+        let current = x.get(step)?.conv2d(&weight, 1, 1, 1, 1)?;
+        let mean = current.mean_keepdim((0, 2, 3))?;
+        let centred = current.broadcast_sub(&mean)?;
+        let variance = centred.sqr()?.mean_keepdim((0, 2, 3))?;
+        let normal = centred.broadcast_div(&(variance + 1e-4)?.sqrt()?)?;
+        let scaled = normal.broadcast_mul(&gamma.get(step)?.reshape((1, 3, 1, 1))?)?;
+        membrane = (membrane.affine(0.9, 0.0)? + scaled)?;
+        let spikes = spike(&membrane.affine(1.0, -1.0)?)?;
+        loss = (loss + (&spikes * upstream.get(step)?)?.sum_all()?)?;
+        membrane = (membrane - spikes.detach())?;
+    }
+    let autograd = loss.backward()?;
+    let expected = |var: &Var| autograd.get(var).expect("candle's gradient").clone();
+
+    let image = Signal { shape: vec![2, 5, 4], spikes: false, constant: false };
+    let currents = Signal { shape: vec![3, 5, 4], spikes: false, constant: false };
+    let mut conv = build("{ conv = { channels = 3 } }", &image, t)?;
+    let mut bntt = build("{ bntt = {} }", &currents, t)?;
+    let mut lif = build("{ lif = { leak = 0.9 } }", &currents, t)?;
+    conv.parameters()[0].value = weight.as_tensor().copy()?;
+    bntt.parameters()[0].value = gamma.as_tensor().copy()?;
+    let (y, conv_saved) = conv.forward(x.as_tensor().copy()?, &PASS)?;
+    let (y, bntt_saved) = bntt.forward(y, &PASS)?;
+    let (_, lif_saved) = lif.forward(y, &PASS)?;
+    let grad = lif.backward(lif_saved, upstream, true)?.expect("an input gradient");
+    let grad = bntt.backward(bntt_saved, grad, true)?.expect("an input gradient");
+    let grad = conv.backward(conv_saved, grad, true)?.expect("an input gradient");
+    assert_close(&expected(&x), &grad, "input")?;
+    let own = |layer: &mut Box<dyn Layer>| layer.parameters()[0].gradient.clone().expect("a gradient");
+    assert_close(&expected(&weight), &own(&mut conv), "conv weight")?;
+    assert_close(&expected(&gamma), &own(&mut bntt), "gamma")
+}
+
+#[test]
+fn a_trained_layer_is_a_candle_module_that_gives_floats() -> Result {
+    use candle_nn::{Module, seq};
+    let currents = Signal { shape: vec![3], spikes: false, constant: false };
+    let network = seq().add(build("{ lif = { leak = 0.5 } }", &currents, 2)?).add(candle_nn::Activation::Relu);
+    let y = network.forward(&Tensor::new(&[[[0.5f32, 1.5, 3.0]], [[0.9, 0.0, 0.0]]], &Device::Cpu)?)?;
+    // Second step: .25 + .9 = 1.15 fires; (1.5 - 1) / 2 does not; (3 - 1) / 2 = 1 equals the threshold and does not.
+    assert_eq!(y.to_vec3::<f32>()?, [[[0., 1., 1.]], [[1., 0., 0.]]]);
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! Values that PyTorch gave, through the public path: a file's text becomes an experiment, a network and training steps.
+//!
+//! `tests/fixtures` holds inputs, weights, outputs, gradients and losses of a step-by-step PyTorch model (float32, each case
+//! kept only if float64 agrees on every spike).
+
+use bntt::data::Batch;
+use bntt::experiment::{Checked, Experiment};
+use bntt::network::Network;
+use bntt::ops;
+use bntt::optimizers::{Moment, Optimizer};
+use bntt::train::step;
+use candle_core::{DType, Device, IndexOp, Tensor};
+use std::collections::{BTreeMap, HashMap};
+
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+type Fixture = HashMap<String, Tensor>;
+
+fn fixture(name: &str) -> Result<Fixture> {
+    Ok(candle_core::safetensors::load(format!("tests/fixtures/{name}.safetensors"), &Device::Cpu)?)
+}
+
+/// The largest difference, relative to the expected tensor's largest magnitude.
+fn difference(expected: &Tensor, found: &Tensor) -> Result<f32> {
+    assert_eq!(expected.dims(), found.dims());
+    let largest = expected.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?.max(1e-6);
+    Ok((expected - found)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()? / largest)
+}
+
+fn assert_close(expected: &Tensor, found: &Tensor, within: f32, what: &str) -> Result {
+    let difference = difference(expected, found)?;
+    assert!(difference <= within, "{what}: relative difference {difference:e}, allowed {within:e}");
+    Ok(())
+}
+
+/// A file whose data set is the fixture's `sequence`, written as a user's own tensors.
+fn experiment(fixture: &Fixture, folder: &std::path::Path, network: &str, optimizer: &str) -> Result<Checked> {
+    let sequences = fixture["sequence"].transpose(0, 1)?.contiguous()?;
+    let labels = fixture["labels"].to_dtype(DType::U32)?;
+    let path = folder.join("own.safetensors");
+    candle_core::safetensors::save(&HashMap::from([("sequences", sequences), ("labels", labels)]), &path)?;
+    let path = path.display();
+    let text = format!(
+        "name = 'oracle'\n[data]\ndataset = {{ tensors = {{ train = '{path}', test = '{path}' }} }}\nbatch_size = 8\n\
+         [network]\nencoder = 'none'\n{network}\n[optimizer]\n{optimizer}\n[training]\nepochs = 1\n"
+    );
+    Ok(Experiment::parse(&text, "oracle.toml", &[])?)
+}
+
+/// The fixture's tensors under `prefix`, by our names: PyTorch's carry a `.module` more for layers applied step by step.
+fn state(fixture: &Fixture, prefix: &str) -> BTreeMap<String, Tensor> {
+    let own = |name: &str| name.strip_prefix(prefix).map(|name| name.replace(".module.", "."));
+    fixture.iter().filter_map(|(name, tensor)| Some((own(name)?, tensor.clone()))).collect()
+}
+
+/// Four training steps on one batch against logits, gradients, losses and final weights.
+fn check_network(name: &str, network_text: &str, optimizer_text: &str) -> Result {
+    let fixture = fixture(name)?;
+    let folder = tempfile::tempdir()?;
+    let Checked { experiment, plan, .. } = experiment(&fixture, folder.path(), network_text, optimizer_text)?;
+    let device = experiment.training.open_device()?;
+    let mut network = Network::build(&experiment.network, plan, experiment.seed, &device)?;
+    network.load_state(&state(&fixture, "before."))?;
+
+    let indices: Vec<u32> = (0..8).collect();
+    let labels = fixture["labels"].to_dtype(DType::U32)?;
+    let batch = Batch { inputs: fixture["sequence"].clone(), labels, indices };
+
+    let (logits, tape, _) = network.forward(&batch.inputs, 0, &batch.indices)?;
+    assert_close(&fixture["logits"], &logits, 1e-3, "logits")?;
+    let (_, gradient) = ops::cross_entropy::score_and_gradient(&logits, &batch.labels, 0.0)?;
+    network.backward(tape, &gradient, false)?;
+    let expected = state(&fixture, "grad.");
+    let parameters = network.parameters();
+    assert_eq!(parameters.len(), expected.len());
+    for (name, parameter) in parameters {
+        let found = parameter.gradient.take().expect("a gradient");
+        assert_close(&expected[&name], &found, 1e-3, &format!("gradient of {name}"))?;
+    }
+
+    // The steps above moved the running statistics: start again.
+    network.load_state(&state(&fixture, "before."))?;
+    let mut optimizer = Optimizer::new(&experiment.optimizer);
+    let losses = fixture["losses"].to_vec1::<f32>()?;
+    for (number, expected) in losses.iter().enumerate() {
+        let now = Moment { epoch: 0, epochs: 1, step: number, steps: losses.len() };
+        let lr = experiment.optimizer.lr() * experiment.schedule.factor(now);
+        let seen = step(&mut network, &mut optimizer, &batch, now, lr, &experiment.training)?;
+        let loss = seen.score.loss() as f32;
+        assert!((loss - expected).abs() <= 1e-3 * expected.abs(), "step {number}: loss {loss}, PyTorch {expected}");
+    }
+    let after = state(&fixture, "after.");
+    assert_eq!(network.state().keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    for (name, found) in network.state() {
+        assert_close(&after[&name], &found, 1e-3, &format!("{name} after the steps"))?;
+    }
+    let (logits, _) = network.evaluate(&batch.inputs, 0, &batch.indices)?;
+    assert_close(&fixture["logits_eval"], &logits, 1e-3, "logits in evaluation")
+}
+
+#[test]
+fn a_bntt_network_trained_with_sgd_follows_pytorch_in_every_number() -> Result {
+    check_network(
+        "bntt_network_sgd",
+        "time_steps = 4\nlayers = [ { conv = { channels = 6 } }, 'bntt', 'lif', { pool = { average = 2 } }, \
+         { conv = { channels = 8 } }, 'bntt', 'lif', { pool = { average = 2 } }, 'flatten', \
+         { linear = { features = 24 } }, 'bntt', 'lif', { linear = { features = 'classes' } } ]",
+        "sgd = { lr = 0.1, momentum = 0.9, weight_decay = 1e-4 }",
+    )
+}
+
+#[test]
+fn a_convex_network_trained_with_adam_follows_pytorch_in_every_number() -> Result {
+    check_network(
+        "convex_network_adam",
+        "time_steps = 5\nlif = { leak = 0.5, input = 'one_minus_leak' }\n\
+         layers = [ { conv = { channels = 6 } }, 'lif', { pool = { average = 2 } }, { conv = { channels = 8 } }, 'lif', \
+         'flatten', { linear = { features = 24 } }, 'lif', { linear = { features = 'classes' } } ]",
+        "adam = { lr = 1e-3 }",
+    )
+}
+
+fn check_lif(name: &str, lif: &str) -> Result {
+    let fixture = fixture(name)?;
+    let config: bntt::layers::LifConfig = toml::from_str(lif)?;
+    let spikes = ops::lif::forward(&fixture["currents"], &config)?;
+    let expected = fixture["spikes"].to_dtype(DType::U8)?;
+    assert_eq!(spikes.flatten_all()?.to_vec1::<u8>()?, expected.flatten_all()?.to_vec1::<u8>()?);
+    let gradient = ops::lif::gradient(&fixture["currents"], &fixture["upstream"], &config)?;
+    let difference = (&fixture["grad_currents"] - gradient)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
+    assert!(difference <= 1e-5, "{name}: gradients differ by {difference:e}");
+    Ok(())
+}
+
+#[test]
+fn lif_spikes_are_pytorchs_and_gradients_within_1e_5() -> Result {
+    check_lif("lif_paper", "leak = 0.95")?;
+    check_lif("lif_convex", "leak = 0.5\ninput = 'one_minus_leak'")?;
+    check_lif("lif_threshold", "leak = 0.9\nthreshold = 0.7")
+}
+
+#[test]
+fn bntt_outputs_gradients_and_running_statistics_are_pytorchs_within_1e_4() -> Result {
+    use bntt::layers::{LayerConfig, Pass, Shared, Signal};
+    let fixture = fixture("bntt")?;
+    let config: LayerConfig = LayerConfig::Bntt(toml::from_str("eps = 1e-4\nmomentum = 0.1")?);
+    let shared = Shared {
+        time_steps: 4,
+        classes: 2,
+        seed: 0,
+        init: Default::default(),
+        device: &Device::Cpu,
+        index: 0,
+        following: &[],
+    };
+    let signal = Signal { shape: vec![5, 3, 3], spikes: false, constant: false };
+    let mut layer = config.build(&config.plan(&signal, &shared)?, &shared)?;
+    for (name, tensor) in layer.state() {
+        if name == "gamma" {
+            *tensor = fixture["gamma"].clone();
+        }
+    }
+    let pass = Pass { seed: 0, epoch: 0, indices: &[] };
+    let (output, saved) = layer.forward(fixture["input"].clone(), &pass)?;
+    assert_close(&fixture["output_train"], &output, 1e-4, "output in training")?;
+    let gradient = layer.backward(saved, fixture["upstream"].clone(), true)?.expect("an input gradient");
+    assert_close(&fixture["grad_input"], &gradient, 1e-4, "input gradient")?;
+    let gamma = layer.parameters().remove(0).gradient.take().expect("a gradient");
+    assert_close(&fixture["grad_gamma"], &gamma, 1e-4, "gamma's gradient")?;
+    for (name, tensor) in layer.state() {
+        if name != "gamma" {
+            assert_close(&fixture[name], tensor, 1e-4, name)?;
+        }
+    }
+    assert_close(&fixture["output_eval"], &layer.evaluate(&fixture["input"])?, 1e-4, "output in evaluation")?;
+    // The first time-step alone is not the last one's twin: statistics belong to their step.
+    assert!(difference(&output.i(0)?, &output.i(3)?)? > 0.1);
+    Ok(())
+}
