@@ -1,0 +1,149 @@
+//! Random crops and flips of training images.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::DataShape;
+use crate::rng::Stream;
+
+/// Random changes to training images, new in every epoch. All time-steps of a sequence change alike.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AugmentConfig {
+    /// Cut the image out of one with so many black pixels added on every side, at a random place. The values added are 0
+    /// before normalisation.
+    #[serde(default)]
+    pub crop_padding: usize,
+    /// Mirror every second image, left to right, at random.
+    #[serde(default)]
+    pub flip: bool,
+}
+
+impl AugmentConfig {
+    /// Mistakes as (dotted key, problem).
+    pub(super) fn mistakes(&self, shape: &DataShape) -> Option<(String, String)> {
+        let side = shape.height.min(shape.width);
+        (self.crop_padding >= side).then(|| {
+            let DataShape { height, width, .. } = shape;
+            let problem = format!(
+                "a padding of {} pixels can move an image of {height}x{width} out of sight; expected less than {side}",
+                self.crop_padding
+            );
+            ("data.augment.crop_padding".into(), problem)
+        })
+    }
+
+    /// What happens to one image: numbers 0 and 1 of its stream place the crop (y, x), number 2 decides the flip.
+    pub(super) fn draw(&self, stream: &Stream) -> Change {
+        let padding = self.crop_padding;
+        let offsets = u32::try_from(padding.saturating_mul(2).saturating_add(1)).unwrap_or(u32::MAX);
+        let offset = |position| stream.below(position, offsets) as isize - padding as isize;
+        Change { down: offset(0), right: offset(1), flip: self.flip && stream.uniform(2) < 0.5 }
+    }
+}
+
+/// Where the pixels of a changed image come from. The default changes nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    /// Rows by which the crop lies below the original; negative: above.
+    pub down: isize,
+    /// Columns by which the crop lies to the right of the original; negative: to the left.
+    pub right: isize,
+    /// Mirror the crop.
+    pub flip: bool,
+}
+
+impl Change {
+    /// Writes the changed and converted `source`, a plane of rows of `width` values, to `out`; `border` where the crop
+    /// leaves the image.
+    pub fn apply<P: Copy>(&self, source: &[P], width: usize, out: &mut [f32], border: f32, convert: impl Fn(P) -> f32) {
+        let rows = source.len() / width;
+        for (y, row) in out.chunks_exact_mut(width).enumerate() {
+            let from = y.checked_add_signed(self.down).filter(|&y| y < rows).map(|y| &source[y * width..][..width]);
+            let Some(from) = from else {
+                row.fill(border);
+                continue;
+            };
+            for (x, value) in row.iter_mut().enumerate() {
+                let x = if self.flip { width - 1 - x } else { x };
+                let pixel = x.checked_add_signed(self.right).and_then(|x| from.get(x));
+                *value = pixel.map_or(border, |&pixel| convert(pixel));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Purpose;
+
+    /// The textbook way: build the padded image, cut, mirror.
+    fn naive(source: &[u8], [height, width]: [usize; 2], padding: usize, [y, x]: [usize; 2], flip: bool) -> Vec<f32> {
+        let mut padded = vec![vec![0u8; width + 2 * padding]; height + 2 * padding];
+        for row in 0..height {
+            for column in 0..width {
+                padded[row + padding][column + padding] = source[row * width + column];
+            }
+        }
+        let mut out = Vec::new();
+        for row in &padded[y..y + height] {
+            let mut row = row[x..x + width].to_vec();
+            if flip {
+                row.reverse();
+            }
+            out.extend(row.into_iter().map(f32::from));
+        }
+        out
+    }
+
+    #[test]
+    fn every_crop_and_flip_equals_padding_cutting_and_mirroring() {
+        let (height, width, padding) = (4, 5, 3);
+        let source: Vec<u8> = (1..=20).collect();
+        for y in 0..=2 * padding {
+            for x in 0..=2 * padding {
+                for flip in [false, true] {
+                    let change =
+                        Change { down: y as isize - padding as isize, right: x as isize - padding as isize, flip };
+                    let mut out = vec![f32::NAN; 20];
+                    change.apply(&source, width, &mut out, 0.0, f32::from);
+                    assert_eq!(out, naive(&source, [height, width], padding, [y, x], flip), "{change:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn crops_reach_every_offset_equally_often_and_half_the_images_are_flipped() {
+        let config = AugmentConfig { crop_padding: 2, flip: true };
+        let n = 20_000;
+        let (mut down, mut right, mut flips) = ([0; 5], [0; 5], 0);
+        for image in 0..n {
+            let change = config.draw(&Stream::new(3, Purpose::Augment, 0, 1, image));
+            down[(change.down + 2) as usize] += 1;
+            right[(change.right + 2) as usize] += 1;
+            flips += usize::from(change.flip);
+        }
+        // Five standard deviations: 57 for a share of 1/5, 71 for 1/2.
+        assert!(down.iter().chain(&right).all(|&count: &i32| (count - 4000).abs() < 283), "{down:?} {right:?}");
+        assert!((flips as i32 - 10_000).abs() < 354, "{flips}");
+    }
+
+    #[test]
+    fn nothing_configured_changes_nothing() {
+        let config = AugmentConfig { crop_padding: 0, flip: false };
+        for image in 0..100 {
+            assert_eq!(config.draw(&Stream::new(3, Purpose::Augment, 0, 1, image)), Change::default());
+        }
+    }
+
+    #[test]
+    fn a_padding_as_large_as_the_image_is_a_mistake() {
+        let shape = crate::data::digits::SHAPE;
+        assert_eq!(AugmentConfig { crop_padding: 7, flip: false }.mistakes(&shape), None);
+        let (key, problem) = AugmentConfig { crop_padding: 8, flip: false }.mistakes(&shape).unwrap();
+        assert_eq!(key, "data.augment.crop_padding");
+        assert_eq!(problem, "a padding of 8 pixels can move an image of 8x8 out of sight; expected less than 8");
+    }
+}

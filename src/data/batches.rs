@@ -1,0 +1,167 @@
+//! Order, batches, tensors.
+
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+
+use super::augment::{AugmentConfig, Change};
+use super::normalize::Normalizer;
+use super::{DataConfig, Items, Split};
+use crate::error::{Error, Result};
+use crate::rng::{Purpose, Stream};
+
+/// What a network sees at once.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// f32, normalised: images `[B, C, H, W]`, or already coded sequences `[T, B, C, H, W]`.
+    pub inputs: Tensor,
+    /// u32 `[B]`.
+    pub labels: Tensor,
+    /// Each image's place in its split.
+    pub indices: Vec<u32>,
+}
+
+/// The batches of one epoch. Each is a pure function of the data, the config, the seed, the epoch and its number, so any
+/// of them can be made at any time, on any thread, with the same bits.
+#[derive(Debug, Clone)]
+pub struct Batches<'a> {
+    split: &'a Split,
+    /// Places in the split.
+    order: Vec<u32>,
+    batch_size: usize,
+    steps: usize,
+    normalizer: Normalizer,
+    augment: Option<Augmentation<'a>>,
+    device: Device,
+}
+
+#[derive(Debug, Clone)]
+struct Augmentation<'a> {
+    config: &'a AugmentConfig,
+    seed: u64,
+    epoch: usize,
+}
+
+impl<'a> Batches<'a> {
+    /// The epoch's shuffled, augmented batches, all full: a last partial one is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when a batch is larger than the split, or `normalize` does not fit its channels.
+    pub fn train(split: &'a Split, config: &'a DataConfig, seed: u64, epoch: usize, device: &Device) -> Result<Self> {
+        let mut batches = Self::evaluate(split, config, device)?;
+        let [batch_size, images] = [batches.batch_size, split.len()];
+        batches.steps = images / batch_size;
+        if batches.steps == 0 {
+            return Err(Error::Data(format!(
+                "a batch of {batch_size} is larger than the {images} training images, so that no batch would be full; set \
+                 data.batch_size to at most {images}."
+            )));
+        }
+        Stream::new(seed, Purpose::Shuffle, 0, epoch, 0).shuffle(&mut batches.order);
+        batches.augment = config.augment.as_ref().map(|config| Augmentation { config, seed, epoch });
+        Ok(batches)
+    }
+
+    /// Batches in file order without augmentation; the last one may be partial.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when there are no images, or `normalize` does not fit their channels.
+    pub fn evaluate(split: &'a Split, config: &'a DataConfig, device: &Device) -> Result<Self> {
+        let images = u32::try_from(split.len())
+            .map_err(|_| Error::Data(format!("{} images are too many; expected less than 2^32.", split.len())))?;
+        if images == 0 || config.batch_size == 0 {
+            let batch = config.batch_size;
+            return Err(Error::Data(format!(
+                "{images} images make no batches of {batch}; expected 1 or more of both."
+            )));
+        }
+        let [.., channels, _, _] = split.shape[..] else {
+            return Err(Error::Data(format!("items of shape {:?} are no images; expected [C, H, W].", split.shape)));
+        };
+        let values = split.shape.iter().product::<usize>() * split.len();
+        if values == 0 || values != split.items.len() {
+            let found = split.items.len();
+            return Err(Error::Data(format!("{images} items of shape {:?} cannot have {found} values.", split.shape)));
+        }
+        if let Some((key, problem)) = config.normalize.as_ref().and_then(|n| n.mistakes(Some(channels)).pop()) {
+            return Err(Error::Data(format!("{key}: {problem}.")));
+        }
+        Ok(Self {
+            split,
+            order: (0..images).collect(),
+            batch_size: config.batch_size,
+            steps: split.len().div_ceil(config.batch_size),
+            normalizer: Normalizer::new(config.normalize.as_ref(), channels),
+            augment: None,
+            device: device.clone(),
+        })
+    }
+
+    /// The number of batches.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// The batches from number `step` on; those before are not made.
+    pub fn iter_from(&self, step: usize) -> impl Iterator<Item = Result<Batch>> + '_ {
+        (step..self.steps).map(|step| self.batch(step))
+    }
+
+    /// Batch number `step`, below [`Batches::steps`].
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a `step` there is none of, [`Error::Tensor`] when the device is out of memory.
+    pub fn batch(&self, step: usize) -> Result<Batch> {
+        if step >= self.steps {
+            return Err(Error::Data(format!("there is no batch {step}; the epoch has {} batches.", self.steps)));
+        }
+        let end = self.order.len().min((step + 1) * self.batch_size);
+        let indices = self.order[step * self.batch_size..end].to_vec();
+        let changes: Vec<Change> = indices.iter().map(|&index| self.change(index)).collect();
+
+        // A batch is T times B images, time first; the split stores the T images of an item together.
+        let [ref steps @ .., channels, height, width] = self.split.shape[..] else {
+            return Err(Error::Data(format!(
+                "items of shape {:?} are no images; expected [C, H, W].",
+                self.split.shape
+            )));
+        };
+        let time_steps: usize = steps.iter().product();
+        let image = channels * height * width;
+        let mut values = vec![0f32; time_steps * indices.len() * image];
+        values.par_chunks_exact_mut(image).enumerate().for_each(|(k, out)| {
+            let [t, b] = [k / indices.len(), k % indices.len()];
+            let source = (indices[b] as usize * time_steps + t) * image;
+            self.fill(out, source, [height, width], changes[b]);
+        });
+
+        let mut shape = steps.to_vec();
+        shape.extend([indices.len(), channels, height, width]);
+        let inputs = Tensor::from_vec(values, shape, &self.device)?;
+        let labels: Vec<u32> = indices.iter().map(|&index| self.split.labels[index as usize]).collect();
+        let labels = Tensor::from_vec(labels, indices.len(), &self.device)?;
+        Ok(Batch { inputs, labels, indices })
+    }
+
+    fn change(&self, index: u32) -> Change {
+        self.augment.as_ref().map_or_else(Change::default, |Augmentation { config, seed, epoch }| {
+            config.draw(&Stream::new(*seed, Purpose::Augment, 0, *epoch, index as usize))
+        })
+    }
+
+    /// Changes and normalises the image at value `source` of the split. Borders are 0 before normalisation.
+    fn fill(&self, out: &mut [f32], source: usize, [height, width]: [usize; 2], change: Change) {
+        let plane = height * width;
+        for (c, (channel, out)) in self.normalizer.channels().iter().zip(out.chunks_exact_mut(plane)).enumerate() {
+            let from = source + c * plane;
+            match &self.split.items {
+                Items::Bytes(bytes) => {
+                    change.apply(&bytes[from..][..plane], width, out, channel.byte(0), |byte| channel.byte(byte));
+                }
+                Items::Floats(floats) => {
+                    change
+                        .apply(&floats[from..][..plane], width, out, channel.float(0.0), |value| channel.float(value));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Finds, measures and hashes data files.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+
+/// The folder of a data set in its official layout.
+pub(super) struct Folder<'a> {
+    pub path: &'a Path,
+    /// The data set's name for people.
+    pub set: &'static str,
+    /// Its key in the experiment file.
+    pub key: &'static str,
+    /// The official names of the files.
+    pub files: &'static [&'static str],
+    /// Where they are published.
+    pub published: &'static str,
+}
+
+impl Folder<'_> {
+    /// The paths of all files, in the order of `files`.
+    ///
+    /// # Errors
+    /// When the folder or any of the files is missing: names all that are.
+    pub fn locate(&self) -> Result<Vec<PathBuf>> {
+        let Self { path, set, key, files, published } = self;
+        let folder = path.display();
+        let layout =
+            format!("The {set} folder holds the official files {}, published at {published}", files.join(", "));
+        let advice = format!("put them there or correct data.dataset.{key}.path");
+        if !path.exists() {
+            return Err(Error::Data(format!("the folder {folder} does not exist. {layout}; {advice}.")));
+        }
+        if !path.is_dir() {
+            return Err(Error::Data(format!("{folder} is no folder. {layout}; {advice}.")));
+        }
+        let missing: Vec<_> = files.iter().filter(|name| !path.join(name).exists()).copied().collect();
+        if missing.is_empty() {
+            return Ok(files.iter().map(|name| path.join(name)).collect());
+        }
+        let packed: Vec<_> = missing
+            .iter()
+            .map(|name| path.join(format!("{name}.gz")))
+            .filter(|path| path.exists())
+            .map(|path| path.display().to_string())
+            .collect();
+        let hint = match packed.is_empty() {
+            true => advice,
+            false => format!("unpack what is there with `gunzip {}`", packed.join(" ")),
+        };
+        Err(Error::Data(format!("the folder {folder} lacks {}. {layout}; {hint}.", missing.join(", "))))
+    }
+}
+
+/// Opens a regular file and tells its length in bytes.
+pub(super) fn open(path: &Path) -> Result<(File, u64)> {
+    // A pipe would block in `open`, so look before.
+    let meta = fs::metadata(path).map_err(Error::io("open", path))?;
+    if !meta.is_file() {
+        return Err(Error::Data(format!("{} is no regular file; a data file was expected.", path.display())));
+    }
+    Ok((File::open(path).map_err(Error::io("open", path))?, meta.len()))
+}
+
+/// Compares a file's length with what it should hold, `content` in words.
+pub(super) fn check_length(path: &Path, length: u64, expected: u64, content: &str) -> Result<()> {
+    let name = path.display();
+    let again = "fetch or unpack it again";
+    if length == 0 {
+        return Err(Error::Data(format!("{name} is empty; expected {expected} bytes ({content}); {again}.")));
+    }
+    if length < expected {
+        return Err(Error::Data(format!(
+            "{name} is truncated: it ends at byte {length}, {} bytes short of the expected {expected} ({content}); {again}.",
+            expected - length
+        )));
+    }
+    if length > expected {
+        return Err(Error::Data(format!(
+            "{name} is oversized: expected {expected} bytes ({content}), found {length}; the {} bytes from byte {expected} \
+             on belong to no record; {again}.",
+            length - expected
+        )));
+    }
+    Ok(())
+}
+
+/// SHA-256 of a file, in hexadecimal, read piece by piece.
+pub(super) fn checksum(path: &Path) -> Result<String> {
+    struct Hasher(Sha256);
+    impl Write for Hasher {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (file, _) = open(path)?;
+    let mut hasher = Hasher(Sha256::new());
+    io::copy(&mut io::BufReader::with_capacity(1 << 18, file), &mut hasher).map_err(Error::io("read", path))?;
+    Ok(hexadecimal(hasher.0))
+}
+
+/// The finished hash as 64 hexadecimal digits.
+pub(super) fn hexadecimal(hasher: Sha256) -> String {
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_the_one_published_for_abc() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("abc");
+        fs::write(&path, "abc").unwrap();
+        // FIPS 180-4, example B.1.
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(checksum(&path).unwrap(), expected);
+    }
+
+    fn digits(path: &Path) -> Folder<'_> {
+        Folder { path, set: "Example", key: "example", files: &["one", "two"], published: "https://example.org" }
+    }
+
+    #[test]
+    fn a_missing_folder_names_the_files_and_where_they_are_published() {
+        let error = digits(Path::new("no/such/folder")).locate().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the folder no/such/folder does not exist. The Example folder holds the official files one, two, published \
+             at https://example.org; put them there or correct data.dataset.example.path."
+        );
+    }
+
+    #[test]
+    fn a_path_to_a_file_in_place_of_a_folder_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = digits(file.path()).locate().unwrap_err().to_string();
+        assert!(error.contains("is no folder. The Example folder holds"), "{error}");
+    }
+
+    #[test]
+    fn packed_files_are_to_be_unpacked() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("one"), "1").unwrap();
+        fs::write(folder.path().join("two.gz"), "2").unwrap();
+        let error = digits(folder.path()).locate().unwrap_err().to_string();
+        assert!(error.contains("lacks two. The Example folder"), "{error}");
+        assert!(error.contains("two.gz`"), "{error}");
+        assert!(error.contains("`gunzip "), "{error}");
+    }
+
+    #[test]
+    fn a_folder_in_place_of_a_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = open(folder.path()).unwrap_err().to_string();
+        assert!(error.ends_with("is no regular file; a data file was expected."), "{error}");
+    }
+}

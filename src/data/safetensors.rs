@@ -1,0 +1,202 @@
+//! A safetensors file of images or sequences, checked before it is read.
+//!
+//! Only the header is read when a file is opened; tensors are read one at a time, piece by piece.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
+
+use super::{Items, files};
+use crate::error::{Error, Result};
+
+/// An open file whose header has been checked.
+pub(super) struct TensorFile<'a> {
+    pub path: &'a Path,
+    /// `images` or `sequences`.
+    pub items: Entry,
+    labels: Option<Entry>,
+    /// The byte at which the tensors' data begins.
+    start: u64,
+}
+
+/// A tensor of the file.
+pub(super) struct Entry {
+    pub name: &'static str,
+    pub info: TensorInfo,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {:?} {:?}", self.name, self.info.dtype, self.info.shape)
+    }
+}
+
+/// The longest header that is read; the format's own bound.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+impl<'a> TensorFile<'a> {
+    /// Checks the header of a file of items and labels; `key` is the setting that names the file.
+    pub fn open(path: &'a Path, key: &str) -> Result<Self> {
+        let file = Self::open_unlabelled(path, key)?;
+        let Some(labels) = &file.labels else {
+            return Err(
+                file.error(format!("the tensor `labels` is missing; expected `labels` [N] beside {}.", file.items))
+            );
+        };
+        if !matches!(labels.info.dtype, Dtype::U8 | Dtype::U32 | Dtype::I32 | Dtype::I64) {
+            return Err(file.error(format!(
+                "the tensor {labels} has a type that labels cannot have; expected u8, u32, i32 or i64."
+            )));
+        }
+        let n = file.items.info.shape[0];
+        if labels.info.shape != [n] {
+            return Err(file.error(format!(
+                "the tensor {labels} should have the shape [{n}], one label for each item of {}.",
+                file.items
+            )));
+        }
+        Ok(file)
+    }
+
+    /// Checks the header of a file of items, with labels or without.
+    pub fn open_unlabelled(path: &'a Path, key: &str) -> Result<Self> {
+        let name = path.display();
+        if !path.exists() {
+            return Err(Error::Data(format!("the file {name} does not exist; correct {key}.")));
+        }
+        let (metadata, start) = header(path)?;
+        let entry = |name: &'static str| metadata.info(name).map(|info| Entry { name, info: info.clone() });
+        let expected = "expected `labels` [N] and either `images` [N, C, H, W] or `sequences` [N, T, C, H, W]";
+        let found = || metadata.offset_keys().iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let items = match (entry("images"), entry("sequences")) {
+            (Some(items), None) | (None, Some(items)) => items,
+            (Some(_), Some(_)) => {
+                return Err(Error::Data(format!("{name} holds both `images` and `sequences`; {expected}.")));
+            }
+            (None, None) => {
+                let found = if metadata.tensors().is_empty() { "no tensor".into() } else { found() };
+                return Err(Error::Data(format!("{name} holds {found}; {expected}.")));
+            }
+        };
+        let labels = entry("labels");
+        if metadata.tensors().len() != 1 + usize::from(labels.is_some()) {
+            return Err(Error::Data(format!("{name} holds {}; {expected}, and nothing else.", found())));
+        }
+        let file = Self { path, items, labels, start };
+        let rank = if file.items.name == "images" { 4 } else { 5 };
+        if file.items.info.shape.len() != rank {
+            return Err(file.error(format!(
+                "the tensor {} has {} dimensions; {expected}.",
+                file.items,
+                file.items.info.shape.len()
+            )));
+        }
+        if file.items.info.shape.contains(&0) {
+            return Err(file.error(format!(
+                "the tensor {} is empty; expected one item or more, of one value or more.",
+                file.items
+            )));
+        }
+        if !matches!(file.items.info.dtype, Dtype::U8 | Dtype::F32) {
+            return Err(
+                file.error(format!("the tensor {} has a type that cannot be used; expected u8 or f32.", file.items))
+            );
+        }
+        Ok(file)
+    }
+
+    /// A mistake in this file.
+    pub fn error(&self, problem: String) -> Error {
+        Error::Data(format!("{}: {problem}", self.path.display()))
+    }
+
+    /// The labels as they are; none of a file without any.
+    pub fn read_labels(&self) -> Result<Vec<i64>> {
+        let Some(Entry { info, .. }) = &self.labels else { return Ok(Vec::new()) };
+        match info.dtype {
+            Dtype::U8 => self.read(info, |[byte]: [u8; 1]| byte.into()),
+            Dtype::U32 => self.read(info, |bytes| u32::from_le_bytes(bytes).into()),
+            Dtype::I32 => self.read(info, |bytes| i32::from_le_bytes(bytes).into()),
+            _ => self.read(info, i64::from_le_bytes),
+        }
+    }
+
+    /// The values of all items; all floats are finite.
+    pub fn read_items(&self) -> Result<Items> {
+        if self.items.info.dtype == Dtype::U8 {
+            return Ok(Items::Bytes(self.read(&self.items.info, |[byte]| byte)?));
+        }
+        let floats = self.read(&self.items.info, f32::from_le_bytes)?;
+        match floats.iter().position(|value| !value.is_finite()) {
+            None => Ok(Items::Floats(floats)),
+            Some(i) => Err(self.error(format!(
+                "{}{:?} (byte {}) is {}; expected finite numbers.",
+                self.items.name,
+                place(i, &self.items.info.shape),
+                self.start + (self.items.info.data_offsets.0 + 4 * i) as u64,
+                floats[i]
+            ))),
+        }
+    }
+
+    /// The values of a tensor, `N` bytes each. The header's check has found the tensor to lie inside the file, and its type
+    /// to be one of 1, 4 or 8 bytes.
+    fn read<const N: usize, T>(&self, info: &TensorInfo, value: impl Fn([u8; N]) -> T) -> Result<Vec<T>> {
+        const PIECE: usize = 1 << 20;
+        let (mut file, _) = files::open(self.path)?;
+        let (from, to) = info.data_offsets;
+        file.seek(SeekFrom::Start(self.start + from as u64)).map_err(Error::io("read", self.path))?;
+        let mut values = Vec::with_capacity((to - from) / N);
+        let mut piece = vec![0; PIECE.min(to - from)];
+        for done in (from..to).step_by(PIECE) {
+            let piece = &mut piece[..PIECE.min(to - done)];
+            file.read_exact(piece).map_err(Error::io("read", self.path))?;
+            values.extend(piece.as_chunks().0.iter().map(|&bytes| value(bytes)));
+        }
+        Ok(values)
+    }
+}
+
+/// The place of value `i` along each dimension of `shape`.
+fn place(mut i: usize, shape: &[usize]) -> Vec<usize> {
+    let mut place: Vec<_> = shape
+        .iter()
+        .rev()
+        .map(|&size| {
+            let index = i % size;
+            i /= size;
+            index
+        })
+        .collect();
+    place.reverse();
+    place
+}
+
+/// The checked header of a file and the byte after it. A file is a length (u64), a header (JSON) and the tensors' data.
+fn header(path: &Path) -> Result<(Metadata, u64)> {
+    let name = path.display();
+    let (mut file, length): (File, u64) = files::open(path)?;
+    let broken = |problem: String| Error::Data(format!("{name} is no safetensors file: {problem}."));
+    if length < 8 {
+        return Err(broken(format!("it has {length} bytes, expected a header of 8 or more")));
+    }
+    let mut bytes = [0; 8];
+    file.read_exact(&mut bytes).map_err(Error::io("read", path))?;
+    let size = u64::from_le_bytes(bytes);
+    if size > LONGEST_HEADER || size > length - 8 {
+        return Err(broken(format!("byte 0 announces a header of {size} bytes, but the file ends at byte {length}")));
+    }
+    let mut bytes = vec![0; size as usize];
+    file.read_exact(&mut bytes).map_err(Error::io("read", path))?;
+    let metadata: Metadata = serde_json::from_slice(&bytes)
+        .map_err(|source| broken(format!("the header at byte 8 is malformed: {source}")))?;
+    let start = 8 + size;
+    let content = format!("a header of {start} and {} of tensors", metadata.data_len());
+    let expected = start.saturating_add(metadata.data_len() as u64);
+    files::check_length(path, length, expected, &content)?;
+    Ok((metadata, start))
+}

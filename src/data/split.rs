@@ -1,0 +1,72 @@
+//! Images and labels in memory.
+
+use std::collections::BTreeMap;
+
+use super::DataShape;
+
+/// Both splits of a data set.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    pub train: Split,
+    pub test: Split,
+    /// With the number of images found on disk.
+    pub shape: DataShape,
+    /// SHA-256 in hexadecimal of every file that was read, by its path.
+    pub checksums: BTreeMap<String, String>,
+}
+
+/// One split: `labels.len()` items of `shape`, one after another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Split {
+    pub items: Items,
+    pub labels: Vec<u32>,
+    /// `[C, H, W]`, or `[T, C, H, W]` for already coded sequences.
+    pub shape: Vec<usize>,
+}
+
+/// The values of all items.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Items {
+    /// Pixels, 0 black to 255 white: four times smaller than floats.
+    Bytes(Vec<u8>),
+    /// Values of the user's own.
+    Floats(Vec<f32>),
+}
+
+impl Items {
+    /// The number of values.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Floats(floats) => floats.len(),
+        }
+    }
+}
+
+impl Split {
+    /// The number of items.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Keeps the first `n` items, or all where there are fewer, and gives the memory of the others back.
+    pub(super) fn truncate(&mut self, n: usize) {
+        let n = n.min(self.len());
+        let values = n * self.shape.iter().product::<usize>();
+        self.labels.truncate(n);
+        match &mut self.items {
+            Items::Bytes(bytes) => {
+                bytes.truncate(values);
+                bytes.shrink_to_fit();
+            }
+            Items::Floats(floats) => {
+                floats.truncate(values);
+                floats.shrink_to_fit();
+            }
+        }
+    }
+}

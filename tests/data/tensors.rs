@@ -1,0 +1,193 @@
+//! The user's own data as safetensors files.
+
+use std::fs;
+use std::path::Path;
+
+use bntt::data::{DataConfig, DataShape, Dataset, DatasetConfig, Items, TensorsConfig, read_unlabelled};
+use bntt::error::Result;
+use safetensors::Dtype::{self, F32, F64, I32, I64, U8, U32};
+use safetensors::tensor::TensorView;
+
+type Tensor<'a> = (&'a str, Dtype, &'a [usize], Vec<u8>);
+
+const TWO_IMAGES: &[usize] = &[2, 1, 2, 2];
+
+fn floats(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn write(path: &Path, tensors: &[Tensor]) {
+    let views = tensors
+        .iter()
+        .map(|(name, dtype, shape, bytes)| (name.to_string(), TensorView::new(*dtype, shape.to_vec(), bytes).unwrap()));
+    fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+/// A folder with both files, and the config that names them.
+fn files(train: &[Tensor], test: &[Tensor]) -> (tempfile::TempDir, TensorsConfig) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = TensorsConfig { train: folder.path().join("train"), test: folder.path().join("test") };
+    write(&config.train, train);
+    write(&config.test, test);
+    (folder, config)
+}
+
+fn load(config: &TensorsConfig) -> Result<Dataset> {
+    let dataset = DatasetConfig::Tensors(config.clone());
+    DataConfig { dataset, batch_size: 1, augment: None, normalize: None, limit: None }.load()
+}
+
+fn shape(config: &TensorsConfig) -> Result<DataShape> {
+    DatasetConfig::Tensors(config.clone()).shape()
+}
+
+/// The error of a pair of equal files, without the name of the first.
+fn error(tensors: &[Tensor]) -> String {
+    let (_folder, config) = files(tensors, tensors);
+    let error = load(&config).unwrap_err().to_string();
+    assert_eq!(shape(&config).is_err(), !error.contains("finite"), "shape and load disagree: {error}");
+    error.strip_prefix(&config.train.display().to_string()).unwrap_or(&error).to_string()
+}
+
+#[test]
+fn images_of_bytes_are_read_with_labels_of_every_type() {
+    let four_bytes = vec![4, 0, 0, 0, 1, 0, 0, 0];
+    let eight_bytes = vec![4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+    let labels = [(U8, vec![4, 1]), (U32, four_bytes.clone()), (I32, four_bytes), (I64, eight_bytes)];
+    for (dtype, bytes) in labels {
+        let images: Tensor = ("images", U8, TWO_IMAGES, (0..8).collect());
+        let file = [images, ("labels", dtype, &[2], bytes)];
+        let (_folder, config) = files(&file, &file);
+        let dataset = load(&config).unwrap();
+        assert_eq!(dataset.train.labels, [4, 1]);
+        assert_eq!(dataset.train.items, Items::Bytes((0..8).collect()));
+        assert_eq!(dataset.train.shape, [1, 2, 2]);
+        assert_eq!(dataset.checksums.len(), 2);
+        let expected = DataShape { channels: 1, height: 2, width: 2, classes: 5, time_steps: None, train: 2, test: 2 };
+        assert_eq!(dataset.shape, expected);
+        assert_eq!(shape(&config).unwrap(), expected);
+    }
+}
+
+#[test]
+fn sequences_of_floats_are_read_and_the_classes_of_both_files_counted() {
+    let sizes = |n| [n, 3, 2, 1, 1];
+    let values: Vec<f32> = (0..12).map(|i| i as f32 - 0.5).collect();
+    let train = [("sequences", F32, &sizes(2)[..], floats(&values)), ("labels", U8, &[2][..], vec![0, 1])];
+    let test = [("sequences", F32, &sizes(1)[..], floats(&values[..6])), ("labels", U8, &[1][..], vec![6])];
+    let (_folder, config) = files(&train, &test);
+    let dataset = load(&config).unwrap();
+    assert_eq!(dataset.train.items, Items::Floats(values));
+    assert_eq!(dataset.train.shape, [3, 2, 1, 1]);
+    assert_eq!(dataset.test.labels, [6]);
+    assert_eq!((dataset.shape.classes, dataset.shape.time_steps), (7, Some(3)));
+}
+
+#[test]
+fn more_than_a_piece_of_floats_is_read_whole() {
+    let n = 300_000;
+    let values: Vec<f32> = (0..n).map(|i| i as f32).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("input");
+    write(&path, &[("images", F32, &[1, 1, 1, n], floats(&values))]);
+    let split = read_unlabelled(&path, "--input").unwrap();
+    assert_eq!(split.items, Items::Floats(values));
+    assert_eq!(split.labels, [0]);
+}
+
+#[test]
+fn missing_and_unknown_tensors_are_refused() {
+    let images: Tensor = ("images", U8, TWO_IMAGES, vec![0; 8]);
+    let labels: Tensor = ("labels", U8, &[2], vec![0; 2]);
+    let expected = "expected `labels` [N] and either `images` [N, C, H, W] or `sequences` [N, T, C, H, W]";
+    assert_eq!(error(std::slice::from_ref(&labels)), format!(" holds `labels`; {expected}."));
+    assert_eq!(error(&[]), format!(" holds no tensor; {expected}."));
+    let missing = ": the tensor `labels` is missing; expected `labels` [N] beside `images` U8 [2, 1, 2, 2].";
+    assert_eq!(error(std::slice::from_ref(&images)), missing);
+    let both = [images.clone(), labels.clone(), ("sequences", U8, &[2, 1, 1, 2, 2], vec![0; 8])];
+    assert_eq!(error(&both), format!(" holds both `images` and `sequences`; {expected}."));
+    let more = [images, labels, ("weights", U8, &[1], vec![0])];
+    assert_eq!(error(&more), format!(" holds `images`, `labels`, `weights`; {expected}, and nothing else."));
+}
+
+#[test]
+fn types_and_shapes_that_do_not_fit_are_refused() {
+    let labels: Tensor = ("labels", U8, &[2], vec![0; 2]);
+    let with = |images: Tensor| error(&[images, labels.clone()]);
+    let found = with(("images", F64, &[2, 1, 1, 1], vec![0; 16]));
+    assert_eq!(found, ": the tensor `images` F64 [2, 1, 1, 1] has a type that cannot be used; expected u8 or f32.");
+    let found = with(("images", U8, &[2, 4], vec![0; 8]));
+    assert!(found.starts_with(": the tensor `images` U8 [2, 4] has 2 dimensions; expected `labels` [N]"), "{found}");
+    let found = with(("sequences", U8, TWO_IMAGES, vec![0; 8]));
+    assert!(found.starts_with(": the tensor `sequences` U8 [2, 1, 2, 2] has 4 dimensions; expected"), "{found}");
+    let found = with(("images", U8, &[2, 1, 0, 2], vec![]));
+    assert!(found.starts_with(": the tensor `images` U8 [2, 1, 0, 2] is empty; expected one item"), "{found}");
+    let found = with(("images", U8, &[3, 1, 1, 1], vec![0; 3]));
+    let expected = ": the tensor `labels` U8 [2] should have the shape [3], one label for each item of `images` U8 \
+                    [3, 1, 1, 1].";
+    assert_eq!(found, expected);
+    let found = error(&[("images", U8, TWO_IMAGES, vec![0; 8]), ("labels", F32, &[2], vec![0; 8])]);
+    let expected = ": the tensor `labels` F32 [2] has a type that labels cannot have; expected u8, u32, i32 or i64.";
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn labels_that_are_no_class_numbers_are_named() {
+    let labels = |values: [i64; 2]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    for bad in [-1, 65_536, i64::MAX] {
+        let images: Tensor = ("images", U8, TWO_IMAGES, vec![0; 8]);
+        let found = error(&[images, ("labels", I64, &[2], labels([0, bad]))]);
+        assert_eq!(found, format!(": labels[1] is {bad}; expected a class number, 0 to 65535."));
+    }
+}
+
+#[test]
+fn pixels_that_are_not_finite_are_named_with_place_and_byte() {
+    let mut values = [0.0; 8];
+    values[6] = f32::NAN;
+    let tensors = [("images", F32, TWO_IMAGES, floats(&values)), ("labels", U8, &[2][..], vec![0; 2])];
+    let (_folder, config) = files(&tensors, &tensors);
+    let bytes = fs::read(&config.train).unwrap();
+    let byte = bytes.windows(4).rposition(|bytes| bytes == f32::NAN.to_le_bytes()).unwrap();
+    assert_eq!(error(&tensors), format!(": images[1, 0, 1, 0] (byte {byte}) is NaN; expected finite numbers."));
+}
+
+#[test]
+fn training_and_test_items_are_alike() {
+    let labels: Tensor = ("labels", U8, &[2], vec![0; 2]);
+    let train = [("images", U8, TWO_IMAGES, vec![0; 8]), labels.clone()];
+    let test = [("images", U8, &[2, 1, 1, 2][..], vec![0; 4]), labels];
+    let (_folder, config) = files(&train, &test);
+    let error = shape(&config).unwrap_err().to_string();
+    let expected = "test `images` U8 [2, 1, 1, 2]; expected the same name, type and (but for the first number) \
+                    shape in both.";
+    assert!(error.contains("train holds `images` U8 [2, 1, 2, 2] and "), "{error}");
+    assert!(error.ends_with(expected), "{error}");
+}
+
+#[test]
+fn files_that_are_not_whole_safetensors_are_refused() {
+    let tensors = [("images", U8, TWO_IMAGES, vec![0; 8]), ("labels", U8, &[2][..], vec![0; 2])];
+    let (_folder, config) = files(&tensors, &tensors);
+    let whole = fs::read(&config.train).unwrap();
+    let error = |bytes: &[u8]| {
+        fs::write(&config.train, bytes).unwrap();
+        let error = shape(&config).unwrap_err().to_string();
+        error.strip_prefix(&config.train.display().to_string()).expect(&error).to_string()
+    };
+    let broken = " is no safetensors file: ";
+    let expected = format!("{broken}it has 0 bytes, expected a header of 8 or more.");
+    assert_eq!(error(&[]), expected);
+    let expected = format!("{broken}byte 0 announces a header of {} bytes, but the file ends at byte 20.", u64::MAX);
+    assert_eq!(error(&[255; 20]), expected);
+    let found = error(&[&[3, 0, 0, 0, 0, 0, 0, 0][..], b"{x}"].concat());
+    assert!(found.starts_with(&format!("{broken}the header at byte 8 is malformed: ")), "{found}");
+    let n = whole.len();
+    let found = error(&whole[..n - 1]);
+    assert!(found.contains(&format!("is truncated: it ends at byte {}, 1 bytes short", n - 1)), "{found}");
+    let found = error(&[&whole[..], &[0, 0]].concat());
+    assert!(found.contains(&format!("found {}; the 2 bytes from byte {n} on belong to no", n + 2)), "{found}");
+    fs::remove_file(&config.train).unwrap();
+    let found = shape(&config).unwrap_err().to_string();
+    assert!(found.ends_with("train does not exist; correct data.dataset.tensors.train."), "{found}");
+}
