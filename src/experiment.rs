@@ -5,6 +5,7 @@ use crate::data::{DataConfig, DataShape};
 use crate::error::{Error, Mistake, Result};
 use crate::network::{NetworkConfig, NetworkPlan};
 use crate::optimizers::{OptimizerConfig, ScheduleConfig};
+use crate::run::name_problem;
 use crate::train::TrainingConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -65,12 +66,23 @@ impl Experiment {
         config::to_toml(self, &SHARED)
     }
 
+    /// Makes every path in the experiment independent of the current directory, so that a run's resolved config repeats it from
+    /// anywhere.
+    pub fn make_paths_absolute(&mut self) {
+        let paths = self.data.dataset.paths().into_iter().chain(&mut self.training.initial_weights);
+        for path in paths {
+            *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
+        }
+    }
+
     fn check(loaded: Loaded<Self>) -> Result<Checked> {
         let Loaded { value: experiment, sources } = loaded;
         let place = |mistakes: Vec<(String, String)>| -> Vec<Mistake> {
             mistakes.into_iter().map(|(key, problem)| sources.mistake(&key, problem)).collect()
         };
-        let mut mistakes = experiment.data.mistakes();
+        let mut mistakes: Vec<(String, String)> = Vec::new();
+        mistakes.extend(name_problem(&experiment.name).map(|problem| ("name".into(), problem.into())));
+        mistakes.extend(experiment.data.mistakes());
         mistakes.extend(experiment.training.mistakes());
         let shape = experiment.data.dataset.shape();
         match &shape {

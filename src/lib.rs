@@ -13,6 +13,10 @@
 //! Shapes everywhere: T time-steps, B batch, C channels, H height, W width, F features, K classes; sequences are time-major.
 //! Imports point down: cli -> train -> network, data, optimizers, run -> layers, encoders -> ops, rng.
 
+/// Weights, moments and progress on disk.
+pub mod checkpoint;
+/// The command line.
+pub mod cli;
 /// Files and overrides to a checked, typed value: what every message about a config comes from.
 pub mod config;
 /// Bytes on disk to batches.
@@ -27,13 +31,23 @@ pub mod evaluate;
 pub mod experiment;
 /// Sequence to sequence, each with its own reverse.
 pub mod layers;
+/// Log lines and progress bars.
+pub mod logging;
+/// This process's memory.
+pub mod memory;
+/// What a run measured.
+pub mod metrics;
 /// Encoder, layers and readout.
 pub mod network;
 /// Numeric functions with kernels of their own.
 pub mod ops;
 /// Gradients to new weights; learning rate schedules.
 pub mod optimizers;
+/// Where a run came from.
+pub mod provenance;
 /// Counter-based random numbers.
 pub mod rng;
+/// Run folders.
+pub mod run;
 /// The training loop.
 pub mod train;

@@ -1,1 +1,7 @@
-fn main(){}
+//! `bntt`: argv -> command -> exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bntt::cli::main()
+}

@@ -22,6 +22,8 @@ mod safetensors;
 mod split;
 mod tensors;
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -118,6 +120,18 @@ impl DatasetConfig {
             Self::Cifar10(_) => Ok(cifar::SHAPE_10),
             Self::Cifar100(_) => Ok(cifar::SHAPE_100),
             Self::Tensors(config) => config.shape(),
+        }
+    }
+
+    /// The files and folders it reads.
+    pub fn paths(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Digits(_) => Vec::new(),
+            Self::Mnist(config) => vec![&mut config.path],
+            Self::FashionMnist(config) => vec![&mut config.path],
+            Self::Cifar10(config) => vec![&mut config.path],
+            Self::Cifar100(config) => vec![&mut config.path],
+            Self::Tensors(config) => vec![&mut config.train, &mut config.test],
         }
     }
 

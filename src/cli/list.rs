@@ -1,0 +1,31 @@
+//! `bntt list`.
+
+use super::table::table;
+use crate::error::Result;
+use crate::run;
+use std::path::PathBuf;
+
+/// List runs: state, epochs, best top-1 accuracy on the test images.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  bntt list --runs runs")]
+pub struct Arguments {
+    /// Where run folders are.
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    runs: PathBuf,
+}
+
+pub fn list(arguments: &Arguments) -> Result<()> {
+    let runs = run::list(&arguments.runs)?;
+    if runs.is_empty() {
+        return super::print(&format!("no runs under {}: start one with bntt run CONFIG\n", arguments.runs.display()));
+    }
+    let mut rows = vec![["run", "state", "started", "epochs", "best top-1", "epoch"].map(String::from).to_vec()];
+    for run in runs {
+        let (best, epoch) = run.best.map_or((String::new(), String::new()), |(top1, epoch)| {
+            (format!("{top1:.2} %"), epoch.to_string())
+        });
+        let started = run.started.get(..16).unwrap_or_default().replace('T', " ");
+        rows.push(vec![run.path.display().to_string(), run.state, started, run.epochs_done.to_string(), best, epoch]);
+    }
+    super::print(&table(&rows, 3))
+}

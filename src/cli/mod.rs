@@ -1,0 +1,72 @@
+//! The command line: one file a command.
+
+mod check;
+mod eval;
+mod list;
+mod predict;
+mod resume;
+mod run;
+mod schema;
+mod table;
+
+use crate::error::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Trains spiking neural networks with Batch Normalization Through Time from a TOML file.
+#[derive(Parser)]
+#[command(
+    name = "bntt",
+    version,
+    arg_required_else_help = true,
+    after_help = "Example:\n  bntt run configs/quickstart.toml\n\nbntt COMMAND --help shows an example of every command."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Arguments),
+    Check(check::Arguments),
+    Resume(resume::Arguments),
+    Eval(eval::Arguments),
+    Predict(predict::Arguments),
+    List(list::Arguments),
+    Schema(schema::Arguments),
+}
+
+/// Runs the command that the process's arguments ask for. Exit codes: 0 done, 1 a failure inside the program, 2 something for
+/// the user to mend.
+pub fn main() -> ExitCode {
+    let Arguments { command } = Arguments::parse();
+    match dispatch(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Nobody reads what a closed pipe would have taken: `bntt list | head`.
+        Err(crate::error::Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<()> {
+    match command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Resume(arguments) => resume::resume(&arguments),
+        Command::Eval(arguments) => eval::eval(&arguments),
+        Command::Predict(arguments) => predict::predict(&arguments),
+        Command::List(arguments) => list::list(&arguments),
+        Command::Schema(arguments) => schema::schema(&arguments),
+    }
+}
+
+/// Prints to standard output; a closed pipe is an error that `main` takes as the end.
+fn print(text: &str) -> Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(crate::error::Error::io("write", "standard output"))
+}

@@ -1,0 +1,58 @@
+//! `bntt predict`.
+
+use super::eval::Source;
+use crate::checkpoint;
+use crate::data::{Batches, DataConfig, read_unlabelled};
+use crate::error::{Error, Result};
+use crate::evaluate;
+use candle_core::Tensor;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Classify images of a safetensors file with a trained network.
+///
+/// The input holds `images` [N, C, H, W] (u8 or f32), or `sequences` [N, T, C, H, W] for encoder = "none"; they are normalised as
+/// in training. The output holds `logits` [N, classes] (f32) and `labels` [N] (u32), the classes with the largest logits.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  bntt predict runs/quickstart/v0001 --input images.safetensors --output labels.safetensors\n  \
+                        bntt predict configs/quickstart.toml --weights model.safetensors --input in.safetensors --output out.safetensors")]
+pub struct Arguments {
+    /// Run folder, or experiment file together with --weights.
+    run_or_config: PathBuf,
+    /// Weights; the run's best checkpoint unless given.
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Images to classify.
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+    /// Where logits and labels go.
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+pub fn predict(arguments: &Arguments) -> Result<()> {
+    let source = Source::open(&arguments.run_or_config, &[])?;
+    let (network, checked) = source.network(arguments.weights.as_deref(), super::eval::Which::Best)?;
+    let experiment = &checked.experiment;
+    let coded = checked.shape.time_steps.is_some();
+    let split = read_unlabelled(&arguments.input, if coded { "sequences" } else { "images" })?;
+    let shape = checked.shape;
+    let mut expected = vec![shape.channels, shape.height, shape.width];
+    expected.splice(0..0, shape.time_steps);
+    if split.shape != expected {
+        let (found, input) = (&split.shape, arguments.input.display());
+        return Err(Error::Data(format!("{input}: expected images of {expected:?}, as the network was built for, found {found:?}")));
+    }
+    let device = experiment.training.open_device()?;
+    // The batch size changes memory alone, never a result.
+    let data = DataConfig { batch_size: experiment.data.batch_size.max(1), ..experiment.data.clone() };
+    let mut logits = Vec::new();
+    for batch in Batches::evaluate(&split, &data, &device)?.iter_from(0) {
+        logits.push(evaluate::logits(&network, &batch?, experiment.training.evaluation_draws)?.0);
+    }
+    let logits = Tensor::cat(&logits, 0)?.to_device(&candle_core::Device::Cpu)?;
+    let labels = logits.argmax(1)?;
+    let count = labels.elem_count();
+    checkpoint::save_tensors(&arguments.output, &BTreeMap::from([("logits".into(), logits), ("labels".into(), labels)]))?;
+    super::print(&format!("{count} images classified: {}\n", arguments.output.display()))
+}

@@ -1,0 +1,85 @@
+//! `bntt run`.
+
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::logging::Logging;
+use crate::provenance::{Outcome, Provenance};
+use crate::run::{RunFolder, write_atomically};
+use crate::train::{self, Trainer};
+use std::path::PathBuf;
+use tracing::info;
+
+/// Train the network that an experiment file describes.
+///
+/// Everything goes to a new folder, runs/<name>/v0001 and so on: the resolved config, provenance, metrics, log and checkpoints.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  bntt run configs/quickstart.toml network.lif.leak=0.9 training.epochs=5")]
+pub struct Arguments {
+    /// Experiment file.
+    config: PathBuf,
+    /// Values that replace the file's, as in `network.lif.leak=0.9`.
+    #[arg(value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Where run folders go.
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    runs: PathBuf,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let mut checked = Experiment::load(&arguments.config, &arguments.overrides)?;
+    checked.experiment.make_paths_absolute();
+    let experiment = &checked.experiment;
+    let threads = start_threads(experiment)?;
+    let device = experiment.training.open_device()?;
+    // Everything that can be wrong with the data or the weights is found before a folder appears.
+    let dataset = experiment.data.load()?;
+    let network = train::start(&checked, &device)?;
+
+    let logging = Logging::start();
+    let folder = RunFolder::create(&arguments.runs, &experiment.name)?;
+    write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
+    let place = format!("{:?}", device.location()).to_lowercase();
+    let mut provenance = Provenance::begin(place, threads, experiment.seed, dataset.checksums.clone());
+    provenance.save(&folder.provenance())?;
+    logging.to_file(&folder.log())?;
+    info!("{} -> {}", arguments.config.display(), folder.path().display());
+    let (train, test) = (dataset.train.len(), dataset.test.len());
+    info!("{train} training and {test} test images, {} parameters, {threads} threads", checked.plan.parameters());
+
+    let trainer = Trainer::begin(experiment, &dataset, &folder, network, device);
+    conclude(trainer, experiment, &mut provenance, &folder, &logging)
+}
+
+/// Trains to the end and records how it ended.
+pub fn conclude(
+    trainer: Result<Trainer<'_>>,
+    experiment: &Experiment,
+    provenance: &mut Provenance,
+    folder: &RunFolder,
+    logging: &Logging,
+) -> Result<()> {
+    let trained = trainer.and_then(|mut trainer| {
+        trainer.train(&mut logging.bars(experiment.training.epochs, trainer.epochs_done()))?;
+        Ok(trainer.best())
+    });
+    let outcome = match &trained {
+        Ok(_) => Outcome::Completed,
+        Err(error) => Outcome::Failed { message: error.to_string() },
+    };
+    provenance.finish(outcome);
+    provenance.save(&folder.provenance())?;
+    if let Some((top1, epoch)) = trained? {
+        info!("best top-1 {top1:.2} % after epoch {epoch} (chosen on the test images)");
+    }
+    info!("done: {}", folder.path().display());
+    Ok(())
+}
+
+/// Sets the number of worker threads and returns it.
+pub fn start_threads(experiment: &Experiment) -> Result<usize> {
+    if let Some(threads) = experiment.training.threads {
+        let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        built.map_err(|e| Error::Device(format!("cannot start {threads} threads: {e}")))?;
+    }
+    Ok(rayon::current_num_threads())
+}
