@@ -1,0 +1,152 @@
+//! One TOML file: its values for figment, and where each of them stands.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use figment::value::{Dict, Map, Tag, Value};
+use figment::{Metadata, Profile, Provider, Source};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::key::Key;
+use super::tree;
+
+use crate::error::Mistake;
+
+/// More syntax errors than this in one file are mostly echoes of the first.
+const MOST_SYNTAX_ERRORS: usize = 8;
+
+/// Byte offsets of a key and of its value; entries of a list have no key of their own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Position {
+    pub key: usize,
+    pub value: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct File {
+    /// As messages name it.
+    pub name: String,
+    path: PathBuf,
+    text: String,
+    dict: Dict,
+    /// By dotted key.
+    positions: HashMap<String, Position>,
+}
+
+impl File {
+    /// Reads `text`, which `path` holds.
+    ///
+    /// # Errors
+    /// All syntax errors.
+    pub fn parse(name: &str, path: &Path, text: String) -> Result<Self, Vec<Mistake>> {
+        let mut file = Self {
+            name: name.to_owned(),
+            path: path.to_path_buf(),
+            text,
+            dict: Dict::new(),
+            positions: HashMap::new(),
+        };
+        let text = std::mem::take(&mut file.text);
+        let (table, errors) = DeTable::parse_recoverable(&text);
+        let mut found: Vec<(usize, String)> = errors.iter().map(|error| syntax_error(&text, error)).collect();
+        if found.is_empty() {
+            let (start, end) = (table.span().start, table.span().end);
+            file.note(table.get_ref(), &Key::default());
+            match tree::from_toml(&Spanned::new(start..end, DeValue::Table(table.into_inner())), Tag::Default) {
+                Ok(Value::Dict(_, dict)) => file.dict = dict,
+                Ok(_) => {}
+                Err((offset, number)) => found.push((offset, format!("the number {number} is too large."))),
+            }
+        }
+        file.text = text;
+        if found.is_empty() { Ok(file) } else { Err(file.syntax_errors(found)) }
+    }
+
+    /// One mistake a line, in the order of the lines.
+    fn syntax_errors(&self, mut found: Vec<(usize, String)>) -> Vec<Mistake> {
+        found.sort_by_key(|(offset, _)| *offset);
+        found.dedup_by_key(|(offset, _)| self.line_and_column(*offset).0);
+        found.truncate(MOST_SYNTAX_ERRORS);
+        let mistake = |(offset, problem)| Mistake { place: self.place(offset), key: String::new(), problem };
+        found.into_iter().map(mistake).collect()
+    }
+
+    fn note(&mut self, table: &DeTable<'_>, key: &Key) {
+        for (name, value) in table {
+            let key = key.name(name.get_ref());
+            let position = Position { key: name.span().start, value: value.span().start };
+            self.positions.insert(key.to_string(), position);
+            self.note_inside(value.get_ref(), &key);
+        }
+    }
+
+    fn note_inside(&mut self, value: &DeValue<'_>, key: &Key) {
+        match value {
+            DeValue::Table(table) => self.note(table, key),
+            DeValue::Array(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    let key = key.index(i);
+                    let offset = item.span().start;
+                    self.positions.insert(key.to_string(), Position { key: offset, value: offset });
+                    self.note_inside(item.get_ref(), &key);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.dict.is_empty()
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes a top-level value out of the file.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        self.dict.remove(name)
+    }
+
+    pub fn position(&self, key: &Key) -> Option<Position> {
+        self.positions.get(&key.to_string()).copied()
+    }
+
+    /// `file:line:column` of a byte offset.
+    pub fn place(&self, offset: usize) -> String {
+        let (line, column) = self.line_and_column(offset);
+        format!("{}:{line}:{column}", self.name)
+    }
+
+    /// Both count from 1; columns count characters.
+    fn line_and_column(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let line = before.matches('\n').count() + 1;
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (line, before[start..].trim_start_matches('\u{feff}').chars().count() + 1)
+    }
+}
+
+/// The offset and the sentence of a syntax error.
+fn syntax_error(text: &str, error: &toml::de::Error) -> (usize, String) {
+    let span = error.span().unwrap_or(0..0);
+    let word = text.get(span.clone()).unwrap_or_default();
+    let is_word = word.starts_with(|c: char| c.is_ascii_alphabetic()) && !word.contains(['"', '\'', '\n']);
+    // For a word without quotes toml's message depends on the first letter: `nope` would be a bad `nan`.
+    let reason = match error.message() {
+        message if message.starts_with("invalid") && is_word => format!("strings stand in quotes, as in {word:?}"),
+        message => message.to_owned(),
+    };
+    (span.start, format!("this is not valid TOML: {reason}."))
+}
+
+impl Provider for File {
+    fn metadata(&self) -> Metadata {
+        Metadata::from("experiment file", Source::File(self.path.clone()))
+    }
+
+    fn data(&self) -> figment::Result<Map<Profile, Dict>> {
+        Ok(Map::from([(Profile::Default, self.dict.clone())]))
+    }
+}

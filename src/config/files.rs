@@ -1,0 +1,109 @@
+//! A file and the base files it builds on, in the order in which they are merged.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use figment::value::Value;
+
+use super::file::File;
+use super::key::Key;
+
+use crate::error::{Error, Mistake, Result};
+
+/// The files behind `path`: bases first, `path` last. A base that several files name is merged once, at the first.
+///
+/// # Errors
+/// Files that cannot be read, syntax errors of all of them, circles.
+pub(super) fn read(path: &Path) -> Result<Vec<File>> {
+    let mut chain = Chain::default();
+    chain.visit(path, None);
+    chain.finish()
+}
+
+/// As [`read`] for a text in memory.
+pub(super) fn from_text(text: &str, name: &str) -> Result<Vec<File>> {
+    let mut chain = Chain::default();
+    chain.add(text.to_owned(), name, Path::new(name), Path::new(""));
+    chain.finish()
+}
+
+#[derive(Default)]
+struct Chain {
+    files: Vec<File>,
+    mistakes: Vec<Mistake>,
+    /// From the first file to the one being read: where it really is, and its name in messages.
+    open: Vec<(PathBuf, String)>,
+    done: Vec<PathBuf>,
+}
+
+impl Chain {
+    fn finish(self) -> Result<Vec<File>> {
+        if self.mistakes.is_empty() { Ok(self.files) } else { Err(Error::Config(self.mistakes)) }
+    }
+
+    fn refuse(&mut self, place: String, key: &str, problem: String) {
+        self.mistakes.push(Mistake { place, key: key.to_owned(), problem });
+    }
+
+    /// Reads the file at `path`, which the `base` at `named_at` asks for.
+    fn visit(&mut self, path: &Path, named_at: Option<String>) {
+        let name = path.display().to_string();
+        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        if self.done.contains(&real) {
+            return;
+        }
+        if let Some(start) = self.open.iter().position(|(open, _)| *open == real) {
+            let mut circle: Vec<&str> = self.open[start..].iter().map(|(_, name)| name.as_str()).collect();
+            circle.push(&name);
+            let problem = format!("the base files form a circle: {}. Remove one of them.", circle.join(" -> "));
+            return self.refuse(named_at.unwrap_or(name), "base", problem);
+        }
+        let text = fs::read(path).map_err(|e| e.to_string()).and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|e| {
+                format!("it is not UTF-8 text (first wrong byte at offset {})", e.utf8_error().valid_up_to())
+            })
+        });
+        match (text, named_at) {
+            (Ok(text), _) => {
+                self.open.push((real.clone(), name.clone()));
+                self.add(text, &name, path, path.parent().unwrap_or(Path::new("")));
+                self.open.pop();
+                self.done.push(real);
+            }
+            (Err(reason), Some(place)) => {
+                self.refuse(place, "base", format!("cannot read the base file {name}: {reason}."));
+            }
+            (Err(reason), None) => self.refuse(name, "", format!("cannot read this file: {reason}.")),
+        }
+    }
+
+    /// Adds the files that `text` names as its base, then itself.
+    fn add(&mut self, text: String, name: &str, path: &Path, folder: &Path) {
+        let mut file = match File::parse(name, path, text) {
+            Ok(file) => file,
+            Err(mistakes) => return self.mistakes.extend(mistakes),
+        };
+        if file.is_empty() {
+            return self.refuse(name.to_owned(), "", "this file is empty: it sets no key.".to_owned());
+        }
+        let key = Key::default().name("base");
+        let bases = match file.take("base") {
+            None => Vec::new(),
+            Some(Value::Array(_, items)) => {
+                items.into_iter().enumerate().map(|(i, item)| (key.index(i), item)).collect()
+            }
+            Some(one) => vec![(key, one)],
+        };
+        for (key, value) in bases {
+            let place = file.position(&key).map_or_else(|| name.to_owned(), |position| file.place(position.value));
+            match value {
+                Value::String(_, base) => self.visit(&folder.join(base), Some(place)),
+                _ => {
+                    let problem = "expected the name of a file or a list of such names.".to_owned();
+                    self.refuse(place, &key.to_string(), problem);
+                }
+            }
+        }
+        self.files.push(file);
+    }
+}

@@ -1,0 +1,107 @@
+//! From experiment files and `key=value` arguments to a typed, checked value, and back to TOML.
+//!
+//! ```text
+//! files ── merge (figment) ── choices ── overrides ── choices ──┬── check against the schema ──┐
+//!                                                               └── shared defaults ───────────┴── serde ── T
+//! ```
+//!
+//! The JSON schema that schemars derives from `T` is the only description of the file: the checks, the messages,
+//! [`schema`] and [`to_toml`] all read it. Every value keeps its source, so that every mistake has a place.
+
+mod check;
+mod choices;
+mod file;
+mod files;
+mod key;
+mod overrides;
+mod schema;
+mod shape;
+mod shared;
+mod sources;
+mod tree;
+mod wording;
+mod write;
+
+use std::path::Path;
+
+use figment::value::Value;
+use figment::{Figment, Provider};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use self::file::File;
+use self::shape::Schema;
+
+use crate::error::{Error, Mistake, Result};
+
+pub use self::schema::schema;
+pub use self::shared::SharedDefaults;
+pub use self::sources::Sources;
+pub use self::write::to_toml;
+
+/// A checked value and where each part of it came from.
+#[derive(Debug)]
+pub struct Loaded<T> {
+    pub value: T,
+    pub sources: Sources,
+}
+
+/// Reads the file at `path` and its base files, applies `overrides` (`key.path=value`) and checks the result.
+///
+/// # Errors
+/// [`Error::Config`] with every mistake of the files and the overrides, in the order of the files.
+pub fn load<T: DeserializeOwned + JsonSchema>(
+    path: &Path,
+    overrides: &[String],
+    shared: &SharedDefaults,
+) -> Result<Loaded<T>> {
+    assemble(files::read(path)?, overrides, shared)
+}
+
+/// As [`load`] for a text in memory, called `name` in messages. Base files are relative to the current directory.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse<T: DeserializeOwned + JsonSchema>(
+    text: &str,
+    name: &str,
+    overrides: &[String],
+    shared: &SharedDefaults,
+) -> Result<Loaded<T>> {
+    assemble(files::from_text(text, name)?, overrides, shared)
+}
+
+fn assemble<T: DeserializeOwned + JsonSchema>(
+    files: Vec<File>,
+    overrides: &[String],
+    shared: &SharedDefaults,
+) -> Result<Loaded<T>> {
+    let schema = Schema::new(schema::of_file::<T>());
+    let mut figment = Figment::new();
+    for file in &files {
+        figment = figment.merge(file);
+    }
+    let merged = figment.data().map_err(|e| plain(e.to_string()))?.into_values().next().unwrap_or_default();
+    let mut sources = Sources::new(files, figment, Value::from(merged));
+
+    choices::settle(&schema, &mut sources);
+    let mut findings = overrides::apply(overrides, &mut sources.tree);
+    choices::settle(&schema, &mut sources);
+
+    let written = sources.tree.clone();
+    shared::inherit(&schema, &mut sources.tree, shared);
+    findings.extend(check::check(&schema, &written, &sources.tree));
+    if !findings.is_empty() {
+        return Err(sources.error_of(findings));
+    }
+    match serde_json::from_value(tree::to_json(&sources.tree)) {
+        Ok(value) => Ok(Loaded { value, sources }),
+        // Only where the types refuse more than their schema says.
+        Err(error) => Err(sources.error([(String::new(), format!("{error}."))])),
+    }
+}
+
+/// A mistake without a place.
+fn plain(problem: String) -> Error {
+    Error::Config(vec![Mistake { place: String::new(), key: String::new(), problem }])
+}

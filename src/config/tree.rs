@@ -1,0 +1,95 @@
+//! The merged file as a tree of figment values, each tagged with its source.
+
+use figment::value::{Dict, Num, Tag, Value};
+use toml::Spanned;
+use toml::de::{DeFloat, DeInteger, DeValue};
+
+use super::key::Step;
+
+/// The value at `steps`, and the tags of it and of everything around it, outermost first, as far as the steps lead.
+pub(super) fn walk<'t>(root: &'t Value, steps: &[Step]) -> (Vec<&'t Value>, bool) {
+    let mut seen = Vec::new();
+    let mut value = root;
+    for step in steps {
+        let next = match value {
+            Value::Dict(_, dict) => dict.get(&step.as_name()),
+            Value::Array(_, items) => step.as_index().and_then(|i| items.get(i)),
+            _ => None,
+        };
+        match next {
+            Some(next) => value = next,
+            None => return (seen, false),
+        }
+        seen.push(value);
+    }
+    (seen, true)
+}
+
+/// The value at `steps`, if there is one.
+pub(super) fn get<'t>(root: &'t Value, steps: &[Step]) -> Option<&'t Value> {
+    let (seen, whole) = walk(root, steps);
+    if whole { seen.last().copied().or(Some(root)) } else { None }
+}
+
+/// As [`get`], to change.
+pub(super) fn get_mut<'t>(root: &'t mut Value, steps: &[Step]) -> Option<&'t mut Value> {
+    let mut value = root;
+    for step in steps {
+        value = match value {
+            Value::Dict(_, dict) => dict.get_mut(&step.as_name())?,
+            Value::Array(_, items) => items.get_mut(step.as_index()?)?,
+            _ => return None,
+        };
+    }
+    Some(value)
+}
+
+/// A parsed TOML value without its positions, with `tag` throughout. Dates become strings: no setting is a date.
+///
+/// # Errors
+/// The offset and the text of the first number that fits neither an i64 nor an f64.
+pub(super) fn from_toml(value: &Spanned<DeValue<'_>>, tag: Tag) -> Result<Value, (usize, String)> {
+    let broken = |text: &str| (value.span().start, text.to_owned());
+    Ok(match value.get_ref() {
+        DeValue::String(text) => Value::String(tag, text.to_string()),
+        DeValue::Datetime(date) => Value::String(tag, date.to_string()),
+        DeValue::Boolean(flag) => Value::Bool(tag, *flag),
+        DeValue::Integer(n) => Value::Num(tag, Num::I64(integer(n).ok_or_else(|| broken(n.as_str()))?)),
+        DeValue::Float(x) => Value::Num(tag, Num::F64(float(x).ok_or_else(|| broken(x.as_str()))?)),
+        DeValue::Array(items) => {
+            Value::Array(tag, items.iter().map(|item| from_toml(item, tag)).collect::<Result<_, _>>()?)
+        }
+        DeValue::Table(table) => {
+            let mut dict = Dict::new();
+            for (name, value) in table {
+                dict.insert(name.get_ref().to_string(), from_toml(value, tag)?);
+            }
+            Value::Dict(tag, dict)
+        }
+    })
+}
+
+fn integer(n: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(n.as_str(), n.radix()).ok()
+}
+
+/// `1e999` is refused here; a written `inf` is the check's business.
+fn float(x: &DeFloat<'_>) -> Option<f64> {
+    let value: f64 = x.as_str().parse().ok()?;
+    (value.is_finite() || x.as_str().contains(['i', 'n'])).then_some(value)
+}
+
+/// The tree for serde. Numbers that are not finite have been refused before.
+pub(super) fn to_json(value: &Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match value {
+        Value::String(_, text) => Json::from(text.as_str()),
+        Value::Char(_, c) => Json::from(c.to_string()),
+        Value::Bool(_, flag) => Json::from(*flag),
+        Value::Num(_, Num::I64(n)) => Json::from(*n),
+        Value::Num(_, n) => n.to_f64().map_or(Json::Null, Json::from),
+        Value::Empty(..) => Json::Null,
+        Value::Dict(_, dict) => Json::Object(dict.iter().map(|(name, value)| (name.clone(), to_json(value))).collect()),
+        Value::Array(_, items) => Json::Array(items.iter().map(to_json).collect()),
+    }
+}

@@ -1,0 +1,169 @@
+//! Base files, overrides, choices and shared defaults.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bntt::config;
+use tempfile::TempDir;
+
+use crate::experiment::*;
+
+/// A folder with the given files; the first is the one to load.
+fn folder(files: &[(&str, &str)]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let first = folder.path().join(files[0].0);
+    (folder, first)
+}
+
+fn load(path: &Path) -> bntt::error::Result<Experiment> {
+    config::load(path, &[], &SHARED).map(|loaded| loaded.value)
+}
+
+/// The mistakes with the folder's path left out.
+fn mistakes(folder: &TempDir, path: &Path) -> Vec<String> {
+    let prefix = format!("{}/", folder.path().display());
+    messages(load(path)).iter().map(|text| text.replace(&prefix, "")).collect()
+}
+
+const NETWORK: &str =
+    "[network]\ntime_steps = 2\nlif = { leak = 0.5, threshold = 2 }\nlayers = [\"flatten\", \"lif\"]\n";
+
+#[test]
+fn later_files_win_key_by_key_and_lists_are_replaced() {
+    let (_keep, path) = folder(&[
+        ("main.toml", "base = [\"base/a.toml\", \"base/b.toml\"]\nname = \"main\"\nnetwork.lif.leak = 0.25\n"),
+        ("base/a.toml", &format!("base = \"deep/c.toml\"\nname = \"a\"\nseed = 1\n{NETWORK}")),
+        ("base/b.toml", "seed = 2\n[network]\nlayers = [\"lif\"]\n"),
+        ("base/deep/c.toml", "seed = 3\n[data]\nflip = true\n"),
+    ]);
+    let value = load(&path).unwrap();
+    assert_eq!((value.name.as_str(), value.seed, value.data.flip), ("main", 2, true));
+    assert_eq!((value.network.lif.leak, value.network.lif.threshold, value.network.layers.len()), (0.25, 2.0, 1));
+}
+
+#[test]
+fn a_base_that_two_bases_share_is_merged_once() {
+    let (_keep, path) = folder(&[
+        ("main.toml", "base = [\"a.toml\", \"b.toml\"]\nname = \"main\"\n"),
+        ("a.toml", "base = \"common.toml\"\nseed = 7\n"),
+        ("b.toml", "base = \"common.toml\"\n[data]\nflip = true\n"),
+        ("common.toml", &format!("seed = 1\n{NETWORK}")),
+    ]);
+    assert_eq!(load(&path).unwrap().seed, 7);
+}
+
+#[test]
+fn base_files_that_are_missing_circular_or_no_names_are_refused() {
+    let (keep, path) = folder(&[
+        ("main.toml", "name = \"x\"\nbase = [\"a.toml\", 3, \"none.toml\"]\n"),
+        ("a.toml", "base = \"b.toml\""),
+        ("b.toml", "base = \"a.toml\""),
+    ]);
+    assert_eq!(
+        mistakes(&keep, &path),
+        [
+            "b.toml:1:8: base: the base files form a circle: a.toml -> b.toml -> a.toml. Remove one of them.",
+            "main.toml:2:19: base[1]: expected the name of a file or a list of such names.",
+            "main.toml:2:22: base: cannot read the base file none.toml: No such file or directory (os error 2).",
+        ]
+    );
+}
+
+#[test]
+fn mistakes_of_all_files_come_at_once_each_with_its_own_file() {
+    let (keep, path) = folder(&[
+        ("main.toml", "base = \"a.toml\"\nname = \"x\"\n[network.lif]\nlaek = 1\n"),
+        ("a.toml", "seed = \"one\"\n[network]\ntime_steps = 0\nlayers = [\"lif\", { conv = {} }]\n"),
+    ]);
+    assert_eq!(
+        mistakes(&keep, &path),
+        [
+            "a.toml:1:8: seed: expected a whole number of at least 0, found the string \"one\".",
+            "a.toml:3:14: network.time_steps: expected a whole number of at least 1, found 0.",
+            "a.toml:4:20: network.layers[1].conv.channels: \
+             this key is missing; expected a whole number of at least 1.",
+            "main.toml:4:1: network.lif.laek: unknown key; did you mean `leak`? \
+             The keys here are `leak`, `threshold`, `input`, `surrogate`, `trace`.",
+        ]
+    );
+}
+
+#[test]
+fn the_variant_of_the_latest_file_wins() {
+    let with = |base: &str, middle: &str, main: &str| {
+        let (_keep, path) = folder(&[
+            ("main.toml", &format!("base = [\"a.toml\", \"b.toml\"]\nname = \"x\"\n{main}\n{NETWORK}")),
+            ("a.toml", &format!("seed = 1\n{base}")),
+            ("b.toml", &format!("seed = 1\n{middle}")),
+        ]);
+        load(&path).unwrap().optimizer
+    };
+    let sgd = "optimizer = { sgd = { lr = 0.5, momentum = 0.9 } }";
+    assert_eq!(with(sgd, "", "optimizer.adam.lr = 1"), Optimizer::Adam(Adam { lr: 1.0, ..Adam::default() }));
+    assert_eq!(with(sgd, "", "optimizer = \"adam\""), Optimizer::Adam(Adam::default()));
+    assert_eq!(with(sgd, "", "optimizer.sgd.lr = 0.25"), Optimizer::Sgd(Sgd { lr: 0.25, momentum: 0.9 }));
+    assert_eq!(with("optimizer = \"adam\"", sgd, ""), Optimizer::Sgd(Sgd { lr: 0.5, momentum: 0.9 }));
+    // What was said before the change of mind is forgotten.
+    assert_eq!(
+        with(sgd, "optimizer = { adam = { lr = 3 } }", "optimizer.sgd.lr = 0.25"),
+        Optimizer::Sgd(Sgd { lr: 0.25, momentum: 0.0 })
+    );
+}
+
+#[test]
+fn overrides_reach_tables_list_entries_and_choices() {
+    let value = parse(
+        COMPLETE,
+        &[
+            "network.lif.threshold=2",
+            "network.layers.2.lif.leak=0.75",
+            "network.layers[0].conv.channels=16",
+            "network.layers.1=lif",
+            "network.encoder=poisson",
+            "network.encoder.poisson.scale=2",
+            "optimizer.sgd.lr=1",
+            "name=other one",
+            "data.limit={ train = 5 }",
+            "data.limit.test=6",
+        ],
+    )
+    .unwrap()
+    .value;
+    let base = Lif { threshold: 2.0, leak: 0.9, ..Lif::default() };
+    assert_eq!(value.network.layers[2], Layer::Lif(Lif { leak: 0.75, ..base.clone() }));
+    assert_eq!(value.network.layers[1], Layer::Lif(base));
+    assert_eq!(value.network.layers[0], Layer::Conv(Conv { channels: 16, bias: false }));
+    assert_eq!(value.network.encoder, Encoder::Poisson(Poisson { scale: 2.0 }));
+    assert_eq!(value.optimizer, Optimizer::Sgd(Sgd { lr: 1.0, momentum: 0.0 }));
+    assert_eq!(value.name, "other one");
+    assert_eq!(value.data.limit, Some(Limit { train: Some(5), test: Some(6) }));
+}
+
+#[test]
+fn layers_inherit_the_shared_defaults_and_may_override_them() {
+    let text = COMPLETE
+        .replace("leak = 0.9", "leak = 0.9, surrogate = { triangle = { height = 0.5 } }, trace = { from = 3 }")
+        .replace("\"flatten\"", "{ lif = { surrogate = \"atan\", trace = { to = 9 } } }, \"flatten\"");
+    let layers = parse(&text, &[]).unwrap().value.network.layers;
+    let shared = Lif {
+        leak: 0.9,
+        surrogate: Surrogate::Triangle(Triangle { height: 0.5 }),
+        trace: Trace { from: 3, to: 1 },
+        ..Lif::default()
+    };
+    assert_eq!(layers[2], Layer::Lif(shared.clone()));
+    let surrogate = Surrogate::Atan(Atan { width: 2.0 });
+    assert_eq!(layers[4], Layer::Lif(Lif { surrogate, trace: Trace { from: 3, to: 9 }, ..shared }));
+}
+
+#[test]
+fn whole_numbers_are_taken_for_floats() {
+    let value = parse(COMPLETE, &["network.lif.leak=1", "optimizer.adam.betas=[0, 1]"]).unwrap().value;
+    assert_eq!(value.network.lif.leak, 1.0);
+    assert_eq!(value.optimizer, Optimizer::Adam(Adam { betas: (0.0, 1.0), ..Adam::default() }));
+}
