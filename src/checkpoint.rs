@@ -137,7 +137,9 @@ fn load_from(folder: &Path, device: &Device) -> Result<Checkpoint> {
         let found = sha256(&bytes);
         if found != expected {
             let path = path.display();
-            return Err(Error::Weights(format!("{path}: damaged: its SHA-256 is {found}, progress.toml says {expected}")));
+            return Err(Error::Weights(format!(
+                "{path}: damaged: its SHA-256 is {found}, progress.toml says {expected}"
+            )));
         }
         tensors::parse(&bytes, &path, device)
     };

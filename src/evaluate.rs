@@ -25,7 +25,12 @@ pub fn logits(network: &Network, batch: &Batch, draws: usize) -> Result<(Tensor,
 }
 
 /// Scores every image of a split, the last partial batch included. `seen` hears of every batch.
-pub fn evaluate(network: &Network, batches: &Batches<'_>, draws: usize, mut seen: impl FnMut(&Score)) -> Result<Evaluation> {
+pub fn evaluate(
+    network: &Network,
+    batches: &Batches<'_>,
+    draws: usize,
+    mut seen: impl FnMut(&Score),
+) -> Result<Evaluation> {
     let mut evaluation = Evaluation::default();
     for batch in batches.iter_from(0) {
         let batch = batch?;

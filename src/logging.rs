@@ -1,5 +1,7 @@
 //! What a run says while it works: log lines on standard error and in the run's `log.txt`, and progress bars on a terminal.
 
+mod line;
+
 use crate::error::{Error, Result};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parking_lot::Mutex;
@@ -27,12 +29,18 @@ impl Logging {
             screen.0.set_draw_target(ProgressDrawTarget::hidden());
         }
         let colours = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let on_screen = fmt::layer().with_writer(screen.clone()).with_ansi(colours).without_time().with_target(false);
+        let on_screen = fmt::layer().event_format(line::Line).with_writer(screen.clone()).with_ansi(colours);
         let in_file = fmt::layer().with_writer(file.clone()).with_ansi(false).with_target(false);
         let layers = Registry::default().with(on_screen.with_filter(LevelFilter::INFO));
         // A second subscriber in one process, as tests have, changes nothing.
         let _ = tracing::subscriber::set_global_default(layers.with(in_file.with_filter(LevelFilter::INFO)));
         Self { screen, file }
+    }
+
+    /// Says nothing.
+    pub fn silent() -> Self {
+        let screen = Screen(MultiProgress::with_draw_target(ProgressDrawTarget::hidden()));
+        Self { screen, file: LogFile::default() }
     }
 
     /// From now on every line goes to `path` as well.
@@ -44,7 +52,14 @@ impl Logging {
 
     /// Progress bars for a run of `epochs`, of which `done` are behind.
     pub fn bars(&self, epochs: usize, done: usize) -> Bars {
-        Bars { screen: self.screen.clone(), bar: ProgressBar::hidden(), epochs, done, first: done, started: Instant::now() }
+        Bars {
+            screen: self.screen.clone(),
+            bar: ProgressBar::hidden(),
+            epochs,
+            done,
+            first: done,
+            started: Instant::now(),
+        }
     }
 }
 
@@ -74,7 +89,8 @@ impl Bars {
         let share = self.bar.position() as f64 / self.bar.length().unwrap_or(1).max(1) as f64;
         let trained = (self.done - self.first) as f64 + share;
         let left = (self.epochs - self.first) as f64 - trained;
-        let left = Duration::try_from_secs_f64(self.started.elapsed().as_secs_f64() / trained * left).unwrap_or_default();
+        let left =
+            Duration::try_from_secs_f64(self.started.elapsed().as_secs_f64() / trained * left).unwrap_or_default();
         self.bar.set_message(format!("{loss:.3} {accuracy:.1}% {}", short(left)));
     }
 

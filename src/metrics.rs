@@ -180,7 +180,10 @@ mod tests {
             metrics.epoch(&line(epoch, (epoch == 2).then_some(Scores { loss: 1.0 / 3.0, top1: 50.0, top5: 90.0 })))?;
         }
         drop(metrics);
-        assert_eq!(read(&folder.metrics_jsonl())?[1], line(2, Some(Scores { loss: 1.0 / 3.0, top1: 50.0, top5: 90.0 })));
+        assert_eq!(
+            read(&folder.metrics_jsonl())?[1],
+            line(2, Some(Scores { loss: 1.0 / 3.0, top1: 50.0, top5: 90.0 }))
+        );
 
         let mut metrics = Metrics::open(&folder, 1, 2)?;
         metrics.epoch(&line(2, None))?;

@@ -109,7 +109,8 @@ impl Provenance {
 
     pub fn load(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-        serde_json::from_str(&text).map_err(|e| Error::Run(format!("{}: expected a run's provenance: {e}", path.display())))
+        serde_json::from_str(&text)
+            .map_err(|e| Error::Run(format!("{}: expected a run's provenance: {e}", path.display())))
     }
 }
 
@@ -132,7 +133,8 @@ fn git() -> Option<Git> {
 fn host() -> Host {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
-    let processor = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':')).map(|(_, name)| name.trim());
+    let processor =
+        cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':')).map(|(_, name)| name.trim());
     Host {
         name: read("/proc/sys/kernel/hostname").trim().to_string(),
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),

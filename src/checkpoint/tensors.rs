@@ -36,11 +36,7 @@ pub fn parse(bytes: &[u8], path: &Path, device: &Device) -> Result<BTreeMap<Stri
 }
 
 /// Errors when the names or shapes in `file` are not those `expected`.
-pub fn matching(
-    expected: &BTreeMap<String, Vec<usize>>,
-    found: &BTreeMap<String, Tensor>,
-    file: &Path,
-) -> Result<()> {
+pub fn matching(expected: &BTreeMap<String, Vec<usize>>, found: &BTreeMap<String, Tensor>, file: &Path) -> Result<()> {
     let missing = expected.keys().filter(|name| !found.contains_key(*name)).cloned();
     let unknown = found.keys().filter(|name| !expected.contains_key(*name)).cloned();
     let differing = expected.iter().filter_map(|(name, shape)| {

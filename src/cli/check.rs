@@ -11,7 +11,9 @@ use std::path::PathBuf;
 /// Prints every layer's kind, output shape, parameters and multiply-accumulates (MACs) per image and time-step, and the memory
 /// that a training step is predicted to take. All mistakes of the file are reported at once.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  bntt check configs/vgg9_cifar10_bntt.toml network.time_steps=10 data.batch_size=64")]
+#[command(
+    after_help = "Example:\n  bntt check configs/vgg9_cifar10_bntt.toml network.time_steps=10 data.batch_size=64"
+)]
 pub struct Arguments {
     /// Experiment file.
     config: PathBuf,
@@ -74,5 +76,8 @@ fn memory(checked: &Checked) -> String {
             rows.push([vec![time_steps.to_string()], batches.iter().map(peak).collect()].concat());
         }
     }
-    format!("Predicted peak memory of a training step (weights, optimizer and activations, without the data set):\n{}", table(&rows, 0))
+    format!(
+        "Predicted peak memory of a training step (weights, optimizer and activations, without the data set):\n{}",
+        table(&rows, 0)
+    )
 }

@@ -48,7 +48,7 @@ pub struct Source {
 impl Source {
     /// A run folder, or an experiment file.
     pub fn open(path: &Path, overrides: &[String]) -> Result<Self> {
-        let folder = if path.is_dir() { Some(RunFolder::open(path)?) } else { None };
+        let folder = if path.is_file() { None } else { Some(RunFolder::open(path)?) };
         let config = folder.as_ref().map_or_else(|| path.to_path_buf(), RunFolder::config);
         Ok(Self { checked: Experiment::load(&config, overrides)?, folder })
     }
@@ -82,7 +82,7 @@ pub fn eval(arguments: &Arguments) -> Result<()> {
     let source = Source::open(&arguments.run, &arguments.overrides)?;
     if source.folder.is_none() {
         let path = arguments.run.display();
-        return Err(Error::Run(format!("{path}: expected a run folder such as runs/quickstart/v0001, found no folder")));
+        return Err(Error::Run(format!("{path}: expected a run folder such as runs/quickstart/v0001, found a file")));
     }
     let (network, checked) = source.network(None, arguments.checkpoint)?;
     let experiment = checked.experiment;

@@ -21,9 +21,9 @@ pub fn list(arguments: &Arguments) -> Result<()> {
     }
     let mut rows = vec![["run", "state", "started", "epochs", "best top-1", "epoch"].map(String::from).to_vec()];
     for run in runs {
-        let (best, epoch) = run.best.map_or((String::new(), String::new()), |(top1, epoch)| {
-            (format!("{top1:.2} %"), epoch.to_string())
-        });
+        let (best, epoch) = run
+            .best
+            .map_or((String::new(), String::new()), |(top1, epoch)| (format!("{top1:.2} %"), epoch.to_string()));
         let started = run.started.get(..16).unwrap_or_default().replace('T', " ");
         rows.push(vec![run.path.display().to_string(), run.state, started, run.epochs_done.to_string(), best, epoch]);
     }

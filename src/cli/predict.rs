@@ -14,8 +14,10 @@ use std::path::PathBuf;
 /// The input holds `images` [N, C, H, W] (u8 or f32), or `sequences` [N, T, C, H, W] for encoder = "none"; they are normalised as
 /// in training. The output holds `logits` [N, classes] (f32) and `labels` [N] (u32), the classes with the largest logits.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  bntt predict runs/quickstart/v0001 --input images.safetensors --output labels.safetensors\n  \
-                        bntt predict configs/quickstart.toml --weights model.safetensors --input in.safetensors --output out.safetensors")]
+#[command(
+    after_help = "Examples:\n  bntt predict runs/quickstart/v0001 --input images.safetensors --output labels.safetensors\n  \
+                        bntt predict configs/quickstart.toml --weights model.safetensors --input in.safetensors --output out.safetensors"
+)]
 pub struct Arguments {
     /// Run folder, or experiment file together with --weights.
     run_or_config: PathBuf,
@@ -41,7 +43,9 @@ pub fn predict(arguments: &Arguments) -> Result<()> {
     expected.splice(0..0, shape.time_steps);
     if split.shape != expected {
         let (found, input) = (&split.shape, arguments.input.display());
-        return Err(Error::Data(format!("{input}: expected images of {expected:?}, as the network was built for, found {found:?}")));
+        return Err(Error::Data(format!(
+            "{input}: expected images of {expected:?}, as the network was built for, found {found:?}"
+        )));
     }
     let device = experiment.training.open_device()?;
     // The batch size changes memory alone, never a result.
@@ -53,6 +57,9 @@ pub fn predict(arguments: &Arguments) -> Result<()> {
     let logits = Tensor::cat(&logits, 0)?.to_device(&candle_core::Device::Cpu)?;
     let labels = logits.argmax(1)?;
     let count = labels.elem_count();
-    checkpoint::save_tensors(&arguments.output, &BTreeMap::from([("logits".into(), logits), ("labels".into(), labels)]))?;
+    checkpoint::save_tensors(
+        &arguments.output,
+        &BTreeMap::from([("logits".into(), logits), ("labels".into(), labels)]),
+    )?;
     super::print(&format!("{count} images classified: {}\n", arguments.output.display()))
 }

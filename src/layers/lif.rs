@@ -8,7 +8,9 @@ use candle_core::{Result, Tensor};
 
 pub fn plan(input: &Signal, _: &Shared) -> Planned {
     if input.spikes {
-        return Err("integrates currents, but the layer before gives spikes: put a conv or linear between two lif".into());
+        return Err(
+            "integrates currents, but the layer before gives spikes: put a conv or linear between two lif".into()
+        );
     }
     let input = Signal { constant: false, ..input.clone() };
     let output = Signal { spikes: true, ..input.clone() };

@@ -40,7 +40,9 @@ impl LinearConfig {
     pub(super) fn plan(&self, input: &Signal, shared: &Shared) -> Planned {
         let &[features] = input.shape.as_slice() else {
             let found = input.describe();
-            return Err(format!("expects a vector of features, but the layer before gives {found}: put \"flatten\" before it"));
+            return Err(format!(
+                "expects a vector of features, but the layer before gives {found}: put \"flatten\" before it"
+            ));
         };
         let outputs = match self.features {
             Features::Count(count) => count,

@@ -34,7 +34,10 @@ pub struct Kind {
 /// The plan of all three: the shape stays, gamma is [G, C].
 pub fn plan(kind: &str, input: &Signal, shared: &Shared) -> Planned {
     if input.spikes {
-        return Err("normalises currents, but the layer before gives spikes: put it between a conv or linear and its lif".into());
+        return Err(
+            "normalises currents, but the layer before gives spikes: put it between a conv or linear and its lif"
+                .into(),
+        );
     }
     let channels = input.shape.first().copied().unwrap_or(1);
     let groups = if kind == "bntt" { shared.time_steps } else { 1 };

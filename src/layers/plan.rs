@@ -46,7 +46,10 @@ impl Signal {
     pub fn image(&self) -> Result<[usize; 3], String> {
         match self.shape.as_slice() {
             &[c, h, w] => Ok([c, h, w]),
-            _ => Err(format!("expects images (channels x height x width), but the layer before gives {}", self.describe())),
+            _ => Err(format!(
+                "expects images (channels x height x width), but the layer before gives {}",
+                self.describe()
+            )),
         }
     }
 }
@@ -87,9 +90,7 @@ impl LayerPlan {
         match self.kept {
             Kept::Nothing => 0,
             Kept::Input => self.input.bytes(time_steps, batch),
-            Kept::OutputPlaces => {
-                Signal { spikes: true, ..self.output.clone() }.bytes(time_steps, batch)
-            }
+            Kept::OutputPlaces => Signal { spikes: true, ..self.output.clone() }.bytes(time_steps, batch),
             Kept::Mask => self.input.elements().saturating_mul(4).saturating_mul(batch),
         }
     }

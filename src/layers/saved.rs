@@ -26,9 +26,12 @@ impl Saved {
 
     /// Bytes held. A sequence that is constant in time counts once.
     pub fn bytes(&self) -> usize {
-        self.0.iter().map(|t| {
-            let repeats = if t.rank() > 1 && t.stride()[0] == 0 { t.dims()[0].max(1) } else { 1 };
-            t.elem_count() / repeats * t.dtype().size_in_bytes()
-        }).sum()
+        self.0
+            .iter()
+            .map(|t| {
+                let repeats = if t.rank() > 1 && t.stride()[0] == 0 { t.dims()[0].max(1) } else { 1 };
+                t.elem_count() / repeats * t.dtype().size_in_bytes()
+            })
+            .sum()
     }
 }

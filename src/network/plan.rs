@@ -97,7 +97,9 @@ impl NetworkPlan {
 fn encoder_mistakes(config: &NetworkConfig, data: &DataShape) -> Vec<NetworkMistake> {
     let coded = matches!(config.encoder, EncoderConfig::None(_));
     let problem = match (data.time_steps, coded) {
-        (None, true) => "\"none\" needs a data set of sequences, and this one has images: use \"poisson\" or \"direct\"".into(),
+        (None, true) => {
+            "\"none\" needs a data set of sequences, and this one has images: use \"poisson\" or \"direct\"".into()
+        }
         (Some(_), false) => "the data set holds sequences that are coded already: use encoder = \"none\"".into(),
         (Some(found), true) if found != config.time_steps => {
             let asked = config.time_steps;
@@ -113,7 +115,8 @@ fn readout_mistake(config: &NetworkConfig, output: &Signal, classes: usize) -> O
     let index = config.layers.len().checked_sub(1)?;
     let kind = config.layers[index].kind();
     let problem = if output.spikes {
-        "gives spikes, but the last layer must give currents: end with { linear = { features = \"classes\" } }".to_string()
+        "gives spikes, but the last layer must give currents: end with { linear = { features = \"classes\" } }"
+            .to_string()
     } else if output.shape != [classes] {
         format!("gives {} as logits, but the data has {classes} classes: use features = \"classes\"", output.describe())
     } else {

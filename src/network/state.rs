@@ -23,7 +23,10 @@ impl Network {
             let found = state.get(&name).map(|found| (found.dims(), found.dtype()));
             if found != Some((tensor.dims(), DType::F32)) {
                 let found = found.map_or("nothing".into(), |(dims, dtype)| format!("{dims:?} {dtype:?}"));
-                return Err(Error::Weights(format!("weights: {name} should be {:?} f32, found {found}", tensor.dims())));
+                return Err(Error::Weights(format!(
+                    "weights: {name} should be {:?} f32, found {found}",
+                    tensor.dims()
+                )));
             }
         }
         for (name, tensor) in self.tensors() {

@@ -96,8 +96,9 @@ impl TrainingConfig {
                     "training.device is \"cuda:{ordinal}\", but this build of bntt has no GPU kernels: use \"cpu\" or \"auto\""
                 )));
             }
-            (_, Some(ordinal)) => Device::new_cuda(ordinal)
-                .map_err(|e| Error::Device(format!("training.device is \"cuda:{ordinal}\", which cannot be opened: {e}")))?,
+            (_, Some(ordinal)) => Device::new_cuda(ordinal).map_err(|e| {
+                Error::Device(format!("training.device is \"cuda:{ordinal}\", which cannot be opened: {e}"))
+            })?,
             ("auto", _) => Device::cuda_if_available(0)?,
             _ => Device::Cpu,
         };

@@ -74,7 +74,11 @@ impl<'a> Trainer<'a> {
         let Checked { experiment, plan, .. } = checked;
         let Checkpoint { model, optimizer: moments, progress } = checkpoint;
         let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &device)?;
-        checkpoint::matching(&network.state_shapes(), &model, &folder.checkpoint(Which::Last).join("model.safetensors"))?;
+        checkpoint::matching(
+            &network.state_shapes(),
+            &model,
+            &folder.checkpoint(Which::Last).join("model.safetensors"),
+        )?;
         network.load_state(&model)?;
         let mut optimizer = Optimizer::new(&experiment.optimizer);
         let shapes = network.parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
@@ -90,8 +94,13 @@ impl<'a> Trainer<'a> {
 
     /// Trains to the last epoch. Weights are on disk after every epoch.
     pub fn train(&mut self, bars: &mut Bars) -> Result<()> {
+        self.train_until(self.experiment.training.epochs, bars)
+    }
+
+    /// Trains until `end` epochs are done.
+    pub fn train_until(&mut self, end: usize, bars: &mut Bars) -> Result<()> {
         let epochs = self.experiment.training.epochs;
-        while self.progress.epoch < epochs {
+        while self.progress.epoch < end.min(epochs) {
             let epoch = self.progress.epoch;
             let started = std::time::Instant::now();
             let seen = self.train_epoch(epoch, bars)?;

@@ -52,7 +52,7 @@ pub fn step(
 fn diverged(what: &str, value: f64, now: Moment, lr: f64) -> Error {
     let Moment { epoch, step, .. } = now;
     Error::Diverged(format!(
-        "the {what} became {value} in epoch {} at step {} (learning rate {lr}): stopped before the weights moved; try a \
+        "the {what} became {value} in epoch {} at step {} (learning rate {lr:e}): stopped before the weights moved; try a \
          lower learning rate, a warmup or training.clip",
         epoch + 1,
         step + 1

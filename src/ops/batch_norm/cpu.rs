@@ -168,7 +168,10 @@ mod tests {
                     loss(&moved)
                 };
                 let expected = (moved(1e-2) - moved(-1e-2)) / 2e-2;
-                assert!((f64::from(found) - expected).abs() < 2e-2, "{what}[{at}] of {g:?}: {found} against {expected}");
+                assert!(
+                    (f64::from(found) - expected).abs() < 2e-2,
+                    "{what}[{at}] of {g:?}: {found} against {expected}"
+                );
             };
             for at in (0..n).step_by(5) {
                 check(dx[at], &x, at, &|x| loss(x, &scale, &shift), "dx");

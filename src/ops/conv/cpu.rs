@@ -218,9 +218,15 @@ mod tests {
 
     #[test]
     fn every_direction_agrees_with_the_definition_on_odd_sizes_strides_and_paddings() {
-        for (kernel, stride, padding, height, width) in
-            [(3, 1, 1, 5, 7), (3, 1, 0, 6, 4), (1, 1, 0, 3, 3), (5, 2, 2, 9, 8), (2, 2, 0, 7, 5), (3, 3, 2, 4, 4), (3, 1, 2, 1, 2)]
-        {
+        for (kernel, stride, padding, height, width) in [
+            (3, 1, 1, 5, 7),
+            (3, 1, 0, 6, 4),
+            (1, 1, 0, 3, 3),
+            (5, 2, 2, 9, 8),
+            (2, 2, 0, 7, 5),
+            (3, 3, 2, 4, 4),
+            (3, 1, 2, 1, 2),
+        ] {
             let g = Geometry { in_channels: 3, out_channels: 4, kernel, stride, padding, height, width };
             let n = 5;
             let x = random(n * g.in_channels * g.in_pixels(), 1);

@@ -117,7 +117,9 @@ mod tests {
     #[test]
     fn large_logits_do_not_overflow_and_nan_stays_visible() -> Result<()> {
         let labels = Tensor::new(&[0u32], &Device::Cpu)?;
-        let loss = |row: [f32; 2]| Ok::<_, candle_core::Error>(score(&Tensor::new(&[row], &Device::Cpu)?, &labels, 0.0)?.loss());
+        let loss = |row: [f32; 2]| {
+            Ok::<_, candle_core::Error>(score(&Tensor::new(&[row], &Device::Cpu)?, &labels, 0.0)?.loss())
+        };
         close(loss([1e4, 0.0])?, 0.0);
         close(loss([0.0, 1e4])?, 1e4);
         assert!(loss([f32::NAN, 0.0])?.is_nan());

@@ -39,7 +39,13 @@ impl Neuron {
         let fires = x > 0.0;
         let left = match self.reset {
             Reset::Soft => integrated - if fires { self.threshold } else { 0.0 },
-            Reset::Hard => if fires { 0.0 } else { integrated },
+            Reset::Hard => {
+                if fires {
+                    0.0
+                } else {
+                    integrated
+                }
+            }
             Reset::None => integrated,
         };
         (left, x)

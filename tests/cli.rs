@@ -1,0 +1,282 @@
+//! The program as a user meets it: what it prints, its exit codes, what it leaves behind.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const TEXT: &str = "name = 'tiny'\n[data]\ndataset = 'digits'\nbatch_size = 16\nlimit = { train = 64, test = 20 }\n\
+    [network]\ntime_steps = 2\nencoder = 'poisson'\n\
+    layers = [ 'flatten', { linear = { features = 16 } }, 'bntt', 'lif', { linear = { features = 'classes' } } ]\n\
+    [optimizer]\nadam = { lr = 1e-3 }\n[training]\nepochs = 2\n";
+
+/// A folder with `tiny.toml` in which the program runs.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self(tempfile::tempdir().expect("a folder"));
+        desk.write("tiny.toml", TEXT);
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).expect("a file");
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).expect(name)
+    }
+
+    fn bntt(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bntt"));
+        command.args(arguments).current_dir(self.0.path()).output().expect("the program")
+    }
+
+    /// Standard output of a command that must succeed.
+    fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.bntt(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// Standard error of a command that must end with exit code 2 and leave no run folder.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.bntt(arguments);
+        let message = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+        assert!(!message.contains("panicked"), "{message}");
+        message
+    }
+}
+
+fn exists(folder: &Path, names: &[&str]) {
+    for name in names {
+        assert!(folder.join(name).is_file(), "{name} is missing in {}", folder.display());
+    }
+}
+
+#[test]
+fn a_run_leaves_a_complete_folder_that_evaluates_lists_predicts_and_repeats() {
+    let desk = Desk::new();
+    let output = desk.bntt(&["run", "tiny.toml", "training.epochs=3"]);
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.success() && said.contains("epoch 3/3"), "{said}");
+    assert!(
+        !said.contains('\x1b') && !said.contains('\r'),
+        "plain lines where standard error is no terminal: {said:?}"
+    );
+    let run = desk.path("runs/tiny/v0001");
+    exists(&run, &["config.toml", "provenance.json", "metrics.jsonl", "metrics.csv", "steps.jsonl", "log.txt"]);
+    for checkpoint in ["last", "best"] {
+        let folder = run.join("checkpoints").join(checkpoint);
+        exists(&folder, &["model.safetensors", "optimizer.safetensors", "progress.toml"]);
+    }
+    assert_eq!(desk.read("runs/tiny/v0001/metrics.jsonl").lines().count(), 3);
+    assert_eq!(desk.read("runs/tiny/v0001/steps.jsonl").lines().count(), 3 * 4);
+    let provenance: serde_json::Value =
+        serde_json::from_str(&desk.read("runs/tiny/v0001/provenance.json")).expect("JSON");
+    assert_eq!(provenance["outcome"], "completed");
+    assert_eq!(provenance["command"][1], "run");
+    assert_eq!(provenance["data_sha256"].as_object().map(serde_json::Map::len), Some(1));
+
+    assert!(
+        desk.ok(&["eval", "runs/tiny/v0001", "--checkpoint", "last", "--draws", "2"])
+            .starts_with("20 images, 2 draws: loss")
+    );
+    let list = desk.ok(&["list"]);
+    assert!(list.contains("runs/tiny/v0001  completed"), "{list}");
+    assert_eq!(desk.ok(&["resume", "runs/tiny/v0001"]), "runs/tiny/v0001: all 3 epochs are done\n");
+
+    // The resolved config repeats the run, to the last bit.
+    desk.ok(&["run", "runs/tiny/v0001/config.toml"]);
+    let model = |version: &str| {
+        std::fs::read(desk.path(&format!("runs/tiny/{version}/checkpoints/last/model.safetensors"))).expect("weights")
+    };
+    assert!(model("v0001") == model("v0002"), "a repeated run has other weights");
+
+    // Predictions are the evaluation's: same draws, same weights.
+    let images =
+        candle_core::Tensor::zeros((3, 1, 8, 8), candle_core::DType::U8, &candle_core::Device::Cpu).expect("images");
+    images.save_safetensors("images", desk.path("in.safetensors")).expect("a file");
+    desk.ok(&["predict", "runs/tiny/v0001", "--input", "in.safetensors", "--output", "out.safetensors"]);
+    let out = candle_core::safetensors::load(desk.path("out.safetensors"), &candle_core::Device::Cpu).expect("a file");
+    assert_eq!((out["logits"].dims(), out["labels"].dims()), (&[3, 10][..], &[3][..]));
+}
+
+#[test]
+fn check_needs_no_data_and_shows_every_layer() {
+    let desk = Desk::new();
+    let report = desk.ok(&["check", "tiny.toml", "data.dataset={ cifar100 = { path = 'nowhere' } }"]);
+    assert!(report.starts_with("tiny: 3 x 32 x 32, 100 classes; 2 time-steps, batches of 16\n"), "{report}");
+    // 3072 x 16 weights, 2 x 16 gammas, 16 x 100 weights.
+    assert!(report.contains("50,784"), "{report}");
+    assert!(report.contains("Predicted peak memory"), "{report}");
+}
+
+#[test]
+fn the_schema_is_the_one_that_ships_and_help_shows_examples() {
+    let desk = Desk::new();
+    let shipped = std::fs::read_to_string("configs/bntt.schema.json").expect("the schema");
+    assert!(desk.ok(&["schema"]) == shipped, "run: bntt schema > configs/bntt.schema.json");
+    for command in ["run", "check", "resume", "eval", "predict", "list", "schema"] {
+        assert!(desk.ok(&[command, "--help"]).contains("Example"), "{command}");
+    }
+}
+
+#[test]
+fn mistakes_are_reported_all_at_once_with_their_places_and_no_folder_appears() {
+    let desk = Desk::new();
+    desk.write(
+        "bad.toml",
+        &TEXT.replace("batch_size = 16", "batchsize = 16").replace("time_steps = 2", "time_steps = 0"),
+    );
+    let message = desk.refused(&["run", "bad.toml", "optimizer.adam.lr=-1", "network.lif.leek=0.9"]);
+    for expected in [
+        "bad.toml:4:1: data.batchsize: unknown key; did you mean `batch_size`?",
+        "bad.toml:2:2: data.batch_size: this key is missing; expected a whole number of at least 1.",
+        "bad.toml:7:14: network.time_steps: expected",
+        "command line: network.lif.leek: unknown key; did you mean `leak`?",
+        "command line: optimizer.adam.lr: expected",
+    ] {
+        assert!(message.contains(expected), "expected {expected:?} in:\n{message}");
+    }
+    assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn layers_that_do_not_fit_are_named_with_what_to_do() {
+    let desk = Desk::new();
+    let cases = [
+        (
+            "'flatten', ",
+            "",
+            "layer 0 linear: expects a vector of features, but the layer before gives 1 x 8 x 8: put \"flatten\" before it",
+        ),
+        (
+            "'flatten', ",
+            "'flatten', { conv = { channels = 4 } }, ",
+            "layer 1 conv: expects images (channels x height x width), but the layer before gives 64 features",
+        ),
+        ("'bntt', 'lif', ", "", "there is no \"lif\" layer: a spiking network needs at least one"),
+        (
+            "features = 'classes'",
+            "features = 7",
+            "layer 4 linear: gives 7 features as logits, but the data has 10 classes",
+        ),
+        (
+            ", { linear = { features = 'classes' } }",
+            "",
+            "layer 3 lif: gives spikes, but the last layer must give currents",
+        ),
+        (
+            "'bntt', 'lif', ",
+            "'lif', 'bntt', 'lif', ",
+            "layer 3 bntt: normalises currents, but the layer before gives spikes",
+        ),
+        (
+            "'flatten', ",
+            "{ pool = { average = 9 } }, 'flatten', ",
+            "layer 0 pool: a window of 9 does not fit an image of 8 x 8",
+        ),
+        (
+            "'flatten', ",
+            "{ conv = { channels = 2, kernel = 11 } }, 'flatten', ",
+            "layer 0 conv: a kernel of 11 does not fit an image of 10 (with padding)",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        desk.write("bad.toml", &TEXT.replace(from, to));
+        let message = desk.refused(&["check", "bad.toml"]);
+        assert!(message.contains(expected), "expected {expected:?} in:\n{message}");
+        assert!(message.contains("bad.toml:9:"), "the list stands in line 9:\n{message}");
+    }
+}
+
+#[test]
+fn values_that_contradict_each_other_are_refused() {
+    let desk = Desk::new();
+    for (overrides, expected) in [
+        (
+            &["network.encoder=none"][..],
+            "network.encoder: \"none\" needs a data set of sequences, and this one has images",
+        ),
+        (&["data.batch_size=1"], "data.batch_size: layer 2 bntt needs batches of at least 2 images to have a variance"),
+        (
+            &["training.device=gpu"],
+            "training.device: expected \"auto\", \"cpu\" or \"cuda:0\" (any number), found \"gpu\"",
+        ),
+        (&["training.precision=bf16", "training.device=cpu"], "training.precision: the CPU computes in f32 only"),
+        (&["name=../up"], "name: a run's name cannot begin with a dot"),
+        (&["data.batch_size=65"], "batch_size"),
+        (&["network.layers.9=lif"], "network.layers"),
+        (&["oops"], "command line: "),
+    ] {
+        let message = desk.refused(&[&["run", "tiny.toml"], overrides].concat());
+        assert!(message.contains(expected), "expected {expected:?} in:\n{message}");
+    }
+    if !candle_core::utils::cuda_is_available() {
+        let message = desk.refused(&["run", "tiny.toml", "training.device=cuda:0"]);
+        assert!(message.contains("this build of bntt has no GPU kernels"), "{message}");
+    }
+    assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn files_that_are_missing_or_of_another_kind_are_named() {
+    let desk = Desk::new();
+    desk.write("empty.toml", "# nothing\n");
+    desk.write("weights.safetensors", "not tensors");
+    candle_core::Tensor::zeros(3, candle_core::DType::F32, &candle_core::Device::Cpu)
+        .and_then(|tensor| tensor.save_safetensors("other", desk.path("other.safetensors")))
+        .expect("a file");
+    for (arguments, expected) in [
+        (&["run", "missing.toml"][..], "missing.toml"),
+        (&["run", "empty.toml"], "empty.toml"),
+        (&["run", "tiny.toml", "data.dataset={ mnist = { path = 'nowhere' } }"], "train-images-idx3-ubyte"),
+        (
+            &["run", "tiny.toml", "training.initial_weights=weights.safetensors"],
+            "weights.safetensors: expected a safetensors file",
+        ),
+        (
+            &["run", "tiny.toml", "training.initial_weights=other.safetensors"],
+            "these weights belong to another network: missing: layers.1.weight",
+        ),
+        (&["eval", "runs/none/v0001"], "runs/none/v0001: expected a run folder"),
+        (&["resume", "."], ".: expected a run folder such as runs/quickstart/v0001"),
+        (
+            &["predict", "tiny.toml", "--input", "in.safetensors", "--output", "out.safetensors"],
+            "name them with --weights FILE",
+        ),
+    ] {
+        let message = desk.refused(arguments);
+        assert!(message.contains(expected), "{arguments:?}: expected {expected:?} in:\n{message}");
+    }
+    assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn a_run_that_diverges_keeps_its_folder_its_reason_and_no_weights_that_are_not_finite() {
+    let desk = Desk::new();
+    let message = desk.refused(&[
+        "run",
+        "tiny.toml",
+        "optimizer={ sgd = { lr = 1e38 } }",
+        "network.layers=['flatten', { linear = { features = 16 } }, 'lif', { linear = { features = 'classes' } }]",
+    ]);
+    assert!(message.contains("stopped before the weights moved"), "{message}");
+    assert!(desk.read("runs/tiny/v0001/provenance.json").contains("\"outcome\": \"failed\""));
+    assert!(desk.ok(&["list"]).contains("failed"));
+}
+
+#[test]
+fn a_checkpoint_of_another_config_is_not_resumed() {
+    let desk = Desk::new();
+    desk.ok(&["run", "tiny.toml"]);
+    let config = desk.read("runs/tiny/v0001/config.toml").replace("epochs = 2", "epochs = 5");
+    desk.write("runs/tiny/v0001/config.toml", &config);
+    let message = desk.refused(&["resume", "runs/tiny/v0001"]);
+    assert!(message.contains("the checkpoint belongs to another config"), "{message}");
+}
