@@ -75,7 +75,9 @@ impl LayerConfig {
         match self {
             Self::Conv(config) => config.plan(input),
             Self::Linear(config) => config.plan(input, shared),
-            Self::Bntt(_) | Self::BatchNorm(_) | Self::Tdbn(_) => norm::plan(self.kind(), input, shared),
+            Self::Bntt(_) => norm::plan(shared.time_steps, false, input),
+            Self::BatchNorm(config) => norm::plan(1, config.beta, input),
+            Self::Tdbn(config) => norm::plan(1, config.beta, input),
             Self::Lif(_) => lif::plan(input, shared),
             Self::Pool(config) => config.plan(input),
             Self::Flatten(config) => config.plan(input),

@@ -31,8 +31,8 @@ pub struct Kind {
     pub momentum: f64,
 }
 
-/// The plan of all three: the shape stays, gamma is [G, C].
-pub fn plan(kind: &str, input: &Signal, shared: &Shared) -> Planned {
+/// The plan of all three: the shape stays, gamma is [G, C], beta [C].
+pub fn plan(groups: usize, beta: bool, input: &Signal) -> Planned {
     if input.spikes {
         return Err(
             "normalises currents, but the layer before gives spikes: put it between a conv or linear and its lif"
@@ -40,12 +40,11 @@ pub fn plan(kind: &str, input: &Signal, shared: &Shared) -> Planned {
         );
     }
     let channels = input.shape.first().copied().unwrap_or(1);
-    let groups = if kind == "bntt" { shared.time_steps } else { 1 };
     let output = Signal { constant: false, ..input.clone() };
     // A constant input is written out for every time-step before it is kept.
     let input = output.clone();
     let plan = LayerPlan::free(&input, output, Kept::Input);
-    Ok(LayerPlan { parameters: groups * channels, ..plan })
+    Ok(LayerPlan { parameters: (groups + usize::from(beta)) * channels, ..plan })
 }
 
 impl Norm {

@@ -106,7 +106,7 @@ impl<'a> Trainer<'a> {
             let seen = self.train_epoch(epoch, bars)?;
             let seconds = started.elapsed().as_secs_f64();
 
-            let due = (epoch + 1) % self.experiment.training.evaluate_every == 0 || epoch + 1 == epochs;
+            let due = (epoch + 1).is_multiple_of(self.experiment.training.evaluate_every) || epoch + 1 == epochs;
             let test = if due { Some(self.evaluate()?) } else { None };
             self.progress.epoch += 1;
             let better = test.as_ref().is_some_and(|test| self.progress.best_top1.is_none_or(|best| test.top1 > best));
