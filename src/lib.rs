@@ -1,2 +1,12 @@
+pub mod checkpoint;
+pub mod durable;
 pub mod error;
+pub mod listing;
+pub mod logging;
+pub mod memory;
+pub mod metrics;
+pub mod progress;
+pub mod provenance;
 pub mod rng;
+pub mod run;
+pub mod weights;
