@@ -5,7 +5,7 @@ use crate::data::{DataConfig, DataShape};
 use crate::error::{Error, Mistake, Result};
 use crate::network::{NetworkConfig, NetworkPlan};
 use crate::optimizers::{OptimizerConfig, ScheduleConfig};
-use crate::run::name_problem;
+use crate::run::check_name;
 use crate::train::TrainingConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,7 @@ impl Experiment {
             mistakes.into_iter().map(|(key, problem)| sources.mistake(&key, problem)).collect()
         };
         let mut mistakes: Vec<(String, String)> = Vec::new();
-        mistakes.extend(name_problem(&experiment.name).map(|problem| ("name".into(), problem.into())));
+        mistakes.extend(check_name(&experiment.name).err().map(|problem| ("name".into(), problem.to_string())));
         mistakes.extend(experiment.data.mistakes());
         mistakes.extend(experiment.training.mistakes());
         let shape = experiment.data.dataset.shape();

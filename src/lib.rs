@@ -21,6 +21,8 @@ pub mod cli;
 pub mod config;
 /// Bytes on disk to batches.
 pub mod data;
+/// Files that are either whole or absent.
+pub mod durable;
 /// Images to sequences.
 pub mod encoders;
 /// What the user must mend, in sentences.
@@ -31,7 +33,9 @@ pub mod evaluate;
 pub mod experiment;
 /// Sequence to sequence, each with its own reverse.
 pub mod layers;
-/// Log lines and progress bars.
+/// All runs under a folder.
+pub mod listing;
+/// Log lines, on the screen and in the run.
 pub mod logging;
 /// This process's memory.
 pub mod memory;
@@ -43,6 +47,8 @@ pub mod network;
 pub mod ops;
 /// Gradients to new weights; learning rate schedules.
 pub mod optimizers;
+/// How far a run is: a bar on a terminal, lines elsewhere.
+pub mod progress;
 /// Where a run came from.
 pub mod provenance;
 /// Counter-based random numbers.
@@ -51,3 +57,5 @@ pub mod rng;
 pub mod run;
 /// The training loop.
 pub mod train;
+/// Tensors by name in safetensors files.
+pub mod weights;

@@ -1,7 +1,8 @@
 //! Properties of whole runs: the same seed gives the same bits, a resumed run is the same run, losses do not move by accident.
 
 use bntt::experiment::{Checked, Experiment};
-use bntt::logging::Logging;
+use bntt::logging::Log;
+use bntt::progress::EpochBar;
 use bntt::run::{RunFolder, Which};
 use bntt::train::{self, Trainer};
 use bntt::{checkpoint, metrics};
@@ -32,7 +33,7 @@ fn train(checked: &Checked, root: &Path, epochs: usize) -> Result<RunFolder> {
     let dataset = checked.experiment.data.load()?;
     let network = train::start(checked, &Device::Cpu)?;
     let mut trainer = Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?;
-    trainer.train_until(epochs, &mut Logging::silent().bars(epochs, 0))?;
+    trainer.train_until(epochs, &mut EpochBar::new(&Log::silent()))?;
     Ok(folder)
 }
 
@@ -40,7 +41,7 @@ fn resume(checked: &Checked, folder: &RunFolder) -> Result {
     let dataset = checked.experiment.data.load()?;
     let checkpoint = checkpoint::load(&folder.checkpoint(Which::Last), &Device::Cpu)?;
     let mut trainer = Trainer::resume(checked, &dataset, folder, checkpoint, Device::Cpu)?;
-    Ok(trainer.train(&mut Logging::silent().bars(3, 1))?)
+    Ok(trainer.train(&mut EpochBar::new(&Log::silent()))?)
 }
 
 fn bits(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Vec<u32>>> {

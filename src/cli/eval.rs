@@ -59,14 +59,14 @@ impl Source {
         let device = experiment.training.open_device()?;
         let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &device)?;
         let (path, tensors) = match (file, folder) {
-            (Some(file), _) => (file.to_path_buf(), checkpoint::load_tensors(file)?),
+            (Some(file), _) => (file.to_path_buf(), checkpoint::load_tensors(file, &device)?),
             (None, Some(folder)) => {
                 let which = match which {
                     Which::Best => run::Which::Best,
                     Which::Last => run::Which::Last,
                 };
                 let path = folder.checkpoint(which);
-                (path.clone(), checkpoint::load(&path, &device)?.model)
+                (path.join("model.safetensors"), checkpoint::load(&path, &device)?.model)
             }
             (None, None) => {
                 return Err(Error::Weights("an experiment file has no weights: name them with --weights FILE".into()));

@@ -2,7 +2,7 @@
 
 use super::table::table;
 use crate::error::Result;
-use crate::run;
+use crate::listing;
 use std::path::PathBuf;
 
 /// List runs: state, epochs, best top-1 accuracy on the test images.
@@ -15,17 +15,18 @@ pub struct Arguments {
 }
 
 pub fn list(arguments: &Arguments) -> Result<()> {
-    let runs = run::list(&arguments.runs)?;
+    let runs = listing::list(&arguments.runs)?;
     if runs.is_empty() {
         return super::print(&format!("no runs under {}: start one with bntt run CONFIG\n", arguments.runs.display()));
     }
     let mut rows = vec![["run", "state", "started", "epochs", "best top-1", "epoch"].map(String::from).to_vec()];
     for run in runs {
-        let (best, epoch) = run
-            .best
-            .map_or((String::new(), String::new()), |(top1, epoch)| (format!("{top1:.2} %"), epoch.to_string()));
-        let started = run.started.get(..16).unwrap_or_default().replace('T', " ");
-        rows.push(vec![run.path.display().to_string(), run.state, started, run.epochs_done.to_string(), best, epoch]);
+        let best = run.best_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %"));
+        let epoch = run.best_epoch.map_or(String::new(), |epoch| epoch.to_string());
+        let started = run.started.as_deref().and_then(|time| time.get(..16)).unwrap_or_default().replace('T', " ");
+        let epochs = run.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
+        let done = format!("{}{epochs}", run.epochs_done);
+        rows.push(vec![run.path.display().to_string(), run.state.into(), started, done, best, epoch]);
     }
     super::print(&table(&rows, 3))
 }

@@ -1,15 +1,16 @@
 //! `bntt resume`.
 
-use super::run::{conclude, start_threads};
+use super::run::{conclude, device_name, start_threads};
 use crate::checkpoint;
-use crate::error::Result;
+use crate::durable::sha256_hex;
+use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::logging::Logging;
+use crate::logging;
 use crate::provenance::Provenance;
 use crate::run::{RunFolder, Which};
 use crate::train::Trainer;
 use std::path::PathBuf;
-use tracing::info;
+use tracing::{Level, info};
 
 /// Continue a run from its last checkpoint.
 ///
@@ -25,22 +26,28 @@ pub fn resume(arguments: &Arguments) -> Result<()> {
     let folder = RunFolder::open(&arguments.run)?;
     let checked = Experiment::load(&folder.config(), &[])?;
     let experiment = &checked.experiment;
-    start_threads(experiment)?;
+    let threads = start_threads(experiment)?;
     let device = experiment.training.open_device()?;
-    let path = folder.checkpoint(Which::Last);
-    let checkpoint = checkpoint::load(&path, &device)?;
-    checkpoint.progress.belongs_to(&experiment.to_toml()?, &path)?;
+    let checkpoint = checkpoint::load(&folder.checkpoint(Which::Last), &device)?;
+    if checkpoint.progress.config_sha256 != sha256_hex(experiment.to_toml()?.as_bytes()) {
+        return Err(Error::Run(format!(
+            "{}: the checkpoint belongs to another config than {}, which has been changed since: restore it, or start a new run with \
+             training.initial_weights",
+            checkpoint.folder.display(),
+            folder.config().display()
+        )));
+    }
     let epoch = checkpoint.progress.epoch;
     if epoch >= experiment.training.epochs {
         return super::print(&format!("{}: all {epoch} epochs are done\n", folder.path().display()));
     }
     let dataset = experiment.data.load()?;
     let mut provenance = Provenance::load(&folder.provenance())?;
-    provenance.resume(epoch);
+    provenance.resume(epoch, &device_name(&device), threads);
     provenance.save(&folder.provenance())?;
-    let logging = Logging::start();
-    logging.to_file(&folder.log())?;
+    let log = logging::init(Level::INFO);
+    log.write_to(&folder.log())?;
     info!("resuming {} after epoch {epoch} of {}", folder.path().display(), experiment.training.epochs);
     let trainer = Trainer::resume(&checked, &dataset, &folder, checkpoint, device);
-    conclude(trainer, experiment, &mut provenance, &folder, &logging)
+    conclude(trainer, &mut provenance, &folder, &log)
 }

@@ -1,13 +1,15 @@
 //! `bntt run`.
 
+use crate::durable::write_atomically;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::logging::Logging;
+use crate::logging::{self, Log};
+use crate::progress::EpochBar;
 use crate::provenance::{Outcome, Provenance};
-use crate::run::{RunFolder, write_atomically};
+use crate::run::RunFolder;
 use crate::train::{self, Trainer};
 use std::path::PathBuf;
-use tracing::info;
+use tracing::{Level, info};
 
 /// Train the network that an experiment file describes.
 ///
@@ -35,36 +37,34 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let dataset = experiment.data.load()?;
     let network = train::start(&checked, &device)?;
 
-    let logging = Logging::start();
+    let log = logging::init(Level::INFO);
     let folder = RunFolder::create(&arguments.runs, &experiment.name)?;
     write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
-    let place = format!("{:?}", device.location()).to_lowercase();
-    let mut provenance = Provenance::begin(place, threads, experiment.seed, dataset.checksums.clone());
+    let mut provenance = Provenance::begin(experiment.seed, &device_name(&device), threads, dataset.checksums.clone());
     provenance.save(&folder.provenance())?;
-    logging.to_file(&folder.log())?;
+    log.write_to(&folder.log())?;
     info!("{} -> {}", arguments.config.display(), folder.path().display());
     let (train, test) = (dataset.train.len(), dataset.test.len());
     info!("{train} training and {test} test images, {} parameters, {threads} threads", checked.plan.parameters());
 
     let trainer = Trainer::begin(experiment, &dataset, &folder, network, device);
-    conclude(trainer, experiment, &mut provenance, &folder, &logging)
+    conclude(trainer, &mut provenance, &folder, &log)
 }
 
 /// Trains to the end and records how it ended.
 pub fn conclude(
     trainer: Result<Trainer<'_>>,
-    experiment: &Experiment,
     provenance: &mut Provenance,
     folder: &RunFolder,
-    logging: &Logging,
+    log: &Log,
 ) -> Result<()> {
     let trained = trainer.and_then(|mut trainer| {
-        trainer.train(&mut logging.bars(experiment.training.epochs, trainer.epochs_done()))?;
+        trainer.train(&mut EpochBar::new(log))?;
         Ok(trainer.best())
     });
     let outcome = match &trained {
         Ok(_) => Outcome::Completed,
-        Err(error) => Outcome::Failed { message: error.to_string() },
+        Err(error) => Outcome::Failed(error.to_string()),
     };
     provenance.finish(outcome);
     provenance.save(&folder.provenance())?;
@@ -82,4 +82,13 @@ pub fn start_threads(experiment: &Experiment) -> Result<usize> {
         built.map_err(|e| Error::Device(format!("cannot start {threads} threads: {e}")))?;
     }
     Ok(rayon::current_num_threads())
+}
+
+/// "cpu" or "cuda:0".
+pub fn device_name(device: &candle_core::Device) -> String {
+    match device.location() {
+        candle_core::DeviceLocation::Cpu => "cpu".into(),
+        candle_core::DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
+        candle_core::DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
+    }
 }

@@ -28,15 +28,10 @@ impl Epoch {
             train: scores(&self.score),
             test,
             lr: self.lr,
-            firing_rates: self
-                .activity
-                .0
-                .iter()
-                .map(|layer| (layer.layer.clone(), layer.firing_rate().into()))
-                .collect(),
+            firing_rates: self.activity.0.iter().map(|layer| (layer.layer.clone(), layer.firing_rate())).collect(),
             images_per_second: self.score.images as f64 / seconds.max(1e-9),
             seconds,
-            peak_memory_bytes: crate::memory::peak_bytes(),
+            peak_memory_bytes: crate::memory::peak(),
         }
     }
 }

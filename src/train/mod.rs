@@ -9,13 +9,14 @@ pub use step::{Step, step};
 
 use crate::checkpoint::{self, Checkpoint, Progress};
 use crate::data::{Batches, Dataset};
+use crate::durable::sha256_hex;
 use crate::error::Result;
 use crate::evaluate::evaluate;
 use crate::experiment::{Checked, Experiment};
-use crate::logging::Bars;
 use crate::metrics::{EpochMetrics, Metrics};
 use crate::network::Network;
 use crate::optimizers::{Moment, Optimizer};
+use crate::progress::EpochBar;
 use crate::run::{RunFolder, Which};
 use candle_core::Device;
 use epoch::Epoch;
@@ -41,7 +42,7 @@ pub fn start(checked: &Checked, device: &Device) -> Result<Network> {
     let Checked { experiment, plan, .. } = checked;
     let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
     if let Some(path) = &experiment.training.initial_weights {
-        let weights = checkpoint::load_tensors(path)?;
+        let weights = checkpoint::load_tensors(path, device)?;
         checkpoint::matching(&network.state_shapes(), &weights, path)?;
         network.load_state(&weights)?;
     }
@@ -58,7 +59,7 @@ impl<'a> Trainer<'a> {
         device: Device,
     ) -> Result<Self> {
         let optimizer = Optimizer::new(&experiment.optimizer);
-        let progress = Progress::start(&experiment.name, &experiment.to_toml()?);
+        let progress = Progress::new(&experiment.name, &sha256_hex(experiment.to_toml()?.as_bytes()));
         let metrics = Metrics::open(folder, 0, 0)?;
         Ok(Self { experiment, dataset, folder, device, network, optimizer, metrics, progress })
     }
@@ -72,18 +73,14 @@ impl<'a> Trainer<'a> {
         device: Device,
     ) -> Result<Self> {
         let Checked { experiment, plan, .. } = checked;
-        let Checkpoint { model, optimizer: moments, progress } = checkpoint;
+        let Checkpoint { model, optimizer: moments, progress, folder: path } = checkpoint;
         let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &device)?;
-        checkpoint::matching(
-            &network.state_shapes(),
-            &model,
-            &folder.checkpoint(Which::Last).join("model.safetensors"),
-        )?;
+        checkpoint::matching(&network.state_shapes(), &model, &path.join("model.safetensors"))?;
         network.load_state(&model)?;
         let mut optimizer = Optimizer::new(&experiment.optimizer);
         let shapes = network.parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
         optimizer.load_state(&moments, &shapes.collect::<Vec<_>>())?;
-        let metrics = Metrics::open(folder, progress.epoch, progress.global_step)?;
+        let metrics = Metrics::open(folder, progress.epoch, 0)?;
         Ok(Self { experiment, dataset, folder, device, network, optimizer, metrics, progress })
     }
 
@@ -93,18 +90,19 @@ impl<'a> Trainer<'a> {
     }
 
     /// Trains to the last epoch. Weights are on disk after every epoch.
-    pub fn train(&mut self, bars: &mut Bars) -> Result<()> {
-        self.train_until(self.experiment.training.epochs, bars)
+    pub fn train(&mut self, bar: &mut EpochBar) -> Result<()> {
+        self.train_until(self.experiment.training.epochs, bar)
     }
 
     /// Trains until `end` epochs are done.
-    pub fn train_until(&mut self, end: usize, bars: &mut Bars) -> Result<()> {
+    pub fn train_until(&mut self, end: usize, bar: &mut EpochBar) -> Result<()> {
         let epochs = self.experiment.training.epochs;
         while self.progress.epoch < end.min(epochs) {
             let epoch = self.progress.epoch;
             let started = std::time::Instant::now();
-            let seen = self.train_epoch(epoch, bars)?;
-            let seconds = started.elapsed().as_secs_f64();
+            let seen = self.train_epoch(epoch, bar)?;
+            let training_seconds = started.elapsed().as_secs_f64();
+            bar.finish_epoch();
 
             let due = (epoch + 1).is_multiple_of(self.experiment.training.evaluate_every) || epoch + 1 == epochs;
             let test = if due { Some(self.evaluate()?) } else { None };
@@ -114,14 +112,14 @@ impl<'a> Trainer<'a> {
                 (self.progress.best_top1, self.progress.best_epoch) = (Some(test.top1), Some(epoch + 1));
             }
 
-            let line = seen.metrics(epoch + 1, test, seconds);
+            let mut line = seen.metrics(epoch + 1, test, training_seconds);
+            line.seconds = started.elapsed().as_secs_f64();
             self.metrics.epoch(&line)?;
             // `last` comes last: a run that dies in between repeats the epoch and writes the same `best` again.
             if better {
                 self.save(Which::Best)?;
             }
             self.save(Which::Last)?;
-            bars.finish_epoch();
             info!("{}", describe(&line, epochs));
         }
         Ok(())
@@ -132,12 +130,12 @@ impl<'a> Trainer<'a> {
         self.progress.best_top1.zip(self.progress.best_epoch)
     }
 
-    fn train_epoch(&mut self, epoch: usize, bars: &mut Bars) -> Result<Epoch> {
+    fn train_epoch(&mut self, epoch: usize, bar: &mut EpochBar) -> Result<Epoch> {
         let Experiment { data, training, optimizer, schedule, seed, .. } = self.experiment;
         let batches = Batches::train(&self.dataset.train, data, *seed, epoch, &self.device)?;
         let steps = batches.steps();
         let mut seen = Epoch::default();
-        bars.start_epoch(epoch + 1, training.epochs, steps);
+        bar.start_epoch(epoch + 1, training.epochs, steps);
         for (number, batch) in batches.iter_from(0).enumerate() {
             let now = Moment { epoch, epochs: training.epochs, step: number, steps };
             let lr = optimizer.lr() * schedule.factor(now);
@@ -145,7 +143,7 @@ impl<'a> Trainer<'a> {
             self.metrics.step(epoch + 1, number + 1, step.score.loss())?;
             self.progress.global_step += 1;
             seen.add(&step, lr);
-            bars.step(seen.score.loss(), seen.score.top1_percent());
+            bar.step(seen.score.loss(), seen.score.top1_percent());
         }
         Ok(seen)
     }

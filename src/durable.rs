@@ -1,0 +1,130 @@
+//! Files that are whole or absent: written aside, flushed to the disk, then renamed into place.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+
+/// Writes `bytes` to `path` so that a reader, or a crash at any moment, finds the old content or the new, never a mixture.
+///
+/// # Errors
+/// [`Error::Io`] when the folder is missing or cannot be written to; the old content is then untouched.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let aside = beside(path, &format!(".{}-{number}.tmp", std::process::id()));
+    let written =
+        write_and_sync(&aside, bytes).and_then(|()| fs::rename(&aside, path).map_err(Error::io("write", path)));
+    if written.is_err() {
+        let _ = fs::remove_file(&aside);
+    }
+    written?;
+    sync_folder(&parent(path))
+}
+
+/// Writes a new file and waits until the disk has it. The folder's own entry is not waited for: see [`sync_folder`].
+pub fn write_and_sync(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).open(path).map_err(Error::io("create", path))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", path))
+}
+
+/// Waits until the disk has the folder's entries: what was created, renamed and removed in it.
+pub fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder).and_then(|file| file.sync_all()).map_err(Error::io("flush", folder))
+}
+
+/// Moves the folder `new` to `folder`, and what was there to `previous` until that is done.
+///
+/// At every moment at least one of the three is whole: a reader that tries `folder`, `new`, `previous` in this order finds it.
+pub fn replace_folder(new: &Path, folder: &Path, previous: &Path) -> Result<()> {
+    let container = parent(folder);
+    if folder.exists() {
+        remove_folder(previous)?;
+        fs::rename(folder, previous).map_err(Error::io("rename", folder))?;
+    }
+    fs::rename(new, folder).map_err(Error::io("rename", new))?;
+    sync_folder(&container)?;
+    remove_folder(previous)
+}
+
+/// Removes a folder with all it holds; one that is absent is no error.
+pub fn remove_folder(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", folder)(e)),
+        _ => Ok(()),
+    }
+}
+
+/// `path` with `suffix` added to its last component: `checkpoints/last` and `.new` give `checkpoints/last.new`.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// The SHA-256 of `bytes`, 64 hexadecimal digits.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writing_replaces_the_content_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        write_atomically(&path, b"first").unwrap();
+        write_atomically(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_write_that_fails_names_the_file_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        fs::write(taken.join("inside"), b"").unwrap();
+        let message = write_atomically(&taken, b"x").unwrap_err().to_string();
+        assert!(message.contains("cannot write") && message.contains("taken"), "{message}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn sha256_agrees_with_the_standard() {
+        // FIPS 180-2, appendix B.1.
+        assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn a_replaced_folder_leaves_no_trace_of_the_old_one() {
+        let root = tempfile::tempdir().unwrap();
+        let [new, folder, previous] = ["a.new", "a", "a.previous"].map(|name| root.path().join(name));
+        for content in ["one", "two"] {
+            fs::create_dir(&new).unwrap();
+            fs::write(new.join("file"), content).unwrap();
+            replace_folder(&new, &folder, &previous).unwrap();
+            assert_eq!(fs::read_to_string(folder.join("file")).unwrap(), content);
+            assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+        }
+    }
+}

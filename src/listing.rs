@@ -1,0 +1,98 @@
+//! What runs there are and how they stand, for `bntt list`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::metrics::{self, EpochMetrics};
+use crate::provenance::{Outcome, Provenance};
+use crate::run::{RunFolder, check_name, versions};
+
+/// One line of `bntt list`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    pub name: String,
+    pub version: u32,
+    pub path: PathBuf,
+    /// `running`, `completed`, `interrupted`, `failed`, or `damaged` when the folder's files cannot be read.
+    pub state: &'static str,
+    pub epochs_done: usize,
+    /// The epochs asked for, where config.toml tells.
+    pub epochs: Option<usize>,
+    /// Top-1 on the test split, in percent.
+    pub best_accuracy: Option<f64>,
+    pub best_epoch: Option<usize>,
+    /// RFC 3339, UTC.
+    pub started: Option<String>,
+}
+
+/// All runs below `root`, sorted by name and version. A root that does not exist has none.
+///
+/// # Errors
+/// [`Error::Io`] when `root` itself cannot be read; a broken run is listed as damaged.
+pub fn list(root: &Path) -> Result<Vec<RunSummary>> {
+    let mut names = Vec::new();
+    let entries = match fs::read_dir(root) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(Error::io("read", root))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(Error::io("read", root))?;
+        if let Ok(name) = entry.file_name().into_string()
+            && check_name(&name).is_ok()
+        {
+            names.push((name, entry.path()));
+        }
+    }
+    names.sort();
+    let mut runs = Vec::new();
+    for (name, path) in names {
+        for (version, path) in versions(&path).unwrap_or_default() {
+            runs.push(summary(name.clone(), version, path));
+        }
+    }
+    Ok(runs)
+}
+
+fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
+    let run = RunFolder::at(path);
+    let provenance = Provenance::load(&run.provenance());
+    let metrics = match run.metrics_jsonl().exists() {
+        true => metrics::read(&run.metrics_jsonl()),
+        false => Ok(Vec::new()),
+    };
+    let state = match (&provenance, &metrics) {
+        (Ok(provenance), Ok(_)) if run.config().is_file() => match provenance.outcome {
+            Outcome::Running => "running",
+            Outcome::Completed => "completed",
+            Outcome::Interrupted => "interrupted",
+            Outcome::Failed(_) => "failed",
+        },
+        _ => "damaged",
+    };
+    let metrics = metrics.unwrap_or_default();
+    let best = best(&metrics);
+    RunSummary {
+        name,
+        version,
+        state,
+        epochs_done: metrics.last().map_or(0, |last| last.epoch),
+        epochs: epochs_asked_for(&run.config()),
+        best_accuracy: best.map(|(_, top1)| top1),
+        best_epoch: best.map(|(epoch, _)| epoch),
+        started: provenance.ok().map(|provenance| provenance.started),
+        path: run.path().to_path_buf(),
+    }
+}
+
+/// The first of the epochs with the highest top-1 on the test split.
+fn best(metrics: &[EpochMetrics]) -> Option<(usize, f64)> {
+    let evaluated = metrics.iter().filter_map(|line| Some((line.epoch, line.test?.top1)));
+    evaluated.reduce(|best, other| if other.1 > best.1 { other } else { best })
+}
+
+fn epochs_asked_for(config: &Path) -> Option<usize> {
+    let table: toml::Table = fs::read_to_string(config).ok()?.parse().ok()?;
+    table.get("training")?.get("epochs")?.as_integer()?.try_into().ok()
+}

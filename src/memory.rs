@@ -1,0 +1,44 @@
+//! How much memory this process holds, as the operating system counts it.
+
+/// The highest resident memory of this process so far, in bytes. `None` where `/proc` does not tell.
+pub fn peak() -> Option<u64> {
+    status("VmHWM:")
+}
+
+/// The resident memory of this process now, in bytes. `None` where `/proc` does not tell.
+pub fn current() -> Option<u64> {
+    status("VmRSS:")
+}
+
+fn status(key: &str) -> Option<u64> {
+    field(&std::fs::read_to_string("/proc/self/status").ok()?, key)
+}
+
+/// Reads a line such as `VmHWM:     1234 kB`; the kernel's kB are 1024 bytes.
+fn field(status: &str, key: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_kilobytes_are_1024_bytes() {
+        let status = "VmPeak:\t   9999 kB\nVmHWM:\t    1500 kB\nVmRSS:\t 700 kB\n";
+        assert_eq!(field(status, "VmHWM:"), Some(1_536_000));
+        assert_eq!(field(status, "VmSwap:"), None);
+        assert_eq!(field("VmHWM: many kB", "VmHWM:"), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_peak_holds_what_was_touched_even_after_it_is_freed() {
+        const BYTES: usize = 64 << 20;
+        let block = std::hint::black_box(vec![1u8; BYTES]);
+        assert!(current().unwrap() >= BYTES as u64);
+        drop(block);
+        assert!(peak().unwrap() >= BYTES as u64);
+    }
+}
