@@ -242,10 +242,10 @@ fn files_that_are_missing_or_of_another_kind_are_named() {
         ),
         (
             &["run", "tiny.toml", "training.initial_weights=other.safetensors"],
-            "these weights belong to another network: missing: layers.1.weight",
+            "other.safetensors do not fit the network: missing: layers.1.weight",
         ),
-        (&["eval", "runs/none/v0001"], "runs/none/v0001: expected a run folder"),
-        (&["resume", "."], ".: expected a run folder such as runs/quickstart/v0001"),
+        (&["eval", "runs/none/v0001"], "runs/none/v0001 is not a run folder: there is nothing there"),
+        (&["resume", "."], ". is not a run folder"),
         (
             &["predict", "tiny.toml", "--input", "in.safetensors", "--output", "out.safetensors"],
             "name them with --weights FILE",

@@ -176,11 +176,11 @@ mod tests {
             for at in (0..n).step_by(5) {
                 check(dx[at], &x, at, &|x| loss(x, &scale, &shift), "dx");
             }
-            for at in 0..groups * channels {
-                check(dscale[at], &scale, at, &|scale| loss(&x, scale, &shift), "dscale");
+            for (at, &found) in dscale.iter().enumerate() {
+                check(found, &scale, at, &|scale| loss(&x, scale, &shift), "dscale");
             }
-            for at in 0..channels {
-                check(dshift[at], &shift, at, &|shift| loss(&x, &scale, shift), "dshift");
+            for (at, &found) in dshift.iter().enumerate() {
+                check(found, &shift, at, &|shift| loss(&x, &scale, shift), "dshift");
             }
         }
     }
