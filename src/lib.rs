@@ -13,6 +13,8 @@
 //! Shapes everywhere: T time-steps, B batch, C channels, H height, W width, F features, K classes; sequences are time-major.
 //! Imports point down: cli -> train -> network, data, optimizers, run -> layers, encoders -> ops, rng.
 
+/// How long a training step takes, and where.
+pub mod bench;
 /// Weights, moments and progress on disk.
 pub mod checkpoint;
 /// The command line.
@@ -57,5 +59,7 @@ pub mod rng;
 pub mod run;
 /// The training loop.
 pub mod train;
+/// Listening to the parts of a training step.
+pub mod watch;
 /// Tensors by name in safetensors files.
 pub mod weights;

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    bntt::memory::keep_freed();
     bntt::cli::main()
 }

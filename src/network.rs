@@ -13,6 +13,7 @@ use crate::layers::{
 };
 use crate::ops;
 use crate::rng::Purpose;
+use crate::watch::{Part, Watch};
 use candle_core::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,11 +46,12 @@ pub struct NetworkConfig {
     pub layers: Vec<LayerConfig>,
 }
 
-/// A layer with its place in the file.
+/// A layer, or a norm joined with its LIF layer, with its place in the file.
 struct Node {
     /// `layers.3`, the prefix of its tensors' names.
     name: String,
-    spiking: bool,
+    /// `layers.4.lif`, where it gives spikes of its own.
+    neurons: Option<String>,
     layer: Box<dyn Layer>,
 }
 
@@ -107,8 +109,8 @@ impl Activity {
     }
 
     fn observe(&mut self, node: &Node, output: &Tensor) -> candle_core::Result<()> {
-        if node.spiking {
-            let (layer, chances) = (format!("{}.lif", node.name), output.elem_count() as u64);
+        if let Some(layer) = &node.neurons {
+            let (layer, chances) = (layer.clone(), output.elem_count() as u64);
             self.0.push(LayerActivity { layer, spikes: ops::lif::count(output)?, chances });
         }
         Ok(())
@@ -120,6 +122,9 @@ impl Network {
     pub fn build(config: &NetworkConfig, plan: NetworkPlan, seed: u64, device: &Device) -> Result<Self> {
         let mut nodes = Vec::with_capacity(config.layers.len());
         for (index, (layer, layer_plan)) in config.layers.iter().zip(&plan.layers).enumerate() {
+            if layer_plan.joined {
+                continue;
+            }
             let shared = Shared {
                 time_steps: config.time_steps,
                 classes: plan.classes,
@@ -129,9 +134,11 @@ impl Network {
                 index,
                 following: &config.layers[index + 1..],
             };
+            let next = config.layers.get(index + 1);
+            let last = if layer.joins(next) { index + 1 } else { index };
+            let neurons = matches!(config.layers[last], LayerConfig::Lif(_)).then(|| format!("layers.{last}.lif"));
             let name = format!("layers.{index}");
-            let spiking = matches!(layer, LayerConfig::Lif(_));
-            nodes.push(Node { name, spiking, layer: layer.build(layer_plan, &shared)? });
+            nodes.push(Node { name, neurons, layer: layer.build_joined(next, layer_plan, &shared)? });
         }
         Ok(Self { plan, encoder: config.encoder, nodes, seed })
     }
@@ -142,13 +149,26 @@ impl Network {
 
     /// Training: logits [B, K] of normalised `inputs` [B, C, H, W] (or sequences), what backward needs, and the activity.
     pub fn forward(&mut self, inputs: &Tensor, epoch: usize, indices: &[u32]) -> Result<(Tensor, Tape, Activity)> {
+        self.forward_watched(inputs, epoch, indices, &mut ())
+    }
+
+    /// The same while `watch` listens.
+    pub fn forward_watched(
+        &mut self,
+        inputs: &Tensor,
+        epoch: usize,
+        indices: &[u32],
+        watch: &mut impl Watch,
+    ) -> Result<(Tensor, Tape, Activity)> {
         let draw = Draw { seed: self.seed, purpose: Purpose::Poisson, epoch, indices };
         let pass = Pass { seed: self.seed, epoch, indices };
         let mut x = self.encoder.encode(inputs, self.plan.time_steps, &draw)?;
+        watch.ended(Part::Encoded);
         let (mut saved, mut activity) = (Vec::with_capacity(self.nodes.len()), Activity::default());
         for node in &mut self.nodes {
             let (y, kept) = node.layer.forward(x, &pass)?;
             activity.observe(node, &y)?;
+            watch.ended(Part::Forward { layer: &node.name, kept: kept.bytes() });
             saved.push(kept);
             x = y;
         }
@@ -159,10 +179,23 @@ impl Network {
     /// Adds the gradients of all parameters, from the logits' gradient [B, K]. With `input_wanted` it returns the gradient
     /// of the encoded sequence (of one time-step, the sum, where the encoder repeats the image).
     pub fn backward(&mut self, tape: Tape, grad: &Tensor, input_wanted: bool) -> Result<Option<Tensor>> {
+        self.backward_watched(tape, grad, input_wanted, &mut ())
+    }
+
+    /// The same while `watch` listens.
+    pub fn backward_watched(
+        &mut self,
+        tape: Tape,
+        grad: &Tensor,
+        input_wanted: bool,
+        watch: &mut impl Watch,
+    ) -> Result<Option<Tensor>> {
         let each = (grad / tape.time_steps as f64)?.unsqueeze(0)?;
         let mut grad = crate::layers::repeat(&each, tape.time_steps)?.contiguous()?;
         for (i, (node, saved)) in self.nodes.iter_mut().zip(tape.saved).enumerate().rev() {
-            match node.layer.backward(saved, grad, i > 0 || input_wanted)? {
+            let next = node.layer.backward(saved, grad, i > 0 || input_wanted)?;
+            watch.ended(Part::Backward { layer: &node.name });
+            match next {
                 Some(next) => grad = next,
                 None => return Ok(None),
             }

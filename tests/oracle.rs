@@ -84,7 +84,7 @@ fn check_network(name: &str, network_text: &str, optimizer_text: &str) -> Result
     for (number, expected) in losses.iter().enumerate() {
         let now = Moment { epoch: 0, epochs: 1, step: number, steps: losses.len() };
         let lr = experiment.optimizer.lr() * experiment.schedule.factor(now);
-        let seen = step(&mut network, &mut optimizer, &batch, now, lr, &experiment.training)?;
+        let seen = step(&mut network, &mut optimizer, &batch, now, lr, &experiment.training, &mut ())?;
         let loss = seen.score.loss() as f32;
         assert!((loss - expected).abs() <= 1e-3 * expected.abs(), "step {number}: loss {loss}, PyTorch {expected}");
     }

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod bench;
 mod check;
 mod eval;
 mod list;
@@ -32,6 +33,7 @@ enum Command {
     Check(check::Arguments),
     Resume(resume::Arguments),
     Eval(eval::Arguments),
+    Bench(bench::Arguments),
     Predict(predict::Arguments),
     List(list::Arguments),
     Schema(schema::Arguments),
@@ -60,6 +62,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Check(arguments) => check::check(&arguments),
         Command::Resume(arguments) => resume::resume(&arguments),
         Command::Eval(arguments) => eval::eval(&arguments),
+        Command::Bench(arguments) => bench::bench(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),

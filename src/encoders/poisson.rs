@@ -27,6 +27,6 @@ impl Default for PoissonConfig {
 impl PoissonConfig {
     pub(super) fn encode(&self, images: &Tensor, time_steps: usize, draw: &Draw<'_>) -> Result<Tensor> {
         let rate = Rate { scale: self.scale, signed: self.signed };
-        poisson::encode(&images.contiguous()?, time_steps, rate, &draw.streams())
+        poisson::encode(images, time_steps, rate, &draw.streams())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::plan::{Kept, Planned};
 use super::{InitConfig, Layer, LayerPlan, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
+use crate::ops::bias;
 use crate::ops::conv::{self, Geometry};
 use candle_core::{DType, Result, Tensor};
 use schemars::JsonSchema;
@@ -69,6 +70,7 @@ impl ConvConfig {
             macs: (weights * g.out_height() * g.out_width()) as u64,
             output,
             kept: Kept::Input,
+            joined: false,
         })
     }
 }
@@ -105,7 +107,7 @@ impl Layer for Conv {
         let (x, grad) = per_input(&x, &grad)?;
         self.weight.accumulate(conv::weight_gradient(&x, &grad, &self.geometry)?)?;
         if let Some(bias) = &mut self.bias {
-            bias.accumulate(grad.sum((0, 1, 3, 4))?)?;
+            bias.accumulate(bias::gradient(&grad, bias.value.elem_count())?)?;
         }
         wanted.then(|| conv::input_gradient(&grad, &self.weight.value, &self.geometry)).transpose()
     }
@@ -114,7 +116,7 @@ impl Layer for Conv {
         map_sequence(x, |x| {
             let y = conv::forward(x, &self.weight.value, &self.geometry)?;
             match &self.bias {
-                Some(bias) => y.broadcast_add(&bias.value.reshape((self.geometry.out_channels, 1, 1))?),
+                Some(bias) => bias::add(&y, &bias.value),
                 None => Ok(y),
             }
         })

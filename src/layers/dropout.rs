@@ -40,12 +40,12 @@ impl Layer for Dropout {
         let stream = |&image: &u32| Stream::new(pass.seed, Purpose::Dropout, self.index, pass.epoch, image as usize);
         let streams: Vec<Stream> = pass.indices.iter().map(stream).collect();
         let mask = dropout::mask(self.features, self.probability, &streams, x.device())?;
-        Ok((dropout::apply(&x.contiguous()?, &mask)?, Saved::of([mask])))
+        Ok((dropout::apply(&x, &mask)?, Saved::of([mask])))
     }
 
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [mask] = saved.take()?;
-        wanted.then(|| dropout::apply(&grad.contiguous()?, &mask)).transpose()
+        wanted.then(|| dropout::apply(&grad, &mask)).transpose()
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Tensor> {

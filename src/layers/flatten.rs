@@ -30,7 +30,7 @@ impl Layer for Flatten {
 
     fn backward(&mut self, _: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let shape = [&grad.dims()[..2], &self.image].concat();
-        wanted.then(|| grad.contiguous()?.reshape(shape)).transpose()
+        wanted.then(|| grad.reshape(shape)).transpose()
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Tensor> {

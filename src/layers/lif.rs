@@ -12,9 +12,8 @@ pub fn plan(input: &Signal, _: &Shared) -> Planned {
             "integrates currents, but the layer before gives spikes: put a conv or linear between two lif".into()
         );
     }
-    let input = Signal { constant: false, ..input.clone() };
-    let output = Signal { spikes: true, ..input.clone() };
-    Ok(LayerPlan::free(&input, output, Kept::Input))
+    let output = Signal { spikes: true, constant: false, ..input.clone() };
+    Ok(LayerPlan::free(input, output, Kept::Input))
 }
 
 /// The equation of [`crate::ops::lif`]: currents [T, B, ...] to spikes [T, B, ...].
@@ -30,16 +29,15 @@ impl Lif {
 
 impl Layer for Lif {
     fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
-        let x = x.contiguous()?;
         Ok((lif::forward(&x, &self.config)?, Saved::of([x])))
     }
 
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [x] = saved.take()?;
-        wanted.then(|| lif::gradient(&x, &grad.contiguous()?, &self.config)).transpose()
+        wanted.then(|| lif::gradient(&x, &grad, &self.config)).transpose()
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
-        lif::forward(&x.contiguous()?, &self.config)
+        lif::forward(x, &self.config)
     }
 }

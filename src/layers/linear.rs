@@ -2,7 +2,7 @@
 
 use super::plan::{Kept, Planned};
 use super::{InitConfig, Layer, LayerPlan, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
-use crate::ops::linear;
+use crate::ops::{bias, linear};
 use candle_core::{DType, Result, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,7 @@ impl LinearConfig {
             parameters: outputs * features + if self.bias { outputs } else { 0 },
             macs: (outputs * features) as u64,
             kept: Kept::Input,
+            joined: false,
         })
     }
 }
@@ -85,7 +86,7 @@ impl Layer for Linear {
         let (x, grad) = per_input(&x, &grad)?;
         self.weight.accumulate(linear::weight_gradient(&x, &grad)?)?;
         if let Some(bias) = &mut self.bias {
-            bias.accumulate(grad.sum((0, 1))?)?;
+            bias.accumulate(bias::gradient(&grad, bias.value.elem_count())?)?;
         }
         wanted.then(|| linear::input_gradient(&grad, &self.weight.value)).transpose()
     }
@@ -94,7 +95,7 @@ impl Layer for Linear {
         map_sequence(x, |x| {
             let y = linear::forward(x, &self.weight.value)?;
             match &self.bias {
-                Some(bias) => y.broadcast_add(&bias.value),
+                Some(bias) => bias::add(&y, &bias.value),
                 None => Ok(y),
             }
         })

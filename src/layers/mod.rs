@@ -14,6 +14,7 @@ mod init;
 mod lif;
 mod linear;
 mod norm;
+mod norm_lif;
 mod parameter;
 mod plan;
 mod pool;
@@ -85,6 +86,25 @@ impl LayerConfig {
         }
     }
 
+    /// Whether this layer and the one after it are built as one, [`norm_lif::NormLif`].
+    pub fn joins(&self, next: Option<&Self>) -> bool {
+        matches!((self, next), (Self::Bntt(_) | Self::BatchNorm(_) | Self::Tdbn(_), Some(Self::Lif(_))))
+    }
+
+    /// This layer with its initial weights, joined with the one after it where the two join.
+    pub fn build_joined(&self, next: Option<&Self>, plan: &LayerPlan, shared: &Shared) -> Result<Box<dyn Layer>> {
+        let norm = match self {
+            Self::Bntt(config) => config.build(plan, shared)?,
+            Self::BatchNorm(config) => config.build(plan, shared)?,
+            Self::Tdbn(config) => config.build(plan, shared)?,
+            _ => return self.build(plan, shared),
+        };
+        match next {
+            Some(Self::Lif(lif)) => Ok(Box::new(norm_lif::NormLif { norm, lif: lif.clone() })),
+            _ => Ok(Box::new(norm)),
+        }
+    }
+
     /// The layer with its initial weights.
     pub fn build(&self, plan: &LayerPlan, shared: &Shared) -> Result<Box<dyn Layer>> {
         Ok(match self {
@@ -116,7 +136,8 @@ pub trait Layer: Send + Sync {
     fn forward(&mut self, x: Tensor, pass: &Pass<'_>) -> Result<(Tensor, Saved)>;
 
     /// Takes what `forward` saved and the output's gradient; adds into the parameters' gradients and returns the input's,
-    /// or nothing when it is not `wanted`. For an input that is constant in time it returns one time-step: the sum.
+    /// or nothing when it is not `wanted`. For an input that is constant in time it returns one time-step: the sum. So may the
+    /// output's gradient be where the output is constant.
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>>;
 
     /// Evaluation: running statistics, no dropout, nothing kept.
@@ -143,7 +164,7 @@ impl candle_nn::Module for Box<dyn Layer> {
 /// The first time-step [1, B, ...] of a sequence that is the same at every step by construction: its stride in time is 0.
 fn once(x: &Tensor) -> Result<Option<Tensor>> {
     let constant = x.rank() > 1 && x.dim(0)? > 1 && x.stride()[0] == 0;
-    if constant { Ok(Some(x.narrow(0, 0, 1)?.contiguous()?)) } else { Ok(None) }
+    if constant { Ok(Some(x.narrow(0, 0, 1)?)) } else { Ok(None) }
 }
 
 /// Repeats `step` [1, B, ...] over `time_steps` without copying it.
@@ -157,7 +178,7 @@ pub fn repeat(step: &Tensor, time_steps: usize) -> Result<Tensor> {
 fn map_sequence(x: &Tensor, op: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
     match once(x)? {
         Some(step) => repeat(&op(&step)?, x.dim(0)?),
-        None => op(&x.contiguous()?),
+        None => op(x),
     }
 }
 
@@ -165,7 +186,8 @@ fn map_sequence(x: &Tensor, op: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Te
 /// constant, since then its one step served all.
 fn per_input(x: &Tensor, grad: &Tensor) -> Result<(Tensor, Tensor)> {
     match once(x)? {
-        Some(step) => Ok((step, grad.sum_keepdim(0)?)),
-        None => Ok((x.contiguous()?, grad.contiguous()?)),
+        Some(step) if grad.dim(0)? > 1 => Ok((step, grad.sum_keepdim(0)?)),
+        Some(step) => Ok((step, grad.clone())),
+        None => Ok((x.clone(), grad.clone())),
     }
 }

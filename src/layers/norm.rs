@@ -1,8 +1,8 @@
 //! What `bntt`, `batch_norm` and `tdbn` share: batch statistics in training, running ones in evaluation.
 
 use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Parameter, Pass, Saved, Shared, Signal};
-use crate::ops::batch_norm::{self, Groups, Statistics};
+use super::{Layer, LayerPlan, Parameter, Pass, Saved, Shared, Signal, once};
+use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};
 use candle_core::{DType, Result, Tensor};
 
 /// Normalisation in groups of time-steps, the equation of [`crate::ops::batch_norm`]. `bntt` has a group per time-step, the
@@ -41,9 +41,7 @@ pub fn plan(groups: usize, beta: bool, input: &Signal) -> Planned {
     }
     let channels = input.shape.first().copied().unwrap_or(1);
     let output = Signal { constant: false, ..input.clone() };
-    // A constant input is written out for every time-step before it is kept.
-    let input = output.clone();
-    let plan = LayerPlan::free(&input, output, Kept::Input);
+    let plan = LayerPlan::free(input, output, Kept::Input);
     Ok(LayerPlan { parameters: (groups + usize::from(beta)) * channels, ..plan })
 }
 
@@ -67,8 +65,42 @@ impl Norm {
         if self.factor == 1.0 { Ok(self.gamma.value.clone()) } else { &self.gamma.value * self.factor }
     }
 
-    fn normalize(&self, x: &Tensor, with: &Statistics) -> Result<Tensor> {
-        batch_norm::normalize(x, with, &self.scale()?, self.beta.as_ref().map(|beta| &beta.value), self.eps)
+    /// What turns currents into the layer's output, given statistics.
+    pub(super) fn normalization(&self, with: &Statistics) -> Result<Normalization> {
+        Ok(Normalization {
+            with: with.clone(),
+            scale: self.scale()?,
+            shift: self.beta.as_ref().map(|beta| beta.value.clone()),
+            eps: self.eps,
+        })
+    }
+
+    /// The batch's statistics, which the running ones follow.
+    pub(super) fn observe(&mut self, x: &Tensor) -> Result<Statistics> {
+        let groups = self.gamma.value.dim(0)?;
+        let batch = match once(x)? {
+            // Every time-step's statistics are those of the one that stands for all.
+            Some(step) => {
+                let Statistics { mean, variance } = batch_norm::statistics(&step, 1)?;
+                Statistics { mean: mean.repeat((groups, 1))?, variance: variance.repeat((groups, 1))? }
+            }
+            None => batch_norm::statistics(x, groups)?,
+        };
+        self.follow(&batch, Groups::of(x, groups)?.count())?;
+        Ok(batch)
+    }
+
+    pub(super) fn running(&self) -> Statistics {
+        Statistics { mean: self.running_mean.clone(), variance: self.running_var.clone() }
+    }
+
+    /// Adds to the parameters' gradients and hands on the input's.
+    pub(super) fn accumulate(&mut self, found: Gradients, wanted: bool) -> Result<Option<Tensor>> {
+        self.gamma.accumulate(if self.factor == 1.0 { found.scale } else { (found.scale * self.factor)? })?;
+        if let Some(beta) = &mut self.beta {
+            beta.accumulate(found.shift)?;
+        }
+        Ok(wanted.then_some(found.input))
     }
 
     fn follow(&mut self, batch: &Statistics, count: usize) -> Result<()> {
@@ -82,28 +114,20 @@ impl Norm {
 
 impl Layer for Norm {
     fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
-        let x = x.contiguous()?;
-        let groups = self.gamma.value.dim(0)?;
-        let batch = batch_norm::statistics(&x, groups)?;
-        self.follow(&batch, Groups::of(&x, groups)?.count())?;
-        let y = self.normalize(&x, &batch)?;
+        let batch = self.observe(&x)?;
+        let y = batch_norm::normalize(&x, &self.normalization(&batch)?)?;
         Ok((y, Saved::of([x, batch.mean, batch.variance])))
     }
 
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [x, mean, variance] = saved.take()?;
         let batch = Statistics { mean, variance };
-        let found = batch_norm::gradients(&x, &grad.contiguous()?, &batch, &self.scale()?, self.eps)?;
-        self.gamma.accumulate(if self.factor == 1.0 { found.scale } else { (found.scale * self.factor)? })?;
-        if let Some(beta) = &mut self.beta {
-            beta.accumulate(found.shift)?;
-        }
-        Ok(wanted.then_some(found.input))
+        let found = batch_norm::gradients(&x, &grad, &self.normalization(&batch)?)?;
+        self.accumulate(found, wanted)
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
-        let running = Statistics { mean: self.running_mean.clone(), variance: self.running_var.clone() };
-        self.normalize(&x.contiguous()?, &running)
+        batch_norm::normalize(x, &self.normalization(&self.running())?)
     }
 
     fn parameters(&mut self) -> Vec<&mut Parameter> {

@@ -65,6 +65,8 @@ pub struct LayerPlan {
     pub macs: u64,
     /// What backward keeps per image, beyond `parameters`: bytes that grow with T, and bytes that do not.
     pub kept: Kept,
+    /// Whether the layer before does this one's work: its input never exists in memory.
+    pub joined: bool,
 }
 
 /// What a layer keeps from forward to backward.
@@ -82,7 +84,7 @@ pub enum Kept {
 impl LayerPlan {
     /// A layer without parameters or products.
     pub fn free(input: &Signal, output: Signal, kept: Kept) -> Self {
-        Self { input: input.clone(), output, parameters: 0, macs: 0, kept }
+        Self { input: input.clone(), output, parameters: 0, macs: 0, kept, joined: false }
     }
 
     /// Bytes kept for backward.

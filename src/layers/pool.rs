@@ -64,7 +64,7 @@ impl Layer for Pool {
         let time_steps = x.dim(0)?;
         let (step, constant) = match once(&x)? {
             Some(step) => (step, true),
-            None => (x.contiguous()?, false),
+            None => (x, false),
         };
         let (y, places) = pool::max(&step, self.window)?;
         let y = if constant { super::repeat(&y, time_steps)? } else { y };
@@ -75,7 +75,6 @@ impl Layer for Pool {
         if !wanted {
             return Ok(None);
         }
-        let grad = grad.contiguous()?;
         let shape_of = |grad: &Tensor| [&grad.dims()[..2], &self.image].concat();
         if !matches!(self.config, PoolConfig::Max(_)) {
             return pool::average_gradient(&grad, &shape_of(&grad), self.window).map(Some);

@@ -3,7 +3,7 @@
 use super::NetworkConfig;
 use crate::data::DataShape;
 use crate::encoders::EncoderConfig;
-use crate::layers::{LayerConfig, LayerPlan, Shared, Signal};
+use crate::layers::{Kept, LayerConfig, LayerPlan, Shared, Signal};
 use candle_core::Device;
 
 /// Shapes and costs of a network on given data.
@@ -42,7 +42,10 @@ impl NetworkPlan {
                 following: &config.layers[index + 1..],
             };
             match layer.plan(&signal, &shared) {
-                Ok(plan) => {
+                Ok(mut plan) => {
+                    if index > 0 && config.layers[index - 1].joins(Some(layer)) {
+                        (plan.joined, plan.kept) = (true, Kept::Nothing);
+                    }
                     signal = plan.output.clone();
                     layers.push(plan);
                 }
@@ -75,6 +78,16 @@ impl NetworkPlan {
         self.layers.iter().map(|layer| layer.kept_bytes(self.time_steps, batch)).fold(0, usize::saturating_add)
     }
 
+    /// Every layer, joined ones as one, with what it puts out.
+    fn units(&self) -> impl DoubleEndedIterator<Item = (&LayerPlan, &Signal)> {
+        let output = |index: usize| match self.layers.get(index + 1) {
+            Some(next) if next.joined => &next.output,
+            _ => &self.layers[index].output,
+        };
+        let apart = self.layers.iter().enumerate().filter(|(_, layer)| !layer.joined);
+        apart.map(move |(index, layer)| (layer, output(index)))
+    }
+
     /// Largest number of bytes that a training step holds at once, besides the program and the data set: parameters with
     /// gradients and `moments` optimizer moments each, what is kept for backward, and the tensors that one layer reads and
     /// writes.
@@ -82,12 +95,12 @@ impl NetworkPlan {
         let bytes = |signal: &Signal| signal.bytes(self.time_steps, batch);
         let floats = |signal: &Signal| Signal { spikes: false, ..signal.clone() }.bytes(self.time_steps, batch);
         let (mut kept, mut peak) = (0usize, 0usize);
-        for layer in &self.layers {
-            peak = peak.max(kept.saturating_add(bytes(&layer.input)).saturating_add(bytes(&layer.output)));
+        for (layer, output) in self.units() {
+            peak = peak.max(kept.saturating_add(bytes(&layer.input)).saturating_add(bytes(output)));
             kept = kept.saturating_add(layer.kept_bytes(self.time_steps, batch));
         }
-        for layer in self.layers.iter().rev() {
-            peak = peak.max(kept.saturating_add(floats(&layer.input)).saturating_add(floats(&layer.output)));
+        for (layer, output) in self.units().rev() {
+            peak = peak.max(kept.saturating_add(floats(&layer.input)).saturating_add(floats(output)));
             kept -= layer.kept_bytes(self.time_steps, batch).min(kept);
         }
         peak.saturating_add(self.parameters().saturating_mul(4 * (2 + moments)))

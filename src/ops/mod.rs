@@ -9,11 +9,15 @@
 //! that depends on the shapes alone, and add in a fixed order: the same bits for any number of threads.
 
 pub mod batch_norm;
+pub mod bias;
+mod channels_last;
 pub mod conv;
 pub mod cross_entropy;
 pub mod dropout;
+mod fresh;
 pub mod lif;
 pub mod linear;
+pub mod norm_lif;
 pub mod poisson;
 pub mod pool;
 mod product;
@@ -21,6 +25,7 @@ pub mod update;
 mod values;
 
 use candle_core::{Device, Result, Tensor, bail};
+use rayon::prelude::*;
 
 /// The one place that says that an op has no kernel for a device: there is no silent fall-back to the CPU.
 fn no_kernel<T>(op: &str, device: &Device) -> Result<T> {
@@ -35,4 +40,16 @@ fn fold(tensor: &Tensor, features: usize) -> Result<(usize, Vec<usize>)> {
     }
     let (lead, item) = dims.split_at(dims.len() - features);
     Ok((lead.iter().product(), item.to_vec()))
+}
+
+/// The sum of equally long partial sums, in their order; absent ones count as nothing.
+fn sum_in_order(mut sums: Vec<Vec<f32>>) -> Vec<f32> {
+    let rest = sums.split_off(sums.len().min(1));
+    let mut total = sums.pop().unwrap_or_default();
+    total.par_chunks_mut(4096).enumerate().for_each(|(block, total)| {
+        for sum in &rest {
+            total.iter_mut().zip(&sum[block * 4096..]).for_each(|(t, s)| *t += s);
+        }
+    });
+    total
 }

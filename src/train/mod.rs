@@ -139,7 +139,7 @@ impl<'a> Trainer<'a> {
         for (number, batch) in batches.iter_from(0).enumerate() {
             let now = Moment { epoch, epochs: training.epochs, step: number, steps };
             let lr = optimizer.lr() * schedule.factor(now);
-            let step = step(&mut self.network, &mut self.optimizer, &batch?, now, lr, training)?;
+            let step = step(&mut self.network, &mut self.optimizer, &batch?, now, lr, training, &mut ())?;
             self.metrics.step(epoch + 1, number + 1, step.score.loss())?;
             self.progress.global_step += 1;
             seen.add(&step, lr);

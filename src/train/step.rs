@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::network::{Activity, Network};
 use crate::ops::cross_entropy::{Score, score_and_gradient};
 use crate::optimizers::{Moment, Optimizer, clip, gradient_norm};
+use crate::watch::{Part, Watch};
 
 /// What a training step saw.
 #[derive(Debug, Clone)]
@@ -18,7 +19,7 @@ pub struct Step {
     pub kept_bytes: usize,
 }
 
-/// Back-propagation through time on one batch, and one move of the optimizer at learning rate `lr`.
+/// Back-propagation through time on one batch, and one move of the optimizer at learning rate `lr`, while `watch` listens.
 ///
 /// # Errors
 /// [`Error::Diverged`], before any weight has moved, when the loss or a gradient is not finite.
@@ -29,14 +30,16 @@ pub fn step(
     now: Moment,
     lr: f64,
     training: &TrainingConfig,
+    watch: &mut impl Watch,
 ) -> Result<Step> {
-    let (logits, tape, activity) = network.forward(&batch.inputs, now.epoch, &batch.indices)?;
+    let (logits, tape, activity) = network.forward_watched(&batch.inputs, now.epoch, &batch.indices, watch)?;
     let (score, gradient) = score_and_gradient(&logits, &batch.labels, training.label_smoothing)?;
     if !score.loss().is_finite() {
         return Err(diverged("loss", score.loss(), now, lr));
     }
     let kept_bytes = tape.bytes();
-    network.backward(tape, &gradient, false)?;
+    watch.ended(Part::Scored);
+    network.backward_watched(tape, &gradient, false, watch)?;
     let parameters = network.parameters();
     let norm = gradient_norm(&parameters)?;
     if !norm.is_finite() {
@@ -46,6 +49,7 @@ pub fn step(
         clip(&parameters, norm, max)?;
     }
     optimizer.step(parameters, lr)?;
+    watch.ended(Part::Updated);
     Ok(Step { score, activity, gradient_norm: norm, kept_bytes })
 }
 

@@ -1,12 +1,17 @@
-//! Batch norm on the CPU. Sums run in double precision over the images of a group in order, groups divided among threads.
+//! Batch norm on the CPU, on pixels whose channels lie side by side. Few rows are summed in single precision, such sums in double;
+//! chunks of rows are divided among threads and added in order.
 
 use super::Groups;
+use pulp::Arch;
 use rayon::prelude::*;
+use std::ops::Range;
 
-/// Channels per task. Channels are independent, so this changes no result.
-const CHANNELS: usize = 16;
+/// Floats of a chunk: its values are read twice, the second time from the cache.
+const CHUNK: usize = 32 * 1024;
+/// Rows summed in single precision.
+const ROWS: usize = 8;
 
-/// What one group and channel are normalised with.
+/// What every group and channel are normalised with: all [G, C] but for the shift [C].
 pub struct Affine<'a> {
     pub mean: &'a [f32],
     pub variance: &'a [f32],
@@ -19,114 +24,241 @@ impl Affine<'_> {
     fn inverse_deviation(&self, at: usize) -> f32 {
         1.0 / (self.variance[at] + self.eps).sqrt()
     }
+
+    /// The factors and offsets [G, C] of Y = factor X + offset.
+    pub fn line(&self, g: &Groups) -> Line {
+        let of = |at: usize| {
+            let factor = self.scale[at] * self.inverse_deviation(at);
+            (factor, self.shift.map_or(0.0, |shift| shift[at % g.channels]) - factor * self.mean[at])
+        };
+        let (factor, offset) = (0..g.groups * g.channels).map(of).unzip();
+        Line { factor, offset }
+    }
 }
 
-/// Mean and biased variance [G, C], in two passes.
+/// Y = factor X + offset for every group and channel.
+pub struct Line {
+    factor: Vec<f32>,
+    offset: Vec<f32>,
+}
+
+impl Line {
+    /// Applies the line of `group` to rows of channels.
+    pub fn apply(&self, group: usize, channels: usize, x: &[f32], y: &mut [f32]) {
+        let at = group * channels..(group + 1) * channels;
+        let (factor, offset) = (&self.factor[at.clone()], &self.offset[at]);
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                    for ((y, x), (factor, offset)) in y.iter_mut().zip(x).zip(factor.iter().zip(offset)) {
+                        *y = x * factor + offset;
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// Mean and biased variance [G, C].
 pub fn statistics(x: &[f32], g: &Groups) -> (Vec<f32>, Vec<f32>) {
-    let n = g.count() as f64;
-    let mean: Vec<f64> = sums(g, x, x, |v, _, _| f64::from(v)).into_iter().map(|sum| sum / n).collect();
-    let variance = sums(g, x, x, |v, _, at| (f64::from(v) - mean[at]) * (f64::from(v) - mean[at]));
-    (mean.iter().map(|&m| m as f32).collect(), variance.iter().map(|&v| (v / n) as f32).collect())
+    let (mut means, mut variances) = (Vec::new(), Vec::new());
+    for chunks in per_chunk(g, |_, rows| Moments::of(&x[rows], g.channels)) {
+        let Moments { rows, mean, squares } = chunks.into_iter().fold(Moments::none(g.channels), Moments::joined);
+        means.extend(mean.iter().map(|&mean| mean as f32));
+        variances.extend(squares.iter().map(|&squares| (squares / rows) as f32));
+    }
+    (means, variances)
 }
 
-pub fn normalize(x: &[f32], with: &Affine<'_>, g: &Groups) -> Vec<f32> {
-    let factors: Vec<(f32, f32)> = (0..g.groups * g.channels)
-        .map(|at| {
-            let factor = with.scale[at] * with.inverse_deviation(at);
-            let shift = with.shift.map_or(0.0, |shift| shift[at % g.channels]);
-            (factor, shift - factor * with.mean[at])
-        })
-        .collect();
-    let mut y = vec![0f32; x.len()];
-    let image = g.channels * g.pixels;
-    y.par_chunks_mut(image).zip(x.par_chunks(image)).enumerate().with_min_len(4).for_each(|(item, (y, x))| {
-        let factors = &factors[item / g.items * g.channels..][..g.channels];
-        if g.pixels == 1 {
-            for ((y, x), (factor, offset)) in y.iter_mut().zip(x).zip(factors) {
-                *y = x * factor + offset;
-            }
-        } else {
-            for ((y, x), (factor, offset)) in y.chunks_mut(g.pixels).zip(x.chunks(g.pixels)).zip(factors) {
-                y.iter_mut().zip(x).for_each(|(y, x)| *y = x * factor + offset);
-            }
+/// Mean and sum of squared distances from it, for every channel of some rows.
+struct Moments {
+    rows: f64,
+    mean: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+impl Moments {
+    fn none(channels: usize) -> Self {
+        Self { rows: 0.0, mean: vec![0.0; channels], squares: vec![0.0; channels] }
+    }
+
+    fn of(x: &[f32], channels: usize) -> Self {
+        let mut moments = Self { rows: (x.len() / channels) as f64, ..Self::none(channels) };
+        let Self { rows, mean, squares } = &mut moments;
+        sum_rows(x, x, channels, mean, |x, _, _| x);
+        mean.iter_mut().for_each(|sum| *sum /= *rows);
+        let centre: Vec<f32> = mean.iter().map(|&mean| mean as f32).collect();
+        sum_rows(x, x, channels, squares, |x, _, c| (x - centre[c]) * (x - centre[c]));
+        // The distances are from the mean in single precision, which misses it by a little.
+        for ((squares, mean), &centre) in squares.iter_mut().zip(mean).zip(&centre) {
+            *squares -= *rows * (*mean - f64::from(centre)).powi(2);
         }
-    });
+        moments
+    }
+
+    /// The moments of both parts' rows together (Chan, Golub & LeVeque 1979).
+    fn joined(mut self, other: Self) -> Self {
+        let rows = self.rows + other.rows;
+        for (c, (mean, squares)) in self.mean.iter_mut().zip(&mut self.squares).enumerate() {
+            let distance = other.mean[c] - *mean;
+            *mean += distance * other.rows / rows;
+            *squares += other.squares[c] + distance * distance * self.rows * other.rows / rows;
+        }
+        Self { rows, ..self }
+    }
+}
+
+/// Y [G, rows, C].
+pub fn normalize(x: &[f32], with: &Affine<'_>, g: &Groups) -> Vec<f32> {
+    let line = with.line(g);
+    let mut y = vec![0f32; x.len()];
+    for_chunks(g, &mut y, |group, rows, y| line.apply(group, g.channels, &x[rows], y));
     y
 }
 
 /// Gradients of the input, the scale [G, C] and the shift [C].
 pub fn gradients(x: &[f32], dy: &[f32], with: &Affine<'_>, g: &Groups) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
-    let n = g.count() as f64;
-    let sum_dy = sums(g, dy, dy, |dy, _, _| f64::from(dy));
-    let sum_centred = sums(g, dy, x, |dy, x, at| f64::from(dy) * f64::from(x - with.mean[at]));
+    let chunks = per_chunk(g, |group, rows| {
+        let mut sums = Sums::none(g.channels);
+        sums.add(&x[rows.clone()], &dy[rows], &with.mean[group * g.channels..][..g.channels]);
+        sums
+    });
+    let sums: Vec<Sums> =
+        chunks.into_iter().map(|chunks| chunks.into_iter().fold(Sums::none(g.channels), Sums::plus)).collect();
+    let (scale, shift) = parameter_gradients(&sums, with, g);
+    let reverse = Reverse::new(&sums, with, g);
+    let mut dx = dy.to_vec();
+    for_chunks(g, &mut dx, |group, rows, dx| reverse.apply(group, g.channels, &x[rows], dx));
+    (dx, scale, shift)
+}
 
-    let scale: Vec<f32> = (0..sum_dy.len()).map(|at| (sum_centred[at] as f32) * with.inverse_deviation(at)).collect();
-    let mut shift = vec![0f64; g.channels];
-    sum_dy.chunks(g.channels).for_each(|group| shift.iter_mut().zip(group).for_each(|(s, v)| *s += v));
+/// What backward sums over rows: dY and dY (X - mean), a number for every channel.
+pub struct Sums {
+    dy: Vec<f64>,
+    dy_centred: Vec<f64>,
+}
 
-    // dX = a dY + b (X - m) + c for every group and channel.
-    let factors: Vec<(f32, f32, f32)> = (0..sum_dy.len())
-        .map(|at| {
+impl Sums {
+    pub fn none(channels: usize) -> Self {
+        Self { dy: vec![0.0; channels], dy_centred: vec![0.0; channels] }
+    }
+
+    /// Adds rows of channels.
+    pub fn add(&mut self, x: &[f32], dy: &[f32], mean: &[f32]) {
+        sum_rows(dy, x, mean.len(), &mut self.dy, |dy, _, _| dy);
+        sum_rows(dy, x, mean.len(), &mut self.dy_centred, |dy, x, c| dy * (x - mean[c]));
+    }
+
+    pub fn plus(mut self, other: Self) -> Self {
+        self.dy.iter_mut().zip(&other.dy).for_each(|(sum, more)| *sum += more);
+        self.dy_centred.iter_mut().zip(&other.dy_centred).for_each(|(sum, more)| *sum += more);
+        self
+    }
+}
+
+/// Gradients of the scale [G, C] and the shift [C] from every group's sums.
+pub fn parameter_gradients(sums: &[Sums], with: &Affine<'_>, g: &Groups) -> (Vec<f32>, Vec<f32>) {
+    let centred = sums.iter().flat_map(|sums| &sums.dy_centred).enumerate();
+    let scale = centred.map(|(at, &sum)| sum as f32 * with.inverse_deviation(at)).collect();
+    let shift = (0..g.channels).map(|c| sums.iter().map(|sums| sums.dy[c]).sum::<f64>() as f32).collect();
+    (scale, shift)
+}
+
+/// dX = a dY + b (X - mean) + c for every group and channel.
+pub struct Reverse<'a> {
+    a: Vec<f32>,
+    b: Vec<f32>,
+    c: Vec<f32>,
+    mean: &'a [f32],
+}
+
+impl<'a> Reverse<'a> {
+    pub fn new(sums: &[Sums], with: &Affine<'a>, g: &Groups) -> Self {
+        let n = g.count() as f64;
+        let mut reverse = Self { a: Vec::new(), b: Vec::new(), c: Vec::new(), mean: with.mean };
+        let sums = sums.iter().flat_map(|sums| sums.dy.iter().zip(&sums.dy_centred));
+        for (at, (dy, dy_centred)) in sums.enumerate() {
             let inverse = f64::from(with.inverse_deviation(at));
             let a = f64::from(with.scale[at]) * inverse;
-            (a as f32, (-a * inverse * inverse * sum_centred[at] / n) as f32, (-a * sum_dy[at] / n) as f32)
+            reverse.a.push(a as f32);
+            reverse.b.push((-a * inverse * inverse * dy_centred / n) as f32);
+            reverse.c.push((-a * dy / n) as f32);
+        }
+        reverse
+    }
+
+    /// Replaces dY by dX in rows of channels of `group`.
+    pub fn apply(&self, group: usize, channels: usize, x: &[f32], dy: &mut [f32]) {
+        let at = group * channels..(group + 1) * channels;
+        let [a, b, c, mean] = [&self.a, &self.b, &self.c, self.mean].map(|factors| &factors[at.clone()]);
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for (dy, x) in dy.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                    let factors = a.iter().zip(b).zip(c.iter().zip(mean));
+                    for ((dy, x), ((a, b), (c, mean))) in dy.iter_mut().zip(x).zip(factors) {
+                        *dy = a * *dy + (b * (x - mean) + c);
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// Rows of a chunk.
+fn chunk_rows(g: &Groups) -> usize {
+    (CHUNK / g.channels).max(1)
+}
+
+/// `work(group, elements)` of every chunk of rows, in order, chunks divided among threads.
+fn per_chunk<T: Send>(g: &Groups, work: impl Fn(usize, Range<usize>) -> T + Sync) -> Vec<Vec<T>> {
+    let (rows, per_group) = (chunk_rows(g), g.count() * g.channels);
+    let chunks = g.count().div_ceil(rows);
+    let mut results: Vec<T> = (0..g.groups * chunks)
+        .into_par_iter()
+        .map(|task| {
+            let (group, first) = (task / chunks, task % chunks * rows);
+            let last = (first + rows).min(g.count());
+            work(group, group * per_group + first * g.channels..group * per_group + last * g.channels)
         })
         .collect();
-    let mut dx = vec![0f32; x.len()];
-    let image = g.channels * g.pixels;
-    dx.par_chunks_mut(image).zip(x.par_chunks(image).zip(dy.par_chunks(image))).enumerate().with_min_len(4).for_each(
-        |(item, (dx, (x, dy)))| {
-            let first = item / g.items * g.channels;
-            let planes = dx.chunks_mut(g.pixels).zip(x.chunks(g.pixels).zip(dy.chunks(g.pixels)));
-            for (channel, (dx, (x, dy))) in planes.enumerate() {
-                let ((a, b, c), mean) = (factors[first + channel], with.mean[first + channel]);
-                for (dx, (x, dy)) in dx.iter_mut().zip(x.iter().zip(dy)) {
-                    *dx = a * dy + (b * (x - mean) + c);
+    let mut grouped: Vec<Vec<T>> = (0..g.groups).map(|_| results.split_off(results.len() - chunks)).collect();
+    grouped.reverse();
+    grouped
+}
+
+/// `work(group, elements, out)` on every chunk of rows of `out`, chunks divided among threads.
+pub fn for_chunks(g: &Groups, out: &mut [f32], work: impl Fn(usize, Range<usize>, &mut [f32]) + Sync) {
+    let (size, per_group) = (chunk_rows(g) * g.channels, g.count() * g.channels);
+    let chunks: Vec<(usize, usize, &mut [f32])> = out
+        .chunks_mut(per_group)
+        .enumerate()
+        .flat_map(|(group, out)| {
+            let first = group * per_group;
+            out.chunks_mut(size).enumerate().map(move |(i, out)| (group, first + i * size, out))
+        })
+        .collect();
+    chunks.into_par_iter().for_each(|(group, first, out)| work(group, first..first + out.len(), out));
+}
+
+/// Adds `term(a, b, channel)` of all rows to `totals`.
+fn sum_rows(a: &[f32], b: &[f32], channels: usize, totals: &mut [f64], term: impl Fn(f32, f32, usize) -> f32) {
+    let mut sums = vec![0f32; channels];
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for (a, b) in a.chunks(ROWS * channels).zip(b.chunks(ROWS * channels)) {
+                sums.fill(0.0);
+                for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
+                    for (c, ((sum, a), b)) in sums.iter_mut().zip(a).zip(b).enumerate() {
+                        *sum += term(*a, *b, c);
+                    }
                 }
+                totals.iter_mut().zip(&sums).for_each(|(total, &sum)| *total += f64::from(sum));
             }
         },
     );
-    (dx, scale, shift.into_iter().map(|s| s as f32).collect())
-}
-
-/// The sum of `term(a, b, g * C + c)` over every group and channel: [G, C]. One channel's pixels of an image are contiguous;
-/// with one pixel a channel, neighbouring channels are summed side by side instead.
-fn sums(g: &Groups, a: &[f32], b: &[f32], term: impl Fn(f32, f32, usize) -> f64 + Sync) -> Vec<f64> {
-    let mut totals = vec![0f64; g.groups * g.channels];
-    let per_task = CHANNELS.min(g.channels).max(1);
-    totals.par_chunks_mut(per_task).enumerate().for_each(|(task, totals)| {
-        for (i, total) in totals.iter_mut().enumerate().filter(|_| g.pixels > 1) {
-            let at = task * per_task + i;
-            for item in 0..g.items {
-                let plane = ((at / g.channels * g.items + item) * g.channels + at % g.channels) * g.pixels;
-                let (a, b) = (&a[plane..plane + g.pixels], &b[plane..plane + g.pixels]);
-                *total += lane_sum(a, b, |a, b| term(a, b, at));
-            }
-        }
-        for item in (0..g.items).filter(|_| g.pixels == 1) {
-            for (i, total) in totals.iter_mut().enumerate() {
-                let at = task * per_task + i;
-                let element = (at / g.channels * g.items + item) * g.channels + at % g.channels;
-                *total += term(a[element], b[element], at);
-            }
-        }
-    });
-    totals
-}
-
-/// A sum in eight interleaved lanes, which the compiler can add side by side, then over the lanes in order.
-fn lane_sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f64) -> f64 {
-    let mut lanes = [0f64; 8];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..8 {
-            lanes[lane] += term(a[lane], b[lane]);
-        }
-    }
-    for (lane, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
-        lanes[lane] += term(a, b);
-    }
-    lanes.iter().sum()
 }
 
 #[cfg(test)]

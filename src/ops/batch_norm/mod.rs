@@ -11,16 +11,43 @@
 //! Gradients flow through m and v: with h = (X - m) / sqrt(v + eps) and <.> the mean over what m is taken over,
 //! dX = scale / sqrt(v + eps) (dY - <dY> - h <dY h>), d scale = sum dY h, d shift = sum dY.
 
-mod cpu;
+pub(super) mod cpu;
 
+use super::channels_last::{channels_last, from_channels_last};
 use super::no_kernel;
 use super::values::values;
 use candle_core::{Device, Result, Tensor, bail};
 
 /// Mean and biased variance, both [G, C].
+#[derive(Clone)]
 pub struct Statistics {
     pub mean: Tensor,
     pub variance: Tensor,
+}
+
+/// What a sequence is normalised with.
+pub struct Normalization {
+    pub with: Statistics,
+    /// [G, C].
+    pub scale: Tensor,
+    /// [C].
+    pub shift: Option<Tensor>,
+    /// Added to the variance.
+    pub eps: f64,
+}
+
+impl Normalization {
+    /// Lends the numbers to a CPU kernel.
+    pub(super) fn lend<R>(&self, kernel: impl FnOnce(&cpu::Affine<'_>) -> Result<R>) -> Result<R> {
+        let shift = self.shift.as_ref().map(values::<f32>).transpose()?;
+        kernel(&cpu::Affine {
+            mean: &values(&self.with.mean)?,
+            variance: &values(&self.with.variance)?,
+            scale: &values(&self.scale)?,
+            shift: shift.as_deref(),
+            eps: self.eps as f32,
+        })
+    }
 }
 
 /// Gradients of the input [T, B, C, ...], the scale [G, C] and the shift [C].
@@ -42,13 +69,15 @@ pub struct Groups {
 impl Groups {
     /// Groups the sequence `x` [T, B, C, ...] along time.
     pub fn of(x: &Tensor, groups: usize) -> Result<Self> {
-        let &[t, b, channels, ref space @ ..] = x.dims() else {
-            bail!("batch norm: expected [T, B, C, ...], found {:?}", x.dims())
+        let (t, b, channels, pixels) = match *x.dims() {
+            [t, b, channels] => (t, b, channels, 1),
+            [t, b, channels, height, width] => (t, b, channels, height * width),
+            ref other => bail!("batch norm: expected [T, B, C, H, W] or [T, B, C], found {other:?}"),
         };
         if groups == 0 || t % groups != 0 {
             bail!("batch norm: {t} time-steps do not divide into {groups} groups")
         }
-        Ok(Self { groups, items: t / groups * b, channels, pixels: space.iter().product() })
+        Ok(Self { groups, items: t / groups * b, channels, pixels })
     }
 
     /// Values per statistic.
@@ -56,7 +85,7 @@ impl Groups {
         self.items * self.pixels
     }
 
-    fn table(&self) -> (usize, usize) {
+    pub(super) fn table(&self) -> (usize, usize) {
         (self.groups, self.channels)
     }
 }
@@ -66,7 +95,7 @@ pub fn statistics(x: &Tensor, groups: usize) -> Result<Statistics> {
     let g = Groups::of(x, groups)?;
     match x.device() {
         Device::Cpu => {
-            let (mean, variance) = cpu::statistics(&values(x)?, &g);
+            let (mean, variance) = cpu::statistics(&values(&channels_last(x)?)?, &g);
             let table = |v| Tensor::from_vec(v, g.table(), x.device());
             Ok(Statistics { mean: table(mean)?, variance: table(variance)? })
         }
@@ -74,40 +103,29 @@ pub fn statistics(x: &Tensor, groups: usize) -> Result<Statistics> {
     }
 }
 
-/// Normalises `x` with given statistics and `scale` [G, C], `shift` [C].
-pub fn normalize(x: &Tensor, with: &Statistics, scale: &Tensor, shift: Option<&Tensor>, eps: f64) -> Result<Tensor> {
-    let g = Groups::of(x, scale.dim(0)?)?;
+/// Normalises `x` [T, B, C, ...].
+pub fn normalize(x: &Tensor, norm: &Normalization) -> Result<Tensor> {
+    let g = Groups::of(x, norm.scale.dim(0)?)?;
     match x.device() {
         Device::Cpu => {
-            let shift = shift.map(values::<f32>).transpose()?;
-            let affine = cpu::Affine {
-                mean: &values(&with.mean)?,
-                variance: &values(&with.variance)?,
-                scale: &values(scale)?,
-                shift: shift.as_deref(),
-                eps: eps as f32,
-            };
-            Tensor::from_vec(cpu::normalize(&values(x)?, &affine, &g), x.shape(), x.device())
+            let lying = channels_last(x)?;
+            let y = norm.lend(|affine| Ok(cpu::normalize(&values(&lying)?, affine, &g)))?;
+            from_channels_last(y, x.dims(), x)
         }
         device => no_kernel("batch norm", device),
     }
 }
 
 /// All gradients of [`normalize`] applied with the statistics of `x` itself.
-pub fn gradients(x: &Tensor, grad: &Tensor, with: &Statistics, scale: &Tensor, eps: f64) -> Result<Gradients> {
-    let g = Groups::of(x, scale.dim(0)?)?;
+pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization) -> Result<Gradients> {
+    let g = Groups::of(x, norm.scale.dim(0)?)?;
     match x.device() {
         Device::Cpu => {
-            let affine = cpu::Affine {
-                mean: &values(&with.mean)?,
-                variance: &values(&with.variance)?,
-                scale: &values(scale)?,
-                shift: None,
-                eps: eps as f32,
-            };
-            let (input, scale, shift) = cpu::gradients(&values(x)?, &values(grad)?, &affine, &g);
+            let (lying, grad) = (channels_last(x)?, channels_last(grad)?);
+            let (input, scale, shift) =
+                norm.lend(|affine| Ok(cpu::gradients(&values(&lying)?, &values(&grad)?, affine, &g)))?;
             Ok(Gradients {
-                input: Tensor::from_vec(input, x.shape(), x.device())?,
+                input: from_channels_last(input, x.dims(), x)?,
                 scale: Tensor::from_vec(scale, g.table(), x.device())?,
                 shift: Tensor::from_vec(shift, g.channels, x.device())?,
             })

@@ -6,6 +6,7 @@
 
 mod cpu;
 
+use super::channels_last::{channels_last, from_channels_last};
 use super::values::{Input, input, values};
 use super::{fold, no_kernel};
 use candle_core::{Device, Result, Tensor, bail};
@@ -61,19 +62,16 @@ impl Geometry {
 /// The convolution of `x` [..., C, H, W] with `weight` [O, C, k, k]: [..., O, H', W'].
 pub fn forward(x: &Tensor, weight: &Tensor, geometry: &Geometry) -> Result<Tensor> {
     let g = geometry;
-    let (n, item) = fold(x, 3)?;
-    if item != [g.in_channels, g.height, g.width] {
-        bail!("conv: expected {:?}, found {:?}", [g.in_channels, g.height, g.width], x.dims())
-    }
+    let n = images(x, [g.in_channels, g.height, g.width])?;
     let shape = with_item(x, [g.out_channels, g.out_height(), g.out_width()]);
     match x.device() {
         Device::Cpu => {
-            let w = values::<f32>(weight)?;
-            let y = match input(x)? {
+            let (x, w) = (channels_last(x)?, values::<f32>(weight)?);
+            let y = match input(&x)? {
                 Input::Floats(x) => cpu::forward(&x, &w, g, n),
                 Input::Spikes(x) => cpu::forward(&x, &w, g, n),
             };
-            Tensor::from_vec(y, shape, x.device())
+            from_channels_last(y, &shape, &x)
         }
         device => no_kernel("conv", device),
     }
@@ -81,16 +79,14 @@ pub fn forward(x: &Tensor, weight: &Tensor, geometry: &Geometry) -> Result<Tenso
 
 /// The input's gradient [..., C, H, W] from the output's, `grad` [..., O, H', W'].
 pub fn input_gradient(grad: &Tensor, weight: &Tensor, geometry: &Geometry) -> Result<Tensor> {
-    let (n, _) = fold(grad, 3)?;
-    let shape = with_item(grad, [geometry.in_channels, geometry.height, geometry.width]);
+    let g = geometry;
+    let n = images(grad, [g.out_channels, g.out_height(), g.out_width()])?;
+    let shape = with_item(grad, [g.in_channels, g.height, g.width]);
     match grad.device() {
         Device::Cpu => {
-            let (dy, w) = (values::<f32>(grad)?, values::<f32>(weight)?);
-            let dx = match geometry.reversed() {
-                Some(reversed) => cpu::forward(&dy, &cpu::turned(&w, geometry), &reversed, n),
-                None => cpu::input_gradient(&dy, &w, geometry, n),
-            };
-            Tensor::from_vec(dx, shape, grad.device())
+            let grad = channels_last(grad)?;
+            let dx = cpu::input_gradient(&values(&grad)?, &values(weight)?, g, n);
+            from_channels_last(dx, &shape, &grad)
         }
         device => no_kernel("conv", device),
     }
@@ -99,11 +95,15 @@ pub fn input_gradient(grad: &Tensor, weight: &Tensor, geometry: &Geometry) -> Re
 /// The weight's gradient [O, C, k, k], summed over the sequence.
 pub fn weight_gradient(x: &Tensor, grad: &Tensor, geometry: &Geometry) -> Result<Tensor> {
     let g = geometry;
-    let (n, _) = fold(x, 3)?;
+    let n = images(x, [g.in_channels, g.height, g.width])?;
+    if images(grad, [g.out_channels, g.out_height(), g.out_width()])? != n {
+        bail!("conv: {:?} images with gradients of {:?}", x.dims(), grad.dims())
+    }
     match grad.device() {
         Device::Cpu => {
-            let dy = values::<f32>(grad)?;
-            let dw = match input(x)? {
+            let (x, grad) = (channels_last(x)?, channels_last(grad)?);
+            let dy = values::<f32>(&grad)?;
+            let dw = match input(&x)? {
                 Input::Floats(x) => cpu::weight_gradient(&x, &dy, g, n),
                 Input::Spikes(x) => cpu::weight_gradient(&x, &dy, g, n),
             };
@@ -111,6 +111,15 @@ pub fn weight_gradient(x: &Tensor, grad: &Tensor, geometry: &Geometry) -> Result
         }
         device => no_kernel("conv", device),
     }
+}
+
+/// The number of images in `x`, whose last dimensions must be `item`.
+fn images(x: &Tensor, item: [usize; 3]) -> Result<usize> {
+    let (n, found) = fold(x, 3)?;
+    if found != item || x.rank() == 3 {
+        bail!("conv: expected [..., {item:?}], found {:?}", x.dims())
+    }
+    Ok(n)
 }
 
 fn with_item(x: &Tensor, item: [usize; 3]) -> Vec<usize> {

@@ -5,8 +5,9 @@
 //! sequence rather than flickering. Source: Lee et al. 2020 (arXiv 1903.06379), section 3.4; Srivastava et al. 2014 for the
 //! scaling.
 
+use super::channels_last::{channels_last, from_channels_last};
 use super::no_kernel;
-use super::values::{Input, input};
+use super::values::{Input, input, values};
 use crate::rng::Stream;
 use candle_core::{Device, Result, Tensor};
 use rayon::prelude::*;
@@ -27,12 +28,13 @@ pub fn mask(features: usize, probability: f64, streams: &[Stream], device: &Devi
 pub fn apply(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
     match x.device() {
         Device::Cpu => {
-            let mask = super::values::values::<f32>(mask)?;
-            let y = match input(x)? {
+            let mask = channels_last(&mask.reshape(&x.dims()[1..])?.unsqueeze(0)?)?;
+            let (lying, mask) = (channels_last(x)?, values::<f32>(&mask)?);
+            let y = match input(&lying)? {
                 Input::Floats(x) => multiply(&x, &mask),
                 Input::Spikes(x) => multiply(&x, &mask),
             };
-            Tensor::from_vec(y, x.shape(), x.device())
+            from_channels_last(y, x.dims(), x)
         }
         device => no_kernel("dropout", device),
     }

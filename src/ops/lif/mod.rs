@@ -18,11 +18,12 @@
 //! a constant (a hard reset passes λ (1 - S)). Backward runs time in reverse and computes U again from I, so I is all that
 //! need be kept.
 
-mod cpu;
+pub(super) mod cpu;
 mod surrogate;
 
 pub use surrogate::{ArcTangent, FastSigmoid, Rectangle, Surrogate, Triangle};
 
+use super::channels_last::{channels_last, from_channels_last};
 use super::no_kernel;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
@@ -96,23 +97,30 @@ impl LifConfig {
 
 /// Spikes [T, ...] (`u8`) of currents [T, ...].
 pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<Tensor> {
-    let time_steps = currents.dim(0)?;
     match currents.device() {
         Device::Cpu => {
-            let spikes = cpu::forward(&values(currents)?, time_steps, &cpu::Neuron::new(lif));
-            Tensor::from_vec(spikes, currents.shape(), currents.device())
+            let stored = Stored::new(currents)?;
+            let spikes = cpu::forward(stored.sequence(&values(&stored.lying)?), &cpu::Neuron::new(lif), &cpu::AsStored);
+            from_channels_last(spikes, currents.dims(), currents)
         }
         device => no_kernel("lif", device),
     }
 }
 
-/// The currents' gradient [T, ...] from the spikes' gradient [T, ...].
+/// The currents' gradient [T, ...] from the spikes' gradient [T, ...]. For currents that are constant in time it
+/// is one time-step, the sum.
 pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Tensor> {
-    let time_steps = currents.dim(0)?;
     match currents.device() {
         Device::Cpu => {
-            let gradient = cpu::gradient(&values(currents)?, &values(grad)?, time_steps, &cpu::Neuron::new(lif));
-            Tensor::from_vec(gradient, currents.shape(), currents.device())
+            let (stored, grad) = (Stored::new(currents)?, channels_last(grad)?);
+            let (neuron, lying) = (cpu::Neuron::new(lif), values(&stored.lying)?);
+            let (mut gradient, _) = cpu::gradient(stored.sequence(&lying), &values(&grad)?, &neuron, &cpu::AsStored);
+            let mut shape = currents.dims().to_vec();
+            if stored.constant {
+                gradient = cpu::sum_over_time(&gradient, lying.len(), 1, |_, _, _| {});
+                shape[0] = 1;
+            }
+            from_channels_last(gradient, &shape, currents)
         }
         device => no_kernel("lif", device),
     }
@@ -121,7 +129,28 @@ pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Ten
 /// How many of `spikes` (`u8`, 0 or 1) are 1.
 pub fn count(spikes: &Tensor) -> Result<u64> {
     match spikes.device() {
-        Device::Cpu => Ok(cpu::count(&values(spikes)?)),
+        Device::Cpu => Ok(cpu::count(&values(&channels_last(spikes)?)?)),
         device => no_kernel("lif", device),
+    }
+}
+
+/// A sequence as it lies in memory: one time-step where its stride in time is 0.
+pub(super) struct Stored {
+    /// Channels last.
+    pub lying: Tensor,
+    pub constant: bool,
+    pub time_steps: usize,
+}
+
+impl Stored {
+    pub fn new(x: &Tensor) -> Result<Self> {
+        let time_steps = x.dim(0)?;
+        let constant = time_steps > 1 && x.stride()[0] == 0;
+        let lying = channels_last(&if constant { x.narrow(0, 0, 1)? } else { x.clone() })?;
+        Ok(Self { lying, constant, time_steps })
+    }
+
+    pub fn sequence<'a>(&self, values: &'a [f32]) -> cpu::Sequence<'a> {
+        cpu::Sequence::new(values, self.time_steps, self.constant)
     }
 }

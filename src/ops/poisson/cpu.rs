@@ -4,7 +4,8 @@ use super::Rate;
 use crate::rng::{Stream, unit};
 use rayon::prelude::*;
 
-pub fn encode(images: &[f32], time_steps: usize, rate: Rate, streams: &[Stream]) -> Vec<f32> {
+/// Spikes [T, B, pixels, C] of images [B, C, pixels].
+pub fn encode(images: &[f32], time_steps: usize, rate: Rate, streams: &[Stream], channels: usize) -> Vec<f32> {
     let mut spikes = vec![0f32; time_steps * images.len()];
     let pixels = images.len() / streams.len().max(1);
     if pixels == 0 || spikes.is_empty() {
@@ -16,7 +17,8 @@ pub fn encode(images: &[f32], time_steps: usize, rate: Rate, streams: &[Stream])
         let image = &images[b * pixels..][..pixels];
         // The first number of a time-step need not be the first of a block of four.
         let (mut block, mut drawn) = (u32::MAX, [0; 4]);
-        for (p, (spike, &x)) in spikes.iter_mut().zip(image).enumerate() {
+        let plane = pixels / channels;
+        for (p, &x) in image.iter().enumerate() {
             let position = t * pixels + p;
             if block != (position / 4) as u32 {
                 block = (position / 4) as u32;
@@ -25,7 +27,8 @@ pub fn encode(images: &[f32], time_steps: usize, rate: Rate, streams: &[Stream])
             let u = unit(drawn[position % 4]);
             let magnitude = if rate.signed { x.abs() } else { x };
             if scale * u <= magnitude {
-                *spike = if x < 0.0 { -1.0 } else { f32::from(u8::from(x > 0.0 || !rate.signed)) };
+                spikes[p % plane * channels + p / plane] =
+                    if x < 0.0 { -1.0 } else { f32::from(u8::from(x > 0.0 || !rate.signed)) };
             }
         }
     });
@@ -46,7 +49,7 @@ mod tests {
         let images = [-1.0, 0.5, 3.0, 0.0, -0.2];
         let t = 4000;
         let mean = |rate| -> Vec<f32> {
-            let spikes = encode(&images, t, rate, &streams(1));
+            let spikes = encode(&images, t, rate, &streams(1), 1);
             assert!(spikes.iter().all(|s| [-1.0, 0.0, 1.0].contains(s)));
             (0..5).map(|p| (0..t).map(|t| spikes[t * 5 + p]).sum::<f32>() / t as f32).collect()
         };
@@ -61,8 +64,8 @@ mod tests {
     fn an_image_gives_the_same_spikes_in_any_batch() {
         let images: Vec<f32> = (0..3 * 7).map(|i| (i as f32 - 10.0) / 8.0).collect();
         let rate = Rate { scale: 2.0, signed: true };
-        let together = encode(&images, 4, rate, &streams(3));
-        let alone = encode(&images[14..], 4, rate, &streams(3)[2..]);
+        let together = encode(&images, 4, rate, &streams(3), 1);
+        let alone = encode(&images[14..], 4, rate, &streams(3)[2..], 1);
         for t in 0..4 {
             assert_eq!(together[(t * 3 + 2) * 7..][..7], alone[t * 7..][..7]);
         }

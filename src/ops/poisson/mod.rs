@@ -9,6 +9,7 @@
 
 mod cpu;
 
+use super::channels_last::from_channels_last;
 use super::no_kernel;
 use super::values::values;
 use crate::rng::Stream;
@@ -30,8 +31,9 @@ pub fn encode(images: &Tensor, time_steps: usize, rate: Rate, streams: &[Stream]
     }
     match images.device() {
         Device::Cpu => {
-            let spikes = cpu::encode(&values(images)?, time_steps, rate, streams);
-            Tensor::from_vec(spikes, [&[time_steps], images.dims()].concat(), images.device())
+            let channels = if images.rank() > 3 { images.dim(images.rank() - 3)? } else { 1 };
+            let spikes = cpu::encode(&values(&images.contiguous()?)?, time_steps, rate, streams, channels);
+            from_channels_last(spikes, &[&[time_steps], images.dims()].concat(), images)
         }
         device => no_kernel("poisson", device),
     }

@@ -1,63 +1,80 @@
-//! Pooling on the CPU: one image after another, images divided among threads.
+//! Pooling on the CPU, on pixels whose channels lie side by side: one row of windows after another, images divided among threads.
 
 use super::Planes;
+use crate::ops::fresh::Fresh;
+use pulp::Arch;
 use rayon::prelude::*;
 
-/// Images per task.
-const TASK: usize = 16;
-
 pub fn average<T: Copy + Into<f32> + Sync>(x: &[T], planes: &Planes) -> Vec<f32> {
-    let ((height, width), (kh, kw)) = (planes.pooled(), planes.window);
+    let mut y = Fresh::new(planes.pooled_len());
+    let images = y.parts(planes.pooled_image()).into_par_iter().zip(x.par_chunks(planes.image()));
+    images.for_each(|(y, x)| {
+        let y = y.zero();
+        Arch::new().dispatch(
+            #[inline(always)]
+            || average_image(x, y, planes),
+        );
+    });
+    y.done()
+}
+
+#[inline(always)]
+fn average_image<T: Copy + Into<f32>>(x: &[T], y: &mut [f32], planes: &Planes) {
+    let (channels, (kh, kw)) = (planes.channels, planes.window);
     let scale = 1.0 / (kh * kw) as f32;
-    let mut y = vec![0f32; planes.count * height * width];
-    let inputs = x.par_chunks(TASK * planes.height * planes.width);
-    y.par_chunks_mut((TASK * height * width).max(1)).zip(inputs).for_each(|(y, x)| {
-        for (y, x) in y.chunks_mut(height * width).zip(x.chunks(planes.height * planes.width)) {
-            for (row, y) in y.chunks_mut(width).enumerate() {
-                for x in x[row * kh * planes.width..][..kh * planes.width].chunks(planes.width) {
-                    for (y, x) in y.iter_mut().zip(x.chunks(kw)) {
-                        *y += x.iter().map(|&v| v.into()).sum::<f32>();
-                    }
-                }
-                y.iter_mut().for_each(|y| *y *= scale);
+    for (at, y) in y.chunks_exact_mut(channels).enumerate() {
+        let corner = planes.corner(at);
+        for i in 0..kh {
+            let x = &x[(corner + i * planes.width) * channels..][..kw * channels];
+            for x in x.chunks_exact(channels) {
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y += x.into());
             }
         }
-    });
-    y
+        y.iter_mut().for_each(|y| *y *= scale);
+    }
 }
 
 pub fn average_gradient(grad: &[f32], planes: &Planes) -> Vec<f32> {
-    let ((height, width), (kh, kw)) = (planes.pooled(), planes.window);
+    let mut dx = Fresh::new(planes.len());
+    let images = dx.parts(planes.image()).into_par_iter().zip(grad.par_chunks(planes.pooled_image()));
+    images.for_each(|(dx, grad)| {
+        let dx = dx.zero();
+        Arch::new().dispatch(
+            #[inline(always)]
+            || spread_image(grad, dx, planes),
+        );
+    });
+    dx.done()
+}
+
+#[inline(always)]
+fn spread_image(grad: &[f32], dx: &mut [f32], planes: &Planes) {
+    let (channels, (kh, kw)) = (planes.channels, planes.window);
     let scale = 1.0 / (kh * kw) as f32;
-    let mut dx = vec![0f32; planes.count * planes.height * planes.width];
-    let grads = grad.par_chunks((TASK * height * width).max(1));
-    dx.par_chunks_mut(TASK * planes.height * planes.width).zip(grads).for_each(|(dx, grad)| {
-        for (dx, grad) in dx.chunks_mut(planes.height * planes.width).zip(grad.chunks(height * width)) {
-            for (row, dx) in dx.chunks_mut(planes.width).take(height * kh).enumerate() {
-                for (dx, g) in dx.chunks_mut(kw).zip(&grad[row / kh * width..][..width]) {
-                    dx.fill(g * scale);
-                }
+    for (at, grad) in grad.chunks_exact(channels).enumerate() {
+        let corner = planes.corner(at);
+        for i in 0..kh {
+            let dx = &mut dx[(corner + i * planes.width) * channels..][..kw * channels];
+            for dx in dx.chunks_exact_mut(channels) {
+                dx.iter_mut().zip(grad).for_each(|(dx, grad)| *dx = grad * scale);
             }
         }
-    });
-    dx
+    }
 }
 
 /// The maxima and their places inside the windows. A window has at most 256 places (the layer checks).
 pub fn max<T: Copy + PartialOrd + Default + Sync + Send>(x: &[T], planes: &Planes) -> (Vec<T>, Vec<u8>) {
-    let ((height, width), (kh, kw)) = (planes.pooled(), planes.window);
-    let size = planes.count * height * width;
-    let (mut y, mut places) = (vec![T::default(); size], vec![0u8; size]);
-    let inputs = x.par_chunks(planes.height * planes.width);
-    let outputs = y.par_chunks_mut(height * width).zip(places.par_chunks_mut(height * width));
-    outputs.zip(inputs).with_min_len(TASK).for_each(|((y, places), x)| {
-        for (at, (y, place)) in y.iter_mut().zip(places).enumerate() {
-            let corner = at / width * kh * planes.width + at % width * kw;
-            (*y, *place) = (x[corner], 0);
-            for inner in 1..kh * kw {
-                let value = x[corner + inner / kw * planes.width + inner % kw];
-                if value > *y {
-                    (*y, *place) = (value, inner as u8);
+    let (mut y, mut places) = (vec![T::default(); planes.pooled_len()], vec![0u8; planes.pooled_len()]);
+    let outputs = y.par_chunks_mut(planes.pooled_image()).zip(places.par_chunks_mut(planes.pooled_image()));
+    outputs.zip(x.par_chunks(planes.image())).for_each(|((y, places), x)| {
+        let outputs = y.chunks_exact_mut(planes.channels).zip(places.chunks_exact_mut(planes.channels));
+        for (at, (y, places)) in outputs.enumerate() {
+            for (place, pixel) in planes.pixels(at).enumerate() {
+                let x = &x[pixel * planes.channels..][..planes.channels];
+                for ((y, held), &x) in y.iter_mut().zip(&mut *places).zip(x) {
+                    if place == 0 || x > *y {
+                        (*y, *held) = (x, place as u8);
+                    }
                 }
             }
         }
@@ -66,13 +83,17 @@ pub fn max<T: Copy + PartialOrd + Default + Sync + Send>(x: &[T], planes: &Plane
 }
 
 pub fn max_gradient(grad: &[f32], places: &[u8], planes: &Planes) -> Vec<f32> {
-    let ((height, width), (kh, kw)) = (planes.pooled(), planes.window);
-    let mut dx = vec![0f32; planes.count * planes.height * planes.width];
-    let outputs = grad.par_chunks(height * width).zip(places.par_chunks(height * width));
-    dx.par_chunks_mut(planes.height * planes.width).zip(outputs).with_min_len(TASK).for_each(|(dx, (grad, places))| {
-        for (at, (g, &place)) in grad.iter().zip(places).enumerate() {
-            let corner = at / width * kh * planes.width + at % width * kw;
-            dx[corner + place as usize / kw * planes.width + place as usize % kw] = *g;
+    let mut dx = vec![0f32; planes.len()];
+    let outputs = grad.par_chunks(planes.pooled_image()).zip(places.par_chunks(planes.pooled_image()));
+    dx.par_chunks_mut(planes.image()).zip(outputs).for_each(|(dx, (grad, places))| {
+        let outputs = grad.chunks_exact(planes.channels).zip(places.chunks_exact(planes.channels));
+        for (at, (grad, places)) in outputs.enumerate() {
+            for (place, pixel) in planes.pixels(at).enumerate() {
+                let dx = &mut dx[pixel * planes.channels..][..planes.channels];
+                for ((dx, grad), &held) in dx.iter_mut().zip(grad).zip(places) {
+                    *dx = if usize::from(held) == place { *grad } else { 0.0 };
+                }
+            }
         }
     });
     dx
@@ -82,13 +103,20 @@ pub fn max_gradient(grad: &[f32], places: &[u8], planes: &Planes) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    /// Two images of 3 x 5 with windows of 2 x 2: the last row and column fill no window.
-    const PLANES: Planes = Planes { count: 2, height: 3, width: 5, window: (2, 2) };
+    /// Two images of 3 x 5 with windows of 2 x 2: the last row and column fill no window. One channel, and as one image of two.
+    const PLANES: Planes = Planes { count: 2, channels: 1, height: 3, width: 5, window: (2, 2) };
+    const CHANNELS: Planes = Planes { count: 1, channels: 2, height: 3, width: 5, window: (2, 2) };
     #[rustfmt::skip]
     const X: [f32; 30] = [
         1., 2., 3., 4., 9.,   5., 6., 7., 8., 9.,   9., 9., 9., 9., 9.,
         4., 4., 0., 0., 9.,   4., 4., 0., 1., 9.,   9., 9., 9., 9., 9.,
     ];
+
+    /// Two images of one channel as one image of two channels.
+    fn joined<T: Copy>(x: &[T]) -> Vec<T> {
+        let (first, second) = x.split_at(x.len() / 2);
+        first.iter().zip(second).flat_map(|(&a, &b)| [a, b]).collect()
+    }
 
     #[test]
     fn averages_are_those_computed_by_hand() {
@@ -109,5 +137,16 @@ mod tests {
         let dx = max_gradient(&[1., 2., 3., 4.], &places, &PLANES);
         let hit: Vec<(usize, f32)> = dx.into_iter().enumerate().filter(|(_, v)| *v != 0.).collect();
         assert_eq!(hit, [(6, 1.), (8, 2.), (15, 3.), (23, 4.)]);
+    }
+
+    #[test]
+    fn two_channels_are_pooled_as_two_images_are() {
+        assert_eq!(average(&joined(&X), &CHANNELS), joined(&average(&X, &PLANES)));
+        let grad = [4., 8., 12., 16.];
+        assert_eq!(average_gradient(&joined(&grad), &CHANNELS), joined(&average_gradient(&grad, &PLANES)));
+        let ((y, places), (y_joined, places_joined)) = (max(&X, &PLANES), max(&joined(&X), &CHANNELS));
+        assert_eq!((y_joined, places_joined), (joined(&y), joined(&places)));
+        let dx = max_gradient(&joined(&grad), &joined(&places), &CHANNELS);
+        assert_eq!(dx, joined(&max_gradient(&grad, &places, &PLANES)));
     }
 }

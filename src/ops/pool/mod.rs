@@ -7,23 +7,25 @@
 
 mod cpu;
 
+use super::channels_last::{channels_last, from_channels_last};
+use super::no_kernel;
 use super::values::{Input, input, values};
-use super::{fold, no_kernel};
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor, bail};
 
 /// The window's height and width.
 pub type Window = (usize, usize);
 
 /// Means over windows: `f32` [..., C, H / k, W / k].
 pub fn average(x: &Tensor, window: Window) -> Result<Tensor> {
-    let planes = Planes::of(x, window)?;
+    let planes = Planes::of(x.dims(), window)?;
     match x.device() {
         Device::Cpu => {
-            let y = match input(x)? {
+            let lying = channels_last(x)?;
+            let y = match input(&lying)? {
                 Input::Floats(x) => cpu::average(&x, &planes),
                 Input::Spikes(x) => cpu::average(&x, &planes),
             };
-            Tensor::from_vec(y, planes.pooled_shape(x), x.device())
+            from_channels_last(y, &planes.pooled_shape(x), x)
         }
         device => no_kernel("average pool", device),
     }
@@ -31,30 +33,34 @@ pub fn average(x: &Tensor, window: Window) -> Result<Tensor> {
 
 /// The input's gradient, of shape `input`, from the means' gradient.
 pub fn average_gradient(grad: &Tensor, input: &[usize], window: Window) -> Result<Tensor> {
-    let planes = Planes::of_shape(input, window)?;
+    let planes = Planes::of(input, window)?;
     match grad.device() {
-        Device::Cpu => Tensor::from_vec(cpu::average_gradient(&values(grad)?, &planes), input, grad.device()),
+        Device::Cpu => {
+            let dx = cpu::average_gradient(&values(&channels_last(grad)?)?, &planes);
+            from_channels_last(dx, input, grad)
+        }
         device => no_kernel("average pool", device),
     }
 }
 
 /// Largest values of windows, of X's dtype, and which place in its window each came from (`u8`, in reading order).
 pub fn max(x: &Tensor, window: Window) -> Result<(Tensor, Tensor)> {
-    let planes = Planes::of(x, window)?;
+    let planes = Planes::of(x.dims(), window)?;
     let shape = planes.pooled_shape(x);
     match x.device() {
         Device::Cpu => {
-            let (y, places) = match input(x)? {
-                Input::Floats(x) => {
-                    let (y, places) = cpu::max(&x, &planes);
-                    (Tensor::from_vec(y, shape.as_slice(), &Device::Cpu)?, places)
+            let lying = channels_last(x)?;
+            let (y, places) = match input(&lying)? {
+                Input::Floats(values) => {
+                    let (y, places) = cpu::max(&values, &planes);
+                    (from_channels_last(y, &shape, x)?, places)
                 }
-                Input::Spikes(x) => {
-                    let (y, places) = cpu::max(&x, &planes);
-                    (Tensor::from_vec(y, shape.as_slice(), &Device::Cpu)?, places)
+                Input::Spikes(values) => {
+                    let (y, places) = cpu::max(&values, &planes);
+                    (from_channels_last(y, &shape, x)?, places)
                 }
             };
-            Ok((y, Tensor::from_vec(places, shape, x.device())?))
+            Ok((y, from_channels_last(places, &shape, x)?))
         }
         device => no_kernel("max pool", device),
     }
@@ -62,37 +68,35 @@ pub fn max(x: &Tensor, window: Window) -> Result<(Tensor, Tensor)> {
 
 /// The input's gradient, of shape `input`, from the maxima's gradient and their places.
 pub fn max_gradient(grad: &Tensor, places: &Tensor, input: &[usize], window: Window) -> Result<Tensor> {
-    let planes = Planes::of_shape(input, window)?;
+    let planes = Planes::of(input, window)?;
     match grad.device() {
         Device::Cpu => {
-            let dx = cpu::max_gradient(&values(grad)?, &values(places)?, &planes);
-            Tensor::from_vec(dx, input, grad.device())
+            let (lying, places) = (channels_last(grad)?, channels_last(places)?);
+            let dx = cpu::max_gradient(&values(&lying)?, &values(&places)?, &planes);
+            from_channels_last(dx, input, grad)
         }
         device => no_kernel("max pool", device),
     }
 }
 
-/// All images of all channels and time-steps, one after another.
+/// All images of all time-steps, one after another.
 #[derive(Debug, Clone, Copy)]
 struct Planes {
     count: usize,
+    channels: usize,
     height: usize,
     width: usize,
     window: Window,
 }
 
 impl Planes {
-    fn of(x: &Tensor, window: Window) -> Result<Self> {
-        fold(x, 2)?;
-        Self::of_shape(x.dims(), window)
-    }
-
-    fn of_shape(shape: &[usize], window: Window) -> Result<Self> {
-        let &[.., height, width] = shape else { candle_core::bail!("pool: expected images, found {shape:?}") };
-        if window.0 == 0 || window.1 == 0 || window.0 > height || window.1 > width || window.0 * window.1 > 256 * 256 {
-            candle_core::bail!("pool: a window of {window:?} does not fit {height} x {width}")
+    /// Of images [..., C, H, W].
+    fn of(shape: &[usize], window: Window) -> Result<Self> {
+        let &[ref lead @ .., channels, height, width] = shape else { bail!("pool: expected images, found {shape:?}") };
+        if lead.is_empty() || window.0 == 0 || window.1 == 0 || window.0 > height || window.1 > width {
+            bail!("pool: a window of {window:?} does not fit {shape:?}")
         }
-        Ok(Self { count: shape[..shape.len() - 2].iter().product(), height, width, window })
+        Ok(Self { count: lead.iter().product(), channels, height, width, window })
     }
 
     fn pooled(&self) -> (usize, usize) {
@@ -102,5 +106,35 @@ impl Planes {
     fn pooled_shape(&self, x: &Tensor) -> Vec<usize> {
         let (height, width) = self.pooled();
         [&x.dims()[..x.rank() - 2], &[height, width]].concat()
+    }
+
+    /// Elements of an image.
+    fn image(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// Elements of a pooled image.
+    fn pooled_image(&self) -> usize {
+        self.channels * self.pooled().0 * self.pooled().1
+    }
+
+    fn len(&self) -> usize {
+        self.count * self.image()
+    }
+
+    fn pooled_len(&self) -> usize {
+        self.count * self.pooled_image()
+    }
+
+    /// The first pixel under window number `at`.
+    fn corner(&self, at: usize) -> usize {
+        let columns = self.pooled().1;
+        at / columns * self.window.0 * self.width + at % columns * self.window.1
+    }
+
+    /// The pixels under window number `at`, in reading order.
+    fn pixels(&self, at: usize) -> impl Iterator<Item = usize> + use<> {
+        let ((kh, kw), width, corner) = (self.window, self.width, self.corner(at));
+        (0..kh).flat_map(move |i| (0..kw).map(move |j| corner + i * width + j))
     }
 }

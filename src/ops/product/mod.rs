@@ -1,5 +1,7 @@
 //! Matrix products on strided slices: `C = A B` or `C += A B`, the inner kernel being the `gemm` crate's.
 
+pub mod tile;
+
 use rayon::prelude::*;
 
 /// A matrix in a slice: element (i, j) is `data[i * row + j * column]`.

@@ -1,0 +1,116 @@
+//! `bntt bench`.
+
+use super::table::{bytes, count, table};
+use crate::bench::{Report, Timing, measure};
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use std::path::PathBuf;
+
+/// Measure how long an experiment's training step takes; no data set is needed.
+///
+/// Trains on random images and prints median, minimum and spread (distance between the quartiles) of every part of a step, images
+/// a second, operations a second, bytes kept for backward and the process's peak memory. Weights stay as they were initialised.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  bntt bench configs/vgg9_cifar10_bntt.toml network.time_steps=5 data.batch_size=16\n  \
+                  bntt bench configs/vgg5_cifar10_direct.toml --layers --json"
+)]
+pub struct Arguments {
+    /// Experiment file.
+    config: PathBuf,
+    /// Values that replace the file's, as in `network.time_steps=5`.
+    #[arg(value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Steps to measure, after two to warm up.
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    repeats: u32,
+    /// Show every layer.
+    #[arg(long)]
+    layers: bool,
+    /// Print one line of JSON, with all layers and times in seconds.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn bench(arguments: &Arguments) -> Result<()> {
+    let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
+    super::run::start_threads(&checked.experiment)?;
+    let device = checked.experiment.training.open_device()?;
+    let report = measure(&checked, &device, arguments.repeats as usize)?;
+    if arguments.json {
+        let line = serde_json::to_string(&report).map_err(|e| Error::Run(format!("bench: cannot write JSON: {e}")))?;
+        return super::print(&format!("{line}\n"));
+    }
+    super::print(&describe(&report, arguments.layers))
+}
+
+fn describe(report: &Report, layers: bool) -> String {
+    let mut rows = vec![["part", "median ms", "minimum", "spread"].map(String::from).to_vec()];
+    for (part, timing) in [
+        ("data", report.data),
+        ("forward", report.forward),
+        ("backward", report.backward),
+        ("optimizer", report.optimizer),
+        ("step", report.step),
+        ("evaluation", report.evaluation),
+    ] {
+        rows.push(vec![
+            part.into(),
+            milliseconds(timing.median),
+            milliseconds(timing.minimum),
+            milliseconds(timing.spread),
+        ]);
+    }
+    let mut text = format!(
+        "{}: {}, {} threads; {} time-steps, batches of {}, {} repeats\n\n{}\n\
+         {:.1} images a second in training, {:.1} in evaluation\n\
+         {:.3} ms an image and time-step, {:.1} GFLOP/s (dense)\n\
+         {} kept for backward, {} peak memory of the process\n",
+        report.name,
+        report.device,
+        report.threads,
+        report.time_steps,
+        report.batch_size,
+        report.repeats,
+        table(&rows, 1),
+        report.images_per_second,
+        report.evaluation_images_per_second,
+        report.milliseconds_per_image_and_time_step,
+        report.gflops,
+        bytes(report.kept_bytes),
+        report.peak_memory_bytes.map_or("unknown".into(), |peak| bytes(peak as usize)),
+    );
+    if layers {
+        text.push('\n');
+        text += &layer_table(report);
+    }
+    text
+}
+
+fn layer_table(report: &Report) -> String {
+    let head =
+        ["layer", "kind", "forward ms", "backward ms", "MACs", "forward GFLOP/s", "backward", "kept", "firing rate"];
+    let mut rows = vec![head.map(String::from).to_vec()];
+    for layer in &report.layers {
+        let rate = |products: f64, timing: Timing| match layer.macs {
+            0 => String::new(),
+            macs => format!("{:.1}", products * 2.0 * macs as f64 / timing.median / 1e9),
+        };
+        rows.push(vec![
+            layer.layer.clone(),
+            layer.kind.clone(),
+            milliseconds(layer.forward.median),
+            milliseconds(layer.backward.median),
+            if layer.macs == 0 { String::new() } else { count(layer.macs) },
+            rate(1.0, layer.forward),
+            rate(2.0, layer.backward),
+            bytes(layer.kept_bytes),
+            layer.firing_rate.map_or(String::new(), |rate| format!("{rate:.3}")),
+        ]);
+    }
+    table(&rows, 2)
+}
+
+fn milliseconds(seconds: f64) -> String {
+    format!("{:.2}", seconds * 1e3)
+}

@@ -1,0 +1,35 @@
+//! How a sequence lies in memory: the channels of a pixel next to each other.
+//!
+//! Dimensions are always in the order [T, B, C, H, W]; on the CPU the elements of what ops return lie in the order
+//! [T, B, H, W, C] behind it. Neighbouring channels go through the same arithmetic with factors of their own, whatever the size of the
+//! image, so that a vector register holds channels of one pixel. A tensor that lies otherwise is taken as well, at the price of
+//! a copy.
+
+use candle_core::{Result, Tensor, WithDType};
+
+/// Whether `x` [..., C, H, W] has pixels; [T, B, F] has none and lies in its own order.
+fn has_pixels(rank: usize) -> bool {
+    rank > 3
+}
+
+/// `x` [..., C, H, W] as a contiguous tensor [..., H, W, C]; a view where `x` lies that way already.
+pub fn channels_last(x: &Tensor) -> Result<Tensor> {
+    let rank = x.rank();
+    if !has_pixels(rank) {
+        return x.contiguous();
+    }
+    let order: Vec<usize> = (0..rank - 3).chain([rank - 2, rank - 1, rank - 3]).collect();
+    x.permute(order)?.contiguous()
+}
+
+/// A tensor of `shape` [..., C, H, W] from `values` in the order [..., H, W, C].
+pub fn from_channels_last<T: WithDType>(values: Vec<T>, shape: &[usize], like: &Tensor) -> Result<Tensor> {
+    let rank = shape.len();
+    if !has_pixels(rank) {
+        return Tensor::from_vec(values, shape, like.device());
+    }
+    let order: Vec<usize> = (0..rank - 3).chain([rank - 2, rank - 1, rank - 3]).collect();
+    let lying: Vec<usize> = order.iter().map(|&dim| shape[dim]).collect();
+    let back: Vec<usize> = (0..rank - 3).chain([rank - 1, rank - 3, rank - 2]).collect();
+    Tensor::from_vec(values, lying, like.device())?.permute(back)
+}

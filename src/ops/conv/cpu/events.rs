@@ -1,0 +1,198 @@
+//! The non-zero inputs of a convolution, channel by channel: what the sparse way works on.
+//!
+//! Images are cut into strips, a few rows of one image or a few whole images, so small that the outputs a strip reaches stay in the
+//! first-level cache, 32 channels at a time. These outputs lie in a frame that is 2 rows and 2 columns larger than the strip, so
+//! that all nine taps of every input fall inside it: the input at (row, column) of the strip meets the output at
+//! (row + 2 - i, column + 2 - j) of the frame in tap (i, j).
+
+use super::super::Geometry;
+use crate::ops::product::tile::PANEL;
+use pulp::Arch;
+use std::ops::Range;
+
+/// Floats of a frame.
+const FRAME: usize = 7 * 1024;
+/// Pixels after which a strip of whole images takes no further image.
+const PIXELS: usize = 128;
+
+/// An input value that may be zero.
+pub trait Input: Copy + Into<f32> + Sync + PartialEq + Default {
+    /// Whether every value that is not zero is one.
+    const SPIKES: bool;
+}
+
+impl Input for u8 {
+    const SPIKES: bool = true;
+}
+
+impl Input for f32 {
+    const SPIKES: bool = false;
+}
+
+/// How images [H, W, C] of a 3x3 convolution of stride 1 are cut into strips.
+#[derive(Clone, Copy)]
+pub struct Strips {
+    pub channels: usize,
+    pub height: usize,
+    pub width: usize,
+    out_height: usize,
+    out_width: usize,
+    padding: usize,
+    /// Rows of an image in a strip, and images in a strip.
+    rows: usize,
+    images: usize,
+}
+
+impl Strips {
+    pub fn of(g: &Geometry) -> Self {
+        let rows = (FRAME / PANEL / (g.width + 2)).saturating_sub(2).clamp(1, g.height);
+        let rows = g.height.div_ceil(g.height.div_ceil(rows));
+        let frame = (g.height + 2) * (g.width + 2) * PANEL;
+        let images = if rows < g.height { 1 } else { (FRAME / frame).min(PIXELS / (rows * g.width)).max(1) };
+        Self {
+            channels: g.in_channels,
+            height: g.height,
+            width: g.width,
+            out_height: g.out_height(),
+            out_width: g.out_width(),
+            padding: g.padding,
+            rows,
+            images,
+        }
+    }
+
+    /// Whether positions in a frame fit the events' type.
+    pub fn fits(g: &Geometry) -> bool {
+        let strips = Self::of(g);
+        strips.frame_pixels(strips.rows) * strips.images <= usize::from(u16::MAX)
+    }
+
+    /// Images that share strips.
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
+    /// Strips of a run of `images` images, of which strips take [`Strips::images`] each: the images and rows of every one.
+    pub fn cut(&self, images: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + use<> {
+        let Self { rows, height, images: together, .. } = *self;
+        (0..images).step_by(together).flat_map(move |first| {
+            let images = first..(first + together).min(images);
+            (0..height).step_by(rows).map(move |row| (images.clone(), row..(row + rows).min(height)))
+        })
+    }
+
+    /// Pixels from one row of a frame to the next.
+    pub fn frame_row(&self) -> usize {
+        self.width + 2
+    }
+
+    /// Pixels of one image's frame.
+    fn frame_pixels(&self, rows: usize) -> usize {
+        (rows + 2) * self.frame_row()
+    }
+
+    /// Pixels of the frame of a strip.
+    pub fn pixels(&self, (images, rows): &(Range<usize>, Range<usize>)) -> usize {
+        images.len() * self.frame_pixels(rows.len())
+    }
+
+    /// The runs of output pixels that lie in a strip's frame, as (first pixel of the frame, first output pixel of all images, length).
+    pub fn runs(
+        &self,
+        (images, rows): &(Range<usize>, Range<usize>),
+    ) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+        let (Self { padding, out_height, out_width, .. }, per_image) = (*self, self.frame_pixels(rows.len()));
+        let (frame_row, rows, images) = (self.frame_row(), rows.clone(), images.clone());
+        images.enumerate().flat_map(move |(place, image)| {
+            let (first_row, rows) = (rows.start, rows.len() + 2);
+            (0..rows).filter_map(move |row| {
+                // Row and column 0 of the frame are output row `first_row + padding - 2` and column `padding - 2`.
+                let y = (first_row + row + padding).checked_sub(2).filter(|&y| y < out_height)?;
+                let left = 2usize.saturating_sub(padding);
+                let start = padding.saturating_sub(2);
+                let length = (out_width - start).min(frame_row - left);
+                let in_frame = place * per_image + row * frame_row + left;
+                Some((in_frame, (image * out_height + y) * out_width + start, length))
+            })
+        })
+    }
+}
+
+/// The non-zero inputs of one strip.
+#[derive(Default)]
+pub struct Events {
+    /// Where each channel's events begin, and their number.
+    starts: Vec<usize>,
+    /// Pixels of the frame that tap (2, 2) meets, in rising order.
+    pixels: Vec<u16>,
+    /// Their values, unless all are one.
+    values: Vec<f32>,
+    /// Of each group of 8 pixels and each channel, a byte that says which of the pixels are events.
+    bits: Vec<u8>,
+}
+
+impl Events {
+    /// Gathers the events of a strip of `x`, whole images [H, W, C].
+    pub fn gather<T: Input>(&mut self, x: &[T], strips: &Strips, strip: &(Range<usize>, Range<usize>)) {
+        let (images, rows) = strip;
+        let (channels, width) = (strips.channels, strips.width);
+        // Rows of one image follow one another in memory, and so do whole images.
+        let first = (images.start * strips.height + rows.start) * width;
+        let count = images.len() * rows.len() * width;
+        let x = &x[first * channels..(first + count) * channels];
+        self.mark(x, channels);
+
+        let per_image = rows.len() * width;
+        let place = |pixel: usize| {
+            let (image, pixel) = (pixel / per_image, pixel % per_image);
+            (image * strips.frame_pixels(rows.len()) + pixel / width * strips.frame_row() + pixel % width) as u16
+        };
+        let places: Vec<u16> = (0..count.next_multiple_of(8)).map(place).collect();
+        self.starts.clear();
+        // Room for all that may come: the loop below writes before it knows how much it keeps.
+        self.pixels.resize(channels * count + 8, 0);
+        self.values.resize(if T::SPIKES { 0 } else { channels * count + 8 }, 0.0);
+        let mut found = 0;
+        for c in 0..channels {
+            self.starts.push(found);
+            for (group, bits) in self.bits.chunks_exact(channels).enumerate() {
+                let mut bits = bits[c];
+                while bits != 0 {
+                    let pixel = 8 * group + bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    self.pixels[found] = places[pixel];
+                    if !T::SPIKES {
+                        self.values[found] = x[pixel * channels + c].into();
+                    }
+                    found += 1;
+                }
+            }
+        }
+        self.starts.push(found);
+    }
+
+    /// Sets the bits of all pixels `x` [pixels, C].
+    fn mark<T: Input>(&mut self, x: &[T], channels: usize) {
+        self.bits.clear();
+        self.bits.resize((x.len() / channels).div_ceil(8) * channels, 0);
+        let bits = &mut self.bits;
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for (x, bits) in x.chunks(8 * channels).zip(bits.chunks_exact_mut(channels)) {
+                    for (pixel, x) in x.chunks_exact(channels).enumerate() {
+                        for (bits, &value) in bits.iter_mut().zip(x) {
+                            *bits |= u8::from(value != T::default()) << pixel;
+                        }
+                    }
+                }
+            },
+        );
+    }
+
+    /// Pixels and, unless all are one, values of a channel's events.
+    pub fn of(&self, channel: usize) -> (&[u16], &[f32]) {
+        let range = self.starts[channel]..self.starts[channel + 1];
+        (&self.pixels[range.clone()], self.values.get(range).unwrap_or_default())
+    }
+}

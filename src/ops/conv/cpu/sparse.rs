@@ -1,0 +1,258 @@
+//! 3x3 convolutions of stride 1 whose inputs are mostly zero: for every input that is not, nine additions of a vector of output
+//! channels (multiplied by the input's value where it is no spike).
+//!
+//! Forward holds one input channel's weights in registers and adds them to the outputs around each event; the weight's gradient
+//! holds one channel's sums in registers and adds the outputs' gradients around each event. Work is in proportion to the number of
+//! events. A strip's events are those of [`Events`].
+
+use super::super::Geometry;
+use super::events::{Events, Input, Strips};
+use crate::ops::fresh::Fresh;
+use crate::ops::product::tile::PANEL;
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+/// Inputs whose events the weight's gradient gathers at a time.
+const CHUNK: usize = 4 * 1024 * 1024;
+/// Input channels per task of the weight's gradient.
+const CHANNELS: usize = 32;
+/// Floats of one channel's weights, or sums, for a panel of output channels: [3, 3, 32].
+const TAPS: usize = 9 * PANEL;
+
+/// Whether this way is open.
+pub fn fits(g: &Geometry) -> bool {
+    g.kernel == 3 && g.stride == 1 && g.padding <= 2 && Strips::fits(g)
+}
+
+/// Output channels of panel `panel`.
+fn width(panel: usize, out_channels: usize) -> usize {
+    PANEL.min(out_channels - panel * PANEL)
+}
+
+/// Y [N, H', W', O] of X [N, H, W, C].
+pub fn forward<T: Input>(x: &[T], w: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
+    let (c, o, strips) = (g.in_channels, g.out_channels, Strips::of(g));
+    let panels = o.div_ceil(PANEL);
+    // [panels][C][3, 3, 32], zero beyond the last channel.
+    let mut taps = vec![0f32; panels * c * TAPS];
+    taps.par_chunks_mut(TAPS).enumerate().for_each(|(at, taps)| {
+        let (panel, channel) = (at / c, at % c);
+        for k in 0..width(panel, o) {
+            let filter = &w[((panel * PANEL + k) * c + channel) * 9..][..9];
+            taps[k..].iter_mut().step_by(PANEL).zip(filter).for_each(|(tap, &w)| *tap = w);
+        }
+    });
+    let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
+    let mut y = Fresh::new(n * out_size);
+    let group = strips.images();
+    y.parts(group * out_size).into_par_iter().zip(x.par_chunks(group * in_size)).for_each_init(
+        || (Events::default(), Vec::new()),
+        |(events, frame), (y, x)| {
+            let y = y.zero();
+            for strip in strips.cut(y.len() / out_size) {
+                events.gather(x, &strips, &strip);
+                for (panel, taps) in taps.chunks(c * TAPS).enumerate() {
+                    frame.clear();
+                    frame.resize(strips.pixels(&strip) * PANEL, 0.0);
+                    Arch::new().dispatch(Spread { events, taps, frame, row: strips.frame_row() });
+                    let width = width(panel, o);
+                    for (from, to, length) in strips.runs(&strip) {
+                        let from = frame[from * PANEL..].chunks_exact(PANEL);
+                        let to = y[to * o..][..length * o].chunks_exact_mut(o);
+                        for (to, from) in to.zip(from) {
+                            let to = &mut to[panel * PANEL..][..width];
+                            to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                        }
+                    }
+                }
+            }
+        },
+    );
+    y.done()
+}
+
+/// dW [O, C, 3, 3] from X [N, H, W, C] and dY [N, H', W', O]. Every sum has one owner, which goes through the strips in order.
+pub fn weight_gradient<T: Input>(x: &[T], dy: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
+    let (c, o, strips) = (g.in_channels, g.out_channels, Strips::of(g));
+    let (panels, runs) = (o.div_ceil(PANEL), c.div_ceil(CHANNELS));
+    let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
+    // [panels][C][3, 3, 32].
+    let mut sums = vec![0f32; panels * c * TAPS];
+    let mut tasks: Vec<(usize, usize, &mut [f32])> = sums
+        .chunks_mut(c * TAPS)
+        .enumerate()
+        .flat_map(|(panel, sums)| {
+            sums.chunks_mut(CHANNELS * TAPS).enumerate().map(move |(run, sums)| (panel, run, sums))
+        })
+        .collect();
+    debug_assert_eq!(tasks.len(), panels * runs);
+    let chunk = (CHUNK / in_size).max(1).next_multiple_of(strips.images()).min(n.max(1));
+    for (x, dy) in x.chunks(chunk * in_size).zip(dy.chunks(chunk * out_size)) {
+        let cut: Vec<_> = strips.cut(dy.len() / out_size).collect();
+        let gather = |strip| {
+            let mut events = Events::default();
+            events.gather(x, &strips, strip);
+            events
+        };
+        let events: Vec<Events> = cut.par_iter().map(gather).collect();
+        tasks.par_iter_mut().for_each_init(Vec::new, |frame, (panel, run, sums)| {
+            let width = width(*panel, o);
+            for (strip, events) in cut.iter().zip(&events) {
+                frame.clear();
+                frame.resize(strips.pixels(strip) * PANEL, 0f32);
+                for (to, from, length) in strips.runs(strip) {
+                    let to = frame[to * PANEL..].chunks_exact_mut(PANEL);
+                    let from = dy[from * o..][..length * o].chunks_exact(o);
+                    for (to, from) in to.zip(from) {
+                        to[..width].copy_from_slice(&from[*panel * PANEL..][..width]);
+                    }
+                }
+                let first = *run * CHANNELS;
+                Arch::new().dispatch(Collect { events, first, sums, frame, row: strips.frame_row() });
+            }
+        });
+    }
+    let mut dw = vec![0f32; o * c * 9];
+    dw.par_chunks_mut(9).enumerate().for_each(|(at, filter)| {
+        let (out, channel) = (at / c, at % c);
+        let sums = &sums[(out / PANEL * c + channel) * TAPS + out % PANEL..];
+        filter.iter_mut().zip(sums.iter().step_by(PANEL)).for_each(|(dw, sum)| *dw = *sum);
+    });
+    dw
+}
+
+/// Adds every event's taps to the frame.
+struct Spread<'a> {
+    events: &'a Events,
+    /// [C][3, 3, 32].
+    taps: &'a [f32],
+    frame: &'a mut [f32],
+    row: usize,
+}
+
+impl WithSimd for Spread<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for (channel, taps) in self.taps.chunks_exact(TAPS).enumerate() {
+            let (pixels, values) = self.events.of(channel);
+            // Nine taps of two vectors fill the wider register files, of one vector the others.
+            match (S::REGISTER_COUNT >= 32 && 2 * S::F32_LANES <= PANEL, values.is_empty()) {
+                (true, true) => spread::<S, 2, true>(simd, pixels, values, taps, self.frame, self.row),
+                (true, false) => spread::<S, 2, false>(simd, pixels, values, taps, self.frame, self.row),
+                (false, true) => spread::<S, 1, true>(simd, pixels, values, taps, self.frame, self.row),
+                (false, false) => spread::<S, 1, false>(simd, pixels, values, taps, self.frame, self.row),
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn spread<S: Simd, const N: usize, const SPIKES: bool>(
+    simd: S,
+    pixels: &[u16],
+    values: &[f32],
+    taps: &[f32],
+    frame: &mut [f32],
+    row: usize,
+) {
+    let Some(reach) = reach(pixels, row) else { return };
+    assert!(reach * PANEL <= frame.len() && taps.len() == TAPS && (SPIKES || values.len() == pixels.len()));
+    for first in (0..PANEL).step_by(N * S::F32_LANES) {
+        let mut held = [[simd.splat_f32s(0.0); N]; 9];
+        for (tap, held) in held.iter_mut().enumerate() {
+            for (k, held) in held.iter_mut().enumerate() {
+                *held = S::as_simd_f32s(&taps[tap * PANEL + first + k * S::F32_LANES..]).0[0];
+            }
+        }
+        for (event, &pixel) in pixels.iter().enumerate() {
+            let value = if SPIKES { simd.splat_f32s(1.0) } else { simd.splat_f32s(values[event]) };
+            for i in 0..3 {
+                for j in 0..3 {
+                    for (k, &tap) in held[3 * i + j].iter().enumerate() {
+                        let at = (usize::from(pixel) + (2 - i) * row + 2 - j) * PANEL + first + k * S::F32_LANES;
+                        // SAFETY: pixels rise, so that `reach` bounds the pixel of every tap; the frame holds a panel for
+                        // each pixel below it (asserted), and a vector at `first + k lanes` lies inside a panel.
+                        unsafe {
+                            let to = frame.as_mut_ptr().add(at).cast::<S::f32s>();
+                            let old = to.read_unaligned();
+                            let new =
+                                if SPIKES { simd.add_f32s(old, tap) } else { simd.mul_add_e_f32s(value, tap, old) };
+                            to.write_unaligned(new);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds the frame around every event to the sums of its channel.
+struct Collect<'a> {
+    events: &'a Events,
+    /// The channel of the first sums.
+    first: usize,
+    /// [channels][3, 3, 32].
+    sums: &'a mut [f32],
+    frame: &'a [f32],
+    row: usize,
+}
+
+impl WithSimd for Collect<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for (channel, sums) in self.sums.chunks_exact_mut(TAPS).enumerate() {
+            let (pixels, values) = self.events.of(self.first + channel);
+            match (S::REGISTER_COUNT >= 32 && 2 * S::F32_LANES <= PANEL, values.is_empty()) {
+                (true, true) => collect::<S, 2, true>(simd, pixels, values, sums, self.frame, self.row),
+                (true, false) => collect::<S, 2, false>(simd, pixels, values, sums, self.frame, self.row),
+                (false, true) => collect::<S, 1, true>(simd, pixels, values, sums, self.frame, self.row),
+                (false, false) => collect::<S, 1, false>(simd, pixels, values, sums, self.frame, self.row),
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn collect<S: Simd, const N: usize, const SPIKES: bool>(
+    simd: S,
+    pixels: &[u16],
+    values: &[f32],
+    sums: &mut [f32],
+    frame: &[f32],
+    row: usize,
+) {
+    let Some(reach) = reach(pixels, row) else { return };
+    assert!(reach * PANEL <= frame.len() && sums.len() == TAPS && (SPIKES || values.len() == pixels.len()));
+    for first in (0..PANEL).step_by(N * S::F32_LANES) {
+        let mut held = [[simd.splat_f32s(0.0); N]; 9];
+        for (event, &pixel) in pixels.iter().enumerate() {
+            let value = if SPIKES { simd.splat_f32s(1.0) } else { simd.splat_f32s(values[event]) };
+            for i in 0..3 {
+                for j in 0..3 {
+                    for (k, sum) in held[3 * i + j].iter_mut().enumerate() {
+                        let at = (usize::from(pixel) + (2 - i) * row + 2 - j) * PANEL + first + k * S::F32_LANES;
+                        // SAFETY: as in `spread`.
+                        let dy = unsafe { frame.as_ptr().add(at).cast::<S::f32s>().read_unaligned() };
+                        *sum = if SPIKES { simd.add_f32s(*sum, dy) } else { simd.mul_add_e_f32s(value, dy, *sum) };
+                    }
+                }
+            }
+        }
+        for (tap, held) in held.into_iter().enumerate() {
+            for (k, held) in held.into_iter().enumerate() {
+                let sum = &mut S::as_mut_simd_f32s(&mut sums[tap * PANEL + first + k * S::F32_LANES..]).0[0];
+                *sum = simd.add_f32s(*sum, held);
+            }
+        }
+    }
+}
+
+/// The number of pixels that a frame must have for all taps of `pixels`, which rise; nothing without any.
+fn reach(pixels: &[u16], row: usize) -> Option<usize> {
+    debug_assert!(pixels.is_sorted());
+    pixels.last().map(|&last| usize::from(last) + 2 * row + 3)
+}

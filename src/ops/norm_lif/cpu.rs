@@ -1,0 +1,87 @@
+//! Batch norm and LIF on the CPU: the LIF kernel with currents that are normalised block by block, in the cache.
+
+use crate::ops::batch_norm::Groups;
+use crate::ops::batch_norm::cpu::{Affine, Line, Reverse, Sums, for_chunks, parameter_gradients};
+use crate::ops::lif::cpu::{self as lif, Currents, Neuron, Sequence};
+
+/// Tasks that may each keep sums of their own.
+const TASKS: usize = 64;
+/// Rows that a task has at least for each time that it keeps sums.
+const ROWS: usize = 32;
+
+/// Currents that are normalised on the way.
+struct Normalised<'a> {
+    line: Line,
+    mean: &'a [f32],
+    groups: &'a Groups,
+    steps_per_group: usize,
+}
+
+impl<'a> Normalised<'a> {
+    fn new(affine: &Affine<'a>, groups: &'a Groups, time_steps: usize) -> Self {
+        Self { line: affine.line(groups), mean: affine.mean, groups, steps_per_group: time_steps / groups.groups }
+    }
+}
+
+impl Currents for Normalised<'_> {
+    /// The sums of every group.
+    type Gathered = Vec<Sums>;
+
+    fn width(&self) -> usize {
+        self.groups.channels
+    }
+
+    fn tasks(&self) -> usize {
+        (self.groups.count() / self.steps_per_group / ROWS).clamp(1, TASKS)
+    }
+
+    fn gather(&self) -> Vec<Sums> {
+        (0..self.groups.groups).map(|_| Sums::none(self.groups.channels)).collect()
+    }
+
+    fn of<'a>(&self, t: usize, stored: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32] {
+        self.line.apply(t / self.steps_per_group, self.groups.channels, stored, scratch);
+        scratch
+    }
+
+    fn observe(&self, t: usize, stored: &[f32], gradient: &[f32], gathered: &mut Vec<Sums>) {
+        let group = t / self.steps_per_group;
+        let mean = &self.mean[group * self.groups.channels..][..self.groups.channels];
+        gathered[group].add(stored, gradient, mean);
+    }
+}
+
+/// Spikes [T, n].
+pub fn forward(x: Sequence<'_>, neuron: &Neuron, affine: &Affine<'_>, g: &Groups) -> Vec<u8> {
+    lif::forward(x, neuron, &Normalised::new(affine, g, x.time_steps()))
+}
+
+/// Gradients of the input, [T, n] or, where it is constant in time, [n]; of the scale [G, C] and the shift [C].
+pub fn gradients(
+    x: Sequence<'_>,
+    grad: &[f32],
+    neuron: &Neuron,
+    affine: &Affine<'_>,
+    g: &Groups,
+) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    let normalised = Normalised::new(affine, g, x.time_steps());
+    let (mut gradient, gathered) = lif::gradient(x, grad, neuron, &normalised);
+    let sums = gathered.into_iter().fold(normalised.gather(), |total, more| {
+        total.into_iter().zip(more).map(|(total, more)| total.plus(more)).collect()
+    });
+    let (scale, shift) = parameter_gradients(&sums, affine, g);
+    let reverse = Reverse::new(&sums, affine, g);
+    match x.one_step() {
+        None => {
+            let x = x.values();
+            for_chunks(g, &mut gradient, |group, at, dy| reverse.apply(group, g.channels, &x[at], dy));
+            (gradient, scale, shift)
+        }
+        Some(x) => {
+            let total = lif::sum_over_time(&gradient, x.len(), g.channels, |t, at, dy| {
+                reverse.apply(t / normalised.steps_per_group, g.channels, &x[at], dy);
+            });
+            (total, scale, shift)
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Batch norm and the leaky integrate-and-fire neurons that it feeds as one op: Y = norm(X) never exists in memory.
+//!
+//! The equations are those of [`super::batch_norm`] and [`super::lif`], one after the other, and so are the results, to the
+//! last bit of the spikes. X [T, B, C, ...] `f32`, S [T, B, C, ...] `u8`. Forward reads X once more than the statistics do; backward
+//! needs X and the statistics alone: it computes the potentials again, runs time in reverse, sums dY and dY (X - m) for every
+//! group and channel as it goes, and then turns dY into dX where it stands.
+//!
+//! Where X is constant in time (its stride in time is 0) it is stored and read as one time-step, and its gradient is one
+//! time-step, the sum.
+
+mod cpu;
+
+use super::batch_norm::{Gradients, Groups, Normalization};
+use super::channels_last::{channels_last, from_channels_last};
+use super::lif::{LifConfig, Stored, cpu::Neuron};
+use super::no_kernel;
+use super::values::values;
+use candle_core::{Device, Result, Tensor};
+
+/// Spikes [T, B, C, ...] (`u8`) of the normalised `x`.
+pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<Tensor> {
+    let g = Groups::of(x, norm.scale.dim(0)?)?;
+    match x.device() {
+        Device::Cpu => {
+            let stored = Stored::new(x)?;
+            let (lying, neuron) = (values(&stored.lying)?, Neuron::new(lif));
+            let spikes = norm.lend(|affine| Ok(cpu::forward(stored.sequence(&lying), &neuron, affine, &g)))?;
+            from_channels_last(spikes, x.dims(), x)
+        }
+        device => no_kernel("batch norm and lif", device),
+    }
+}
+
+/// All gradients, the statistics being those of `x` itself. `x` and the spikes' gradient `grad` are [T, B, C, ...].
+pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<Gradients> {
+    let g = Groups::of(x, norm.scale.dim(0)?)?;
+    match x.device() {
+        Device::Cpu => {
+            let (stored, grad) = (Stored::new(x)?, channels_last(grad)?);
+            let (lying, neuron) = (values(&stored.lying)?, Neuron::new(lif));
+            let (input, scale, shift) =
+                norm.lend(|affine| Ok(cpu::gradients(stored.sequence(&lying), &values(&grad)?, &neuron, affine, &g)))?;
+            let mut shape = x.dims().to_vec();
+            if stored.constant {
+                shape[0] = 1;
+            }
+            Ok(Gradients {
+                input: from_channels_last(input, &shape, x)?,
+                scale: Tensor::from_vec(scale, g.table(), x.device())?,
+                shift: Tensor::from_vec(shift, g.channels, x.device())?,
+            })
+        }
+        device => no_kernel("batch norm and lif", device),
+    }
+}
