@@ -32,12 +32,14 @@ pub fn evaluate(
     mut seen: impl FnMut(&Score),
 ) -> Result<Evaluation> {
     let mut evaluation = Evaluation::default();
-    for batch in batches.iter_from(0) {
-        let batch = batch?;
-        let (logits, activity) = logits(network, &batch, draws)?;
-        evaluation.score.add(&score(&logits, &batch.labels, 0.0)?);
-        evaluation.activity.add(&activity);
-        seen(&evaluation.score);
-    }
-    Ok(evaluation)
+    batches.ahead(0, |batches| {
+        for batch in batches {
+            let batch = batch?;
+            let (logits, activity) = logits(network, &batch, draws)?;
+            evaluation.score.add(&score(&logits, &batch.labels, 0.0)?);
+            evaluation.activity.add(&activity);
+            seen(&evaluation.score);
+        }
+        Ok(evaluation)
+    })
 }

@@ -46,6 +46,9 @@ pub struct NetworkConfig {
     pub layers: Vec<LayerConfig>,
 }
 
+/// Bytes of the largest sequence that evaluation holds for each thread.
+const EVALUATION_BYTES: usize = 16 << 20;
+
 /// A layer, or a norm joined with its LIF layer, with its place in the file.
 struct Node {
     /// `layers.3`, the prefix of its tensors' names.
@@ -204,7 +207,23 @@ impl Network {
     }
 
     /// Evaluation: logits [B, K] and activity, with running statistics; `draw` numbers the Poisson draw.
+    ///
+    /// Images go through a few at a time, as many as the caches hold; what becomes of one depends on no other.
     pub fn evaluate(&self, inputs: &Tensor, draw: usize, indices: &[u32]) -> Result<(Tensor, Activity)> {
+        let image_bytes = self.plan.largest_signal(1).max(1);
+        let together = (EVALUATION_BYTES * rayon::current_num_threads() / image_bytes).max(1);
+        let batch_dim = inputs.rank() - 4;
+        let (mut logits, mut activity) = (Vec::new(), Activity::default());
+        for (number, indices) in indices.chunks(together).enumerate() {
+            let images = inputs.narrow(batch_dim, number * together, indices.len())?;
+            let (some, more) = self.evaluate_together(&images, draw, indices)?;
+            logits.push(some);
+            activity.add(&more);
+        }
+        Ok((Tensor::cat(&logits, 0)?, activity))
+    }
+
+    fn evaluate_together(&self, inputs: &Tensor, draw: usize, indices: &[u32]) -> Result<(Tensor, Activity)> {
         let draw = Draw { seed: self.seed, purpose: Purpose::PoissonEvaluation, epoch: draw, indices };
         let mut x = self.encoder.encode(inputs, self.plan.time_steps, &draw)?;
         let mut activity = Activity::default();

@@ -1,13 +1,15 @@
 //! Order, batches, tensors.
 
 use candle_core::{Device, Tensor};
-use rayon::prelude::*;
 
 use super::augment::{AugmentConfig, Change};
 use super::normalize::Normalizer;
 use super::{DataConfig, Items, Split};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Stream};
+
+/// Batches that wait for the network.
+const AHEAD: usize = 2;
 
 /// What a network sees at once.
 #[derive(Debug, Clone)]
@@ -106,6 +108,18 @@ impl<'a> Batches<'a> {
         (step..self.steps).map(|step| self.batch(step))
     }
 
+    /// Lends `consume` the batches from number `step` on, which a thread of their own makes ahead of it.
+    pub fn ahead<R>(&self, step: usize, consume: impl FnOnce(&mut dyn Iterator<Item = Result<Batch>>) -> R) -> R {
+        std::thread::scope(|scope| {
+            let (sender, receiver) = std::sync::mpsc::sync_channel(AHEAD);
+            scope.spawn(move || {
+                // An end before the last batch, because of an error: nobody receives any more.
+                let _ = self.iter_from(step).try_for_each(|batch| sender.send(batch));
+            });
+            consume(&mut receiver.into_iter())
+        })
+    }
+
     /// Batch number `step`, below [`Batches::steps`].
     ///
     /// # Errors
@@ -128,7 +142,7 @@ impl<'a> Batches<'a> {
         let time_steps: usize = steps.iter().product();
         let image = channels * height * width;
         let mut values = vec![0f32; time_steps * indices.len() * image];
-        values.par_chunks_exact_mut(image).enumerate().for_each(|(k, out)| {
+        values.chunks_exact_mut(image).enumerate().for_each(|(k, out)| {
             let [t, b] = [k / indices.len(), k % indices.len()];
             let source = (indices[b] as usize * time_steps + t) * image;
             self.fill(out, source, [height, width], changes[b]);

@@ -88,6 +88,12 @@ impl NetworkPlan {
         apart.map(move |(index, layer)| (layer, output(index)))
     }
 
+    /// Bytes of the largest sequence between two layers.
+    pub fn largest_signal(&self, batch: usize) -> usize {
+        let bytes = |signal: &Signal| signal.bytes(self.time_steps, batch);
+        self.units().map(|(layer, output)| bytes(&layer.input).max(bytes(output))).max().unwrap_or(0)
+    }
+
     /// Largest number of bytes that a training step holds at once, besides the program and the data set: parameters with
     /// gradients and `moments` optimizer moments each, what is kept for backward, and the tensors that one layer reads and
     /// writes.

@@ -21,6 +21,7 @@ pub mod norm_lif;
 pub mod poisson;
 pub mod pool;
 mod product;
+mod scratch;
 pub mod update;
 mod values;
 

@@ -1,7 +1,8 @@
 //! Borrowing a CPU tensor's elements as a slice.
 
-use candle_core::{DType, Result, Storage, Tensor, WithDType, bail};
+use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Storage, Tensor, WithDType, bail};
 use parking_lot::{MappedRwLockReadGuard, RwLockReadGuard};
+use std::cell::Cell;
 
 /// The elements of a contiguous CPU tensor; the tensor cannot be written while this lives.
 pub type Values<'a, T> = MappedRwLockReadGuard<'a, [T]>;
@@ -17,6 +18,32 @@ pub fn values<T: WithDType>(tensor: &Tensor) -> Result<Values<'_, T>> {
         _ => None,
     })
     .or_else(|_| bail!("expected {:?} on the CPU, found {:?} on {:?}", T::DTYPE, tensor.dtype(), tensor.device()))
+}
+
+/// Lends the elements of a contiguous CPU tensor to `work`, to be changed in place.
+pub fn change<R>(tensor: &Tensor, work: impl FnOnce(&mut [f32]) -> R) -> Result<R> {
+    /// What candle calls with the storage, once, and what comes of it.
+    struct Change<W, R>(Cell<Option<W>>, Cell<Option<R>>);
+
+    impl<R, W: FnOnce(&mut [f32]) -> R> InplaceOp1 for Change<W, R> {
+        fn name(&self) -> &'static str {
+            "change"
+        }
+
+        fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+            match (storage, layout.contiguous_offsets(), self.0.take()) {
+                (CpuStorage::F32(values), Some((start, end)), Some(work)) => {
+                    self.1.set(Some(work(&mut values[start..end])));
+                    Ok(())
+                }
+                _ => bail!("expected a contiguous f32 tensor to change, found {layout:?}"),
+            }
+        }
+    }
+
+    let change = Change(Cell::new(Some(work)), Cell::new(None));
+    tensor.inplace_op1(&change)?;
+    change.1.take().ok_or_else(|| candle_core::Error::msg("a tensor that was to be changed was left alone"))
 }
 
 /// A sequence that a layer may receive: spikes as bytes or currents as floats.
@@ -45,6 +72,9 @@ mod tests {
         assert_eq!(*values::<f32>(&tensor.narrow(0, 1, 1)?)?, [4., 5., 6., 7.]);
         assert!(values::<f32>(&tensor.t()?).is_err(), "a transposed view is not contiguous");
         assert!(values::<u8>(&tensor).is_err(), "floats are not bytes");
+        change(&tensor.narrow(0, 2, 1)?, |row| row.fill(-1.0))?;
+        assert_eq!(tensor.flatten_all()?.to_vec1::<f32>()?[6..], [6., 7., -1., -1., -1., -1.]);
+        assert!(change(&tensor.t()?, |_| ()).is_err(), "a transposed view is not contiguous");
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Adam and AdamW.
 
-use crate::ops::update::{AdamStep, Moment, Scale};
-use candle_core::{Result, Tensor};
+use crate::ops::update::{self, Item};
+use candle_core::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,28 +60,27 @@ fn decoupled_decay() -> f64 {
 }
 
 impl AdamConfig {
-    pub(super) fn update(&self, w: &Tensor, g: &Tensor, m: &Tensor, v: &Tensor, lr: f64, steps: u64) -> Result<()> {
-        let ([beta1, beta2], weight_decay) = (self.betas, self.weight_decay);
-        m.inplace_op3(g, w, &Moment { beta: beta1, weight_decay, squared: false })?;
-        v.inplace_op3(g, w, &Moment { beta: beta2, weight_decay, squared: true })?;
-        let correction = |beta: f64| 1.0 - beta.powf(steps as f64);
-        let (rate, root_scale) = (lr / correction(beta1), correction(beta2).sqrt());
-        w.inplace_op3(m, v, &AdamStep { rate, root_scale, eps: self.eps })
+    pub(super) fn update(&self, items: &[Item<'_>], lr: f64, steps: u64) -> Result<()> {
+        update::adam(items, &adam(self.betas, self.eps, lr, steps, self.weight_decay, 1.0))
     }
 }
 
 impl AdamwConfig {
-    pub(super) fn update(&self, w: &Tensor, g: &Tensor, m: &Tensor, v: &Tensor, lr: f64, steps: u64) -> Result<()> {
-        w.inplace_op1(&Scale(1.0 - lr * self.weight_decay))?;
-        let &Self { lr: base, betas, eps, .. } = self;
-        AdamConfig { lr: base, betas, eps, weight_decay: 0.0 }.update(w, g, m, v, lr, steps)
+    pub(super) fn update(&self, items: &[Item<'_>], lr: f64, steps: u64) -> Result<()> {
+        update::adam(items, &adam(self.betas, self.eps, lr, steps, 0.0, 1.0 - lr * self.weight_decay))
     }
+}
+
+/// Step number `steps` (from 1), with the corrections for moments that began at 0.
+fn adam(betas: [f64; 2], eps: f64, lr: f64, steps: u64, weight_decay: f64, keep: f64) -> update::Adam {
+    let [first, second] = betas.map(|beta| 1.0 - beta.powf(steps as f64));
+    update::Adam { betas, weight_decay, keep, rate: lr / first, root_scale: second.sqrt(), eps }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use candle_core::{Device, Tensor};
 
     /// With one gradient the corrected moments are g and g^2, so the first step is lr in the gradient's direction.
     #[test]
@@ -92,16 +91,19 @@ mod tests {
             assert!((found - expected).abs() < 1e-5, "expected {expected}, found {found}");
             Ok::<_, candle_core::Error>(())
         };
+        let step = |update: &dyn Fn(&[Item<'_>]) -> Result<()>, w: &Tensor, g: f32, moments: &[Tensor]| {
+            update(&[Item { w, gradient: &tensor(g)?, moments }])
+        };
         let adam = AdamConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0 };
-        let (w, m, v) = (tensor(1.0)?, tensor(0.0)?, tensor(0.0)?);
-        adam.update(&w, &tensor(-3.0)?, &m, &v, 0.1, 1)?;
+        let (w, moments) = (tensor(1.0)?, [tensor(0.0)?, tensor(0.0)?]);
+        step(&|items| adam.update(items, 0.1, 1), &w, -3.0, &moments)?;
         close(&w, 1.1)?;
         // m = .9 (-.3) + .1 (1) = -.17, corrected by 1 - .81; v = .999 (.009) + .001, corrected by 1 - .998001.
-        adam.update(&w, &tensor(1.0)?, &m, &v, 0.1, 2)?;
+        step(&|items| adam.update(items, 0.1, 2), &w, 1.0, &moments)?;
         close(&w, 1.1 + 0.1 * (0.17 / 0.19) / (0.009_991f32 / 0.001_999).sqrt())?;
         let adamw = AdamwConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.5 };
-        let (w, m, v) = (tensor(1.0)?, tensor(0.0)?, tensor(0.0)?);
-        adamw.update(&w, &tensor(2.0)?, &m, &v, 0.1, 1)?;
+        let (w, moments) = (tensor(1.0)?, [tensor(0.0)?, tensor(0.0)?]);
+        step(&|items| adamw.update(items, 0.1, 1), &w, 2.0, &moments)?;
         close(&w, 0.95 - 0.1)
     }
 }

@@ -13,7 +13,7 @@ pub use sgd::SgdConfig;
 
 use crate::error::{Error, Result};
 use crate::layers::Parameter;
-use crate::ops::update::{Scale, sum_of_squares};
+use crate::ops::update::{Item, scale, sum_of_squares};
 use candle_core::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,25 +70,23 @@ impl Optimizer {
     /// Moves every parameter against its gradient at learning rate `lr` and clears the gradients.
     pub fn step(&mut self, parameters: Vec<(String, &mut Parameter)>, lr: f64) -> Result<()> {
         self.steps += 1;
+        let mut moved = Vec::with_capacity(parameters.len());
         for (name, parameter) in parameters {
             let Some(gradient) = parameter.gradient.take() else { continue };
-            let moments = match self.moments.entry(name) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => {
-                    let zeros = |_: &&str| parameter.value.zeros_like();
-                    entry.insert(self.config.moments().iter().map(zeros).collect::<candle_core::Result<_>>()?)
-                }
-            };
-            let w = &parameter.value;
-            match (&self.config, moments.as_slice()) {
-                (OptimizerConfig::Sgd(sgd), moments) => sgd.update(w, &gradient, moments.first(), lr)?,
-                (OptimizerConfig::Adam(adam), [m, v]) => adam.update(w, &gradient, m, v, lr, self.steps)?,
-                (OptimizerConfig::Adamw(adamw), [m, v]) => adamw.update(w, &gradient, m, v, lr, self.steps)?,
-                (_, moments) => {
-                    let problem = format!("optimizer: {} moments where two are kept", moments.len());
-                    return Err(candle_core::Error::msg(problem).into());
-                }
+            if !self.moments.contains_key(&name) {
+                let zeros = |_: &&str| parameter.value.zeros_like();
+                let moments = self.config.moments().iter().map(zeros).collect::<candle_core::Result<_>>()?;
+                self.moments.insert(name.clone(), moments);
             }
+            moved.push((name, &parameter.value, gradient));
+        }
+        let moments = |name: &str| self.moments.get(name).map_or(&[][..], Vec::as_slice);
+        let items: Vec<Item<'_>> =
+            moved.iter().map(|(name, w, gradient)| Item { w, gradient, moments: moments(name) }).collect();
+        match &self.config {
+            OptimizerConfig::Sgd(sgd) => sgd.update(&items, lr)?,
+            OptimizerConfig::Adam(adam) => adam.update(&items, lr, self.steps)?,
+            OptimizerConfig::Adamw(adamw) => adamw.update(&items, lr, self.steps)?,
         }
         Ok(())
     }
@@ -151,7 +149,7 @@ pub fn clip(parameters: &[(String, &mut Parameter)], norm: f64, max: f64) -> Res
     if norm > max {
         for (_, parameter) in parameters {
             if let Some(gradient) = &parameter.gradient {
-                gradient.inplace_op1(&Scale(max / (norm + 1e-6)))?;
+                scale(gradient, max / (norm + 1e-6))?;
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
-use crate::ops::update::{AddScaled, Momentum, Scale};
-use candle_core::{Result, Tensor};
+use crate::ops::update::{self, Item};
+use candle_core::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,17 +22,8 @@ pub struct SgdConfig {
 }
 
 impl SgdConfig {
-    pub(super) fn update(&self, w: &Tensor, gradient: &Tensor, momentum: Option<&Tensor>, lr: f64) -> Result<()> {
-        match momentum {
-            Some(m) => {
-                let &Self { momentum, weight_decay, .. } = self;
-                m.inplace_op3(gradient, w, &Momentum { momentum, weight_decay })?;
-                w.inplace_op2(m, &AddScaled(-lr))
-            }
-            None => {
-                w.inplace_op1(&Scale(1.0 - lr * self.weight_decay))?;
-                w.inplace_op2(gradient, &AddScaled(-lr))
-            }
-        }
+    pub(super) fn update(&self, items: &[Item<'_>], lr: f64) -> Result<()> {
+        let &Self { momentum, weight_decay, .. } = self;
+        update::sgd(items, &update::Sgd { rate: lr, momentum, weight_decay })
     }
 }

@@ -136,16 +136,18 @@ impl<'a> Trainer<'a> {
         let steps = batches.steps();
         let mut seen = Epoch::default();
         bar.start_epoch(epoch + 1, training.epochs, steps);
-        for (number, batch) in batches.iter_from(0).enumerate() {
-            let now = Moment { epoch, epochs: training.epochs, step: number, steps };
-            let lr = optimizer.lr() * schedule.factor(now);
-            let step = step(&mut self.network, &mut self.optimizer, &batch?, now, lr, training, &mut ())?;
-            self.metrics.step(epoch + 1, number + 1, step.score.loss())?;
-            self.progress.global_step += 1;
-            seen.add(&step, lr);
-            bar.step(seen.score.loss(), seen.score.top1_percent());
-        }
-        Ok(seen)
+        batches.ahead(0, |batches| {
+            for (number, batch) in batches.enumerate() {
+                let now = Moment { epoch, epochs: training.epochs, step: number, steps };
+                let lr = optimizer.lr() * schedule.factor(now);
+                let step = step(&mut self.network, &mut self.optimizer, &batch?, now, lr, training, &mut ())?;
+                self.metrics.step(epoch + 1, number + 1, step.score.loss())?;
+                self.progress.global_step += 1;
+                seen.add(&step, lr);
+                bar.step(seen.score.loss(), seen.score.top1_percent());
+            }
+            Ok(seen)
+        })
     }
 
     fn evaluate(&self) -> Result<crate::metrics::Scores> {

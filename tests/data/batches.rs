@@ -137,6 +137,21 @@ fn the_number_of_threads_changes_no_bit() {
     let one = made(1);
     assert_eq!(one, made(2));
     assert_eq!(one, made(5));
+    // Nor does making them ahead, on a thread of their own.
+    let batches = Batches::train(&split, &config, 9, 4, &Device::Cpu).unwrap();
+    let ahead = batches.ahead(1, |batches| {
+        batches.map(|batch| batch.unwrap()).map(|batch| (batch.indices, values(&batch.inputs))).collect::<Vec<_>>()
+    });
+    assert_eq!(one[1..], ahead);
+}
+
+#[test]
+fn an_epoch_that_is_left_early_ends_the_thread_that_makes_its_batches() {
+    let (split, config) = (images(), config(1));
+    let batches = Batches::train(&split, &config, 9, 4, &Device::Cpu).unwrap();
+    // Would not return if the thread waited for somebody to take the other batches.
+    let first = batches.ahead(0, |batches| batches.next().unwrap().unwrap().indices);
+    assert_eq!(first, batches.batch(0).unwrap().indices);
 }
 
 fn error(split: &Split, config: &DataConfig) -> String {

@@ -3,55 +3,67 @@
 //! Every way divides the work by the shapes alone and adds in a fixed order.
 
 mod events;
+mod filters;
 mod sparse;
 mod transform;
 mod unfold;
 mod winograd;
 
 use super::Geometry;
+use crate::ops::fresh::{Fresh, Part};
 pub use events::Input;
-use winograd::Filters;
+use events::density;
+use filters::Filters;
+use rayon::prelude::*;
 
-/// Share of inputs that are not zero below which the sparse way wins forward.
-const SPARSE_FORWARD: f64 = 0.13;
-/// The same for the weight's gradient.
-const SPARSE_GRADIENT: f64 = 0.3;
-/// Inputs that are looked at to tell how many are zero.
-const SAMPLE: usize = 64 * 1024;
+/// Share of inputs that are not zero below which the sparse way wins.
+const SPARSE: f64 = 0.35;
 
-/// Y [N, H', W', O] of X [N, H, W, C].
-pub fn forward<T: Input>(x: &[T], w: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
-    if sparse::fits(g) && density(x) < SPARSE_FORWARD {
-        sparse::forward(x, w, g, n)
-    } else if winograd::fits(g) {
-        winograd::forward(x, &Filters::new(w, g), g, n)
-    } else {
-        unfold::forward(x, w, g, n)
-    }
+/// One image [H, W, C] and the room for its outputs [H', W', O].
+struct Image<'a, T> {
+    x: &'a [T],
+    y: Part<'a, f32>,
 }
 
-/// The share of inputs that are not zero, of a sample in even steps.
-fn density<T: Input>(x: &[T]) -> f64 {
-    // An odd step meets all channels.
-    let step = (x.len() / SAMPLE) | 1;
-    let (seen, events) = x
-        .iter()
-        .step_by(step)
-        .fold((0u32, 0u32), |(seen, events), &value| (seen + 1, events + u32::from(value != T::default())));
-    f64::from(events) / f64::from(seen.max(1))
+/// `images` in groups of `size`, the last perhaps smaller.
+fn in_groups<'a, T>(images: Vec<Image<'a, T>>, size: usize) -> Vec<Vec<Image<'a, T>>> {
+    let (mut images, size) = (images.into_iter(), size.max(1));
+    (0..images.len().div_ceil(size)).map(|_| images.by_ref().take(size).collect()).collect()
+}
+
+/// Y [N, H', W', O] of X [N, H, W, C]. Each image goes the way that its own share of zeros makes the faster one: what becomes of it
+/// does not depend on the others.
+pub fn forward<T: Input>(x: &[T], w: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
+    let mut y = Fresh::new(n * g.out_channels * g.out_pixels());
+    let (inputs, outputs) = (x.par_chunks(g.in_channels * g.in_pixels()), y.parts(g.out_channels * g.out_pixels()));
+    let few = |image: &Image<'_, T>| sparse::fits(g) && density(image.x) < SPARSE;
+    let (mostly_zero, others): (Vec<_>, Vec<_>) = inputs.zip(outputs).map(|(x, y)| Image { x, y }).partition(few);
+    if !mostly_zero.is_empty() {
+        sparse::forward(mostly_zero, &sparse::taps(w, g), g);
+    }
+    if !others.is_empty() && winograd::fits(g) {
+        winograd::forward(others, &Filters::new(w, g), g);
+    } else if !others.is_empty() {
+        unfold::forward(others, w, g);
+    }
+    y.done()
 }
 
 /// dX [N, H, W, C] of dY [N, H', W', O]: where it exists, the convolution of dY with the filters turned by half a turn.
 pub fn input_gradient(dy: &[f32], w: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
-    match g.reversed().filter(winograd::fits) {
-        Some(reversed) => winograd::forward(dy, &Filters::turned(w, &reversed), &reversed, n),
-        None => unfold::input_gradient(dy, w, g, n),
-    }
+    let Some(reversed) = g.reversed().filter(winograd::fits) else {
+        return unfold::input_gradient(dy, w, g, n);
+    };
+    let mut dx = Fresh::new(n * g.in_channels * g.in_pixels());
+    let inputs = dy.chunks(g.out_channels * g.out_pixels()).zip(dx.parts(g.in_channels * g.in_pixels()));
+    let images = inputs.map(|(x, y)| Image { x, y }).collect();
+    winograd::forward(images, &Filters::turned(w, &reversed), &reversed);
+    dx.done()
 }
 
 /// dW [O, C, k, k].
 pub fn weight_gradient<T: Input>(x: &[T], dy: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
-    if sparse::fits(g) && density(x) < SPARSE_GRADIENT {
+    if sparse::fits(g) && density(x) < SPARSE {
         sparse::weight_gradient(x, dy, g, n)
     } else if winograd::fits(g) {
         winograd::weight_gradient(x, dy, g, n)
@@ -95,6 +107,14 @@ mod tests {
         }
     }
 
+    /// The outputs of all images by one way.
+    fn each<T>(x: &[T], g: &Geometry, n: usize, way: impl Fn(Vec<Image<'_, T>>)) -> Vec<f32> {
+        let mut y = Fresh::new(n * g.out_channels * g.out_pixels());
+        let inputs = x.chunks(g.in_channels * g.in_pixels()).zip(y.parts(g.out_channels * g.out_pixels()));
+        way(inputs.map(|(x, y)| Image { x, y }).collect());
+        y.done()
+    }
+
     /// Every way's outputs and gradients against the definition.
     fn check(g: &Geometry, n: usize, ways: &[&str]) {
         let mut x = random(n * g.in_channels * g.in_pixels(), 1);
@@ -109,9 +129,9 @@ mod tests {
         });
         for way in ways {
             let found = match *way {
-                "unfold" => unfold::forward(&x, &w, g, n),
-                "sparse" => sparse::forward(&x, &w, g, n),
-                _ => winograd::forward(&x, &Filters::new(&w, g), g, n),
+                "unfold" => each(&x, g, n, |images| unfold::forward(images, &w, g)),
+                "sparse" => each(&x, g, n, |images| sparse::forward(images, &sparse::taps(&w, g), g)),
+                _ => each(&x, g, n, |images| winograd::forward(images, &Filters::new(&w, g), g)),
             };
             close(&y, &found, &format!("y by {way} of {g:?}"));
             let found = match *way {
@@ -176,15 +196,48 @@ mod tests {
             let bytes: Vec<u8> = random(7 * channels * 36, 4).iter().map(|v| u8::from(*v > 0.2)).collect();
             let floats: Vec<f32> = bytes.iter().map(|&b| f32::from(b)).collect();
             let (w, dy) = (random(16 * g.patch(), 5), random(7 * 16 * 36, 6));
-            for (from, from_floats, way) in [
-                (sparse::forward(&bytes, &w, &g, 7), sparse::forward(&floats, &w, &g, 7), "sparse"),
-                (unfold::forward(&bytes, &w, &g, 7), unfold::forward(&floats, &w, &g, 7), "unfold"),
-                (forward(&bytes, &w, &g, 7), forward(&floats, &w, &g, 7), "chosen"),
-                (sparse::weight_gradient(&bytes, &dy, &g, 7), sparse::weight_gradient(&floats, &dy, &g, 7), "sparse"),
-                (unfold::weight_gradient(&bytes, &dy, &g, 7), unfold::weight_gradient(&floats, &dy, &g, 7), "unfold"),
-            ] {
-                assert_eq!(from, from_floats, "{way}, {channels} channels");
+            let way = |way: &str| match way {
+                "sparse" => [
+                    each(&bytes, &g, 7, |images| sparse::forward(images, &sparse::taps(&w, &g), &g)),
+                    each(&floats, &g, 7, |images| sparse::forward(images, &sparse::taps(&w, &g), &g)),
+                    sparse::weight_gradient(&bytes, &dy, &g, 7),
+                    sparse::weight_gradient(&floats, &dy, &g, 7),
+                ],
+                "unfold" => [
+                    each(&bytes, &g, 7, |images| unfold::forward(images, &w, &g)),
+                    each(&floats, &g, 7, |images| unfold::forward(images, &w, &g)),
+                    unfold::weight_gradient(&bytes, &dy, &g, 7),
+                    unfold::weight_gradient(&floats, &dy, &g, 7),
+                ],
+                _ => [
+                    forward(&bytes, &w, &g, 7),
+                    forward(&floats, &w, &g, 7),
+                    weight_gradient(&bytes, &dy, &g, 7),
+                    weight_gradient(&floats, &dy, &g, 7),
+                ],
+            };
+            for name in ["sparse", "unfold", "chosen"] {
+                let [from_bytes, from_floats, gradient_by_bytes, gradient_by_floats] = way(name);
+                assert_eq!(from_bytes, from_floats, "{name}, {channels} channels");
+                assert_eq!(gradient_by_bytes, gradient_by_floats, "{name}, {channels} channels");
             }
+        }
+    }
+
+    #[test]
+    fn an_image_has_the_same_outputs_whatever_else_is_in_the_batch() {
+        let g = Geometry { in_channels: 16, out_channels: 32, kernel: 3, stride: 1, padding: 1, height: 4, width: 4 };
+        let w = random(32 * g.patch(), 1);
+        // Images of every density, so that some go the sparse way and others do not.
+        let threshold = |i: usize| (i / (16 * 16)) as f32 / 20.0 - 0.5;
+        let x: Vec<f32> = random(20 * 16 * 16, 2)
+            .into_iter()
+            .enumerate()
+            .map(|(i, v)| if v < threshold(i) { v } else { 0.0 })
+            .collect();
+        let together = forward(&x, &w, &g, 20);
+        for (x, y) in x.chunks(16 * 16).zip(together.chunks(32 * 16)) {
+            assert_eq!(forward(x, &w, &g, 1), y);
         }
     }
 }

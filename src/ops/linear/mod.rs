@@ -2,25 +2,24 @@
 //!
 //! Y = X W^T, with X [N, F] spikes or values, W [O, F], Y [N, O]. Gradients: dX = dY W, dW = dY^T X.
 
-use super::product::{Matrix, multiply_parallel};
+mod cpu;
+
 use super::values::{Input, input, values};
 use super::{fold, no_kernel};
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor, bail};
+use cpu::Sizes;
 
 /// `x` [..., F] times `weight` [O, F] transposed: [..., O].
 pub fn forward(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    let (n, features, outputs) = sizes(x, weight)?;
+    let s = sizes(x, weight, 1)?;
     match x.device() {
         Device::Cpu => {
-            let (x_values, w) = (input(x)?, values::<f32>(weight)?);
-            let floats = as_floats(&x_values);
-            // Rows of W rather than of X are divided among threads: there are more of them in every network we know.
-            let y = multiply_parallel((outputs, n, features), Matrix::rows(&w, features), {
-                Matrix::rows(&floats, features).transposed()
-            });
-            let mut shape = x.dims().to_vec();
-            shape.pop();
-            Tensor::from_vec(y, (outputs, n), x.device())?.t()?.contiguous()?.reshape([shape, vec![outputs]].concat())
+            let (lying, w) = (x.contiguous()?, values::<f32>(weight)?);
+            let y = match input(&lying)? {
+                Input::Floats(x) => cpu::forward(&x, &w, s),
+                Input::Spikes(x) => cpu::forward(&x, &w, s),
+            };
+            Tensor::from_vec(y, with_last(x, s.outputs), x.device())
         }
         device => no_kernel("linear", device),
     }
@@ -28,16 +27,11 @@ pub fn forward(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
 
 /// The input's gradient [..., F] from the output's, `grad` [..., O].
 pub fn input_gradient(grad: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    let (outputs, features) = weight.dims2()?;
-    let (n, _) = fold(grad, 1)?;
+    let s = sizes(grad, weight, 0)?;
     match grad.device() {
         Device::Cpu => {
-            let (g, w) = (values::<f32>(grad)?, values::<f32>(weight)?);
-            let x = multiply_parallel((n, features, outputs), Matrix::rows(&g, outputs), Matrix::rows(&w, features));
-            let mut shape = grad.dims().to_vec();
-            shape.pop();
-            shape.push(features);
-            Tensor::from_vec(x, shape, grad.device())
+            let dx = cpu::input_gradient(&values(&grad.contiguous()?)?, &values(weight)?, s);
+            Tensor::from_vec(dx, with_last(grad, s.features), grad.device())
         }
         device => no_kernel("linear", device),
     }
@@ -45,32 +39,36 @@ pub fn input_gradient(grad: &Tensor, weight: &Tensor) -> Result<Tensor> {
 
 /// The weight's gradient [O, F], summed over the sequence.
 pub fn weight_gradient(x: &Tensor, grad: &Tensor) -> Result<Tensor> {
-    let ((n, f), (_, o)) = (fold(x, 1)?, fold(grad, 1)?);
-    let (features, outputs) = (f[0], o[0]);
+    let ((n, features), (rows, outputs)) = (fold(x, 1)?, fold(grad, 1)?);
+    if n != rows {
+        bail!("linear: {:?} features with gradients of {:?}", x.dims(), grad.dims())
+    }
+    let s = Sizes { n, features: features[0], outputs: outputs[0] };
     match grad.device() {
         Device::Cpu => {
-            let (x_values, g) = (input(x)?, values::<f32>(grad)?);
-            let floats = as_floats(&x_values);
-            let (g, x) = (Matrix::rows(&g, outputs).transposed(), Matrix::rows(&floats, features));
-            let dw = multiply_parallel((outputs, features, n), g, x);
-            Tensor::from_vec(dw, (outputs, features), grad.device())
+            let (x, grad) = (x.contiguous()?, grad.contiguous()?);
+            let dy = values::<f32>(&grad)?;
+            let dw = match input(&x)? {
+                Input::Floats(x) => cpu::weight_gradient(&x, &dy, s),
+                Input::Spikes(x) => cpu::weight_gradient(&x, &dy, s),
+            };
+            Tensor::from_vec(dw, (s.outputs, s.features), grad.device())
         }
         device => no_kernel("linear", device),
     }
 }
 
-fn sizes(x: &Tensor, weight: &Tensor) -> Result<(usize, usize, usize)> {
+/// The sizes of a product whose sequence `x` has the weight's dimension `dim` as its last.
+fn sizes(x: &Tensor, weight: &Tensor, dim: usize) -> Result<Sizes> {
     let (outputs, features) = weight.dims2()?;
     let (n, item) = fold(x, 1)?;
-    if item != [features] {
-        candle_core::bail!("linear: expected {features} features, found {:?}", x.dims())
+    if item != [[outputs, features][dim]] {
+        bail!("linear: expected [..., {}], found {:?}", [outputs, features][dim], x.dims())
     }
-    Ok((n, features, outputs))
+    Ok(Sizes { n, features, outputs })
 }
 
-fn as_floats<'a>(x: &'a Input<'_>) -> std::borrow::Cow<'a, [f32]> {
-    match x {
-        Input::Floats(values) => (&**values).into(),
-        Input::Spikes(spikes) => spikes.iter().map(|&s| f32::from(s)).collect::<Vec<_>>().into(),
-    }
+fn with_last(x: &Tensor, last: usize) -> Vec<usize> {
+    let lead = x.rank() - 1;
+    [&x.dims()[..lead], &[last]].concat()
 }

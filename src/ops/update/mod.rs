@@ -1,164 +1,95 @@
-//! In-place element-wise updates of parameters and of the optimizer's moments.
+//! In-place moves of parameters and of the optimizer's moments, all parameters in one call.
 //!
-//! | update | equation |
+//! | move | equations, in this order |
 //! |---|---|
-//! | [`Momentum`] | m = μ m + (g + d w) |
-//! | [`Moment`] | m = b m + (1 - b) (g + d w)^p, p = 1 or 2 |
-//! | [`AdamStep`] | w = w - r m / (sqrt(v) / s + e) |
-//! | [`AddScaled`] | w = w + a x |
-//! | [`Scale`] | w = a w |
+//! | [`Sgd`] | m = μ m + (g + d w), w = w - r m; without a moment w = w - r (g + d w) |
+//! | [`Adam`] | w = k w, m = b1 m + (1 - b1) (g + d w), v = b2 v + (1 - b2) (g + d w)^2, w = w - r m / (sqrt(v) / s + e) |
 //!
-//! with parameter w, gradient g, decay d. The optimizers' files say how these make SGD, Adam and AdamW.
+//! with parameter w, gradient g, moments m and v, decay d, rate r. The optimizers' files say how these make SGD, Adam and AdamW.
+
+mod cpu;
 
 use super::no_kernel;
-use super::values::values;
-use candle_core::{CpuStorage, Device, Layout, Result, Tensor, bail};
-use candle_core::{InplaceOp1, InplaceOp2, InplaceOp3};
-use rayon::prelude::*;
+use super::values::{change, values};
+use candle_core::{Device, Result, Tensor, bail};
 
-/// m = μ m + (g + d w), on (m, g, w).
-pub struct Momentum {
+/// A parameter with its gradient and moments, all of one shape.
+pub struct Item<'a> {
+    pub w: &'a Tensor,
+    pub gradient: &'a Tensor,
+    pub moments: &'a [Tensor],
+}
+
+/// Stochastic gradient descent; a moment for every item, or none.
+#[derive(Debug, Clone, Copy)]
+pub struct Sgd {
+    pub rate: f64,
     pub momentum: f64,
     pub weight_decay: f64,
 }
 
-/// m = b m + (1 - b) (g + d w)^p, on (m, g, w); p is 2 when `squared`, else 1.
-pub struct Moment {
-    pub beta: f64,
+/// Adam; two moments for every item.
+#[derive(Debug, Clone, Copy)]
+pub struct Adam {
+    pub betas: [f64; 2],
+    /// d.
     pub weight_decay: f64,
-    pub squared: bool,
-}
-
-/// w = w - r m / (sqrt(v) / s + e), on (w, m, v).
-pub struct AdamStep {
+    /// k.
+    pub keep: f64,
+    /// r.
     pub rate: f64,
+    /// s.
     pub root_scale: f64,
+    /// e.
     pub eps: f64,
 }
 
-/// w = w + a x, on (w, x).
-pub struct AddScaled(pub f64);
-
-/// w = a w.
-pub struct Scale(pub f64);
-
-impl InplaceOp3 for Momentum {
-    fn name(&self) -> &'static str {
-        "momentum"
-    }
-
-    fn cpu_fwd(
-        &self,
-        m: &mut CpuStorage,
-        ml: &Layout,
-        g: &CpuStorage,
-        gl: &Layout,
-        w: &CpuStorage,
-        wl: &Layout,
-    ) -> Result<()> {
-        let (momentum, decay) = (self.momentum as f32, self.weight_decay as f32);
-        let (g, w) = (read(g, gl)?, read(w, wl)?);
-        write(m, ml)?.iter_mut().zip(g.iter().zip(w)).for_each(|(m, (g, w))| *m = momentum * *m + (g + decay * w));
-        Ok(())
-    }
-}
-
-impl InplaceOp3 for Moment {
-    fn name(&self) -> &'static str {
-        "moment"
-    }
-
-    fn cpu_fwd(
-        &self,
-        m: &mut CpuStorage,
-        ml: &Layout,
-        g: &CpuStorage,
-        gl: &Layout,
-        w: &CpuStorage,
-        wl: &Layout,
-    ) -> Result<()> {
-        let (beta, rest, decay) = (self.beta as f32, (1.0 - self.beta) as f32, self.weight_decay as f32);
-        let (g, w) = (read(g, gl)?, read(w, wl)?);
-        for (m, (g, w)) in write(m, ml)?.iter_mut().zip(g.iter().zip(w)) {
-            let g = g + decay * w;
-            *m = beta * *m + rest * if self.squared { g * g } else { g };
+/// Moves every item's parameter and moment.
+pub fn sgd(items: &[Item<'_>], sgd: &Sgd) -> Result<()> {
+    for Item { w, gradient, moments } in items {
+        match (w.device(), moments) {
+            (Device::Cpu, []) => {
+                let g = values(gradient)?;
+                change(w, |w| cpu::descend(w, &g, sgd))?;
+            }
+            (Device::Cpu, [m]) => {
+                let g = values(gradient)?;
+                change(w, |w| change(m, |m| cpu::descend_with_momentum(w, &g, m, sgd)))??;
+            }
+            (Device::Cpu, other) => bail!("sgd: {} moments, at most one is kept", other.len()),
+            (device, _) => return no_kernel("sgd", device),
         }
-        Ok(())
     }
+    Ok(())
 }
 
-impl InplaceOp3 for AdamStep {
-    fn name(&self) -> &'static str {
-        "adam step"
+/// Moves every item's parameter and moments.
+pub fn adam(items: &[Item<'_>], adam: &Adam) -> Result<()> {
+    for Item { w, gradient, moments } in items {
+        match (w.device(), moments) {
+            (Device::Cpu, [m, v]) => {
+                let g = values(gradient)?;
+                change(w, |w| change(m, |m| change(v, |v| cpu::adam(w, &g, m, v, adam))))???;
+            }
+            (Device::Cpu, other) => bail!("adam: {} moments where two are kept", other.len()),
+            (device, _) => return no_kernel("adam", device),
+        }
     }
-
-    fn cpu_fwd(
-        &self,
-        w: &mut CpuStorage,
-        wl: &Layout,
-        m: &CpuStorage,
-        ml: &Layout,
-        v: &CpuStorage,
-        vl: &Layout,
-    ) -> Result<()> {
-        let (rate, root_scale, eps) = (self.rate as f32, self.root_scale as f32, self.eps as f32);
-        let (m, v) = (read(m, ml)?, read(v, vl)?);
-        let step = |(w, (m, v)): (&mut f32, (&f32, &f32))| *w -= rate * m / (v.sqrt() / root_scale + eps);
-        write(w, wl)?.iter_mut().zip(m.iter().zip(v)).for_each(step);
-        Ok(())
-    }
+    Ok(())
 }
 
-impl InplaceOp2 for AddScaled {
-    fn name(&self) -> &'static str {
-        "add scaled"
-    }
-
-    fn cpu_fwd(&self, w: &mut CpuStorage, wl: &Layout, x: &CpuStorage, xl: &Layout) -> Result<()> {
-        let (factor, x) = (self.0 as f32, read(x, xl)?);
-        write(w, wl)?.iter_mut().zip(x).for_each(|(w, x)| *w += factor * x);
-        Ok(())
-    }
-}
-
-impl InplaceOp1 for Scale {
-    fn name(&self) -> &'static str {
-        "scale"
-    }
-
-    fn cpu_fwd(&self, w: &mut CpuStorage, wl: &Layout) -> Result<()> {
-        let factor = self.0 as f32;
-        write(w, wl)?.iter_mut().for_each(|w| *w *= factor);
-        Ok(())
-    }
-}
-
-fn read<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&storage.as_slice::<f32>()?[start..end]),
-        None => bail!("update: expected a contiguous tensor, found {layout:?}"),
-    }
-}
-
-fn write<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
-    let Some((start, end)) = layout.contiguous_offsets() else {
-        bail!("update: expected a contiguous tensor, found {layout:?}")
-    };
-    match storage {
-        CpuStorage::F32(values) => Ok(&mut values[start..end]),
-        other => bail!("update: expected f32, found {:?}", candle_core::backend::BackendStorage::dtype(other)),
+/// x = a x.
+pub fn scale(x: &Tensor, factor: f64) -> Result<()> {
+    match x.device() {
+        Device::Cpu => change(x, |x| cpu::scale(x, factor as f32)),
+        device => no_kernel("scale", device),
     }
 }
 
 /// The sum of a tensor's squares in double precision; not finite as soon as one element is not.
 pub fn sum_of_squares(x: &Tensor) -> Result<f64> {
     match x.device() {
-        Device::Cpu => {
-            let x = values::<f32>(x)?;
-            let block = |x: &[f32]| x.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
-            // The partial sums are collected in order before they are added: the same bits for any number of threads.
-            Ok(x.par_chunks(1 << 14).map(block).collect::<Vec<f64>>().into_iter().sum())
-        }
+        Device::Cpu => Ok(cpu::sum_of_squares(&values(x)?)),
         device => no_kernel("sum of squares", device),
     }
 }
@@ -167,22 +98,37 @@ pub fn sum_of_squares(x: &Tensor) -> Result<f64> {
 mod tests {
     use super::*;
 
+    fn tensor(v: f32) -> Result<Tensor> {
+        Tensor::new(&[v], &Device::Cpu)
+    }
+
+    fn value(t: &Tensor) -> Result<f32> {
+        Ok(t.to_vec1::<f32>()?[0])
+    }
+
     #[test]
-    fn updates_are_those_computed_by_hand() -> Result<()> {
-        let tensor = |v: f32| Tensor::new(&[v], &Device::Cpu);
-        let value = |t: &Tensor| Ok::<f32, candle_core::Error>(t.to_vec1::<f32>()?[0]);
-        let m = tensor(2.0)?;
-        m.inplace_op3(&tensor(1.0)?, &tensor(10.0)?, &Momentum { momentum: 0.5, weight_decay: 0.1 })?;
-        assert_eq!(value(&m)?, 3.0, "0.5 * 2 + (1 + 0.1 * 10)");
-        let v = tensor(2.0)?;
-        v.inplace_op3(&tensor(1.0)?, &tensor(10.0)?, &Moment { beta: 0.75, weight_decay: 0.1, squared: true })?;
-        assert_eq!(value(&v)?, 2.5, "0.75 * 2 + 0.25 * (1 + 0.1 * 10)^2");
-        let w = tensor(1.0)?;
-        w.inplace_op3(&tensor(3.0)?, &tensor(4.0)?, &AdamStep { rate: 0.5, root_scale: 0.5, eps: 2.0 })?;
-        assert_eq!(value(&w)?, 0.75, "1 - 0.5 * 3 / (sqrt(4) / 0.5 + 2)");
-        w.inplace_op2(&tensor(2.0)?, &AddScaled(-0.25))?;
-        w.inplace_op1(&Scale(4.0))?;
-        assert_eq!(value(&w)?, 1.0, "4 * (0.75 - 0.25 * 2)");
+    fn descents_are_those_computed_by_hand() -> Result<()> {
+        let step = Sgd { rate: 0.25, momentum: 0.5, weight_decay: 0.1 };
+        let (w, g, m) = (tensor(10.0)?, tensor(1.0)?, [tensor(2.0)?]);
+        sgd(&[Item { w: &w, gradient: &g, moments: &m }], &step)?;
+        assert_eq!((value(&m[0])?, value(&w)?), (3.0, 9.25), "0.5 * 2 + (1 + 0.1 * 10); 10 - 0.25 * 3");
+        let w = tensor(10.0)?;
+        sgd(&[Item { w: &w, gradient: &g, moments: &[] }], &step)?;
+        assert_eq!(value(&w)?, 9.5, "10 - 0.25 * (1 + 0.1 * 10)");
+        assert!(sgd(&[Item { w: &w, gradient: &g, moments: &[tensor(0.0)?, tensor(0.0)?] }], &step).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn moves_by_both_moments_are_those_computed_by_hand() -> Result<()> {
+        let step = Adam { betas: [0.5, 0.75], weight_decay: 0.1, keep: 0.5, rate: 0.5, root_scale: 0.5, eps: 2.0 };
+        let (w, g, moments) = (tensor(20.0)?, tensor(1.0)?, [tensor(4.0)?, tensor(4.0)?]);
+        adam(&[Item { w: &w, gradient: &g, moments: &moments }], &step)?;
+        assert_eq!(value(&moments[0])?, 3.0, "0.5 * 4 + 0.5 * (1 + 0.1 * 10)");
+        assert_eq!(value(&moments[1])?, 4.0, "0.75 * 4 + 0.25 * 2^2");
+        assert_eq!(value(&w)?, 9.75, "10 - 0.5 * 3 / (sqrt(4) / 0.5 + 2)");
+        scale(&w, 4.0)?;
+        assert_eq!(value(&w)?, 39.0);
         assert_eq!(sum_of_squares(&Tensor::new(&[3f32, -4.0], &Device::Cpu)?)?, 25.0);
         Ok(())
     }

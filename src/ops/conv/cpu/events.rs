@@ -72,13 +72,10 @@ impl Strips {
         self.images
     }
 
-    /// Strips of a run of `images` images, of which strips take [`Strips::images`] each: the images and rows of every one.
-    pub fn cut(&self, images: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + use<> {
-        let Self { rows, height, images: together, .. } = *self;
-        (0..images).step_by(together).flat_map(move |first| {
-            let images = first..(first + together).min(images);
-            (0..height).step_by(rows).map(move |row| (images.clone(), row..(row + rows).min(height)))
-        })
+    /// The rows of every strip of an image, or of a few whole ones.
+    pub fn rows(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let Self { rows, height, .. } = *self;
+        (0..height).step_by(rows).map(move |row| row..(row + rows).min(height))
     }
 
     /// Pixels from one row of a frame to the next.
@@ -86,34 +83,21 @@ impl Strips {
         self.width + 2
     }
 
-    /// Pixels of one image's frame.
-    fn frame_pixels(&self, rows: usize) -> usize {
+    /// Pixels of one image's frame around `rows` rows.
+    pub fn frame_pixels(&self, rows: usize) -> usize {
         (rows + 2) * self.frame_row()
     }
 
-    /// Pixels of the frame of a strip.
-    pub fn pixels(&self, (images, rows): &(Range<usize>, Range<usize>)) -> usize {
-        images.len() * self.frame_pixels(rows.len())
-    }
-
-    /// The runs of output pixels that lie in a strip's frame, as (first pixel of the frame, first output pixel of all images, length).
-    pub fn runs(
-        &self,
-        (images, rows): &(Range<usize>, Range<usize>),
-    ) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
-        let (Self { padding, out_height, out_width, .. }, per_image) = (*self, self.frame_pixels(rows.len()));
-        let (frame_row, rows, images) = (self.frame_row(), rows.clone(), images.clone());
-        images.enumerate().flat_map(move |(place, image)| {
-            let (first_row, rows) = (rows.start, rows.len() + 2);
-            (0..rows).filter_map(move |row| {
-                // Row and column 0 of the frame are output row `first_row + padding - 2` and column `padding - 2`.
-                let y = (first_row + row + padding).checked_sub(2).filter(|&y| y < out_height)?;
-                let left = 2usize.saturating_sub(padding);
-                let start = padding.saturating_sub(2);
-                let length = (out_width - start).min(frame_row - left);
-                let in_frame = place * per_image + row * frame_row + left;
-                Some((in_frame, (image * out_height + y) * out_width + start, length))
-            })
+    /// The runs of an image's output pixels that lie in its frame around `rows`, as (first pixel of the frame, first output pixel,
+    /// length).
+    pub fn runs(&self, rows: &Range<usize>) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+        let (Self { padding, out_height, out_width, .. }, frame_row) = (*self, self.frame_row());
+        let (first_row, rows) = (rows.start, rows.len() + 2);
+        (0..rows).filter_map(move |row| {
+            // Row and column 0 of the frame are output row `first_row + padding - 2` and column `padding - 2`.
+            let y = (first_row + row + padding).checked_sub(2).filter(|&y| y < out_height)?;
+            let (left, start) = (2usize.saturating_sub(padding), padding.saturating_sub(2));
+            Some((row * frame_row + left, y * out_width + start, (out_width - start).min(frame_row - left)))
         })
     }
 }
@@ -132,62 +116,41 @@ pub struct Events {
 }
 
 impl Events {
-    /// Gathers the events of a strip of `x`, whole images [H, W, C].
-    pub fn gather<T: Input>(&mut self, x: &[T], strips: &Strips, strip: &(Range<usize>, Range<usize>)) {
-        let (images, rows) = strip;
+    /// Gathers the events of rows `rows` of `images`, each [H, W, C]; their frames lie one after another.
+    pub fn gather<T: Input>(&mut self, images: &[&[T]], strips: &Strips, rows: &Range<usize>) {
         let (channels, width) = (strips.channels, strips.width);
-        // Rows of one image follow one another in memory, and so do whole images.
-        let first = (images.start * strips.height + rows.start) * width;
-        let count = images.len() * rows.len() * width;
-        let x = &x[first * channels..(first + count) * channels];
-        self.mark(x, channels);
-
-        let per_image = rows.len() * width;
-        let place = |pixel: usize| {
-            let (image, pixel) = (pixel / per_image, pixel % per_image);
-            (image * strips.frame_pixels(rows.len()) + pixel / width * strips.frame_row() + pixel % width) as u16
-        };
-        let places: Vec<u16> = (0..count.next_multiple_of(8)).map(place).collect();
-        self.starts.clear();
-        // Room for all that may come: the loop below writes before it knows how much it keeps.
-        self.pixels.resize(channels * count + 8, 0);
-        self.values.resize(if T::SPIKES { 0 } else { channels * count + 8 }, 0.0);
-        let mut found = 0;
-        for c in 0..channels {
-            self.starts.push(found);
-            for (group, bits) in self.bits.chunks_exact(channels).enumerate() {
-                let mut bits = bits[c];
-                while bits != 0 {
-                    let pixel = 8 * group + bits.trailing_zeros() as usize;
-                    bits &= bits - 1;
-                    self.pixels[found] = places[pixel];
-                    if !T::SPIKES {
-                        self.values[found] = x[pixel * channels + c].into();
-                    }
-                    found += 1;
-                }
-            }
-        }
-        self.starts.push(found);
-    }
-
-    /// Sets the bits of all pixels `x` [pixels, C].
-    fn mark<T: Input>(&mut self, x: &[T], channels: usize) {
+        let elements = rows.start * width * channels..rows.end * width * channels;
+        // Each image's pixels fill up their last group of 8.
+        let (count, groups) = (rows.len() * width, (rows.len() * width).div_ceil(8));
         self.bits.clear();
-        self.bits.resize((x.len() / channels).div_ceil(8) * channels, 0);
-        let bits = &mut self.bits;
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (x, bits) in x.chunks(8 * channels).zip(bits.chunks_exact_mut(channels)) {
-                    for (pixel, x) in x.chunks_exact(channels).enumerate() {
-                        for (bits, &value) in bits.iter_mut().zip(x) {
-                            *bits |= u8::from(value != T::default()) << pixel;
+        self.bits.resize(images.len() * groups * channels, 0);
+        for (image, bits) in images.iter().zip(self.bits.chunks_exact_mut(groups * channels)) {
+            mark(&image[elements.clone()], channels, bits);
+        }
+
+        let place = |pixel: usize| (pixel / width * strips.frame_row() + pixel % width) as u16;
+        let places: Vec<u16> = (0..count).map(place).collect();
+        self.starts.clear();
+        self.pixels.clear();
+        self.values.clear();
+        for c in 0..channels {
+            self.starts.push(self.pixels.len());
+            for (number, (image, bits)) in images.iter().zip(self.bits.chunks_exact(groups * channels)).enumerate() {
+                let frame = (number * strips.frame_pixels(rows.len())) as u16;
+                for (group, bits) in bits.chunks_exact(channels).enumerate() {
+                    let mut bits = bits[c];
+                    while bits != 0 {
+                        let pixel = 8 * group + bits.trailing_zeros() as usize;
+                        bits &= bits - 1;
+                        self.pixels.push(frame + places[pixel]);
+                        if !T::SPIKES {
+                            self.values.push(image[elements.start + pixel * channels + c].into());
                         }
                     }
                 }
-            },
-        );
+            }
+        }
+        self.starts.push(self.pixels.len());
     }
 
     /// Pixels and, unless all are one, values of a channel's events.
@@ -195,4 +158,29 @@ impl Events {
         let range = self.starts[channel]..self.starts[channel + 1];
         (&self.pixels[range.clone()], self.values.get(range).unwrap_or_default())
     }
+}
+
+/// Sets the bits of all pixels `x` [pixels, C] that are not zero.
+fn mark<T: Input>(x: &[T], channels: usize, bits: &mut [u8]) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for (x, bits) in x.chunks(8 * channels).zip(bits.chunks_exact_mut(channels)) {
+                for (pixel, x) in x.chunks_exact(channels).enumerate() {
+                    for (bits, &value) in bits.iter_mut().zip(x) {
+                        *bits |= u8::from(value != T::default()) << pixel;
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// The share of inputs that are not zero.
+pub fn density<T: Input>(x: &[T]) -> f64 {
+    let count = Arch::new().dispatch(
+        #[inline(always)]
+        || x.iter().map(|&value| u32::from(value != T::default())).sum::<u32>(),
+    );
+    f64::from(count) / x.len().max(1) as f64
 }

@@ -7,10 +7,12 @@
 
 use super::super::Geometry;
 use super::events::{Events, Input, Strips};
-use crate::ops::fresh::Fresh;
+use super::{Image, in_groups};
 use crate::ops::product::tile::PANEL;
+use crate::ops::scratch::Scratch;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Inputs whose events the weight's gradient gathers at a time.
 const CHUNK: usize = 4 * 1024 * 1024;
@@ -29,12 +31,10 @@ fn width(panel: usize, out_channels: usize) -> usize {
     PANEL.min(out_channels - panel * PANEL)
 }
 
-/// Y [N, H', W', O] of X [N, H, W, C].
-pub fn forward<T: Input>(x: &[T], w: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
-    let (c, o, strips) = (g.in_channels, g.out_channels, Strips::of(g));
-    let panels = o.div_ceil(PANEL);
-    // [panels][C][3, 3, 32], zero beyond the last channel.
-    let mut taps = vec![0f32; panels * c * TAPS];
+/// The weight [O, C, 3, 3] as [panels of O][C][3, 3, 32], zero beyond the last channel.
+pub fn taps(w: &[f32], g: &Geometry) -> Scratch {
+    let (c, o) = (g.in_channels, g.out_channels);
+    let mut taps = Scratch::zeroed(o.div_ceil(PANEL) * c * TAPS);
     taps.par_chunks_mut(TAPS).enumerate().for_each(|(at, taps)| {
         let (panel, channel) = (at / c, at % c);
         for k in 0..width(panel, o) {
@@ -42,81 +42,86 @@ pub fn forward<T: Input>(x: &[T], w: &[f32], g: &Geometry, n: usize) -> Vec<f32>
             taps[k..].iter_mut().step_by(PANEL).zip(filter).for_each(|(tap, &w)| *tap = w);
         }
     });
-    let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
-    let mut y = Fresh::new(n * out_size);
-    let group = strips.images();
-    y.parts(group * out_size).into_par_iter().zip(x.par_chunks(group * in_size)).for_each_init(
-        || (Events::default(), Vec::new()),
-        |(events, frame), (y, x)| {
-            let y = y.zero();
-            for strip in strips.cut(y.len() / out_size) {
-                events.gather(x, &strips, &strip);
+    taps
+}
+
+/// Y [H', W', O] of X [H, W, C], for each of `images`.
+pub fn forward<T: Input>(images: Vec<Image<'_, T>>, taps: &[f32], g: &Geometry) {
+    let (c, o, strips) = (g.in_channels, g.out_channels, Strips::of(g));
+    in_groups(images, strips.images()).into_par_iter().for_each_init(
+        || (Events::default(), Scratch::default()),
+        |(events, frame), images| {
+            let (images, mut outputs): (Vec<&[T]>, Vec<&mut [f32]>) =
+                images.into_iter().map(|image| (image.x, image.y.zero())).unzip();
+            for rows in strips.rows() {
+                events.gather(&images, &strips, &rows);
+                let per_image = strips.frame_pixels(rows.len()) * PANEL;
                 for (panel, taps) in taps.chunks(c * TAPS).enumerate() {
-                    frame.clear();
-                    frame.resize(strips.pixels(&strip) * PANEL, 0.0);
+                    let frame = frame.lend_zeroed(images.len() * per_image);
                     Arch::new().dispatch(Spread { events, taps, frame, row: strips.frame_row() });
                     let width = width(panel, o);
-                    for (from, to, length) in strips.runs(&strip) {
-                        let from = frame[from * PANEL..].chunks_exact(PANEL);
-                        let to = y[to * o..][..length * o].chunks_exact_mut(o);
-                        for (to, from) in to.zip(from) {
-                            let to = &mut to[panel * PANEL..][..width];
-                            to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                    for (y, frame) in outputs.iter_mut().zip(frame.chunks_exact(per_image)) {
+                        for (from, to, length) in strips.runs(&rows) {
+                            let from = frame[from * PANEL..].chunks_exact(PANEL);
+                            let to = y[to * o..][..length * o].chunks_exact_mut(o);
+                            for (to, from) in to.zip(from) {
+                                let to = &mut to[panel * PANEL..][..width];
+                                to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                            }
                         }
                     }
                 }
             }
         },
     );
-    y.done()
 }
 
 /// dW [O, C, 3, 3] from X [N, H, W, C] and dY [N, H', W', O]. Every sum has one owner, which goes through the strips in order.
 pub fn weight_gradient<T: Input>(x: &[T], dy: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
     let (c, o, strips) = (g.in_channels, g.out_channels, Strips::of(g));
-    let (panels, runs) = (o.div_ceil(PANEL), c.div_ceil(CHANNELS));
     let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
-    // [panels][C][3, 3, 32].
-    let mut sums = vec![0f32; panels * c * TAPS];
-    let mut tasks: Vec<(usize, usize, &mut [f32])> = sums
-        .chunks_mut(c * TAPS)
-        .enumerate()
-        .flat_map(|(panel, sums)| {
-            sums.chunks_mut(CHANNELS * TAPS).enumerate().map(move |(run, sums)| (panel, run, sums))
-        })
-        .collect();
-    debug_assert_eq!(tasks.len(), panels * runs);
+    // [panels of O][C][3, 3, 32].
+    let mut sums = Scratch::zeroed(o.div_ceil(PANEL) * c * TAPS);
+    let mut tasks: Vec<(usize, usize, &mut [f32])> = Vec::new();
+    for (panel, sums) in sums.chunks_mut(c * TAPS).enumerate() {
+        tasks.extend(sums.chunks_mut(CHANNELS * TAPS).enumerate().map(|(run, sums)| (panel, run * CHANNELS, sums)));
+    }
     let chunk = (CHUNK / in_size).max(1).next_multiple_of(strips.images()).min(n.max(1));
     for (x, dy) in x.chunks(chunk * in_size).zip(dy.chunks(chunk * out_size)) {
-        let cut: Vec<_> = strips.cut(dy.len() / out_size).collect();
-        let gather = |strip| {
+        let images: Vec<&[T]> = x.chunks(in_size).collect();
+        let groups = images.chunks(strips.images()).zip(dy.chunks(strips.images() * out_size));
+        let pieces: Vec<_> =
+            groups.flat_map(|(images, dy)| strips.rows().map(move |rows| (images, dy, rows))).collect();
+        let gather = |(images, _, rows): &(&[&[T]], &[f32], Range<usize>)| {
             let mut events = Events::default();
-            events.gather(x, &strips, strip);
+            events.gather(images, &strips, rows);
             events
         };
-        let events: Vec<Events> = cut.par_iter().map(gather).collect();
-        tasks.par_iter_mut().for_each_init(Vec::new, |frame, (panel, run, sums)| {
+        let events: Vec<Events> = pieces.par_iter().map(gather).collect();
+        tasks.par_iter_mut().for_each_init(Scratch::default, |frame, (panel, first, sums)| {
             let width = width(*panel, o);
-            for (strip, events) in cut.iter().zip(&events) {
-                frame.clear();
-                frame.resize(strips.pixels(strip) * PANEL, 0f32);
-                for (to, from, length) in strips.runs(strip) {
-                    let to = frame[to * PANEL..].chunks_exact_mut(PANEL);
-                    let from = dy[from * o..][..length * o].chunks_exact(o);
-                    for (to, from) in to.zip(from) {
-                        to[..width].copy_from_slice(&from[*panel * PANEL..][..width]);
+            for ((images, dy, rows), events) in pieces.iter().zip(&events) {
+                let per_image = strips.frame_pixels(rows.len()) * PANEL;
+                let frame = frame.lend_zeroed(images.len() * per_image);
+                for (dy, frame) in dy.chunks_exact(out_size).zip(frame.chunks_exact_mut(per_image)) {
+                    for (to, from, length) in strips.runs(rows) {
+                        let to = frame[to * PANEL..].chunks_exact_mut(PANEL);
+                        let from = dy[from * o..][..length * o].chunks_exact(o);
+                        for (to, from) in to.zip(from) {
+                            to[..width].copy_from_slice(&from[*panel * PANEL..][..width]);
+                        }
                     }
                 }
-                let first = *run * CHANNELS;
-                Arch::new().dispatch(Collect { events, first, sums, frame, row: strips.frame_row() });
+                Arch::new().dispatch(Collect { events, first: *first, sums, frame, row: strips.frame_row() });
             }
         });
     }
     let mut dw = vec![0f32; o * c * 9];
-    dw.par_chunks_mut(9).enumerate().for_each(|(at, filter)| {
-        let (out, channel) = (at / c, at % c);
-        let sums = &sums[(out / PANEL * c + channel) * TAPS + out % PANEL..];
-        filter.iter_mut().zip(sums.iter().step_by(PANEL)).for_each(|(dw, sum)| *dw = *sum);
+    dw.par_chunks_mut(c * 9).enumerate().for_each(|(out, filters)| {
+        let sums = sums[out / PANEL * c * TAPS + out % PANEL..].chunks(TAPS);
+        for (filter, sums) in filters.chunks_exact_mut(9).zip(sums) {
+            filter.iter_mut().zip(sums.iter().step_by(PANEL)).for_each(|(dw, sum)| *dw = *sum);
+        }
     });
     dw
 }

@@ -1,7 +1,8 @@
 //! The transforms of F(2x2, 3x3) on pixels whose channels lie side by side, so that a vector holds channels of one pixel:
-//! B^T d B of inputs, A^T m A to outputs, A e A^T of gradients, G f G^T of filters and its transpose.
+//! B^T d B of inputs, A^T m A to outputs, A e A^T of gradients. Those of filters are in [`super::filters`].
 
 use super::super::Geometry;
+use crate::ops::scratch::Scratch;
 use pulp::Simd;
 use std::ops::Range;
 
@@ -36,6 +37,12 @@ impl Plane {
     }
 }
 
+/// Floats from one of a tile's 16 elements to the next, where each element takes `floats`: an odd number of cache lines, since sixteen
+/// stores side by side at a power of two from one another would fall into one set of the cache.
+pub fn apart(floats: usize) -> usize {
+    (floats.div_ceil(16) | 1) * 16
+}
+
 /// Where an image's transformed tiles go among those of other images: `tiles` in all, this image's from `first` on.
 #[derive(Clone, Copy)]
 pub struct Place {
@@ -45,14 +52,13 @@ pub struct Place {
 
 /// Four rows of pixels as floats, with zeros where a tile hangs over the border.
 #[derive(Default)]
-pub struct Rows([Vec<f32>; 4]);
+pub struct Rows([Scratch; 4]);
 
 impl Rows {
     /// Makes room for rows of `floats` and empties them.
     fn clear(&mut self, floats: usize) {
         for row in &mut self.0 {
-            row.clear();
-            row.resize(floats, 0.0);
+            row.lend_zeroed(floats);
         }
     }
 
@@ -66,7 +72,7 @@ impl Rows {
     }
 }
 
-/// Writes B^T d B of the tile rows `rows` of one image [H, W, C] to `v` [16][tiles][C].
+/// Writes B^T d B of the tile rows `rows` of one image [H, W, C] to `v`, 16 elements [`apart`] of [tiles][C] each.
 #[inline(always)]
 pub fn inputs<S: Simd, T: Copy + Into<f32>>(
     simd: S,
@@ -79,7 +85,7 @@ pub fn inputs<S: Simd, T: Copy + Into<f32>>(
 ) {
     let (line, n) = (plane.width * channels, channels / S::F32_LANES);
     d.clear((2 * plane.tile_columns + 2).max(plane.width + plane.padding) * channels);
-    let mut elements = split::<S>(v, place.tiles * n);
+    let mut elements = split::<S>(v, apart(place.tiles * channels));
     for (strip, tile_row) in rows.clone().enumerate() {
         for i in 0..4 {
             if i < 2 && strip > 0 {
@@ -118,23 +124,25 @@ fn before<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 4] {
     [simd.sub_f32s(a, c), simd.add_f32s(b, c), simd.sub_f32s(c, b), simd.sub_f32s(b, d)]
 }
 
-/// Writes A^T m A of one image's tile rows to channels `panel` of `y` [H', W', O], from `m` [16][tiles][width of the panel].
+/// Writes A^T m A of tile rows to channels `panel` of their outputs `y` [rows, W', O], from the 16 elements [`apart`] of `m`, each
+/// [tiles][width of the panel].
 #[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "k counts through sixteen slices at once")]
 pub fn outputs<S: Simd>(
     simd: S,
     (m, place): (&[f32], Place),
     plane: &Plane,
-    rows: Range<usize>,
     y: &mut [f32],
     (channels, panel): (usize, Range<usize>),
 ) {
-    let width = panel.len();
-    for (strip, tile_row) in rows.enumerate() {
+    let (width, element) = (panel.len(), apart(place.tiles * panel.len()));
+    let line = plane.out_width * channels;
+    let rows = y.len() / line;
+    for tile_row in 0..rows.div_ceil(2) {
         for tile in 0..plane.tile_columns {
-            let at = place.first + strip * plane.tile_columns + tile;
+            let at = place.first + tile_row * plane.tile_columns + tile;
             let m: [&[S::f32s]; 16] =
-                std::array::from_fn(|e| S::as_simd_f32s(&m[(e * place.tiles + at) * width..][..width]).0);
+                std::array::from_fn(|e| S::as_simd_f32s(&m[e * element + at * width..][..width]).0);
             for k in 0..width / S::F32_LANES {
                 let column = |j: usize| after(simd, [m[j][k], m[4 + j][k], m[8 + j][k], m[12 + j][k]]);
                 let [a, b, c, d] = [column(0), column(1), column(2), column(3)];
@@ -142,8 +150,8 @@ pub fn outputs<S: Simd>(
                     let row = after(simd, [a[i], b[i], c[i], d[i]]);
                     for (j, value) in row.into_iter().enumerate() {
                         let (y_row, y_column) = (2 * tile_row + i, 2 * tile + j);
-                        if y_row < plane.out_height && y_column < plane.out_width {
-                            let pixel = (y_row * plane.out_width + y_column) * channels;
+                        if y_row < rows && y_column < plane.out_width {
+                            let pixel = y_row * line + y_column * channels;
                             let to = &mut y[pixel + panel.start..][..width];
                             S::as_mut_simd_f32s(to).0[k] = value;
                         }
@@ -161,7 +169,7 @@ fn after<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 2] {
     [simd.add_f32s(a, sum), simd.sub_f32s(difference, d)]
 }
 
-/// Writes A e A^T of one image's output gradient [H', W', O] to `v`, whose 16 elements are each [panels][tiles][width].
+/// Writes A e A^T of one image's output gradient [H', W', O] to `v`, 16 elements [`apart`] of [panels][tiles][width] each.
 #[inline(always)]
 pub fn gradients<S: Simd>(
     simd: S,
@@ -171,7 +179,7 @@ pub fn gradients<S: Simd>(
     panels: impl Iterator<Item = Range<usize>>,
     (v, place): (&mut [f32], Place),
 ) {
-    let mut elements = split::<S>(v, place.tiles * channels / S::F32_LANES);
+    let mut elements = split::<S>(v, apart(place.tiles * channels));
     for panel in panels {
         let n = panel.len() / S::F32_LANES;
         for tile_row in 0..plane.tile_rows {
@@ -216,39 +224,9 @@ fn spread<S: Simd>(simd: S, [a, b]: [S::f32s; 2]) -> [S::f32s; 4] {
     [a, simd.add_f32s(a, b), simd.sub_f32s(a, b), simd.neg_f32s(b)]
 }
 
-/// The 16 elements of transformed tiles, `vectors` each.
+/// The 16 elements of transformed tiles, `apart` floats from one another.
 #[inline(always)]
-fn split<S: Simd>(v: &mut [f32], vectors: usize) -> [&mut [S::f32s]; 16] {
-    let mut elements = S::as_mut_simd_f32s(v).0.chunks_exact_mut(vectors);
+fn split<S: Simd>(v: &mut [f32], apart: usize) -> [&mut [S::f32s]; 16] {
+    let mut elements = S::as_mut_simd_f32s(v).0.chunks_exact_mut(apart / S::F32_LANES);
     std::array::from_fn(|_| elements.next().unwrap_or_default())
-}
-
-/// G f G^T of one filter.
-pub fn filter(f: &[f32; 9]) -> [f32; 16] {
-    let rows: [[f32; 4]; 3] = std::array::from_fn(|j| lift([f[j], f[3 + j], f[6 + j]]));
-    let mut u = [0.0; 16];
-    for i in 0..4 {
-        u[4 * i..][..4].copy_from_slice(&lift([rows[0][i], rows[1][i], rows[2][i]]));
-    }
-    u
-}
-
-/// G (a, b, c)^T.
-fn lift([a, b, c]: [f32; 3]) -> [f32; 4] {
-    [a, 0.5 * (a + b + c), 0.5 * (a - b + c), c]
-}
-
-/// G^T u G of one transformed filter's gradient.
-pub fn filter_back(u: &[f32; 16]) -> [f32; 9] {
-    let columns: [[f32; 3]; 4] = std::array::from_fn(|j| lower([u[j], u[4 + j], u[8 + j], u[12 + j]]));
-    let mut f = [0.0; 9];
-    for i in 0..3 {
-        f[3 * i..][..3].copy_from_slice(&lower([columns[0][i], columns[1][i], columns[2][i], columns[3][i]]));
-    }
-    f
-}
-
-/// G^T (a, b, c, d)^T.
-fn lower([a, b, c, d]: [f32; 4]) -> [f32; 3] {
-    [a + 0.5 * (b + c), 0.5 * (b - c), 0.5 * (b + c) + d]
 }

@@ -4,6 +4,7 @@
 //! Weights are used as [k, k, C, O]: a patch is k runs of pixels that lie side by side in memory.
 
 use super::super::Geometry;
+use super::Image;
 use crate::ops::fresh::Fresh;
 use crate::ops::product::{Matrix, multiply};
 use crate::ops::sum_in_order;
@@ -27,14 +28,11 @@ fn by_patch(w: &[f32], g: &Geometry) -> Vec<f32> {
     by_patch
 }
 
-/// Y [N, H', W', O] of X [N, H, W, C].
-pub fn forward<T: Copy + Into<f32> + Sync>(x: &[T], w: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
-    let w = by_patch(w, g);
-    let (in_size, line) = (g.in_channels * g.in_pixels(), g.out_width() * g.out_channels);
-    let out_size = g.out_height() * line;
-    let mut y = Fresh::new(n * out_size);
+/// Y [H', W', O] of X [H, W, C], for each of `images`.
+pub fn forward<T: Copy + Into<f32> + Sync>(images: Vec<Image<'_, T>>, w: &[f32], g: &Geometry) {
+    let (w, line) = (by_patch(w, g), g.out_width() * g.out_channels);
     let strip = (STRIP / (g.patch() * g.out_width())).clamp(1, g.out_height());
-    y.parts(out_size).into_par_iter().zip(x.par_chunks(in_size)).for_each_init(Vec::new, |patches, (y, x)| {
+    images.into_par_iter().for_each_init(Vec::new, |patches, Image { x, y }| {
         for (number, y) in y.zero().chunks_mut(strip * line).enumerate() {
             let rows = number * strip..number * strip + y.len() / line;
             let pixels = rows.len() * g.out_width();
@@ -43,7 +41,6 @@ pub fn forward<T: Copy + Into<f32> + Sync>(x: &[T], w: &[f32], g: &Geometry, n: 
             multiply((pixels, g.out_channels, g.patch()), patches, w, y, g.out_channels, false);
         }
     });
-    y.done()
 }
 
 /// dX [N, H, W, C] of dY [N, H', W', O].
