@@ -280,3 +280,69 @@ fn a_checkpoint_of_another_config_is_not_resumed() {
     let message = desk.refused(&["resume", "runs/tiny/v0001"]);
     assert!(message.contains("the checkpoint belongs to another config"), "{message}");
 }
+
+/// Two convolutional blocks of 16 channels on the digits: every fast kernel takes part.
+const SPIKING: &str = "name = 'spiking'\nseed = 1\n[data]\ndataset = 'digits'\nbatch_size = 16\nlimit = { train = 96, test = 20 }\n\
+    [network]\ntime_steps = 3\nencoder = 'poisson'\n\
+    layers = [ { conv = { channels = 16 } }, 'bntt', 'lif', { conv = { channels = 32 } }, 'bntt', 'lif', { pool = { average = 2 } },\n\
+    { conv = { channels = 16 } }, 'batch_norm', 'lif', 'flatten', { linear = { features = 64 } }, 'bntt', 'lif',\n\
+    { linear = { features = 'classes' } } ]\n\
+    [optimizer]\nsgd = { lr = 0.02, momentum = 0.9 }\n[training]\nepochs = 1\n";
+
+#[test]
+fn every_instruction_set_trains_the_same_network_but_for_rounding() {
+    let desk = Desk::new();
+    desk.write("spiking.toml", SPIKING);
+    let losses = |instructions: &str, version: &str| -> Vec<f64> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bntt"));
+        command.args(["run", "spiking.toml"]).env("BNTT_INSTRUCTIONS", instructions).current_dir(desk.0.path());
+        let output = command.output().expect("the program");
+        assert!(output.status.success(), "{instructions}: {}", String::from_utf8_lossy(&output.stderr));
+        let steps = desk.read(&format!("runs/spiking/{version}/steps.jsonl"));
+        let loss = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["loss"].as_f64();
+        steps.lines().map(|line| loss(line).expect("a loss")).collect()
+    };
+    let widest = losses("widest", "v0001");
+    assert_eq!(widest.len(), 6);
+    let scalar = losses("scalar", "v0002");
+    for (step, (a, b)) in widest.iter().zip(&scalar).enumerate() {
+        // A spike or two may fall to the other side of the threshold.
+        assert!((a - b).abs() < 0.02 * a, "step {step}: {a} with the widest vectors, {b} without any");
+    }
+    let message = {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bntt"));
+        let output = command.arg("list").env("BNTT_INSTRUCTIONS", "mmx").output().expect("the program");
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    assert!(message.contains("BNTT_INSTRUCTIONS is \"mmx\"; expected \"widest\""), "{message}");
+}
+
+#[test]
+fn bench_needs_no_data_and_says_where_the_time_goes() {
+    let desk = Desk::new();
+    desk.write("spiking.toml", SPIKING);
+    let arguments = ["bench", "spiking.toml", "data.dataset={cifar10={path='none'}}", "--repeats", "2"];
+    let text = desk.ok(&[&arguments[..], &["--layers"]].concat());
+    for expected in
+        ["3 time-steps, batches of 16, 2 repeats", "\noptimizer ", "images a second", "bntt lif", "firing rate"]
+    {
+        assert!(text.contains(expected), "{expected:?} is missing in\n{text}");
+    }
+    let line = desk.ok(&[&arguments[..], &["--json"]].concat());
+    let report: serde_json::Value = serde_json::from_str(&line).expect("one line of JSON");
+    assert_eq!(line.lines().count(), 1);
+    assert_eq!((&report["batch_size"], &report["time_steps"], &report["repeats"]), (&16.into(), &3.into(), &2.into()));
+    let layers = report["layers"].as_array().expect("layers");
+    assert_eq!(layers.len(), 11, "norms are joined with their neurons: {line}");
+    // 3 x 3 x 16 x 32 products for each of 32 x 32 pixels, 3 time-steps and 16 images.
+    assert_eq!(layers[2]["macs"].as_u64(), Some(9 * 16 * 32 * 1024 * 3 * 16));
+    let kept: u64 = layers.iter().filter_map(|layer| layer["kept_bytes"].as_u64()).sum();
+    assert_eq!(report["kept_bytes"].as_u64(), Some(kept));
+    let firing = layers[1]["firing_rate"].as_f64().expect("a firing rate");
+    assert!(firing > 0.01 && firing < 0.9, "{firing}");
+    for part in ["data", "forward", "backward", "optimizer", "step", "evaluation"] {
+        assert!(report[part]["median"].as_f64().expect(part) > 0.0, "{part}");
+    }
+    assert!(desk.refused(&["bench", "spiking.toml", "network.time_step=3"]).contains("did you mean `time_steps`?"));
+}

@@ -1,6 +1,6 @@
 //! The layers' own reverse pass against two second opinions: candle's autograd, and the same sequence computed the long way.
 
-use bntt::layers::{Layer, LayerConfig, Pass, Shared, Signal};
+use bntt::layers::{Layer, LayerConfig, LayerPlan, Pass, Shared, Signal};
 use bntt::rng::{Purpose, Stream};
 use candle_core::{DType, Device, Tensor, Var};
 
@@ -12,22 +12,30 @@ fn random(shape: &[usize], epoch: usize) -> Result<Tensor> {
     Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
 }
 
-fn build(text: &str, signal: &Signal, time_steps: usize) -> Result<Box<dyn Layer>> {
+fn parse(text: &str) -> Result<LayerConfig> {
     #[derive(serde::Deserialize)]
     struct File {
         layer: LayerConfig,
     }
     let File { layer } = toml::from_str(&format!("layer = {text}"))?;
-    let shared = Shared {
-        time_steps,
-        classes: 3,
-        seed: 0,
-        init: Default::default(),
-        device: &Device::Cpu,
-        index: 0,
-        following: &[],
-    };
-    Ok(layer.build(&layer.plan(signal, &shared)?, &shared)?)
+    Ok(layer)
+}
+
+fn build(text: &str, signal: &Signal, time_steps: usize) -> Result<Box<dyn Layer>> {
+    build_before(text, &[], signal, time_steps, LayerConfig::build)
+}
+
+fn build_before(
+    text: &str,
+    following: &[LayerConfig],
+    signal: &Signal,
+    time_steps: usize,
+    build: impl Fn(&LayerConfig, &LayerPlan, &Shared) -> candle_core::Result<Box<dyn Layer>>,
+) -> Result<Box<dyn Layer>> {
+    let layer = parse(text)?;
+    let shared =
+        Shared { time_steps, classes: 3, seed: 0, init: Default::default(), device: &Device::Cpu, index: 0, following };
+    Ok(build(&layer, &layer.plan(signal, &shared)?, &shared)?)
 }
 
 fn assert_close(expected: &Tensor, found: &Tensor, what: &str) -> Result {
@@ -132,5 +140,71 @@ fn a_trained_layer_is_a_candle_module_that_gives_floats() -> Result {
     let y = network.forward(&Tensor::new(&[[[0.5f32, 1.5, 3.0]], [[0.9, 0.0, 0.0]]], &Device::Cpu)?)?;
     // Second step: .25 + .9 = 1.15 fires; (1.5 - 1) / 2 does not; (3 - 1) / 2 = 1 equals the threshold and does not.
     assert_eq!(y.to_vec3::<f32>()?, [[[0., 1., 1.]], [[1., 0., 0.]]]);
+    Ok(())
+}
+
+#[test]
+fn a_norm_joined_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart() -> Result {
+    let b = 3;
+    let cases: [(&str, usize, &[usize], bool); 6] = [
+        ("{ bntt = {} }", 4, &[5, 7, 3], false),
+        ("{ bntt = {} }", 1, &[16, 4, 4], false),
+        ("{ bntt = {} }", 5, &[70], false),
+        ("{ batch_norm = { beta = true } }", 4, &[9, 2, 2], false),
+        ("{ tdbn = {} }", 3, &[520], false),
+        ("{ bntt = {} }", 4, &[6, 3, 2], true),
+    ];
+    for (norm, t, shape, constant) in cases {
+        for lif in ["{ lif = { leak = 0.9 } }", "{ lif = { leak = 0.8, threshold = 0.7, reset = 'hard' } }"] {
+            let what = format!("{norm} {lif} T {t}, {shape:?}, constant {constant}");
+            let signal = Signal { shape: shape.to_vec(), spikes: false, constant };
+            let dims = [&[t, b], shape].concat();
+            let x = if constant {
+                bntt::layers::repeat(&random(&[&[1, b], shape].concat(), 1)?, t)?
+            } else {
+                (random(&dims, 1)? * 2.0)?
+            };
+            let grad = random(&dims, 2)?;
+
+            let following = [parse(lif)?];
+            assert!(parse(norm)?.joins(following.first()));
+            let mut apart = build_before(norm, &following, &signal, t, LayerConfig::build)?;
+            let mut joined = build_before(norm, &following, &signal, t, |norm, plan, shared| {
+                norm.build_joined(following.first(), plan, shared)
+            })?;
+            let mut neurons = build(lif, &signal, t)?;
+            let (y, norm_saved) = apart.forward(x.clone(), &PASS)?;
+            let (spikes, neurons_saved) = neurons.forward(y, &PASS)?;
+            let by_currents = neurons.backward(neurons_saved, grad.clone(), true)?.expect("a gradient");
+            let expected = apart.backward(norm_saved, by_currents, true)?.expect("a gradient");
+
+            let (found_spikes, saved) = joined.forward(x.clone(), &PASS)?;
+            let bytes = saved.bytes();
+            let found = joined.backward(saved, grad, true)?.expect("a gradient");
+            let flat = |spikes: &Tensor| spikes.flatten_all()?.to_vec1::<u8>();
+            assert!(flat(&spikes)? == flat(&found_spikes)?, "{what}: other spikes");
+            assert!(
+                flat(&neurons.evaluate(&apart.evaluate(&x)?)?)? == flat(&joined.evaluate(&x)?)?,
+                "{what}: other spikes"
+            );
+            if constant {
+                assert_eq!(found.dim(0)?, 1, "{what}: the sum over time is one step");
+                assert_close(&expected.sum_keepdim(0)?, &found, &what)?;
+            } else {
+                assert_close(&expected, &found, &what)?;
+                // The input, 4 bytes a neuron and time-step, mean and variance.
+                let most = 4 * dims.iter().product::<usize>() + 8 * t * shape[0];
+                assert!(bytes <= most, "{what}: {bytes} bytes kept");
+            }
+            for (a, b) in apart.state().into_iter().zip(joined.state()) {
+                assert_eq!(a.0, b.0);
+                assert_close(a.1, b.1, &format!("{what}: {}", a.0))?;
+            }
+            for (a, b) in apart.parameters().into_iter().zip(joined.parameters()) {
+                let (a, b) = (a.gradient.take().expect("a gradient"), b.gradient.take().expect("a gradient"));
+                assert_close(&a, &b, &what)?;
+            }
+        }
+    }
     Ok(())
 }

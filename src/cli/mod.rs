@@ -10,7 +10,7 @@ mod run;
 mod schema;
 mod table;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -46,9 +46,7 @@ pub fn main() -> ExitCode {
     match dispatch(command) {
         Ok(()) => ExitCode::SUCCESS,
         // Nobody reads what a closed pipe would have taken: `bntt list | head`.
-        Err(crate::error::Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
-        }
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(error.exit_code())
@@ -57,6 +55,7 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(command: Command) -> Result<()> {
+    crate::ops::simd::asked().map_err(Error::Device)?;
     match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),

@@ -22,6 +22,7 @@ pub mod poisson;
 pub mod pool;
 mod product;
 mod scratch;
+pub mod simd;
 pub mod update;
 mod values;
 

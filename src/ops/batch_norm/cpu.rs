@@ -2,7 +2,7 @@
 //! chunks of rows are divided among threads and added in order.
 
 use super::Groups;
-use pulp::Arch;
+use crate::ops::simd::arch;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -47,7 +47,7 @@ impl Line {
     pub fn apply(&self, group: usize, channels: usize, x: &[f32], y: &mut [f32]) {
         let at = group * channels..(group + 1) * channels;
         let (factor, offset) = (&self.factor[at.clone()], &self.offset[at]);
-        Arch::new().dispatch(
+        arch().dispatch(
             #[inline(always)]
             || {
                 for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
@@ -192,7 +192,7 @@ impl<'a> Reverse<'a> {
     pub fn apply(&self, group: usize, channels: usize, x: &[f32], dy: &mut [f32]) {
         let at = group * channels..(group + 1) * channels;
         let [a, b, c, mean] = [&self.a, &self.b, &self.c, self.mean].map(|factors| &factors[at.clone()]);
-        Arch::new().dispatch(
+        arch().dispatch(
             #[inline(always)]
             || {
                 for (dy, x) in dy.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
@@ -245,7 +245,7 @@ pub fn for_chunks(g: &Groups, out: &mut [f32], work: impl Fn(usize, Range<usize>
 /// Adds `term(a, b, channel)` of all rows to `totals`.
 fn sum_rows(a: &[f32], b: &[f32], channels: usize, totals: &mut [f64], term: impl Fn(f32, f32, usize) -> f32) {
     let mut sums = vec![0f32; channels];
-    Arch::new().dispatch(
+    arch().dispatch(
         #[inline(always)]
         || {
             for (a, b) in a.chunks(ROWS * channels).zip(b.chunks(ROWS * channels)) {

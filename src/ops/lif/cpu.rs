@@ -3,8 +3,8 @@
 use super::surrogate::Derivative;
 use super::{LifConfig, Reset, Surrogate};
 use crate::ops::fresh::{Fresh, Part};
+use crate::ops::simd::arch;
 use candle_core::WithDType;
-use pulp::Arch;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -201,7 +201,7 @@ pub fn forward(stored: Sequence<'_>, neuron: &Neuron, currents: &impl Currents) 
                 let spikes = &mut spikes[first..end];
                 let stored = stored.at(t, task * size + first..task * size + end);
                 let currents = currents.of(t, stored, &mut scratch[..end - first]);
-                Arch::new().dispatch(
+                arch().dispatch(
                     #[inline(always)]
                     || neuron.step(&mut potentials, currents, spikes, |_, fires| u8::from(fires)),
                 );
@@ -249,7 +249,7 @@ fn gradient_with<C: Currents>(
             potentials.fill(0.0);
             for (t, decisive) in decisive.chunks_mut(block).enumerate() {
                 let currents = currents.of(t, stored.at(t, neurons.clone()), &mut scratch[..length]);
-                Arch::new().dispatch(
+                arch().dispatch(
                     #[inline(always)]
                     || neuron.step(&mut potentials, currents, decisive, |decisive, _| decisive),
                 );
@@ -259,7 +259,7 @@ fn gradient_with<C: Currents>(
                 let row = &mut row[first..end];
                 row.copy_from_slice(&grad[t * n + neurons.start..t * n + neurons.end]);
                 let decisive = &decisive[t * block..][..length];
-                Arch::new().dispatch(
+                arch().dispatch(
                     #[inline(always)]
                     || neuron.step_back(decisive, row, &mut by_left, surrogate),
                 );

@@ -4,7 +4,8 @@
 use crate::ops::product::tile::{PANEL, ROWS, Strided, multiply_panel};
 use crate::ops::product::{Matrix, multiply_parallel};
 use crate::ops::scratch::Scratch;
-use pulp::{Arch, Simd, WithSimd};
+use crate::ops::simd::arch;
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Outputs per task of the forward product and of the weight's gradient.
@@ -45,7 +46,7 @@ pub fn forward<T: Copy + Into<f32> + Sync>(x: &[T], w: &[f32], s: Sizes) -> Vec<
     });
     let mut y = vec![0f32; s.outputs * columns];
     y.par_chunks_mut(OUTPUTS * columns).zip(w.par_chunks(OUTPUTS * s.features)).for_each(|(y, w)| {
-        Arch::new().dispatch(Outputs { w, packed: &packed, y, features: s.features, columns });
+        arch().dispatch(Outputs { w, packed: &packed, y, features: s.features, columns });
     });
     let mut y = transposed(&y, s.outputs);
     y.truncate(s.n * s.outputs);
@@ -108,7 +109,7 @@ pub fn input_gradient(dy: &[f32], w: &[f32], s: Sizes) -> Vec<f32> {
         for (to, from) in packed.chunks_exact_mut(PANEL).zip(w.chunks_exact(features)) {
             to.copy_from_slice(&from[number * PANEL..][..PANEL]);
         }
-        Arch::new().dispatch(Columns { dy: &padded, packed, dx, outputs });
+        arch().dispatch(Columns { dy: &padded, packed, dx, outputs });
     });
     let mut dx = vec![0f32; n * features];
     dx.par_chunks_mut(features.max(1)).enumerate().for_each(|(row, dx)| {
@@ -159,7 +160,7 @@ pub fn weight_gradient<T: Copy + Into<f32> + Sync>(x: &[T], dy: &[f32], s: Sizes
     let mut dw = vec![0f32; outputs * features];
     dw.par_chunks_mut(OUTPUTS * features).enumerate().for_each(|(task, dw)| {
         let dy = Strided { data: &dy[task * OUTPUTS..], row: 1, column: outputs };
-        Arch::new().dispatch(Weights { dy, packed: &packed, dw, n, features });
+        arch().dispatch(Weights { dy, packed: &packed, dw, n, features });
     });
     dw
 }

@@ -2,7 +2,7 @@
 
 use super::Planes;
 use crate::ops::fresh::Fresh;
-use pulp::Arch;
+use crate::ops::simd::arch;
 use rayon::prelude::*;
 
 pub fn average<T: Copy + Into<f32> + Sync>(x: &[T], planes: &Planes) -> Vec<f32> {
@@ -10,7 +10,7 @@ pub fn average<T: Copy + Into<f32> + Sync>(x: &[T], planes: &Planes) -> Vec<f32>
     let images = y.parts(planes.pooled_image()).into_par_iter().zip(x.par_chunks(planes.image()));
     images.for_each(|(y, x)| {
         let y = y.zero();
-        Arch::new().dispatch(
+        arch().dispatch(
             #[inline(always)]
             || average_image(x, y, planes),
         );
@@ -39,7 +39,7 @@ pub fn average_gradient(grad: &[f32], planes: &Planes) -> Vec<f32> {
     let images = dx.parts(planes.image()).into_par_iter().zip(grad.par_chunks(planes.pooled_image()));
     images.for_each(|(dx, grad)| {
         let dx = dx.zero();
-        Arch::new().dispatch(
+        arch().dispatch(
             #[inline(always)]
             || spread_image(grad, dx, planes),
         );

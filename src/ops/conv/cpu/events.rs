@@ -7,7 +7,7 @@
 
 use super::super::Geometry;
 use crate::ops::product::tile::PANEL;
-use pulp::Arch;
+use crate::ops::simd::arch;
 use std::ops::Range;
 
 /// Floats of a frame.
@@ -162,7 +162,7 @@ impl Events {
 
 /// Sets the bits of all pixels `x` [pixels, C] that are not zero.
 fn mark<T: Input>(x: &[T], channels: usize, bits: &mut [u8]) {
-    Arch::new().dispatch(
+    arch().dispatch(
         #[inline(always)]
         || {
             for (x, bits) in x.chunks(8 * channels).zip(bits.chunks_exact_mut(channels)) {
@@ -178,7 +178,7 @@ fn mark<T: Input>(x: &[T], channels: usize, bits: &mut [u8]) {
 
 /// The share of inputs that are not zero.
 pub fn density<T: Input>(x: &[T]) -> f64 {
-    let count = Arch::new().dispatch(
+    let count = arch().dispatch(
         #[inline(always)]
         || x.iter().map(|&value| u32::from(value != T::default())).sum::<u32>(),
     );

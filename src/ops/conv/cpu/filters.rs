@@ -4,7 +4,8 @@ use super::super::Geometry;
 use super::transform::apart;
 use crate::ops::product::tile::PANEL;
 use crate::ops::scratch::Scratch;
-use pulp::{Arch, Simd, WithSimd};
+use crate::ops::simd::arch;
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -50,7 +51,7 @@ impl Filters {
             }
         }
         tasks.into_par_iter().for_each(|(panel, first, parts)| {
-            Arch::new().dispatch(Lift { panel, first, filter: &filter, parts });
+            arch().dispatch(Lift { panel, first, filter: &filter, parts });
         });
         Self(u)
     }
@@ -118,7 +119,7 @@ pub fn back(u: &[f32], g: &Geometry) -> Vec<f32> {
     let mut w = vec![0f32; o * c * 9];
     w.par_chunks_mut(PANEL * c * 9).enumerate().for_each(|(number, w)| {
         let panel = number * PANEL..number * PANEL + w.len() / (c * 9);
-        Arch::new().dispatch(Lower { u, panel, o, c, w });
+        arch().dispatch(Lower { u, panel, o, c, w });
     });
     w
 }

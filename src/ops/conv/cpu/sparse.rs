@@ -10,7 +10,8 @@ use super::events::{Events, Input, Strips};
 use super::{Image, in_groups};
 use crate::ops::product::tile::PANEL;
 use crate::ops::scratch::Scratch;
-use pulp::{Arch, Simd, WithSimd};
+use crate::ops::simd::arch;
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -58,7 +59,7 @@ pub fn forward<T: Input>(images: Vec<Image<'_, T>>, taps: &[f32], g: &Geometry) 
                 let per_image = strips.frame_pixels(rows.len()) * PANEL;
                 for (panel, taps) in taps.chunks(c * TAPS).enumerate() {
                     let frame = frame.lend_zeroed(images.len() * per_image);
-                    Arch::new().dispatch(Spread { events, taps, frame, row: strips.frame_row() });
+                    arch().dispatch(Spread { events, taps, frame, row: strips.frame_row() });
                     let width = width(panel, o);
                     for (y, frame) in outputs.iter_mut().zip(frame.chunks_exact(per_image)) {
                         for (from, to, length) in strips.runs(&rows) {
@@ -112,7 +113,7 @@ pub fn weight_gradient<T: Input>(x: &[T], dy: &[f32], g: &Geometry, n: usize) ->
                         }
                     }
                 }
-                Arch::new().dispatch(Collect { events, first: *first, sums, frame, row: strips.frame_row() });
+                arch().dispatch(Collect { events, first: *first, sums, frame, row: strips.frame_row() });
             }
         });
     }

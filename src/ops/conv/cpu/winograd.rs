@@ -17,7 +17,8 @@ use super::{Image, in_groups};
 use crate::ops::fresh::Part;
 use crate::ops::product::tile::{PANEL, ROWS, Strided, multiply_panel};
 use crate::ops::scratch::Scratch;
-use pulp::{Arch, Simd, WithSimd};
+use crate::ops::simd::arch;
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Floats of transformed inputs per product: about half of a core's second-level cache.
@@ -42,7 +43,7 @@ pub fn forward<T: Copy + Into<f32> + Sync>(images: Vec<Image<'_, T>>, filters: &
     let strip = (tiles / plane.tile_columns).clamp(1, plane.tile_rows);
     let groups = in_groups(images, tiles / plane.tiles());
     groups.into_par_iter().for_each_init(Buffers::default, |buffers, images| {
-        Arch::new().dispatch(Strips { images, filters, g, plane: &plane, strip, buffers });
+        arch().dispatch(Strips { images, filters, g, plane: &plane, strip, buffers });
     });
 }
 
@@ -128,13 +129,13 @@ pub fn weight_gradient<T: Copy + Into<f32> + Sync>(x: &[T], dy: &[f32], g: &Geom
         let transformed = v.par_chunks_mut(v_size).zip(e.par_chunks_mut(e_size));
         let images = x.par_chunks(group * in_size).zip(dy.par_chunks(group * out_size));
         transformed.zip(images).for_each_init(Rows::default, |rows, ((v, e), (x, dy))| {
-            Arch::new().dispatch(Tiles { x, dy, v, e, g, plane: &plane, rows });
+            arch().dispatch(Tiles { x, dy, v, e, g, plane: &plane, rows });
         });
         u.par_chunks_mut(channels * o).enumerate().for_each(|(task, u)| {
             let first = task * channels;
             for (number, (v, e)) in v.chunks(v_size).zip(e.chunks(e_size)).enumerate() {
                 let tiles = group.min(dy.len() / out_size - number * group) * plane.tiles();
-                Arch::new().dispatch(Product { v, e, tiles, element: first / c, first: first % c, c, o, u: &mut *u });
+                arch().dispatch(Product { v, e, tiles, element: first / c, first: first % c, c, o, u: &mut *u });
             }
         });
     }
