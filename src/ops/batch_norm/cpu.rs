@@ -10,6 +10,8 @@ use std::ops::Range;
 const CHUNK: usize = 32 * 1024;
 /// Rows summed in single precision.
 const ROWS: usize = 8;
+/// Channels summed side by side.
+const LANES: usize = 16;
 
 /// What every group and channel are normalised with: all [G, C] but for the shift [C].
 pub struct Affine<'a> {
@@ -86,10 +88,10 @@ impl Moments {
     fn of(x: &[f32], channels: usize) -> Self {
         let mut moments = Self { rows: (x.len() / channels) as f64, ..Self::none(channels) };
         let Self { rows, mean, squares } = &mut moments;
-        sum_rows(x, x, channels, mean, |x, _, _| x);
+        sum_rows(x, x, &vec![0.0; channels], mean, |x, _, _| x);
         mean.iter_mut().for_each(|sum| *sum /= *rows);
         let centre: Vec<f32> = mean.iter().map(|&mean| mean as f32).collect();
-        sum_rows(x, x, channels, squares, |x, _, c| (x - centre[c]) * (x - centre[c]));
+        sum_rows(x, x, &centre, squares, |x, _, centre| (x - centre) * (x - centre));
         // The distances are from the mean in single precision, which misses it by a little.
         for ((squares, mean), &centre) in squares.iter_mut().zip(mean).zip(&centre) {
             *squares -= *rows * (*mean - f64::from(centre)).powi(2);
@@ -146,8 +148,8 @@ impl Sums {
 
     /// Adds rows of channels.
     pub fn add(&mut self, x: &[f32], dy: &[f32], mean: &[f32]) {
-        sum_rows(dy, x, mean.len(), &mut self.dy, |dy, _, _| dy);
-        sum_rows(dy, x, mean.len(), &mut self.dy_centred, |dy, x, c| dy * (x - mean[c]));
+        sum_rows(dy, x, mean, &mut self.dy, |dy, _, _| dy);
+        sum_rows(dy, x, mean, &mut self.dy_centred, |dy, x, mean| dy * (x - mean));
     }
 
     pub fn plus(mut self, other: Self) -> Self {
@@ -242,20 +244,35 @@ pub fn for_chunks(g: &Groups, out: &mut [f32], work: impl Fn(usize, Range<usize>
     chunks.into_par_iter().for_each(|(group, first, out)| work(group, first..first + out.len(), out));
 }
 
-/// Adds `term(a, b, channel)` of all rows to `totals`.
-fn sum_rows(a: &[f32], b: &[f32], channels: usize, totals: &mut [f64], term: impl Fn(f32, f32, usize) -> f32) {
-    let mut sums = vec![0f32; channels];
+/// Adds `term(a, b, centre of the channel)` of all rows to `totals`, both a number for every channel.
+fn sum_rows(a: &[f32], b: &[f32], centre: &[f32], totals: &mut [f64], term: impl Fn(f32, f32, f32) -> f32) {
+    let channels = totals.len();
     arch().dispatch(
         #[inline(always)]
         || {
             for (a, b) in a.chunks(ROWS * channels).zip(b.chunks(ROWS * channels)) {
-                sums.fill(0.0);
-                for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
-                    for (c, ((sum, a), b)) in sums.iter_mut().zip(a).zip(b).enumerate() {
-                        *sum += term(*a, *b, c);
+                let groups = totals.chunks_mut(LANES).zip(centre.chunks(LANES));
+                for (group, (totals, centre)) in groups.enumerate() {
+                    let first = group * LANES;
+                    // A few rows of a few channels, in registers; the whole group is the case that must be fast.
+                    let mut sums = [0f32; LANES];
+                    if let Ok(centre) = <&[f32; LANES]>::try_from(centre) {
+                        for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
+                            let (a, b) = (&a[first..first + LANES], &b[first..first + LANES]);
+                            for lane in 0..LANES {
+                                sums[lane] += term(a[lane], b[lane], centre[lane]);
+                            }
+                        }
+                    } else {
+                        for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
+                            let values = a[first..].iter().zip(&b[first..]).zip(centre);
+                            for (sum, ((a, b), centre)) in sums.iter_mut().zip(values) {
+                                *sum += term(*a, *b, *centre);
+                            }
+                        }
                     }
+                    totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += f64::from(sum));
                 }
-                totals.iter_mut().zip(&sums).for_each(|(total, &sum)| *total += f64::from(sum));
             }
         },
     );

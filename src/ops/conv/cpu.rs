@@ -16,8 +16,49 @@ use events::density;
 use filters::Filters;
 use rayon::prelude::*;
 
-/// Share of inputs that are not zero below which the sparse way wins.
+/// How a convolution is computed on the CPU. All give the same results but for rounding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Additions for every input that is not zero: 3x3 kernels of stride 1.
+    Sparse,
+    /// Winograd's F(2x2, 3x3): 3x3 kernels of stride 1, channels in multiples of 16.
+    Winograd,
+    /// Products of patches and weights: any kernel and stride.
+    Unfold,
+}
+
+/// Share of inputs that are not zero below which the sparse way wins, forward and for the weight's gradient.
 const SPARSE: f64 = 0.35;
+
+impl Way {
+    /// Whether convolutions of this geometry can go this way.
+    pub fn open(self, g: &Geometry) -> bool {
+        match self {
+            Self::Sparse => sparse::fits(g),
+            Self::Winograd => winograd::fits(g),
+            Self::Unfold => true,
+        }
+    }
+
+    /// The fastest for inputs of which few are zero.
+    pub fn dense(g: &Geometry) -> Self {
+        if Self::Winograd.open(g) { Self::Winograd } else { Self::Unfold }
+    }
+
+    /// The fastest for `x`.
+    fn of<T: Input>(x: &[T], g: &Geometry) -> Self {
+        if Self::Sparse.open(g) && density(x) < SPARSE { Self::Sparse } else { Self::dense(g) }
+    }
+
+    fn forward<T: Input>(self, images: Vec<Image<'_, T>>, w: &[f32], g: &Geometry) {
+        match self {
+            _ if images.is_empty() => {}
+            Self::Sparse => sparse::forward(images, &sparse::taps(w, g), g),
+            Self::Winograd => winograd::forward(images, &Filters::new(w, g), g),
+            Self::Unfold => unfold::forward(images, w, g),
+        }
+    }
+}
 
 /// One image [H, W, C] and the room for its outputs [H', W', O].
 struct Image<'a, T> {
@@ -31,21 +72,15 @@ fn in_groups<'a, T>(images: Vec<Image<'a, T>>, size: usize) -> Vec<Vec<Image<'a,
     (0..images.len().div_ceil(size)).map(|_| images.by_ref().take(size).collect()).collect()
 }
 
-/// Y [N, H', W', O] of X [N, H, W, C]. Each image goes the way that its own share of zeros makes the faster one: what becomes of it
-/// does not depend on the others.
-pub fn forward<T: Input>(x: &[T], w: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
+/// Y [N, H', W', O] of X [N, H, W, C]. Each image goes the way that its own share of zeros makes the faster one, unless it is told
+/// which: what becomes of it does not depend on the others.
+pub fn forward<T: Input>(x: &[T], w: &[f32], g: &Geometry, n: usize, way: Option<Way>) -> Vec<f32> {
     let mut y = Fresh::new(n * g.out_channels * g.out_pixels());
     let (inputs, outputs) = (x.par_chunks(g.in_channels * g.in_pixels()), y.parts(g.out_channels * g.out_pixels()));
-    let few = |image: &Image<'_, T>| sparse::fits(g) && density(image.x) < SPARSE;
-    let (mostly_zero, others): (Vec<_>, Vec<_>) = inputs.zip(outputs).map(|(x, y)| Image { x, y }).partition(few);
-    if !mostly_zero.is_empty() {
-        sparse::forward(mostly_zero, &sparse::taps(w, g), g);
-    }
-    if !others.is_empty() && winograd::fits(g) {
-        winograd::forward(others, &Filters::new(w, g), g);
-    } else if !others.is_empty() {
-        unfold::forward(others, w, g);
-    }
+    let is_sparse = |image: &Image<'_, T>| way.unwrap_or_else(|| Way::of(image.x, g)) == Way::Sparse;
+    let (sparse, others): (Vec<_>, Vec<_>) = inputs.zip(outputs).map(|(x, y)| Image { x, y }).partition(is_sparse);
+    Way::Sparse.forward(sparse, w, g);
+    way.unwrap_or(Way::dense(g)).forward(others, w, g);
     y.done()
 }
 
@@ -61,14 +96,12 @@ pub fn input_gradient(dy: &[f32], w: &[f32], g: &Geometry, n: usize) -> Vec<f32>
     dx.done()
 }
 
-/// dW [O, C, k, k].
-pub fn weight_gradient<T: Input>(x: &[T], dy: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
-    if sparse::fits(g) && density(x) < SPARSE {
-        sparse::weight_gradient(x, dy, g, n)
-    } else if winograd::fits(g) {
-        winograd::weight_gradient(x, dy, g, n)
-    } else {
-        unfold::weight_gradient(x, dy, g, n)
+/// dW [O, C, k, k], the way that all inputs' share of zeros makes the fastest, unless it is told which.
+pub fn weight_gradient<T: Input>(x: &[T], dy: &[f32], g: &Geometry, n: usize, way: Option<Way>) -> Vec<f32> {
+    match way.unwrap_or_else(|| Way::of(x, g)) {
+        Way::Sparse => sparse::weight_gradient(x, dy, g, n),
+        Way::Winograd => winograd::weight_gradient(x, dy, g, n),
+        Way::Unfold => unfold::weight_gradient(x, dy, g, n),
     }
 }
 
@@ -107,16 +140,8 @@ mod tests {
         }
     }
 
-    /// The outputs of all images by one way.
-    fn each<T>(x: &[T], g: &Geometry, n: usize, way: impl Fn(Vec<Image<'_, T>>)) -> Vec<f32> {
-        let mut y = Fresh::new(n * g.out_channels * g.out_pixels());
-        let inputs = x.chunks(g.in_channels * g.in_pixels()).zip(y.parts(g.out_channels * g.out_pixels()));
-        way(inputs.map(|(x, y)| Image { x, y }).collect());
-        y.done()
-    }
-
     /// Every way's outputs and gradients against the definition.
-    fn check(g: &Geometry, n: usize, ways: &[&str]) {
+    fn check(g: &Geometry, n: usize, ways: &[Way]) {
         let mut x = random(n * g.in_channels * g.in_pixels(), 1);
         x.iter_mut().filter(|x| x.abs() > 0.2).for_each(|x| *x = 0.0);
         let w = random(g.out_channels * g.patch(), 2);
@@ -127,19 +152,10 @@ mod tests {
             dx[xi] += dy[yi] * w[wi];
             dw[wi] += dy[yi] * x[xi];
         });
-        for way in ways {
-            let found = match *way {
-                "unfold" => each(&x, g, n, |images| unfold::forward(images, &w, g)),
-                "sparse" => each(&x, g, n, |images| sparse::forward(images, &sparse::taps(&w, g), g)),
-                _ => each(&x, g, n, |images| winograd::forward(images, &Filters::new(&w, g), g)),
-            };
-            close(&y, &found, &format!("y by {way} of {g:?}"));
-            let found = match *way {
-                "unfold" => unfold::weight_gradient(&x, &dy, g, n),
-                "sparse" => sparse::weight_gradient(&x, &dy, g, n),
-                _ => winograd::weight_gradient(&x, &dy, g, n),
-            };
-            close(&dw, &found, &format!("dw by {way} of {g:?}"));
+        for &way in ways {
+            assert!(way.open(g), "{way:?} of {g:?}");
+            close(&y, &forward(&x, &w, g, n, Some(way)), &format!("y by {way:?} of {g:?}"));
+            close(&dw, &weight_gradient(&x, &dy, g, n, Some(way)), &format!("dw by {way:?} of {g:?}"));
         }
         close(&dx, &unfold::input_gradient(&dy, &w, g, n), &format!("dx of {g:?}"));
         close(&dx, &input_gradient(&dy, &w, g, n), &format!("dx of {g:?}"));
@@ -159,7 +175,7 @@ mod tests {
             check(
                 &Geometry { in_channels: 3, out_channels: 4, kernel, stride, padding, height, width },
                 5,
-                &["unfold"],
+                &[Way::Unfold],
             );
         }
     }
@@ -177,7 +193,7 @@ mod tests {
             (2, 2, 1, 3, (64, 96)),
         ] {
             let g = Geometry { in_channels, out_channels, kernel: 3, stride: 1, padding, height, width };
-            check(&g, n, &["unfold", "winograd", "sparse"]);
+            check(&g, n, &[Way::Unfold, Way::Winograd, Way::Sparse]);
         }
     }
 
@@ -196,30 +212,11 @@ mod tests {
             let bytes: Vec<u8> = random(7 * channels * 36, 4).iter().map(|v| u8::from(*v > 0.2)).collect();
             let floats: Vec<f32> = bytes.iter().map(|&b| f32::from(b)).collect();
             let (w, dy) = (random(16 * g.patch(), 5), random(7 * 16 * 36, 6));
-            let way = |way: &str| match way {
-                "sparse" => [
-                    each(&bytes, &g, 7, |images| sparse::forward(images, &sparse::taps(&w, &g), &g)),
-                    each(&floats, &g, 7, |images| sparse::forward(images, &sparse::taps(&w, &g), &g)),
-                    sparse::weight_gradient(&bytes, &dy, &g, 7),
-                    sparse::weight_gradient(&floats, &dy, &g, 7),
-                ],
-                "unfold" => [
-                    each(&bytes, &g, 7, |images| unfold::forward(images, &w, &g)),
-                    each(&floats, &g, 7, |images| unfold::forward(images, &w, &g)),
-                    unfold::weight_gradient(&bytes, &dy, &g, 7),
-                    unfold::weight_gradient(&floats, &dy, &g, 7),
-                ],
-                _ => [
-                    forward(&bytes, &w, &g, 7),
-                    forward(&floats, &w, &g, 7),
-                    weight_gradient(&bytes, &dy, &g, 7),
-                    weight_gradient(&floats, &dy, &g, 7),
-                ],
-            };
-            for name in ["sparse", "unfold", "chosen"] {
-                let [from_bytes, from_floats, gradient_by_bytes, gradient_by_floats] = way(name);
-                assert_eq!(from_bytes, from_floats, "{name}, {channels} channels");
-                assert_eq!(gradient_by_bytes, gradient_by_floats, "{name}, {channels} channels");
+            for way in [None, Some(Way::Sparse), Some(Way::Unfold)] {
+                let (from_bytes, from_floats) = (forward(&bytes, &w, &g, 7, way), forward(&floats, &w, &g, 7, way));
+                assert!(from_bytes == from_floats, "{way:?}, {channels} channels");
+                let by_bytes = weight_gradient(&bytes, &dy, &g, 7, way);
+                assert!(by_bytes == weight_gradient(&floats, &dy, &g, 7, way), "{way:?}, {channels} channels");
             }
         }
     }
@@ -235,9 +232,9 @@ mod tests {
             .enumerate()
             .map(|(i, v)| if v < threshold(i) { v } else { 0.0 })
             .collect();
-        let together = forward(&x, &w, &g, 20);
+        let together = forward(&x, &w, &g, 20, None);
         for (x, y) in x.chunks(16 * 16).zip(together.chunks(32 * 16)) {
-            assert_eq!(forward(x, &w, &g, 1), y);
+            assert_eq!(forward(x, &w, &g, 1, None), y);
         }
     }
 }

@@ -6,6 +6,8 @@
 
 mod cpu;
 
+pub use cpu::Way;
+
 use super::channels_last::{channels_last, from_channels_last};
 use super::values::{Input, input, values};
 use super::{fold, no_kernel};
@@ -61,6 +63,11 @@ impl Geometry {
 
 /// The convolution of `x` [..., C, H, W] with `weight` [O, C, k, k]: [..., O, H', W'].
 pub fn forward(x: &Tensor, weight: &Tensor, geometry: &Geometry) -> Result<Tensor> {
+    forward_by(None, x, weight, geometry)
+}
+
+/// The same by a given way, or by the fastest.
+pub fn forward_by(way: Option<Way>, x: &Tensor, weight: &Tensor, geometry: &Geometry) -> Result<Tensor> {
     let g = geometry;
     let n = images(x, [g.in_channels, g.height, g.width])?;
     let shape = with_item(x, [g.out_channels, g.out_height(), g.out_width()]);
@@ -68,8 +75,8 @@ pub fn forward(x: &Tensor, weight: &Tensor, geometry: &Geometry) -> Result<Tenso
         Device::Cpu => {
             let (x, w) = (channels_last(x)?, values::<f32>(weight)?);
             let y = match input(&x)? {
-                Input::Floats(x) => cpu::forward(&x, &w, g, n),
-                Input::Spikes(x) => cpu::forward(&x, &w, g, n),
+                Input::Floats(x) => cpu::forward(&x, &w, g, n, way),
+                Input::Spikes(x) => cpu::forward(&x, &w, g, n, way),
             };
             from_channels_last(y, &shape, &x)
         }
@@ -94,6 +101,11 @@ pub fn input_gradient(grad: &Tensor, weight: &Tensor, geometry: &Geometry) -> Re
 
 /// The weight's gradient [O, C, k, k], summed over the sequence.
 pub fn weight_gradient(x: &Tensor, grad: &Tensor, geometry: &Geometry) -> Result<Tensor> {
+    weight_gradient_by(None, x, grad, geometry)
+}
+
+/// The same by a given way, or by the fastest.
+pub fn weight_gradient_by(way: Option<Way>, x: &Tensor, grad: &Tensor, geometry: &Geometry) -> Result<Tensor> {
     let g = geometry;
     let n = images(x, [g.in_channels, g.height, g.width])?;
     if images(grad, [g.out_channels, g.out_height(), g.out_width()])? != n {
@@ -104,8 +116,8 @@ pub fn weight_gradient(x: &Tensor, grad: &Tensor, geometry: &Geometry) -> Result
             let (x, grad) = (channels_last(x)?, channels_last(grad)?);
             let dy = values::<f32>(&grad)?;
             let dw = match input(&x)? {
-                Input::Floats(x) => cpu::weight_gradient(&x, &dy, g, n),
-                Input::Spikes(x) => cpu::weight_gradient(&x, &dy, g, n),
+                Input::Floats(x) => cpu::weight_gradient(&x, &dy, g, n, way),
+                Input::Spikes(x) => cpu::weight_gradient(&x, &dy, g, n, way),
             };
             Tensor::from_vec(dw, (g.out_channels, g.in_channels, g.kernel, g.kernel), grad.device())
         }

@@ -130,11 +130,13 @@ impl Events {
 
         let place = |pixel: usize| (pixel / width * strips.frame_row() + pixel % width) as u16;
         let places: Vec<u16> = (0..count).map(place).collect();
+        let total = self.bits.iter().map(|bits| bits.count_ones() as usize).sum();
         self.starts.clear();
-        self.pixels.clear();
-        self.values.clear();
+        self.pixels.resize(total, 0);
+        self.values.resize(if T::SPIKES { 0 } else { total }, 0.0);
+        let mut found = 0;
         for c in 0..channels {
-            self.starts.push(self.pixels.len());
+            self.starts.push(found);
             for (number, (image, bits)) in images.iter().zip(self.bits.chunks_exact(groups * channels)).enumerate() {
                 let frame = (number * strips.frame_pixels(rows.len())) as u16;
                 for (group, bits) in bits.chunks_exact(channels).enumerate() {
@@ -142,15 +144,16 @@ impl Events {
                     while bits != 0 {
                         let pixel = 8 * group + bits.trailing_zeros() as usize;
                         bits &= bits - 1;
-                        self.pixels.push(frame + places[pixel]);
+                        self.pixels[found] = frame + places[pixel];
                         if !T::SPIKES {
-                            self.values.push(image[elements.start + pixel * channels + c].into());
+                            self.values[found] = image[elements.start + pixel * channels + c].into();
                         }
+                        found += 1;
                     }
                 }
             }
         }
-        self.starts.push(self.pixels.len());
+        self.starts.push(found);
     }
 
     /// Pixels and, unless all are one, values of a channel's events.
