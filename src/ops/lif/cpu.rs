@@ -1,7 +1,8 @@
 //! The LIF equation on the CPU: blocks of neurons small enough for the first-level cache go through all time-steps.
 
+use super::Surrogate;
+use super::neuron::Neuron;
 use super::surrogate::Derivative;
-use super::{LifConfig, Reset, Surrogate};
 use crate::ops::fresh::{Fresh, Part};
 use crate::ops::simd::arch;
 use candle_core::WithDType;
@@ -12,101 +13,6 @@ use std::ops::Range;
 pub const BLOCK: usize = 512;
 /// Blocks per task, unless a task costs memory.
 const BLOCKS: usize = 8;
-
-/// The numbers of the equation in single precision.
-#[derive(Clone, Copy)]
-pub struct Neuron {
-    leak: f32,
-    gain: f32,
-    inverse_threshold: f32,
-    /// The largest potential U that does not fire: the largest with U / threshold - 1 <= 0 as computed in single precision.
-    limit: f32,
-    /// What a spike leaves of the potential: `keep` U - `drop`.
-    keep: f32,
-    drop: f32,
-    fire_before_integrate: bool,
-    surrogate: Surrogate,
-}
-
-impl Neuron {
-    pub fn new(lif: &LifConfig) -> Self {
-        let threshold = lif.threshold as f32;
-        let (keep, drop) = match lif.reset {
-            Reset::Soft => (1.0, threshold),
-            Reset::Hard => (0.0, 0.0),
-            Reset::None => (1.0, 0.0),
-        };
-        Self {
-            leak: lif.leak as f32,
-            gain: lif.gain() as f32,
-            inverse_threshold: 1.0 / threshold,
-            limit: limit(threshold),
-            keep,
-            drop,
-            fire_before_integrate: lif.fire_before_integrate,
-            surrogate: lif.surrogate,
-        }
-    }
-
-    /// One time-step of every neuron: moves the potentials; `fires(neuron, decisive potential)` hears what decides the spike.
-    #[inline(always)]
-    fn step<'a, T: 'a>(
-        &self,
-        potentials: &mut [f32],
-        currents: &[f32],
-        out: &mut [T],
-        record: impl Fn(f32, bool) -> T,
-    ) {
-        let cells = potentials.iter_mut().zip(currents).zip(out);
-        if self.fire_before_integrate {
-            for ((potential, &current), out) in cells {
-                let found = *potential;
-                let integrated = self.leak * found + self.gain * current;
-                *potential = if found > self.limit { self.keep * integrated - self.drop } else { integrated };
-                *out = record(found, found > self.limit);
-            }
-        } else {
-            for ((potential, &current), out) in cells {
-                let integrated = self.leak * *potential + self.gain * current;
-                let fires = integrated > self.limit;
-                *potential = if fires { self.keep * integrated - self.drop } else { integrated };
-                *out = record(integrated, fires);
-            }
-        }
-    }
-
-    /// One time-step of the reverse: from the spikes' gradient to the currents', in place. `by_left` is the loss's derivative by
-    /// the potential that the step leaves for the next, and becomes that by the potential it found.
-    #[inline(always)]
-    fn step_back(&self, decisive: &[f32], grad: &mut [f32], by_left: &mut [f32], surrogate: impl Derivative) {
-        for ((grad, &decisive), by_left) in grad.iter_mut().zip(decisive).zip(by_left) {
-            let slope = surrogate.at(decisive * self.inverse_threshold - 1.0) * self.inverse_threshold;
-            let by_decisive = *grad * slope;
-            let kept = if decisive > self.limit { self.keep * *by_left } else { *by_left };
-            if self.fire_before_integrate {
-                *grad = self.gain * kept;
-                *by_left = self.leak * kept + by_decisive;
-            } else {
-                let by_integrated = by_decisive + kept;
-                *grad = self.gain * by_integrated;
-                *by_left = self.leak * by_integrated;
-            }
-        }
-    }
-}
-
-/// The largest U whose U / threshold, rounded to single precision, is at most 1. Comparing with it gives the spikes of the
-/// equation's division without dividing.
-fn limit(threshold: f32) -> f32 {
-    let mut limit = threshold;
-    while limit / threshold > 1.0 {
-        limit = limit.next_down();
-    }
-    while limit.next_up() / threshold <= 1.0 {
-        limit = limit.next_up();
-    }
-    limit
-}
 
 /// What is stored of a sequence: [T, n], or [n] where it is the same at every time-step.
 #[derive(Clone, Copy)]
@@ -317,7 +223,7 @@ fn tasks<T: WithDType>(rows: Vec<Part<'_, T>>, n: usize, size: usize) -> Vec<Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::lif::InputFactor;
+    use crate::ops::lif::{InputFactor, LifConfig, Reset};
 
     fn neuron(change: impl FnOnce(&mut LifConfig)) -> Neuron {
         let mut lif = LifConfig { leak: 0.5, ..LifConfig::default() };
@@ -331,22 +237,6 @@ mod tests {
 
     fn by_currents(currents: &[f32], grad: &[f32], time_steps: usize, neuron: &Neuron) -> Vec<f32> {
         gradient(Sequence::new(currents, time_steps, false), grad, neuron, &AsStored).0
-    }
-
-    #[test]
-    fn the_limit_separates_the_potentials_that_the_division_separates() {
-        for threshold in [1.0, 0.7, 0.1, 3.3, 1e-3, 7e5] {
-            let mut potential = threshold;
-            (0..50).for_each(|_| potential = f32::next_down(potential));
-            for _ in 0..100 {
-                assert_eq!(
-                    potential > limit(threshold),
-                    potential / threshold - 1.0 > 0.0,
-                    "{potential} at {threshold}"
-                );
-                potential = potential.next_up();
-            }
-        }
     }
 
     /// One neuron, current 0.8 at every step, leak 0.5: U = 0.8, 1.2 (fires), then by the reset.

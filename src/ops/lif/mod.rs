@@ -19,6 +19,7 @@
 //! need be kept.
 
 pub(super) mod cpu;
+pub(super) mod neuron;
 mod surrogate;
 
 pub use surrogate::{ArcTangent, FastSigmoid, Rectangle, Surrogate, Triangle};
@@ -27,6 +28,7 @@ use super::channels_last::{channels_last, from_channels_last};
 use super::no_kernel;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
+use neuron::Neuron;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +102,7 @@ pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<Tensor> {
     match currents.device() {
         Device::Cpu => {
             let stored = Stored::new(currents)?;
-            let spikes = cpu::forward(stored.sequence(&values(&stored.lying)?), &cpu::Neuron::new(lif), &cpu::AsStored);
+            let spikes = cpu::forward(stored.sequence(&values(&stored.lying)?), &Neuron::new(lif), &cpu::AsStored);
             from_channels_last(spikes, currents.dims(), currents)
         }
         device => no_kernel("lif", device),
@@ -113,7 +115,7 @@ pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Ten
     match currents.device() {
         Device::Cpu => {
             let (stored, grad) = (Stored::new(currents)?, channels_last(grad)?);
-            let (neuron, lying) = (cpu::Neuron::new(lif), values(&stored.lying)?);
+            let (neuron, lying) = (Neuron::new(lif), values(&stored.lying)?);
             let (mut gradient, _) = cpu::gradient(stored.sequence(&lying), &values(&grad)?, &neuron, &cpu::AsStored);
             let mut shape = currents.dims().to_vec();
             if stored.constant {

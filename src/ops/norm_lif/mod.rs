@@ -12,7 +12,7 @@ mod cpu;
 
 use super::batch_norm::{Gradients, Groups, Normalization};
 use super::channels_last::{channels_last, from_channels_last};
-use super::lif::{LifConfig, Stored, cpu::Neuron};
+use super::lif::{LifConfig, Stored, neuron::Neuron};
 use super::no_kernel;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
