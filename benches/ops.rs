@@ -8,7 +8,7 @@ use bntt::encoders::{Draw, EncoderConfig, PoissonConfig};
 use bntt::ops::batch_norm::{self, Normalization};
 use bntt::ops::conv::{self, Geometry, Way};
 use bntt::ops::lif::{self, LifConfig};
-use bntt::ops::update::{self, Item, Sgd};
+use bntt::ops::update::{self, Item, Permission, Sgd};
 use bntt::ops::{cross_entropy, linear, norm_lif, pool};
 use bntt::rng::{Purpose, Stream};
 use candle_core::{DType, Device, Result, Tensor};
@@ -115,10 +115,13 @@ fn the_rest(criterion: &mut Criterion) -> Result<()> {
     group.bench_function("cross-entropy", |b| b.iter(|| cross_entropy::score_and_gradient(&logits, &labels, 0.0)));
     let (w, gradient, moments) = (random(&[1024, 4096])?, random(&[1024, 4096])?, [random(&[1024, 4096])?]);
     let step = Sgd { rate: 1e-9, momentum: 0.9, weight_decay: 1e-4 };
+    let granted = Permission::granted(&Device::Cpu)?;
     group.bench_function("sgd, 4 M parameters", |b| {
-        b.iter(|| update::sgd(&[Item { w: &w, gradient: &gradient, moments: &moments }], &step));
+        b.iter(|| update::sgd(&[Item { w: &w, gradient: &gradient, moments: &moments }], &step, &granted));
     });
-    group.bench_function("norm of 4 M gradients", |b| b.iter(|| update::sum_of_squares(&gradient)));
+    group.bench_function("norm of 4 M gradients", |b| {
+        b.iter(|| update::gradient_norm(&[Item { w: &w, gradient: &gradient, moments: &[] }]))
+    });
     Ok(())
 }
 

@@ -158,7 +158,8 @@ pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Rep
         last = Some(seen);
     }
 
-    let layers = layer_reports(checked, &watches, last.as_ref().map_or(&[], |seen| &seen.activity.0));
+    let layers =
+        layer_reports(checked, &watches, &last.as_ref().map_or(Ok(Vec::new()), |seen| seen.activity.firing_rates())?);
     let over = |part: fn(&Stopwatch) -> f64| Timing::of(watches.iter().map(part).collect());
     let (step, evaluation) = (Timing::of(steps), Timing::of(evaluations));
     let images = batch_size as f64;
@@ -186,15 +187,11 @@ pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Rep
     })
 }
 
-fn layer_reports(
-    checked: &Checked,
-    watches: &[Stopwatch],
-    activity: &[crate::network::LayerActivity],
-) -> Vec<LayerReport> {
+fn layer_reports(checked: &Checked, watches: &[Stopwatch], rates: &[(String, f64)]) -> Vec<LayerReport> {
     let plan = &checked.plan;
     let firing_rate = |index: usize| {
         let label = format!("layers.{index}.lif");
-        activity.iter().find(|layer| layer.layer == label).map(crate::network::LayerActivity::firing_rate)
+        rates.iter().find(|(layer, _)| *layer == label).map(|(_, rate)| *rate)
     };
     let report = |(place, (layer, _, kept)): (usize, &(String, f64, usize))| {
         let index: usize = layer.strip_prefix("layers.").and_then(|index| index.parse().ok())?;

@@ -19,27 +19,27 @@ pub fn logits(network: &Network, batch: &Batch, draws: usize) -> Result<(Tensor,
     for draw in 1..draws {
         let (logits, more) = network.evaluate(&batch.inputs, draw, &batch.indices)?;
         sum = (sum + logits)?;
-        activity.add(&more);
+        activity.add(&more)?;
     }
     Ok((if draws > 1 { (sum / draws as f64)? } else { sum }, activity))
 }
 
-/// Scores every image of a split, the last partial batch included. `seen` hears of every batch.
-pub fn evaluate(
-    network: &Network,
-    batches: &Batches<'_>,
-    draws: usize,
-    mut seen: impl FnMut(&Score),
-) -> Result<Evaluation> {
-    let mut evaluation = Evaluation::default();
+/// Scores every image of a split, the last partial batch included. A GPU is waited for at the end alone.
+pub fn evaluate(network: &Network, batches: &Batches<'_>, draws: usize) -> Result<Evaluation> {
+    let (mut total, mut activity) = (None, Activity::default());
     batches.ahead(0, |batches| {
         for batch in batches {
             let batch = batch?;
-            let (logits, activity) = logits(network, &batch, draws)?;
-            evaluation.score.add(&score(&logits, &batch.labels, 0.0)?);
-            evaluation.activity.add(&activity);
-            seen(&evaluation.score);
+            let (logits, more) = logits(network, &batch, draws)?;
+            let score = score(&logits, &batch.labels, 0.0)?;
+            total = Some(match total.take() {
+                Some(total) => (total + score)?,
+                None => score,
+            });
+            activity.add(&more)?;
         }
-        Ok(evaluation)
-    })
+        Ok::<_, crate::error::Error>(())
+    })?;
+    let score = total.map(|total| Score::read(&total)).transpose()?.unwrap_or_default();
+    Ok(Evaluation { score, activity })
 }

@@ -86,7 +86,7 @@ impl Experiment {
         mistakes.extend(experiment.training.mistakes());
         let shape = experiment.data.dataset.shape();
         match &shape {
-            Ok(shape) => match NetworkPlan::new(&experiment.network, shape) {
+            Ok(shape) => match NetworkPlan::new(&experiment.network, shape, experiment.training.precision) {
                 Ok(plan) => {
                     mistakes.extend(experiment.batch_mistakes(&plan));
                     if mistakes.is_empty() {

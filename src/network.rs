@@ -1,9 +1,11 @@
 //! A network: encoder, layers and readout. Built in two steps, so that mistakes and costs are known before any memory is
 //! taken: [`NetworkPlan`] infers shapes, [`Network`] holds weights.
 
+mod activity;
 mod plan;
 mod state;
 
+pub use activity::{Activity, LayerActivity};
 pub use plan::NetworkPlan;
 
 use crate::encoders::{Draw, EncoderConfig};
@@ -11,7 +13,6 @@ use crate::error::Result;
 use crate::layers::{
     BatchNormConfig, BnttConfig, InitConfig, Layer, LayerConfig, LifConfig, Parameter, Pass, Saved, Shared, TdbnConfig,
 };
-use crate::ops;
 use crate::rng::Purpose;
 use crate::watch::{Part, Watch};
 use candle_core::{Device, Tensor};
@@ -79,47 +80,6 @@ impl Tape {
     }
 }
 
-/// How often neurons fired: spikes and chances to spike of every LIF layer, in order.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Activity(pub Vec<LayerActivity>);
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct LayerActivity {
-    /// `layers.2.lif`.
-    pub layer: String,
-    pub spikes: u64,
-    /// Neurons x time-steps x images.
-    pub chances: u64,
-}
-
-impl LayerActivity {
-    /// Spikes per neuron and time-step.
-    pub fn firing_rate(&self) -> f64 {
-        self.spikes as f64 / self.chances.max(1) as f64
-    }
-}
-
-impl Activity {
-    pub fn add(&mut self, other: &Self) {
-        if self.0.is_empty() {
-            self.0.clone_from(&other.0);
-            return;
-        }
-        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
-            mine.spikes += theirs.spikes;
-            mine.chances += theirs.chances;
-        }
-    }
-
-    fn observe(&mut self, node: &Node, output: &Tensor) -> candle_core::Result<()> {
-        if let Some(layer) = &node.neurons {
-            let (layer, chances) = (layer.clone(), output.elem_count() as u64);
-            self.0.push(LayerActivity { layer, spikes: ops::lif::count(output)?, chances });
-        }
-        Ok(())
-    }
-}
-
 impl Network {
     /// The network that `plan` describes, with the initial weights of `seed`.
     pub fn build(config: &NetworkConfig, plan: NetworkPlan, seed: u64, device: &Device) -> Result<Self> {
@@ -134,6 +94,7 @@ impl Network {
                 seed,
                 init: config.init,
                 device,
+                precision: plan.precision,
                 index,
                 following: &config.layers[index + 1..],
             };
@@ -170,10 +131,10 @@ impl Network {
         let (mut saved, mut activity) = (Vec::with_capacity(self.nodes.len()), Activity::default());
         for node in &mut self.nodes {
             let (y, kept) = node.layer.forward(x, &pass)?;
-            activity.observe(node, &y)?;
+            activity.observe(node.neurons.as_deref(), &y);
             watch.ended(Part::Forward { layer: &node.name, kept: kept.bytes() });
             saved.push(kept);
-            x = y;
+            x = y.sequence;
         }
         let time_steps = x.dim(0)?;
         Ok((x.mean(0)?, Tape { saved, time_steps }, activity))
@@ -218,7 +179,7 @@ impl Network {
             let images = inputs.narrow(batch_dim, number * together, indices.len())?;
             let (some, more) = self.evaluate_together(&images, draw, indices)?;
             logits.push(some);
-            activity.add(&more);
+            activity.add(&more)?;
         }
         Ok((Tensor::cat(&logits, 0)?, activity))
     }
@@ -228,8 +189,9 @@ impl Network {
         let mut x = self.encoder.encode(inputs, self.plan.time_steps, &draw)?;
         let mut activity = Activity::default();
         for node in &self.nodes {
-            x = node.layer.evaluate(&x)?;
-            activity.observe(node, &x)?;
+            let y = node.layer.evaluate(&x)?;
+            activity.observe(node.neurons.as_deref(), &y);
+            x = y.sequence;
         }
         Ok((x.mean(0)?, activity))
     }

@@ -33,8 +33,16 @@ fn build_before(
     build: impl Fn(&LayerConfig, &LayerPlan, &Shared) -> candle_core::Result<Box<dyn Layer>>,
 ) -> Result<Box<dyn Layer>> {
     let layer = parse(text)?;
-    let shared =
-        Shared { time_steps, classes: 3, seed: 0, init: Default::default(), device: &Device::Cpu, index: 0, following };
+    let shared = Shared {
+        time_steps,
+        classes: 3,
+        seed: 0,
+        init: Default::default(),
+        device: &Device::Cpu,
+        precision: Default::default(),
+        index: 0,
+        following,
+    };
     Ok(build(&layer, &layer.plan(signal, &shared)?, &shared)?)
 }
 
@@ -62,7 +70,9 @@ fn a_sequence_that_is_constant_in_time_is_computed_once_with_the_same_outputs_an
         let constant = bntt::layers::repeat(&step, t)?;
         let (mut once, mut every) = (build(text, &image, t)?, build(text, &image, t)?);
         let (y_once, saved_once) = once.forward(constant.clone(), &PASS)?;
+        let y_once = y_once.sequence;
         let (y_every, saved_every) = every.forward(constant.contiguous()?, &PASS)?;
+        let y_every = y_every.sequence;
         assert_eq!(y_once.stride()[0], 0, "{text} did not compute a constant input once");
         assert!(saved_once.bytes() <= saved_every.bytes() / if saved_every.bytes() == 0 { 1 } else { t }, "{text}");
         assert_close(&y_every, &y_once.contiguous()?, text)?;
@@ -121,8 +131,8 @@ fn candles_autograd_gives_the_same_gradients_through_conv_bntt_and_lif() -> Resu
     conv.parameters()[0].value = weight.as_tensor().copy()?;
     bntt.parameters()[0].value = gamma.as_tensor().copy()?;
     let (y, conv_saved) = conv.forward(x.as_tensor().copy()?, &PASS)?;
-    let (y, bntt_saved) = bntt.forward(y, &PASS)?;
-    let (_, lif_saved) = lif.forward(y, &PASS)?;
+    let (y, bntt_saved) = bntt.forward(y.sequence, &PASS)?;
+    let (_, lif_saved) = lif.forward(y.sequence, &PASS)?;
     let grad = lif.backward(lif_saved, upstream, true)?.expect("an input gradient");
     let grad = bntt.backward(bntt_saved, grad, true)?.expect("an input gradient");
     let grad = conv.backward(conv_saved, grad, true)?.expect("an input gradient");
@@ -174,7 +184,7 @@ fn a_norm_joined_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart()
             })?;
             let mut neurons = build(lif, &signal, t)?;
             let (y, norm_saved) = apart.forward(x.clone(), &PASS)?;
-            let (spikes, neurons_saved) = neurons.forward(y, &PASS)?;
+            let (spikes, neurons_saved) = neurons.forward(y.sequence, &PASS)?;
             let by_currents = neurons.backward(neurons_saved, grad.clone(), true)?.expect("a gradient");
             let expected = apart.backward(norm_saved, by_currents, true)?.expect("a gradient");
 
@@ -182,9 +192,10 @@ fn a_norm_joined_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart()
             let bytes = saved.bytes();
             let found = joined.backward(saved, grad, true)?.expect("a gradient");
             let flat = |spikes: &Tensor| spikes.flatten_all()?.to_vec1::<u8>();
-            assert!(flat(&spikes)? == flat(&found_spikes)?, "{what}: other spikes");
+            assert!(flat(&spikes.sequence)? == flat(&found_spikes.sequence)?, "{what}: other spikes");
             assert!(
-                flat(&neurons.evaluate(&apart.evaluate(&x)?)?)? == flat(&joined.evaluate(&x)?)?,
+                flat(&neurons.evaluate(&apart.evaluate(&x)?.sequence)?.sequence)?
+                    == flat(&joined.evaluate(&x)?.sequence)?,
                 "{what}: other spikes"
             );
             if constant {

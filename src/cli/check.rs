@@ -39,7 +39,7 @@ pub fn describe(checked: &Checked) -> String {
             layer.output.describe(),
             grouped(layer.parameters as u64),
             count(layer.macs),
-            bytes(layer.kept_bytes(time_steps, batch)),
+            bytes(layer.kept_bytes(time_steps, batch, plan.precision)),
         ]);
     }
     rows.push(vec![
@@ -71,7 +71,7 @@ fn memory(checked: &Checked) -> String {
         let mut network = experiment.network.clone();
         network.time_steps = time_steps;
         let shape = crate::data::DataShape { time_steps: shape.time_steps.map(|_| time_steps), ..*shape };
-        if let Ok(plan) = NetworkPlan::new(&network, &shape) {
+        if let Ok(plan) = NetworkPlan::new(&network, &shape, plan.precision) {
             let peak = |&batch: &usize| bytes(plan.peak_bytes(batch, experiment.optimizer.moment_count()));
             rows.push([vec![time_steps.to_string()], batches.iter().map(peak).collect()].concat());
         }

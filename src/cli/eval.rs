@@ -90,10 +90,10 @@ pub fn eval(arguments: &Arguments) -> Result<()> {
     let device = experiment.training.open_device()?;
     let batches = Batches::evaluate(&dataset.test, &experiment.data, &device)?;
     let draws = arguments.draws.map_or(experiment.training.evaluation_draws, |draws| draws as usize);
-    let evaluation = evaluate(&network, &batches, draws, |_| {})?;
-    let (score, activity) = (evaluation.score, evaluation.activity.0);
+    let evaluation = evaluate(&network, &batches, draws)?;
+    let (score, rates) = (evaluation.score, evaluation.activity.firing_rates()?);
     let mut rows = vec![vec!["layer".to_string(), "firing rate".into()]];
-    rows.extend(activity.iter().map(|layer| vec![layer.layer.clone(), format!("{:.4}", layer.firing_rate())]));
+    rows.extend(rates.into_iter().map(|(layer, rate)| vec![layer, format!("{rate:.4}")]));
     super::print(&format!(
         "{} images, {draws} draw{}: loss {:.4}, top-1 {:.2} %, top-5 {:.2} %\n\n{}",
         score.images,

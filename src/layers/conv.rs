@@ -1,7 +1,7 @@
 //! Convolution of every time-step with the same weights.
 
 use super::plan::{Kept, Planned};
-use super::{InitConfig, Layer, LayerPlan, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
+use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
 use crate::ops::bias;
 use crate::ops::conv::{self, Geometry};
 use candle_core::{DType, Result, Tensor};
@@ -98,7 +98,7 @@ impl Conv {
 }
 
 impl Layer for Conv {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
+    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
         Ok((self.evaluate(&x)?, Saved::of([x])))
     }
 
@@ -112,7 +112,7 @@ impl Layer for Conv {
         wanted.then(|| conv::input_gradient(&grad, &self.weight.value, &self.geometry)).transpose()
     }
 
-    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
+    fn evaluate(&self, x: &Tensor) -> Result<Output> {
         map_sequence(x, |x| {
             let y = conv::forward(x, &self.weight.value, &self.geometry)?;
             match &self.bias {

@@ -1,8 +1,8 @@
 //! Dropout with one mask for all time-steps.
 
 use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Pass, Saved, Signal};
-use crate::ops::dropout;
+use super::{Layer, LayerPlan, Output, Pass, Saved, Signal};
+use crate::ops::{cast, dropout};
 use crate::rng::{Purpose, Stream};
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
@@ -36,11 +36,11 @@ impl Dropout {
 }
 
 impl Layer for Dropout {
-    fn forward(&mut self, x: Tensor, pass: &Pass<'_>) -> Result<(Tensor, Saved)> {
+    fn forward(&mut self, x: Tensor, pass: &Pass<'_>) -> Result<(Output, Saved)> {
         let stream = |&image: &u32| Stream::new(pass.seed, Purpose::Dropout, self.index, pass.epoch, image as usize);
         let streams: Vec<Stream> = pass.indices.iter().map(stream).collect();
         let mask = dropout::mask(self.features, self.probability, &streams, x.device())?;
-        Ok((dropout::apply(&x, &mask)?, Saved::of([mask])))
+        Ok((dropout::apply(&x, &mask)?.into(), Saved::of([mask])))
     }
 
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
@@ -48,7 +48,7 @@ impl Layer for Dropout {
         wanted.then(|| dropout::apply(&grad, &mask)).transpose()
     }
 
-    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
-        x.to_dtype(candle_core::DType::F32)
+    fn evaluate(&self, x: &Tensor) -> Result<Output> {
+        Ok(cast::currents(x)?.into())
     }
 }

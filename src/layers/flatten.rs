@@ -1,7 +1,8 @@
 //! Images to vectors.
 
 use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Pass, Saved, Signal, map_sequence};
+use super::{Layer, LayerPlan, Output, Pass, Saved, Signal, map_sequence};
+use crate::ops::flatten;
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,16 +25,16 @@ pub struct Flatten {
 }
 
 impl Layer for Flatten {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
+    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
         Ok((self.evaluate(&x)?, Saved::nothing()))
     }
 
     fn backward(&mut self, _: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let shape = [&grad.dims()[..2], &self.image].concat();
-        wanted.then(|| grad.reshape(shape)).transpose()
+        wanted.then(|| flatten::gradient(&grad, &shape)).transpose()
     }
 
-    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
-        map_sequence(x, |x| x.flatten_from(2))
+    fn evaluate(&self, x: &Tensor) -> Result<Output> {
+        map_sequence(x, flatten::forward)
     }
 }

@@ -1,7 +1,7 @@
 //! Leaky integrate-and-fire neurons.
 
 use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Pass, Saved, Shared, Signal};
+use super::{Layer, LayerPlan, Output, Pass, Saved, Shared, Signal};
 use crate::ops::lif;
 pub use crate::ops::lif::LifConfig;
 use candle_core::{Result, Tensor};
@@ -28,8 +28,8 @@ impl Lif {
 }
 
 impl Layer for Lif {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
-        Ok((lif::forward(&x, &self.config)?, Saved::of([x])))
+    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
+        Ok((lif::forward(&x, &self.config)?.into(), Saved::of([x])))
     }
 
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
@@ -37,7 +37,7 @@ impl Layer for Lif {
         wanted.then(|| lif::gradient(&x, &grad, &self.config)).transpose()
     }
 
-    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
-        lif::forward(x, &self.config)
+    fn evaluate(&self, x: &Tensor) -> Result<Output> {
+        Ok(lif::forward(x, &self.config)?.into())
     }
 }

@@ -1,7 +1,7 @@
 //! The same weight matrix applied at every time-step.
 
 use super::plan::{Kept, Planned};
-use super::{InitConfig, Layer, LayerPlan, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
+use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
 use crate::ops::{bias, linear};
 use candle_core::{DType, Result, Tensor};
 use schemars::JsonSchema;
@@ -77,7 +77,7 @@ impl Linear {
 }
 
 impl Layer for Linear {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
+    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
         Ok((self.evaluate(&x)?, Saved::of([x])))
     }
 
@@ -91,7 +91,7 @@ impl Layer for Linear {
         wanted.then(|| linear::input_gradient(&grad, &self.weight.value)).transpose()
     }
 
-    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
+    fn evaluate(&self, x: &Tensor) -> Result<Output> {
         map_sequence(x, |x| {
             let y = linear::forward(x, &self.weight.value)?;
             match &self.bias {

@@ -15,6 +15,7 @@ mod lif;
 mod linear;
 mod norm;
 mod norm_lif;
+mod output;
 mod parameter;
 mod plan;
 mod pool;
@@ -30,6 +31,7 @@ pub use init::{InitConfig, KaimingUniform, XavierUniform};
 pub use lif::LifConfig;
 pub use linear::{Classes, Features, LinearConfig};
 pub use norm::Norm;
+pub use output::Output;
 pub use parameter::Parameter;
 pub use plan::{Kept, LayerPlan, Planned, Shared, Signal};
 pub use pool::PoolConfig;
@@ -133,7 +135,7 @@ pub struct Pass<'a> {
 /// A layer in training and in evaluation.
 pub trait Layer: Send + Sync {
     /// Training: the output and what backward needs. Batch norms update their running statistics.
-    fn forward(&mut self, x: Tensor, pass: &Pass<'_>) -> Result<(Tensor, Saved)>;
+    fn forward(&mut self, x: Tensor, pass: &Pass<'_>) -> Result<(Output, Saved)>;
 
     /// Takes what `forward` saved and the output's gradient; adds into the parameters' gradients and returns the input's,
     /// or nothing when it is not `wanted`. For an input that is constant in time it returns one time-step: the sum. So may the
@@ -141,7 +143,7 @@ pub trait Layer: Send + Sync {
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>>;
 
     /// Evaluation: running statistics, no dropout, nothing kept.
-    fn evaluate(&self, x: &Tensor) -> Result<Tensor>;
+    fn evaluate(&self, x: &Tensor) -> Result<Output>;
 
     /// Learned tensors, in a fixed order.
     fn parameters(&mut self) -> Vec<&mut Parameter> {
@@ -157,7 +159,7 @@ pub trait Layer: Send + Sync {
 /// A trained layer composes with other candle code; spikes leave it as `f32`.
 impl candle_nn::Module for Box<dyn Layer> {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.evaluate(x)?.to_dtype(candle_core::DType::F32)
+        self.evaluate(x)?.sequence.to_dtype(candle_core::DType::F32)
     }
 }
 
@@ -175,11 +177,12 @@ pub fn repeat(step: &Tensor, time_steps: usize) -> Result<Tensor> {
 }
 
 /// Applies `op` to a sequence, once where it is constant in time.
-fn map_sequence(x: &Tensor, op: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
-    match once(x)? {
-        Some(step) => repeat(&op(&step)?, x.dim(0)?),
-        None => op(x),
-    }
+fn map_sequence(x: &Tensor, op: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Output> {
+    let y = match once(x)? {
+        Some(step) => repeat(&op(&step)?, x.dim(0)?)?,
+        None => op(x)?,
+    };
+    Ok(y.into())
 }
 
 /// The input that backward multiplies with, and the gradient that belongs to it: summed over time where the input was

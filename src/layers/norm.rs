@@ -1,7 +1,7 @@
 //! What `bntt`, `batch_norm` and `tdbn` share: batch statistics in training, running ones in evaluation.
 
 use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Parameter, Pass, Saved, Shared, Signal, once};
+use super::{Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal, once};
 use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};
 use candle_core::{DType, Result, Tensor};
 
@@ -113,10 +113,10 @@ impl Norm {
 }
 
 impl Layer for Norm {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
+    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
         let batch = self.observe(&x)?;
         let y = batch_norm::normalize(&x, &self.normalization(&batch)?)?;
-        Ok((y, Saved::of([x, batch.mean, batch.variance])))
+        Ok((y.into(), Saved::of([x, batch.mean, batch.variance])))
     }
 
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
@@ -126,8 +126,8 @@ impl Layer for Norm {
         self.accumulate(found, wanted)
     }
 
-    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
-        batch_norm::normalize(x, &self.normalization(&self.running())?)
+    fn evaluate(&self, x: &Tensor) -> Result<Output> {
+        Ok(batch_norm::normalize(x, &self.normalization(&self.running())?)?.into())
     }
 
     fn parameters(&mut self) -> Vec<&mut Parameter> {

@@ -1,6 +1,6 @@
 //! A norm and the LIF neurons after it, joined.
 
-use super::{Layer, Norm, Parameter, Pass, Saved};
+use super::{Layer, Norm, Output, Parameter, Pass, Saved};
 use crate::ops::batch_norm::Statistics;
 use crate::ops::lif::LifConfig;
 use crate::ops::norm_lif;
@@ -15,10 +15,10 @@ pub struct NormLif {
 }
 
 impl Layer for NormLif {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
+    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
         let batch = self.norm.observe(&x)?;
         let spikes = norm_lif::forward(&x, &self.norm.normalization(&batch)?, &self.lif)?;
-        Ok((spikes, Saved::of([x, batch.mean, batch.variance])))
+        Ok((spikes.into(), Saved::of([x, batch.mean, batch.variance])))
     }
 
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
@@ -28,8 +28,8 @@ impl Layer for NormLif {
         self.norm.accumulate(found, wanted)
     }
 
-    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
-        norm_lif::forward(x, &self.norm.normalization(&self.norm.running())?, &self.lif)
+    fn evaluate(&self, x: &Tensor) -> Result<Output> {
+        Ok(norm_lif::forward(x, &self.norm.normalization(&self.norm.running())?, &self.lif)?.into())
     }
 
     fn parameters(&mut self) -> Vec<&mut Parameter> {

@@ -1,6 +1,7 @@
 //! Shape inference and cost, before any memory is taken.
 
 use super::{InitConfig, LayerConfig, LifConfig};
+use crate::ops::Precision;
 use candle_core::Device;
 
 /// A plan, or a sentence that says why the layer does not fit.
@@ -11,7 +12,7 @@ pub type Planned = Result<LayerPlan, String>;
 pub struct Signal {
     /// [C, H, W] or [F].
     pub shape: Vec<usize>,
-    /// Spikes are stored as bytes, everything else as `f32`.
+    /// Spikes are stored otherwise than currents: see [`Precision`].
     pub spikes: bool,
     /// The same at every time-step, and so computed and kept once.
     pub constant: bool,
@@ -23,10 +24,10 @@ impl Signal {
     }
 
     /// Bytes of `batch` images over `time_steps`.
-    pub fn bytes(&self, time_steps: usize, batch: usize) -> usize {
+    pub fn bytes(&self, time_steps: usize, batch: usize, precision: Precision) -> usize {
         let steps = if self.constant { 1 } else { time_steps };
-        let size = if self.spikes { 1 } else { 4 };
-        self.elements().saturating_mul(size).saturating_mul(steps).saturating_mul(batch)
+        let stored = if self.spikes { precision.spikes() } else { precision.currents() };
+        self.elements().saturating_mul(stored.size_in_bytes()).saturating_mul(steps).saturating_mul(batch)
     }
 
     /// The same signal as fresh currents: floats of another shape.
@@ -88,11 +89,13 @@ impl LayerPlan {
     }
 
     /// Bytes kept for backward.
-    pub fn kept_bytes(&self, time_steps: usize, batch: usize) -> usize {
+    pub fn kept_bytes(&self, time_steps: usize, batch: usize, precision: Precision) -> usize {
         match self.kept {
             Kept::Nothing => 0,
-            Kept::Input => self.input.bytes(time_steps, batch),
-            Kept::OutputPlaces => Signal { spikes: true, ..self.output.clone() }.bytes(time_steps, batch),
+            Kept::Input => self.input.bytes(time_steps, batch, precision),
+            Kept::OutputPlaces => {
+                Signal { spikes: true, ..self.output.clone() }.bytes(time_steps, batch, Precision::F32)
+            }
             Kept::Mask => self.input.elements().saturating_mul(4).saturating_mul(batch),
         }
     }
@@ -105,6 +108,7 @@ pub struct Shared<'a> {
     pub seed: u64,
     pub init: InitConfig,
     pub device: &'a Device,
+    pub precision: Precision,
     /// Place in the list of layers.
     pub index: usize,
     /// The layers that follow.

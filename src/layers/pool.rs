@@ -1,7 +1,7 @@
 //! Pooling of every time-step.
 
 use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Pass, Saved, Signal, map_sequence, once};
+use super::{Layer, LayerPlan, Output, Pass, Saved, Signal, map_sequence, once};
 use crate::ops::pool::{self, Window};
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
@@ -57,7 +57,7 @@ impl Pool {
 }
 
 impl Layer for Pool {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Tensor, Saved)> {
+    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
         if !matches!(self.config, PoolConfig::Max(_)) {
             return Ok((self.evaluate(&x)?, Saved::nothing()));
         }
@@ -68,7 +68,7 @@ impl Layer for Pool {
         };
         let (y, places) = pool::max(&step, self.window)?;
         let y = if constant { super::repeat(&y, time_steps)? } else { y };
-        Ok((y, Saved::of([places])))
+        Ok((y.into(), Saved::of([places])))
     }
 
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
@@ -85,7 +85,7 @@ impl Layer for Pool {
         pool::max_gradient(&grad, &places, &shape_of(&grad), self.window).map(Some)
     }
 
-    fn evaluate(&self, x: &Tensor) -> Result<Tensor> {
+    fn evaluate(&self, x: &Tensor) -> Result<Output> {
         map_sequence(x, |x| match self.config {
             PoolConfig::Max(_) => Ok(pool::max(x, self.window)?.0),
             _ => pool::average(x, self.window),

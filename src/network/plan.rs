@@ -4,6 +4,7 @@ use super::NetworkConfig;
 use crate::data::DataShape;
 use crate::encoders::EncoderConfig;
 use crate::layers::{Kept, LayerConfig, LayerPlan, Shared, Signal};
+use crate::ops::Precision;
 use candle_core::Device;
 
 /// Shapes and costs of a network on given data.
@@ -11,6 +12,7 @@ use candle_core::Device;
 pub struct NetworkPlan {
     pub time_steps: usize,
     pub classes: usize,
+    pub precision: Precision,
     pub input: Signal,
     pub kinds: Vec<&'static str>,
     pub layers: Vec<LayerPlan>,
@@ -21,7 +23,7 @@ pub type NetworkMistake = (String, String);
 
 impl NetworkPlan {
     /// Infers all shapes. Errors with every mistake that can be found: shapes after a layer that does not fit are unknown.
-    pub fn new(config: &NetworkConfig, data: &DataShape) -> Result<Self, Vec<NetworkMistake>> {
+    pub fn new(config: &NetworkConfig, data: &DataShape, precision: Precision) -> Result<Self, Vec<NetworkMistake>> {
         let mut mistakes = encoder_mistakes(config, data);
         let constant = config.encoder.is_constant() && config.time_steps > 1;
         let input = Signal { shape: vec![data.channels, data.height, data.width], spikes: false, constant };
@@ -38,6 +40,7 @@ impl NetworkPlan {
                 seed: 0,
                 init: config.init,
                 device: &Device::Cpu,
+                precision,
                 index,
                 following: &config.layers[index + 1..],
             };
@@ -61,7 +64,7 @@ impl NetworkPlan {
             return Err(mistakes);
         }
         let kinds = config.layers.iter().map(LayerConfig::kind).collect();
-        Ok(Self { time_steps: config.time_steps, classes: data.classes, input, kinds, layers })
+        Ok(Self { time_steps: config.time_steps, classes: data.classes, precision, input, kinds, layers })
     }
 
     pub fn parameters(&self) -> usize {
@@ -75,7 +78,10 @@ impl NetworkPlan {
 
     /// Bytes that one training step keeps for backward.
     pub fn kept_bytes(&self, batch: usize) -> usize {
-        self.layers.iter().map(|layer| layer.kept_bytes(self.time_steps, batch)).fold(0, usize::saturating_add)
+        self.layers
+            .iter()
+            .map(|layer| layer.kept_bytes(self.time_steps, batch, self.precision))
+            .fold(0, usize::saturating_add)
     }
 
     /// Every layer, joined ones as one, with what it puts out.
@@ -90,7 +96,7 @@ impl NetworkPlan {
 
     /// Bytes of the largest sequence between two layers.
     pub fn largest_signal(&self, batch: usize) -> usize {
-        let bytes = |signal: &Signal| signal.bytes(self.time_steps, batch);
+        let bytes = |signal: &Signal| signal.bytes(self.time_steps, batch, self.precision);
         self.units().map(|(layer, output)| bytes(&layer.input).max(bytes(output))).max().unwrap_or(0)
     }
 
@@ -98,16 +104,16 @@ impl NetworkPlan {
     /// gradients and `moments` optimizer moments each, what is kept for backward, and the tensors that one layer reads and
     /// writes.
     pub fn peak_bytes(&self, batch: usize, moments: usize) -> usize {
-        let bytes = |signal: &Signal| signal.bytes(self.time_steps, batch);
-        let floats = |signal: &Signal| Signal { spikes: false, ..signal.clone() }.bytes(self.time_steps, batch);
+        let bytes = |signal: &Signal| signal.bytes(self.time_steps, batch, self.precision);
+        let currents = |signal: &Signal| bytes(&Signal { spikes: false, ..signal.clone() });
         let (mut kept, mut peak) = (0usize, 0usize);
         for (layer, output) in self.units() {
             peak = peak.max(kept.saturating_add(bytes(&layer.input)).saturating_add(bytes(output)));
-            kept = kept.saturating_add(layer.kept_bytes(self.time_steps, batch));
+            kept = kept.saturating_add(layer.kept_bytes(self.time_steps, batch, self.precision));
         }
         for (layer, output) in self.units().rev() {
-            peak = peak.max(kept.saturating_add(floats(&layer.input)).saturating_add(floats(output)));
-            kept -= layer.kept_bytes(self.time_steps, batch).min(kept);
+            peak = peak.max(kept.saturating_add(currents(&layer.input)).saturating_add(currents(output)));
+            kept -= layer.kept_bytes(self.time_steps, batch, self.precision).min(kept);
         }
         peak.saturating_add(self.parameters().saturating_mul(4 * (2 + moments)))
     }

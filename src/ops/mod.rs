@@ -10,21 +10,26 @@
 
 pub mod batch_norm;
 pub mod bias;
+pub mod cast;
 mod channels_last;
 pub mod conv;
 pub mod cross_entropy;
 pub mod dropout;
+pub mod flatten;
 mod fresh;
 pub mod lif;
 pub mod linear;
 pub mod norm_lif;
 pub mod poisson;
 pub mod pool;
+mod precision;
 mod product;
 mod scratch;
 pub mod simd;
 pub mod update;
 mod values;
+
+pub use precision::Precision;
 
 use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;

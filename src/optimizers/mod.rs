@@ -13,8 +13,8 @@ pub use sgd::SgdConfig;
 
 use crate::error::{Error, Result};
 use crate::layers::Parameter;
-use crate::ops::update::{Item, scale, sum_of_squares};
-use candle_core::{Device, Tensor};
+use crate::ops::update::{self, Item, Permission};
+use candle_core::{DType, Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -60,15 +60,25 @@ pub struct Optimizer {
     moments: BTreeMap<String, Vec<Tensor>>,
     /// Steps taken.
     steps: u64,
+    /// Whether a step was not finite: see [`Permission`].
+    halted: Option<Tensor>,
 }
 
 impl Optimizer {
     pub fn new(config: &OptimizerConfig) -> Self {
-        Self { config: config.clone(), moments: BTreeMap::new(), steps: 0 }
+        Self { config: config.clone(), moments: BTreeMap::new(), steps: 0, halted: None }
     }
 
-    /// Moves every parameter against its gradient at learning rate `lr` and clears the gradients.
-    pub fn step(&mut self, parameters: Vec<(String, &mut Parameter)>, lr: f64) -> Result<()> {
+    /// Moves every parameter against its gradient at learning rate `lr`, gradients scaled down where their common norm is above `clip`,
+    /// and clears the gradients. Returns the norm, [1] `f64`, before clipping. Nothing moves, now or later, once the norm or the loss in
+    /// `score` is not finite.
+    pub fn step(
+        &mut self,
+        parameters: Vec<(String, &mut Parameter)>,
+        lr: f64,
+        clip: Option<f64>,
+        score: &Tensor,
+    ) -> Result<Tensor> {
         self.steps += 1;
         let mut moved = Vec::with_capacity(parameters.len());
         for (name, parameter) in parameters {
@@ -83,12 +93,19 @@ impl Optimizer {
         let moments = |name: &str| self.moments.get(name).map_or(&[][..], Vec::as_slice);
         let items: Vec<Item<'_>> =
             moved.iter().map(|(name, w, gradient)| Item { w, gradient, moments: moments(name) }).collect();
+        let norm = update::gradient_norm(&items)?;
+        let halted = match self.halted.take() {
+            Some(halted) => halted,
+            None => Tensor::zeros(1, DType::F32, score.device())?,
+        };
+        let permission = Permission::new(score, &norm, clip, halted)?;
         match &self.config {
-            OptimizerConfig::Sgd(sgd) => sgd.update(&items, lr)?,
-            OptimizerConfig::Adam(adam) => adam.update(&items, lr, self.steps)?,
-            OptimizerConfig::Adamw(adamw) => adamw.update(&items, lr, self.steps)?,
+            OptimizerConfig::Sgd(sgd) => sgd.update(&items, lr, &permission)?,
+            OptimizerConfig::Adam(adam) => adam.update(&items, lr, self.steps, &permission)?,
+            OptimizerConfig::Adamw(adamw) => adamw.update(&items, lr, self.steps, &permission)?,
         }
-        Ok(())
+        self.halted = Some(permission.halted);
+        Ok(norm)
     }
 
     /// Everything a checkpoint needs: `momentum.layers.0.weight` and so on, and the number of steps.
@@ -131,27 +148,4 @@ impl Optimizer {
         (self.moments, self.steps) = (moments, steps as u64);
         Ok(())
     }
-}
-
-/// The Euclidean norm of all gradients together; not finite as soon as one element is not.
-pub fn gradient_norm(parameters: &[(String, &mut Parameter)]) -> Result<f64> {
-    let mut sum = 0.0;
-    for (_, parameter) in parameters {
-        if let Some(gradient) = &parameter.gradient {
-            sum += sum_of_squares(gradient)?;
-        }
-    }
-    Ok(sum.sqrt())
-}
-
-/// Scales all gradients so that their common norm, now `norm`, is at most `max`.
-pub fn clip(parameters: &[(String, &mut Parameter)], norm: f64, max: f64) -> Result<()> {
-    if norm > max {
-        for (_, parameter) in parameters {
-            if let Some(gradient) = &parameter.gradient {
-                scale(gradient, max / (norm + 1e-6))?;
-            }
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use crate::ops::update::{self, Item};
+use crate::ops::update::{self, Item, Permission};
 use candle_core::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,8 @@ pub struct SgdConfig {
 }
 
 impl SgdConfig {
-    pub(super) fn update(&self, items: &[Item<'_>], lr: f64) -> Result<()> {
+    pub(super) fn update(&self, items: &[Item<'_>], lr: f64, permission: &Permission) -> Result<()> {
         let &Self { momentum, weight_decay, .. } = self;
-        update::sgd(items, &update::Sgd { rate: lr, momentum, weight_decay })
+        update::sgd(items, &update::Sgd { rate: lr, momentum, weight_decay }, permission)
     }
 }

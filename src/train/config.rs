@@ -1,6 +1,7 @@
 //! The `[training]` section.
 
 use crate::error::{Error, Result};
+use crate::ops::Precision;
 use candle_core::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,19 +43,6 @@ pub struct TrainingConfig {
     /// Arithmetic of products and storage of currents.
     #[serde(default)]
     pub precision: Precision,
-}
-
-/// Arithmetic of products and storage of currents.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Precision {
-    /// Single precision throughout.
-    #[default]
-    F32,
-    /// Products on tensor cores with 10-bit mantissas (GPU).
-    Tf32,
-    /// Currents stored as bfloat16, sums in single precision (GPU).
-    Bf16,
 }
 
 fn auto() -> String {

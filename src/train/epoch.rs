@@ -1,6 +1,6 @@
 //! Sums over an epoch.
 
-use super::Step;
+use crate::error::Result;
 use crate::metrics::{EpochMetrics, Scores};
 use crate::network::Activity;
 use crate::ops::cross_entropy::Score;
@@ -15,24 +15,24 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    pub fn add(&mut self, step: &Step, lr: f64) {
-        self.score.add(&step.score);
-        self.activity.add(&step.activity);
+    /// Adds what a step fired when it has been taken.
+    pub fn fired(&mut self, activity: &Activity, lr: f64) -> Result<()> {
         self.lr = lr;
+        Ok(self.activity.add(activity)?)
     }
 
     /// The epoch's line in `metrics.jsonl`. Training scores are those of each batch before its step.
-    pub fn metrics(&self, epoch: usize, test: Option<Scores>, seconds: f64) -> EpochMetrics {
-        EpochMetrics {
+    pub fn metrics(&self, epoch: usize, test: Option<Scores>, seconds: f64) -> Result<EpochMetrics> {
+        Ok(EpochMetrics {
             epoch,
             train: scores(&self.score),
             test,
             lr: self.lr,
-            firing_rates: self.activity.0.iter().map(|layer| (layer.layer.clone(), layer.firing_rate())).collect(),
+            firing_rates: self.activity.firing_rates()?.into_iter().collect(),
             images_per_second: self.score.images as f64 / seconds.max(1e-9),
             seconds,
             peak_memory_bytes: crate::memory::peak(),
-        }
+        })
     }
 }
 

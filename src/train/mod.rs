@@ -4,7 +4,7 @@ mod config;
 mod epoch;
 mod step;
 
-pub use config::{Precision, TrainingConfig};
+pub use config::TrainingConfig;
 pub use step::{Step, step};
 
 use crate::checkpoint::{self, Checkpoint, Progress};
@@ -21,6 +21,9 @@ use crate::run::{RunFolder, Which};
 use candle_core::Device;
 use epoch::Epoch;
 use tracing::info;
+
+/// Steps whose losses are read from a GPU together.
+const READ_EVERY: usize = 25;
 
 /// Everything that moves while a run trains.
 pub struct Trainer<'a> {
@@ -112,7 +115,7 @@ impl<'a> Trainer<'a> {
                 (self.progress.best_top1, self.progress.best_epoch) = (Some(test.top1), Some(epoch + 1));
             }
 
-            let mut line = seen.metrics(epoch + 1, test, training_seconds);
+            let mut line = seen.metrics(epoch + 1, test, training_seconds)?;
             line.seconds = started.elapsed().as_secs_f64();
             self.metrics.epoch(&line)?;
             // `last` comes last: a run that dies in between repeats the epoch and writes the same `best` again.
@@ -134,17 +137,27 @@ impl<'a> Trainer<'a> {
         let Experiment { data, training, optimizer, schedule, seed, .. } = self.experiment;
         let batches = Batches::train(&self.dataset.train, data, *seed, epoch, &self.device)?;
         let steps = batches.steps();
+        // A GPU works ahead of the program; asking it for a loss makes both wait.
+        let read_every = if self.device.is_cpu() { 1 } else { READ_EVERY };
         let mut seen = Epoch::default();
         bar.start_epoch(epoch + 1, training.epochs, steps);
         batches.ahead(0, |batches| {
+            let mut unread = Vec::new();
             for (number, batch) in batches.enumerate() {
                 let now = Moment { epoch, epochs: training.epochs, step: number, steps };
                 let lr = optimizer.lr() * schedule.factor(now);
                 let step = step(&mut self.network, &mut self.optimizer, &batch?, now, lr, training, &mut ())?;
-                self.metrics.step(epoch + 1, number + 1, step.score.loss())?;
-                self.progress.global_step += 1;
-                seen.add(&step, lr);
-                bar.step(seen.score.loss(), seen.score.top1_percent());
+                seen.fired(&step.activity, lr)?;
+                unread.push(step);
+                if unread.len() == read_every || number + 1 == steps {
+                    for step in unread.drain(..) {
+                        let score = step.settle()?;
+                        seen.score.add(&score);
+                        self.metrics.step(epoch + 1, step.now.step + 1, score.loss())?;
+                        self.progress.global_step += 1;
+                        bar.step(seen.score.loss(), seen.score.top1_percent());
+                    }
+                }
             }
             Ok(seen)
         })
@@ -153,7 +166,7 @@ impl<'a> Trainer<'a> {
     fn evaluate(&self) -> Result<crate::metrics::Scores> {
         let batches = Batches::evaluate(&self.dataset.test, &self.experiment.data, &self.device)?;
         let draws = self.experiment.training.evaluation_draws;
-        Ok(epoch::scores(&evaluate(&self.network, &batches, draws, |_| {})?.score))
+        Ok(epoch::scores(&evaluate(&self.network, &batches, draws)?.score))
     }
 
     fn save(&mut self, which: Which) -> Result<()> {

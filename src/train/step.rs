@@ -5,24 +5,49 @@ use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::network::{Activity, Network};
 use crate::ops::cross_entropy::{Score, score_and_gradient};
-use crate::optimizers::{Moment, Optimizer, clip, gradient_norm};
+use crate::optimizers::{Moment, Optimizer};
 use crate::watch::{Part, Watch};
+use candle_core::Tensor;
 
-/// What a training step saw.
+/// What a training step saw. Numbers stay on the device until [`Step::settle`] asks for them.
 #[derive(Debug, Clone)]
 pub struct Step {
-    pub score: Score,
+    /// A [`Score`].
+    score: Tensor,
+    /// Norm of all gradients together, before clipping: [1] `f64`.
+    gradient_norm: Tensor,
     pub activity: Activity,
-    /// Norm of all gradients together, before clipping.
-    pub gradient_norm: f64,
     /// Bytes that were kept for backward.
     pub kept_bytes: usize,
+    pub now: Moment,
+    pub lr: f64,
 }
 
-/// Back-propagation through time on one batch, and one move of the optimizer at learning rate `lr`, while `watch` listens.
-///
-/// # Errors
-/// [`Error::Diverged`], before any weight has moved, when the loss or a gradient is not finite.
+impl Step {
+    /// The step's score.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when the loss or the gradients were not finite. No weight has moved in that step, nor in any after it.
+    pub fn settle(&self) -> Result<Score> {
+        let score = Score::read(&self.score)?;
+        let norm: f64 = self.gradient_norm.to_vec1::<f64>()?.iter().sum();
+        let (what, value) = if score.loss().is_finite() { ("gradient norm", norm) } else { ("loss", score.loss()) };
+        if value.is_finite() {
+            return Ok(score);
+        }
+        let Moment { epoch, step, .. } = self.now;
+        Err(Error::Diverged(format!(
+            "the {what} became {value} in epoch {} at step {} (learning rate {:e}): stopped before the weights moved; try a \
+             lower learning rate, a warmup or training.clip",
+            epoch + 1,
+            step + 1,
+            self.lr
+        )))
+    }
+}
+
+/// Back-propagation through time on one batch, and one move of the optimizer at learning rate `lr`, while `watch` listens. Where
+/// the loss or a gradient is not finite nothing moves, and [`Step::settle`] says so.
 pub fn step(
     network: &mut Network,
     optimizer: &mut Optimizer,
@@ -34,31 +59,10 @@ pub fn step(
 ) -> Result<Step> {
     let (logits, tape, activity) = network.forward_watched(&batch.inputs, now.epoch, &batch.indices, watch)?;
     let (score, gradient) = score_and_gradient(&logits, &batch.labels, training.label_smoothing)?;
-    if !score.loss().is_finite() {
-        return Err(diverged("loss", score.loss(), now, lr));
-    }
     let kept_bytes = tape.bytes();
     watch.ended(Part::Scored);
     network.backward_watched(tape, &gradient, false, watch)?;
-    let parameters = network.parameters();
-    let norm = gradient_norm(&parameters)?;
-    if !norm.is_finite() {
-        return Err(diverged("gradient norm", norm, now, lr));
-    }
-    if let Some(max) = training.clip {
-        clip(&parameters, norm, max)?;
-    }
-    optimizer.step(parameters, lr)?;
+    let gradient_norm = optimizer.step(network.parameters(), lr, training.clip, &score)?;
     watch.ended(Part::Updated);
-    Ok(Step { score, activity, gradient_norm: norm, kept_bytes })
-}
-
-fn diverged(what: &str, value: f64, now: Moment, lr: f64) -> Error {
-    let Moment { epoch, step, .. } = now;
-    Error::Diverged(format!(
-        "the {what} became {value} in epoch {} at step {} (learning rate {lr:e}): stopped before the weights moved; try a \
-         lower learning rate, a warmup or training.clip",
-        epoch + 1,
-        step + 1
-    ))
+    Ok(Step { score, gradient_norm, activity, kept_bytes, now, lr })
 }

@@ -23,6 +23,21 @@ pub struct Score {
 }
 
 impl Score {
+    /// Scores lie where their logits lay: [4] `f64`, the fields in order. Reading one makes a GPU wait; sums of them are scores too.
+    pub fn read(tensor: &Tensor) -> Result<Self> {
+        match tensor.to_vec1::<f64>()?.as_slice() {
+            &[loss_sum, top1, top5, images] => {
+                let [top1, top5, images] = [top1, top5, images].map(|count| count as usize);
+                Ok(Self { loss_sum, top1, top5, images })
+            }
+            other => bail!("cross entropy: a score has 4 numbers, found {other:?}"),
+        }
+    }
+
+    fn to_tensor(self, device: &Device) -> Result<Tensor> {
+        Tensor::new(&[self.loss_sum, self.top1 as f64, self.top5 as f64, self.images as f64], device)
+    }
+
     /// Mean loss per image.
     pub fn loss(&self) -> f64 {
         self.loss_sum / self.images.max(1) as f64
@@ -45,15 +60,15 @@ impl Score {
     }
 }
 
-/// The score of `logits` [B, K] against `labels` [B] (`u32`).
-pub fn score(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Score> {
-    Ok(rows(logits, labels, smoothing)?.0)
+/// The score of `logits` [B, K] against `labels` [B] (`u32`), as [`Score::read`] takes it.
+pub fn score(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor> {
+    rows(logits, labels, smoothing)?.0.to_tensor(logits.device())
 }
 
 /// The score and the gradient of the mean loss by the logits [B, K].
-pub fn score_and_gradient(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<(Score, Tensor)> {
+pub fn score_and_gradient(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<(Tensor, Tensor)> {
     let (score, gradient) = rows(logits, labels, smoothing)?;
-    Ok((score, Tensor::from_vec(gradient, logits.shape(), logits.device())?))
+    Ok((score.to_tensor(logits.device())?, Tensor::from_vec(gradient, logits.shape(), logits.device())?))
 }
 
 fn rows(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<(Score, Vec<f32>)> {
@@ -101,6 +116,7 @@ mod tests {
         let logits = Tensor::new(&[[0f32, 3f32.ln()], [0., 3f32.ln()]], &Device::Cpu)?;
         let labels = Tensor::new(&[1u32, 0], &Device::Cpu)?;
         let (score, gradient) = score_and_gradient(&logits, &labels, 0.0)?;
+        let score = Score::read(&score)?;
         close(score.loss(), (4f64.ln() + (4f64 / 3.0).ln()) / 2.0);
         assert_eq!((score.top1, score.top5, score.images), (1, 2, 2));
         let expected = [0.125, -0.125, -0.375, 0.375];
@@ -108,7 +124,7 @@ mod tests {
         // Smoothing 0.2 makes the targets (0.1, 0.9) and (0.9, 0.1).
         let (score, gradient) = score_and_gradient(&logits, &labels, 0.2)?;
         let (far, near) = (4f64.ln(), (4f64 / 3.0).ln());
-        close(score.loss(), (0.1 * far + 0.9 * near + 0.9 * far + 0.1 * near) / 2.0);
+        close(Score::read(&score)?.loss(), (0.1 * far + 0.9 * near + 0.9 * far + 0.1 * near) / 2.0);
         let expected = [0.075, -0.075, -0.325, 0.325];
         gradient.flatten_all()?.to_vec1::<f32>()?.iter().zip(expected).for_each(|(g, e)| close((*g).into(), e));
         Ok(())
@@ -118,7 +134,7 @@ mod tests {
     fn large_logits_do_not_overflow_and_nan_stays_visible() -> Result<()> {
         let labels = Tensor::new(&[0u32], &Device::Cpu)?;
         let loss = |row: [f32; 2]| {
-            Ok::<_, candle_core::Error>(score(&Tensor::new(&[row], &Device::Cpu)?, &labels, 0.0)?.loss())
+            Score::read(&score(&Tensor::new(&[row], &Device::Cpu)?, &labels, 0.0)?).map(|score| score.loss())
         };
         close(loss([1e4, 0.0])?, 0.0);
         close(loss([0.0, 1e4])?, 1e4);
@@ -130,7 +146,7 @@ mod tests {
     #[test]
     fn equal_logits_count_the_lower_class_first() -> Result<()> {
         let logits = Tensor::zeros((8, 8), candle_core::DType::F32, &Device::Cpu)?;
-        let score = score(&logits, &Tensor::arange(0u32, 8, &Device::Cpu)?, 0.0)?;
+        let score = Score::read(&score(&logits, &Tensor::arange(0u32, 8, &Device::Cpu)?, 0.0)?)?;
         assert_eq!((score.top1, score.top5), (1, 5));
         Ok(())
     }

@@ -91,15 +91,15 @@ impl Currents for AsStored {
     fn observe(&self, _: usize, _: &[f32], _: &[f32], (): &mut ()) {}
 }
 
-/// Spikes [T, n].
-pub fn forward(stored: Sequence<'_>, neuron: &Neuron, currents: &impl Currents) -> Vec<u8> {
+/// Spikes [T, n], and how many are 1.
+pub fn forward(stored: Sequence<'_>, neuron: &Neuron, currents: &impl Currents) -> (Vec<u8>, u64) {
     let n = stored.neurons();
     let mut spikes = Fresh::<u8>::new(stored.time_steps * n);
     let block = block(currents);
     let size = BLOCKS * block;
-    tasks(spikes.parts(n), n, size).into_par_iter().enumerate().for_each(|(task, rows)| {
+    let work = |(task, rows): (usize, Vec<Part<'_, u8>>)| {
         let mut rows: Vec<&mut [u8]> = rows.into_iter().map(Part::zero).collect();
-        let (mut potentials, mut scratch) = (vec![0f32; block], vec![0f32; block]);
+        let (mut potentials, mut scratch, mut count) = (vec![0f32; block], vec![0f32; block], 0u64);
         for first in (0..rows.first().map_or(0, |row| row.len())).step_by(block) {
             potentials.fill(0.0);
             for (t, spikes) in rows.iter_mut().enumerate() {
@@ -107,14 +107,19 @@ pub fn forward(stored: Sequence<'_>, neuron: &Neuron, currents: &impl Currents) 
                 let spikes = &mut spikes[first..end];
                 let stored = stored.at(t, task * size + first..task * size + end);
                 let currents = currents.of(t, stored, &mut scratch[..end - first]);
-                arch().dispatch(
+                count += arch().dispatch(
                     #[inline(always)]
-                    || neuron.step(&mut potentials, currents, spikes, |_, fires| u8::from(fires)),
+                    || {
+                        neuron.step(&mut potentials, currents, spikes, |_, fires| u8::from(fires));
+                        u64::from(spikes.iter().map(|&spike| u32::from(spike)).sum::<u32>())
+                    },
                 );
             }
         }
-    });
-    spikes.done()
+        count
+    };
+    let count = tasks(spikes.parts(n), n, size).into_par_iter().enumerate().map(work).sum();
+    (spikes.done(), count)
 }
 
 /// The currents' gradient [T, n] from the spikes' gradient [T, n], and what `currents` gathered of it, in order.
@@ -199,11 +204,6 @@ pub fn sum_over_time(
     total
 }
 
-/// The sum of `spikes`.
-pub fn count(spikes: &[u8]) -> u64 {
-    spikes.par_chunks(1 << 16).map(|spikes| spikes.iter().map(|&s| u32::from(s)).sum::<u32>()).map(u64::from).sum()
-}
-
 /// Neurons per block: whole rows of channels.
 fn block(currents: &impl Currents) -> usize {
     (BLOCK / currents.width()).max(1) * currents.width()
@@ -232,7 +232,9 @@ mod tests {
     }
 
     fn spikes(currents: &[f32], time_steps: usize, neuron: &Neuron) -> Vec<u8> {
-        forward(Sequence::new(currents, time_steps, false), neuron, &AsStored)
+        let (spikes, count) = forward(Sequence::new(currents, time_steps, false), neuron, &AsStored);
+        assert_eq!(count, spikes.iter().map(|&spike| u64::from(spike)).sum::<u64>());
+        spikes
     }
 
     fn by_currents(currents: &[f32], grad: &[f32], time_steps: usize, neuron: &Neuron) -> Vec<f32> {

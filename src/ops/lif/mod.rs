@@ -97,13 +97,29 @@ impl LifConfig {
     }
 }
 
-/// Spikes [T, ...] (`u8`) of currents [T, ...].
-pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<Tensor> {
+/// What neurons put out.
+pub struct Spikes {
+    /// [T, ...], 0 or 1 (`u8`).
+    pub spikes: Tensor,
+    /// How many are 1: [1] (`i64`).
+    pub count: Tensor,
+}
+
+impl Spikes {
+    /// From a CPU kernel's spikes, in the order in which sequences lie.
+    pub(super) fn of((spikes, count): (Vec<u8>, u64), like: &Tensor) -> Result<Self> {
+        let count = Tensor::new(&[count as i64], like.device())?;
+        Ok(Self { spikes: from_channels_last(spikes, like.dims(), like)?, count })
+    }
+}
+
+/// Spikes of currents [T, ...].
+pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<Spikes> {
     match currents.device() {
         Device::Cpu => {
             let stored = Stored::new(currents)?;
             let spikes = cpu::forward(stored.sequence(&values(&stored.lying)?), &Neuron::new(lif), &cpu::AsStored);
-            from_channels_last(spikes, currents.dims(), currents)
+            Spikes::of(spikes, currents)
         }
         device => no_kernel("lif", device),
     }
@@ -124,14 +140,6 @@ pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Ten
             }
             from_channels_last(gradient, &shape, currents)
         }
-        device => no_kernel("lif", device),
-    }
-}
-
-/// How many of `spikes` (`u8`, 0 or 1) are 1.
-pub fn count(spikes: &Tensor) -> Result<u64> {
-    match spikes.device() {
-        Device::Cpu => Ok(cpu::count(&values(&channels_last(spikes)?)?)),
         device => no_kernel("lif", device),
     }
 }

@@ -52,8 +52,8 @@ impl Currents for Normalised<'_> {
     }
 }
 
-/// Spikes [T, n].
-pub fn forward(x: Sequence<'_>, neuron: &Neuron, affine: &Affine<'_>, g: &Groups) -> Vec<u8> {
+/// Spikes [T, n], and how many are 1.
+pub fn forward(x: Sequence<'_>, neuron: &Neuron, affine: &Affine<'_>, g: &Groups) -> (Vec<u8>, u64) {
     lif::forward(x, neuron, &Normalised::new(affine, g, x.time_steps()))
 }
 

@@ -12,20 +12,20 @@ mod cpu;
 
 use super::batch_norm::{Gradients, Groups, Normalization};
 use super::channels_last::{channels_last, from_channels_last};
-use super::lif::{LifConfig, Stored, neuron::Neuron};
+use super::lif::{LifConfig, Spikes, Stored, neuron::Neuron};
 use super::no_kernel;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
 
-/// Spikes [T, B, C, ...] (`u8`) of the normalised `x`.
-pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<Tensor> {
+/// Spikes [T, B, C, ...] of the normalised `x`.
+pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<Spikes> {
     let g = Groups::of(x, norm.scale.dim(0)?)?;
     match x.device() {
         Device::Cpu => {
             let stored = Stored::new(x)?;
             let (lying, neuron) = (values(&stored.lying)?, Neuron::new(lif));
             let spikes = norm.lend(|affine| Ok(cpu::forward(stored.sequence(&lying), &neuron, affine, &g)))?;
-            from_channels_last(spikes, x.dims(), x)
+            Spikes::of(spikes, x)
         }
         device => no_kernel("batch norm and lif", device),
     }

@@ -6,25 +6,25 @@ use rayon::prelude::*;
 /// Elements per task.
 const BLOCK: usize = 16 * 1024;
 
-pub fn descend(w: &mut [f32], g: &[f32], sgd: &Sgd) {
+pub fn descend(w: &mut [f32], g: &[f32], factor: f32, sgd: &Sgd) {
     let (rate, decay) = (sgd.rate as f32, sgd.weight_decay as f32);
     w.par_chunks_mut(BLOCK).zip(g.par_chunks(BLOCK)).for_each(|(w, g)| {
-        w.iter_mut().zip(g).for_each(|(w, g)| *w -= rate * (g + decay * *w));
+        w.iter_mut().zip(g).for_each(|(w, g)| *w -= rate * (factor * g + decay * *w));
     });
 }
 
-pub fn descend_with_momentum(w: &mut [f32], g: &[f32], m: &mut [f32], sgd: &Sgd) {
+pub fn descend_with_momentum(w: &mut [f32], g: &[f32], factor: f32, m: &mut [f32], sgd: &Sgd) {
     let (rate, momentum, decay) = (sgd.rate as f32, sgd.momentum as f32, sgd.weight_decay as f32);
     let blocks = w.par_chunks_mut(BLOCK).zip(g.par_chunks(BLOCK)).zip(m.par_chunks_mut(BLOCK));
     blocks.for_each(|((w, g), m)| {
         for ((w, g), m) in w.iter_mut().zip(g).zip(m) {
-            *m = momentum * *m + (g + decay * *w);
+            *m = momentum * *m + (factor * g + decay * *w);
             *w -= rate * *m;
         }
     });
 }
 
-pub fn adam(w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], adam: &Adam) {
+pub fn adam(w: &mut [f32], g: &[f32], factor: f32, m: &mut [f32], v: &mut [f32], adam: &Adam) {
     let [first, second] = adam.betas.map(|beta| beta as f32);
     let [first_rest, second_rest] = adam.betas.map(|beta| (1.0 - beta) as f32);
     let (decay, keep, rate) = (adam.weight_decay as f32, adam.keep as f32, adam.rate as f32);
@@ -33,16 +33,12 @@ pub fn adam(w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], adam: &Adam)
     w.par_chunks_mut(BLOCK).zip(g.par_chunks(BLOCK)).zip(moments).for_each(|((w, g), (m, v))| {
         for ((w, g), (m, v)) in w.iter_mut().zip(g).zip(m.iter_mut().zip(v)) {
             let kept = keep * *w;
-            let g = g + decay * kept;
+            let g = factor * g + decay * kept;
             *m = first * *m + first_rest * g;
             *v = second * *v + second_rest * (g * g);
             *w = kept - rate * *m / (v.sqrt() / root_scale + eps);
         }
     });
-}
-
-pub fn scale(x: &mut [f32], factor: f32) {
-    x.par_chunks_mut(BLOCK).for_each(|x| x.iter_mut().for_each(|x| *x *= factor));
 }
 
 /// Partial sums of blocks, in eight lanes each, are collected in order before they are added: the same bits for any number of

@@ -1,0 +1,53 @@
+//! How often neurons fire.
+
+use crate::layers::Output;
+use candle_core::{Result, Tensor};
+
+/// Spikes and chances to spike of every LIF layer, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Activity(pub Vec<LayerActivity>);
+
+#[derive(Debug, Clone)]
+pub struct LayerActivity {
+    /// `layers.2.lif`.
+    pub layer: String,
+    /// [1] `i64`, on the device of the network: reading it would make a GPU wait.
+    spikes: Tensor,
+    /// Neurons x time-steps x images.
+    chances: u64,
+}
+
+impl LayerActivity {
+    /// Spikes per neuron and time-step.
+    pub fn firing_rate(&self) -> Result<f64> {
+        let spikes: i64 = self.spikes.to_vec1::<i64>()?.iter().sum();
+        Ok(spikes as f64 / self.chances.max(1) as f64)
+    }
+}
+
+impl Activity {
+    /// Takes down what neurons put out; `layer` names them.
+    pub(super) fn observe(&mut self, layer: Option<&str>, output: &Output) {
+        if let (Some(layer), Some(spikes)) = (layer, &output.fired) {
+            let chances = output.sequence.elem_count() as u64;
+            self.0.push(LayerActivity { layer: layer.to_string(), spikes: spikes.clone(), chances });
+        }
+    }
+
+    pub fn add(&mut self, other: &Self) -> Result<()> {
+        if self.0.is_empty() {
+            self.0.clone_from(&other.0);
+            return Ok(());
+        }
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            mine.spikes = (&mine.spikes + &theirs.spikes)?;
+            mine.chances += theirs.chances;
+        }
+        Ok(())
+    }
+
+    /// Every layer's name and firing rate.
+    pub fn firing_rates(&self) -> Result<Vec<(String, f64)>> {
+        self.0.iter().map(|layer| Ok((layer.layer.clone(), layer.firing_rate()?))).collect()
+    }
+}

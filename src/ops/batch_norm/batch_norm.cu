@@ -1,0 +1,246 @@
+// Batch norm over pixels whose channels lie side by side. Statistics and sums: a block sums a chunk of rows of a tile of channels,
+// a thread the same N channels of every few rows; then one thread a channel adds the chunks in order, in double precision.
+#include "kernel.h"
+
+// How rows of channels are divided: gridDim is (chunks, tiles, groups).
+struct Rows {
+    i64 per_group;   // rows of a group
+    int per_chunk;   // rows of a chunk
+    int chunks;      // chunks of a group
+    int channels;    // C
+    int lanes;       // threads side by side in a row, N channels each
+};
+
+struct Place {
+    int channel;     // first of this thread's channels; C or more: it has none
+    int lane;        // among its row's threads
+    int row;         // which of the block's rows
+    int rows;        // rows that the block takes at a time
+    i64 first;       // of the chunk, in its group
+    i64 last;
+    i64 base;        // the group's first element
+};
+
+template <int N> __device__ inline Place place(const Rows &rows) {
+    Place p;
+    p.lane = threadIdx.x % rows.lanes;
+    p.row = threadIdx.x / rows.lanes;
+    p.rows = blockDim.x / rows.lanes;
+    p.channel = (blockIdx.y * rows.lanes + p.lane) * N;
+    p.first = (i64)blockIdx.x * rows.per_chunk;
+    p.last = p.first + rows.per_chunk;
+    if (p.last > rows.per_group) p.last = rows.per_group;
+    p.base = blockIdx.z * rows.per_group * rows.channels;
+    return p;
+}
+
+// Adds two numbers of every thread over the block's rows, in the order of the rows; the threads of row 0 have the sums.
+template <int N> __device__ inline void sum_rows(const Place &p, int lanes, float a[N], float b[N], float *scratch) {
+    for (int k = 0; k < N; k++) {
+        scratch[(threadIdx.x * N + k) * 2] = a[k];
+        scratch[(threadIdx.x * N + k) * 2 + 1] = b[k];
+    }
+    __syncthreads();
+    if (p.row > 0) return;
+    for (int row = 1; row < p.rows; row++) {
+        for (int k = 0; k < N; k++) {
+            a[k] += scratch[((row * lanes + p.lane) * N + k) * 2];
+            b[k] += scratch[((row * lanes + p.lane) * N + k) * 2 + 1];
+        }
+    }
+}
+
+// Mean and sum of squared distances from it of every chunk and channel: parts [G, chunks, C, 2]. Sums run over distances from the
+// chunk's first row, so that large means do not swallow small deviations.
+template <int N, class T> __device__ inline void statistics(const T *x, Rows rows, float *parts) {
+    DYNAMIC_SHARED(float, scratch);  // [threads][N][2]
+    Place p = place<N>(rows);
+    bool has = p.channel < rows.channels && p.row < p.rows;
+    float shift[N], sum[N], squares[N];
+    for (int k = 0; k < N; k++) shift[k] = sum[k] = squares[k] = 0.0f;
+    if (has) {
+        const T *at = x + p.base + p.channel;
+        Pack<T, N> start = load<N>(at + p.first * rows.channels);
+        for (int k = 0; k < N; k++) shift[k] = value_of(start.values[k]);
+        for (i64 row = p.first + p.row; row < p.last; row += p.rows) {
+            Pack<T, N> pack = load<N>(at + row * rows.channels);
+            for (int k = 0; k < N; k++) {
+                float distance = value_of(pack.values[k]) - shift[k];
+                sum[k] += distance;
+                squares[k] += distance * distance;
+            }
+        }
+    }
+    sum_rows<N>(p, rows.lanes, sum, squares, scratch);
+    if (!has || p.row > 0) return;
+    float n = (float)(p.last - p.first);
+    float *out = parts + (((i64)blockIdx.z * rows.chunks + blockIdx.x) * rows.channels + p.channel) * 2;
+    for (int k = 0; k < N; k++) {
+        float mean = sum[k] / n;
+        out[k * 2] = shift[k] + mean;
+        out[k * 2 + 1] = squares[k] - sum[k] * mean;
+    }
+}
+
+KERNEL statistics_f32_x4(const float *x, Rows rows, float *parts) { statistics<4>(x, rows, parts); }
+KERNEL statistics_f32_x1(const float *x, Rows rows, float *parts) { statistics<1>(x, rows, parts); }
+KERNEL statistics_bf16_x8(const bf16 *x, Rows rows, float *parts) { statistics<8>(x, rows, parts); }
+KERNEL statistics_bf16_x1(const bf16 *x, Rows rows, float *parts) { statistics<1>(x, rows, parts); }
+
+// Joins the chunks of every group and channel: mean and biased variance [G, C].
+KERNEL statistics_joined(const float *parts, Rows rows, int groups, float *mean, float *variance) {
+    int at = (int)thread_number();
+    if (at >= groups * rows.channels) return;
+    int group = at / rows.channels, channel = at % rows.channels;
+    double count = 0.0, total = 0.0, squares = 0.0;
+    for (int chunk = 0; chunk < rows.chunks; chunk++) {
+        const float *part = parts + (((i64)group * rows.chunks + chunk) * rows.channels + channel) * 2;
+        i64 first = (i64)chunk * rows.per_chunk, last = first + rows.per_chunk;
+        if (last > rows.per_group) last = rows.per_group;
+        double n = (double)(last - first), joint = count + n;
+        double distance = (double)part[0] - total;
+        total += distance * n / joint;
+        squares += (double)part[1] + distance * distance * count * n / joint;
+        count = joint;
+    }
+    mean[at] = (float)total;
+    variance[at] = (float)(squares / count);
+}
+
+// Factor and offset [G, C] of Y = factor X + offset.
+KERNEL norm_line(const float *mean, const float *variance, const float *scale, const float *shift, float eps, int groups,
+                 int channels, float *factor, float *offset) {
+    int at = (int)thread_number();
+    if (at >= groups * channels) return;
+    factor[at] = scale[at] * (1.0f / sqrtf(variance[at] + eps));
+    offset[at] = (shift ? shift[at % channels] : 0.0f) - factor[at] * mean[at];
+}
+
+template <int N, class T>
+__device__ inline void normalize(const T *x, const float *factor, const float *offset, i64 per_group, i64 elements, int channels,
+                                 T *y) {
+    i64 i = thread_number() * N;
+    if (i >= elements) return;
+    int at = (int)(i / per_group * channels + i % channels);
+    Pack<T, N> pack = load<N>(x + i);
+    for (int k = 0; k < N; k++) set(pack.values[k], value_of(pack.values[k]) * factor[at + k] + offset[at + k]);
+    store(y + i, pack);
+}
+
+#define NORMALIZE(name, T, N)                                                                                            \
+    KERNEL name(const T *x, const float *factor, const float *offset, i64 per_group, i64 elements, int channels, T *y) { \
+        normalize<N>(x, factor, offset, per_group, elements, channels, y);                                              \
+    }
+
+NORMALIZE(normalize_f32_x4, float, 4)
+NORMALIZE(normalize_f32_x1, float, 1)
+NORMALIZE(normalize_bf16_x8, bf16, 8)
+NORMALIZE(normalize_bf16_x1, bf16, 1)
+
+// Sums of dY and dY (X - mean) of every chunk and channel: parts [G, chunks, C, 2]. `step` is the distance in X from one group to the
+// next: 0 where X is the same at every time-step.
+template <int N, class T>
+__device__ inline void gradient_sums(const T *x, i64 step, const T *dy, const float *mean, Rows rows, float *parts) {
+    DYNAMIC_SHARED(float, scratch);
+    Place p = place<N>(rows);
+    bool has = p.channel < rows.channels && p.row < p.rows;
+    float sum[N], centred[N], centre[N];
+    for (int k = 0; k < N; k++) sum[k] = centred[k] = centre[k] = 0.0f;
+    if (has) {
+        for (int k = 0; k < N; k++) centre[k] = mean[blockIdx.z * rows.channels + p.channel + k];
+        for (i64 row = p.first + p.row; row < p.last; row += p.rows) {
+            i64 element = p.base + row * rows.channels + p.channel;
+            Pack<T, N> grad = load<N>(dy + element);
+            // Only whole time-steps repeat: the element's place in its time-step is its place in X.
+            Pack<T, N> pack = load<N>(x + (step ? element % step : element));
+            for (int k = 0; k < N; k++) {
+                float value = value_of(grad.values[k]);
+                sum[k] += value;
+                centred[k] += value * (value_of(pack.values[k]) - centre[k]);
+            }
+        }
+    }
+    sum_rows<N>(p, rows.lanes, sum, centred, scratch);
+    if (!has || p.row > 0) return;
+    float *out = parts + (((i64)blockIdx.z * rows.chunks + blockIdx.x) * rows.channels + p.channel) * 2;
+    for (int k = 0; k < N; k++) {
+        out[k * 2] = sum[k];
+        out[k * 2 + 1] = centred[k];
+    }
+}
+
+#define GRADIENT_SUMS(name, T, N)                                                                                        \
+    KERNEL name(const T *x, i64 step, const T *dy, const float *mean, Rows rows, float *parts) {                        \
+        gradient_sums<N>(x, step, dy, mean, rows, parts);                                                               \
+    }
+
+GRADIENT_SUMS(gradient_sums_f32_x4, float, 4)
+GRADIENT_SUMS(gradient_sums_f32_x1, float, 1)
+GRADIENT_SUMS(gradient_sums_bf16_x8, bf16, 8)
+GRADIENT_SUMS(gradient_sums_bf16_x1, bf16, 1)
+
+// Joins the chunks' sums: the scale's gradient [G, C], the sum of dY [G, C] and a, b, c [3, G, C] of dX = a dY + b (X - mean) + c.
+KERNEL gradient_factors(const float *parts, Rows rows, int groups, const float *variance, const float *scale, float eps,
+                        float *scale_gradient, float *dy_sum, float *factors) {
+    int at = (int)thread_number(), all = groups * rows.channels;
+    if (at >= all) return;
+    int group = at / rows.channels, channel = at % rows.channels;
+    double sum = 0.0, centred = 0.0;
+    for (int chunk = 0; chunk < rows.chunks; chunk++) {
+        const float *part = parts + (((i64)group * rows.chunks + chunk) * rows.channels + channel) * 2;
+        sum += (double)part[0];
+        centred += (double)part[1];
+    }
+    double n = (double)rows.per_group;
+    double inverse = (double)(1.0f / sqrtf(variance[at] + eps));
+    double a = (double)scale[at] * inverse;
+    scale_gradient[at] = (float)centred * (1.0f / sqrtf(variance[at] + eps));
+    dy_sum[at] = (float)sum;
+    factors[at] = (float)a;
+    factors[all + at] = (float)(-a * inverse * inverse * centred / n);
+    factors[2 * all + at] = (float)(-a * sum / n);
+}
+
+// The shift's gradient [C]: the groups' sums of dY, added in order.
+KERNEL shift_gradient(const float *dy_sum, int groups, int channels, float *gradient) {
+    int channel = (int)thread_number();
+    if (channel >= channels) return;
+    double sum = 0.0;
+    for (int group = 0; group < groups; group++) sum += (double)dy_sum[group * channels + channel];
+    gradient[channel] = (float)sum;
+}
+
+// dX [T, n] in place of dY; where X is one time-step that stands for all, their sum [n] in `total`.
+template <int N, class T>
+__device__ inline void input_gradient(const T *x, T *dy, const float *factors, const float *mean, i64 neurons, int time_steps,
+                                      int steps_per_group, int groups, int channels, T *total) {
+    i64 i = thread_number() * N;
+    if (i >= (total ? neurons : neurons * time_steps)) return;
+    int channel = (int)(i % channels), all = groups * channels;
+    float sum[N];
+    for (int k = 0; k < N; k++) sum[k] = 0.0f;
+    Pack<T, N> pack = load<N>(x + i), grad;
+    int first = total ? 0 : (int)(i / neurons), last = total ? time_steps : first + 1;
+    for (int t = first; t < last; t++) {
+        grad = load<N>(dy + (total ? t * neurons + i : i));
+        int at = t / steps_per_group * channels + channel;
+        for (int k = 0; k < N; k++) {
+            float a = factors[at + k], b = factors[all + at + k], c = factors[2 * all + at + k];
+            float dx = a * value_of(grad.values[k]) + (b * (value_of(pack.values[k]) - mean[at + k]) + c);
+            sum[k] += dx;
+        }
+    }
+    for (int k = 0; k < N; k++) set(grad.values[k], sum[k]);
+    store((total ? total : dy) + i, grad);
+}
+
+#define INPUT_GRADIENT(name, T, N)                                                                                       \
+    KERNEL name(const T *x, T *dy, const float *factors, const float *mean, i64 neurons, int time_steps,                \
+                int steps_per_group, int groups, int channels, T *total) {                                              \
+        input_gradient<N>(x, dy, factors, mean, neurons, time_steps, steps_per_group, groups, channels, total);         \
+    }
+
+INPUT_GRADIENT(norm_input_gradient_f32_x4, float, 4)
+INPUT_GRADIENT(norm_input_gradient_f32_x1, float, 1)
+INPUT_GRADIENT(norm_input_gradient_bf16_x8, bf16, 8)
+INPUT_GRADIENT(norm_input_gradient_bf16_x1, bf16, 1)

@@ -1,0 +1,22 @@
+//! The same numbers in another type.
+
+use super::channels_last::{channels_last, from_channels_last};
+use super::no_kernel;
+use super::values::{Input, input};
+use candle_core::{Device, Result, Tensor};
+
+/// Spikes as currents (`f32`); what is no byte stays as it is.
+pub fn currents(x: &Tensor) -> Result<Tensor> {
+    match x.device() {
+        Device::Cpu => {
+            let lying = channels_last(x)?;
+            match input(&lying)? {
+                Input::Floats(_) => Ok(x.clone()),
+                Input::Spikes(spikes) => {
+                    from_channels_last(spikes.iter().map(|&s| f32::from(s)).collect::<Vec<_>>(), x.dims(), x)
+                }
+            }
+        }
+        device => no_kernel("cast", device),
+    }
+}

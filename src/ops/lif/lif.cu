@@ -1,0 +1,33 @@
+// LIF alone, for every type of currents and spikes.
+#include "lif.h"
+
+#define FORWARD(name, T, S, N)                                                                                          \
+    KERNEL name(Currents<T> in, Neuron neuron, S *spikes, u64 *count) { forward<N, false>(in, neuron, spikes, count); }
+
+FORWARD(lif_forward_f32_x4, float, u8, 4)
+FORWARD(lif_forward_f32_x1, float, u8, 1)
+FORWARD(lif_forward_bf16_x8, bf16, bf16, 8)
+FORWARD(lif_forward_bf16_x1, bf16, bf16, 1)
+
+#define BACKWARD(name, T, G, N)                                                                                          \
+    KERNEL name(Currents<T> in, Neuron neuron, const G *grad, T *out) { backward<N, false>(in, neuron, grad, out); }
+
+BACKWARD(lif_backward_f32_f32_x2, float, float, 2)
+BACKWARD(lif_backward_f32_f32_x1, float, float, 1)
+BACKWARD(lif_backward_bf16_bf16_x2, bf16, bf16, 2)
+BACKWARD(lif_backward_bf16_bf16_x1, bf16, bf16, 1)
+BACKWARD(lif_backward_bf16_f32_x2, bf16, float, 2)
+BACKWARD(lif_backward_bf16_f32_x1, bf16, float, 1)
+
+// The sum over time of [T, n].
+#define SUM(name, T)                                                                                                     \
+    KERNEL name(const T *rows, T *total, i64 neurons, int time_steps) {                                                 \
+        i64 i = thread_number();                                                                                        \
+        if (i >= neurons) return;                                                                                       \
+        float sum = 0.0f;                                                                                               \
+        for (int t = 0; t < time_steps; t++) sum += value_of(rows[t * neurons + i]);                                    \
+        set(total[i], sum);                                                                                             \
+    }
+
+SUM(sum_over_time_f32, float)
+SUM(sum_over_time_bf16, bf16)
