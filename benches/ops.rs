@@ -9,13 +9,14 @@ use bntt::ops::batch_norm::{self, Normalization};
 use bntt::ops::conv::{self, Geometry, Way};
 use bntt::ops::lif::{self, LifConfig};
 use bntt::ops::update::{self, Item, Permission, Sgd};
-use bntt::ops::{cross_entropy, linear, norm_lif, pool};
+use bntt::ops::{Precision, cross_entropy, linear, norm_lif, pool};
 use bntt::rng::{Purpose, Stream};
 use candle_core::{DType, Device, Result, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput};
 
 const TIME_STEPS: usize = 5;
 const BATCH: usize = 16;
+const PRECISION: Precision = Precision::F32;
 
 fn random(shape: &[usize]) -> Result<Tensor> {
     let stream = Stream::new(0, Purpose::Synthetic, 0, 0, shape.len());
@@ -43,15 +44,19 @@ fn convolutions(criterion: &mut Criterion) -> Result<()> {
         let name = format!("conv {in_channels} to {out_channels} channels, {size}x{size}");
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Elements(macs)).sample_size(10);
-        group.bench_function("input gradient", |b| b.iter(|| conv::input_gradient(&grad, &weight, &geometry)));
+        group.bench_function("input gradient", |b| {
+            b.iter(|| conv::input_gradient(&grad, &weight, &geometry, PRECISION))
+        });
         for density in [0.05, 0.1, 0.2, 0.3, 0.4, 0.5] {
             let x = spikes(in_channels, size, density)?;
             for way in [Way::Sparse, Way::Winograd, Way::Unfold] {
                 let id = |direction: &str| BenchmarkId::new(format!("{direction}, {way:?}"), density);
                 let way = Some(way);
-                group.bench_function(id("forward"), |b| b.iter(|| conv::forward_by(way, &x, &weight, &geometry)));
+                group.bench_function(id("forward"), |b| {
+                    b.iter(|| conv::forward_by(way, &x, &weight, &geometry, PRECISION))
+                });
                 group.bench_function(id("weight gradient"), |b| {
-                    b.iter(|| conv::weight_gradient_by(way, &x, &grad, &geometry));
+                    b.iter(|| conv::weight_gradient_by(way, &x, &grad, &geometry, PRECISION));
                 });
             }
         }
@@ -98,9 +103,9 @@ fn products(criterion: &mut Criterion) -> Result<()> {
     let grad = random(&[TIME_STEPS, BATCH, 1024])?;
     let mut group = criterion.benchmark_group("linear, 4096 to 1024");
     group.throughput(Throughput::Elements((4096 * 1024 * TIME_STEPS * BATCH) as u64)).sample_size(10);
-    group.bench_function("forward", |b| b.iter(|| linear::forward(&x, &weight)));
-    group.bench_function("input gradient", |b| b.iter(|| linear::input_gradient(&grad, &weight)));
-    group.bench_function("weight gradient", |b| b.iter(|| linear::weight_gradient(&x, &grad)));
+    group.bench_function("forward", |b| b.iter(|| linear::forward(&x, &weight, PRECISION)));
+    group.bench_function("input gradient", |b| b.iter(|| linear::input_gradient(&grad, &weight, PRECISION)));
+    group.bench_function("weight gradient", |b| b.iter(|| linear::weight_gradient(&x, &grad, PRECISION)));
     Ok(())
 }
 

@@ -35,10 +35,26 @@ pub struct Stream {
     counter: [u32; 3],
 }
 
+/// A stream's words: block b is Philox of the counter (b, index, epoch, purpose) under the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    pub key: [u32; 2],
+    pub index: u32,
+    pub epoch: u32,
+    /// With the layer's place.
+    pub purpose: u32,
+}
+
 impl Stream {
     pub fn new(seed: u64, purpose: Purpose, layer: usize, epoch: usize, index: usize) -> Self {
         let third = (layer as u32) << 8 | purpose as u32;
         Self { key: [seed as u32, (seed >> 32) as u32], counter: [index as u32, epoch as u32, third] }
+    }
+
+    /// What the stream hangs on, for a GPU that draws from it.
+    pub fn parts(&self) -> Parts {
+        let [index, epoch, purpose] = self.counter;
+        Parts { key: self.key, index, epoch, purpose }
     }
 
     /// Numbers `4 * block .. 4 * block + 4` of the stream.

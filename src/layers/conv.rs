@@ -2,8 +2,8 @@
 
 use super::plan::{Kept, Planned};
 use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
-use crate::ops::bias;
 use crate::ops::conv::{self, Geometry};
+use crate::ops::{Precision, bias};
 use candle_core::{DType, Result, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,7 @@ pub struct Conv {
     geometry: Geometry,
     weight: Parameter,
     bias: Option<Parameter>,
+    precision: Precision,
 }
 
 impl Conv {
@@ -93,6 +94,7 @@ impl Conv {
             geometry: config.geometry(image),
             weight: Parameter::new("weight", weight),
             bias: config.bias.then(bias).transpose()?.map(|value| Parameter::new("bias", value)),
+            precision: shared.precision,
         })
     }
 }
@@ -105,16 +107,16 @@ impl Layer for Conv {
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [x] = saved.take()?;
         let (x, grad) = per_input(&x, &grad)?;
-        self.weight.accumulate(conv::weight_gradient(&x, &grad, &self.geometry)?)?;
+        self.weight.accumulate(conv::weight_gradient(&x, &grad, &self.geometry, self.precision)?)?;
         if let Some(bias) = &mut self.bias {
             bias.accumulate(bias::gradient(&grad, bias.value.elem_count())?)?;
         }
-        wanted.then(|| conv::input_gradient(&grad, &self.weight.value, &self.geometry)).transpose()
+        wanted.then(|| conv::input_gradient(&grad, &self.weight.value, &self.geometry, self.precision)).transpose()
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {
         map_sequence(x, |x| {
-            let y = conv::forward(x, &self.weight.value, &self.geometry)?;
+            let y = conv::forward(x, &self.weight.value, &self.geometry, self.precision)?;
             match &self.bias {
                 Some(bias) => bias::add(&y, &bias.value),
                 None => Ok(y),

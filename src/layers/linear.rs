@@ -2,7 +2,7 @@
 
 use super::plan::{Kept, Planned};
 use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
-use crate::ops::{bias, linear};
+use crate::ops::{Precision, bias, linear};
 use candle_core::{DType, Result, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,7 @@ impl LinearConfig {
 pub struct Linear {
     weight: Parameter,
     bias: Option<Parameter>,
+    precision: Precision,
 }
 
 impl Linear {
@@ -72,6 +73,7 @@ impl Linear {
         Ok(Self {
             weight: Parameter::new("weight", weight),
             bias: config.bias.then(bias).transpose()?.map(|value| Parameter::new("bias", value)),
+            precision: shared.precision,
         })
     }
 }
@@ -84,16 +86,16 @@ impl Layer for Linear {
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [x] = saved.take()?;
         let (x, grad) = per_input(&x, &grad)?;
-        self.weight.accumulate(linear::weight_gradient(&x, &grad)?)?;
+        self.weight.accumulate(linear::weight_gradient(&x, &grad, self.precision)?)?;
         if let Some(bias) = &mut self.bias {
             bias.accumulate(bias::gradient(&grad, bias.value.elem_count())?)?;
         }
-        wanted.then(|| linear::input_gradient(&grad, &self.weight.value)).transpose()
+        wanted.then(|| linear::input_gradient(&grad, &self.weight.value, self.precision)).transpose()
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {
         map_sequence(x, |x| {
-            let y = linear::forward(x, &self.weight.value)?;
+            let y = linear::forward(x, &self.weight.value, self.precision)?;
             match &self.bias {
                 Some(bias) => bias::add(&y, &bias.value),
                 None => Ok(y),

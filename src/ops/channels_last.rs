@@ -24,12 +24,23 @@ pub fn channels_last(x: &Tensor) -> Result<Tensor> {
 
 /// A tensor of `shape` [..., C, H, W] from `values` in the order [..., H, W, C].
 pub fn from_channels_last<T: WithDType>(values: Vec<T>, shape: &[usize], like: &Tensor) -> Result<Tensor> {
-    let rank = shape.len();
-    if !has_pixels(rank) {
-        return Tensor::from_vec(values, shape, like.device());
+    channels_first(&Tensor::from_vec(values, lying_shape(shape), like.device())?)
+}
+
+/// The shape [..., H, W, C] of what `shape` [..., C, H, W] is in memory.
+pub fn lying_shape(shape: &[usize]) -> Vec<usize> {
+    match shape {
+        &[ref lead @ .., c, h, w] if has_pixels(shape.len()) => [lead, &[h, w, c]].concat(),
+        other => other.to_vec(),
     }
-    let order: Vec<usize> = (0..rank - 3).chain([rank - 2, rank - 1, rank - 3]).collect();
-    let lying: Vec<usize> = order.iter().map(|&dim| shape[dim]).collect();
+}
+
+/// A contiguous tensor [..., H, W, C] in the order of its dimensions [..., C, H, W]; [T, B, F] stays as it is.
+pub fn channels_first(lying: &Tensor) -> Result<Tensor> {
+    let rank = lying.rank();
+    if !has_pixels(rank) {
+        return Ok(lying.clone());
+    }
     let back: Vec<usize> = (0..rank - 3).chain([rank - 1, rank - 3, rank - 2]).collect();
-    Tensor::from_vec(values, lying, like.device())?.permute(back)
+    lying.permute(back)
 }

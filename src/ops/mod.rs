@@ -17,6 +17,7 @@ pub mod cross_entropy;
 pub mod dropout;
 pub mod flatten;
 mod fresh;
+pub mod gpu;
 pub mod lif;
 pub mod linear;
 pub mod norm_lif;
@@ -31,13 +32,8 @@ mod values;
 
 pub use precision::Precision;
 
-use candle_core::{Device, Result, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
-
-/// The one place that says that an op has no kernel for a device: there is no silent fall-back to the CPU.
-fn no_kernel<T>(op: &str, device: &Device) -> Result<T> {
-    bail!("the op {op} has no kernel for {:?} in this build", device.location())
-}
 
 /// How many leading elements of `tensor` fold into one "batch" when the last `features` dimensions are an item.
 fn fold(tensor: &Tensor, features: usize) -> Result<(usize, Vec<usize>)> {

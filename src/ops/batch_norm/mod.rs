@@ -12,9 +12,10 @@
 //! dX = scale / sqrt(v + eps) (dY - <dY> - h <dY h>), d scale = sum dY h, d shift = sum dY.
 
 pub(super) mod cpu;
+pub mod cuda;
 
 use super::channels_last::{channels_last, from_channels_last};
-use super::no_kernel;
+use super::gpu;
 use super::values::values;
 use candle_core::{Device, Result, Tensor, bail};
 
@@ -99,7 +100,7 @@ pub fn statistics(x: &Tensor, groups: usize) -> Result<Statistics> {
             let table = |v| Tensor::from_vec(v, g.table(), x.device());
             Ok(Statistics { mean: table(mean)?, variance: table(variance)? })
         }
-        device => no_kernel("batch norm", device),
+        device => cuda::statistics(&*gpu::of(device)?, x, &g),
     }
 }
 
@@ -112,7 +113,7 @@ pub fn normalize(x: &Tensor, norm: &Normalization) -> Result<Tensor> {
             let y = norm.lend(|affine| Ok(cpu::normalize(&values(&lying)?, affine, &g)))?;
             from_channels_last(y, x.dims(), x)
         }
-        device => no_kernel("batch norm", device),
+        device => cuda::normalize(&*gpu::of(device)?, x, norm, &g),
     }
 }
 
@@ -130,6 +131,6 @@ pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization) -> Result<Grad
                 shift: Tensor::from_vec(shift, g.channels, x.device())?,
             })
         }
-        device => no_kernel("batch norm", device),
+        device => cuda::gradients(&*gpu::of(device)?, x, grad, norm, &g),
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! X [T, B, O, H, W] or [T, B, O], b [O].
 
+pub mod cuda;
+
 use super::channels_last::{channels_last, from_channels_last};
-use super::no_kernel;
+use super::gpu;
 use super::values::values;
 use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;
@@ -25,7 +27,7 @@ pub fn add(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
             });
             from_channels_last(y, x.dims(), x)
         }
-        device => no_kernel("bias", device),
+        device => cuda::add(&*gpu::of(device)?, x, bias),
     }
 }
 
@@ -49,7 +51,7 @@ pub fn gradient(grad: &Tensor, channels: usize) -> Result<Tensor> {
             let total = |channel: usize| parts.iter().map(|part| part[channel]).sum::<f64>() as f32;
             Tensor::from_vec((0..channels).map(total).collect::<Vec<_>>(), channels, grad.device())
         }
-        device => no_kernel("bias", device),
+        _ => cuda::gradient(grad, channels),
     }
 }
 

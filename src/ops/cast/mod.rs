@@ -1,9 +1,8 @@
 //! The same numbers in another type.
 
-use super::channels_last::{channels_last, from_channels_last};
-use super::no_kernel;
+use super::channels_last::{channels_first, channels_last, from_channels_last};
 use super::values::{Input, input};
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
 /// Spikes as currents (`f32`); what is no byte stays as it is.
 pub fn currents(x: &Tensor) -> Result<Tensor> {
@@ -17,6 +16,7 @@ pub fn currents(x: &Tensor) -> Result<Tensor> {
                 }
             }
         }
-        device => no_kernel("cast", device),
+        _ if x.dtype() == DType::U8 => channels_first(&channels_last(x)?.to_dtype(DType::F32)?),
+        _ => Ok(x.clone()),
     }
 }

@@ -27,14 +27,17 @@ KERNEL weight_by_patch_f32(const float *w, Geometry g, float *to) { weight_by_pa
 KERNEL weight_by_patch_bf16(const float *w, Geometry g, bf16 *to) { weight_by_patch(w, g, to); }
 
 // A gradient [O, k, k, C] as [O, C, k, k].
-KERNEL gradient_by_filter(const float *from, Geometry g, float *gradient) {
+template <class W> __device__ inline void gradient_by_filter(const W *from, Geometry g, float *gradient) {
     i64 i = thread_number();
     int taps = g.kernel * g.kernel;
     if (i >= (i64)g.out_channels * g.in_channels * taps) return;
     int tap = (int)(i % taps), c = (int)(i / taps % g.in_channels);
     i64 o = i / taps / g.in_channels;
-    gradient[i] = from[(o * taps + tap) * g.in_channels + c];
+    gradient[i] = value_of(from[(o * taps + tap) * g.in_channels + c]);
 }
+
+KERNEL gradient_by_filter_f32(const float *from, Geometry g, float *gradient) { gradient_by_filter(from, g, gradient); }
+KERNEL gradient_by_filter_bf16(const bf16 *from, Geometry g, float *gradient) { gradient_by_filter(from, g, gradient); }
 
 // The patches under all output pixels of `images` images [H, W, C]: [images, H', W', k, k, C], zero outside the image.
 template <int N, class T, class P> __device__ inline void patches(const T *x, Geometry g, i64 images, P *to) {

@@ -5,12 +5,13 @@
 //! H' = (H + 2 p - k) / s + 1, rounded down. Gradients are those of this sum; nothing is detached.
 
 mod cpu;
+pub mod cuda;
 
 pub use cpu::Way;
 
 use super::channels_last::{channels_last, from_channels_last};
 use super::values::{Input, input, values};
-use super::{fold, no_kernel};
+use super::{Precision, fold, gpu};
 use candle_core::{Device, Result, Tensor, bail};
 
 /// The sizes of one convolution.
@@ -62,12 +63,18 @@ impl Geometry {
 }
 
 /// The convolution of `x` [..., C, H, W] with `weight` [O, C, k, k]: [..., O, H', W'].
-pub fn forward(x: &Tensor, weight: &Tensor, geometry: &Geometry) -> Result<Tensor> {
-    forward_by(None, x, weight, geometry)
+pub fn forward(x: &Tensor, weight: &Tensor, geometry: &Geometry, precision: Precision) -> Result<Tensor> {
+    forward_by(None, x, weight, geometry, precision)
 }
 
-/// The same by a given way, or by the fastest.
-pub fn forward_by(way: Option<Way>, x: &Tensor, weight: &Tensor, geometry: &Geometry) -> Result<Tensor> {
+/// The same, on the CPU by a given way or by the fastest.
+pub fn forward_by(
+    way: Option<Way>,
+    x: &Tensor,
+    weight: &Tensor,
+    geometry: &Geometry,
+    precision: Precision,
+) -> Result<Tensor> {
     let g = geometry;
     let n = images(x, [g.in_channels, g.height, g.width])?;
     let shape = with_item(x, [g.out_channels, g.out_height(), g.out_width()]);
@@ -80,12 +87,12 @@ pub fn forward_by(way: Option<Way>, x: &Tensor, weight: &Tensor, geometry: &Geom
             };
             from_channels_last(y, &shape, &x)
         }
-        device => no_kernel("conv", device),
+        device => cuda::forward(&*gpu::of(device)?, x, weight, g, n, precision),
     }
 }
 
 /// The input's gradient [..., C, H, W] from the output's, `grad` [..., O, H', W'].
-pub fn input_gradient(grad: &Tensor, weight: &Tensor, geometry: &Geometry) -> Result<Tensor> {
+pub fn input_gradient(grad: &Tensor, weight: &Tensor, geometry: &Geometry, precision: Precision) -> Result<Tensor> {
     let g = geometry;
     let n = images(grad, [g.out_channels, g.out_height(), g.out_width()])?;
     let shape = with_item(grad, [g.in_channels, g.height, g.width]);
@@ -95,17 +102,23 @@ pub fn input_gradient(grad: &Tensor, weight: &Tensor, geometry: &Geometry) -> Re
             let dx = cpu::input_gradient(&values(&grad)?, &values(weight)?, g, n);
             from_channels_last(dx, &shape, &grad)
         }
-        device => no_kernel("conv", device),
+        device => cuda::input_gradient(&*gpu::of(device)?, grad, weight, g, n, precision),
     }
 }
 
 /// The weight's gradient [O, C, k, k], summed over the sequence.
-pub fn weight_gradient(x: &Tensor, grad: &Tensor, geometry: &Geometry) -> Result<Tensor> {
-    weight_gradient_by(None, x, grad, geometry)
+pub fn weight_gradient(x: &Tensor, grad: &Tensor, geometry: &Geometry, precision: Precision) -> Result<Tensor> {
+    weight_gradient_by(None, x, grad, geometry, precision)
 }
 
-/// The same by a given way, or by the fastest.
-pub fn weight_gradient_by(way: Option<Way>, x: &Tensor, grad: &Tensor, geometry: &Geometry) -> Result<Tensor> {
+/// The same, on the CPU by a given way or by the fastest.
+pub fn weight_gradient_by(
+    way: Option<Way>,
+    x: &Tensor,
+    grad: &Tensor,
+    geometry: &Geometry,
+    precision: Precision,
+) -> Result<Tensor> {
     let g = geometry;
     let n = images(x, [g.in_channels, g.height, g.width])?;
     if images(grad, [g.out_channels, g.out_height(), g.out_width()])? != n {
@@ -121,7 +134,7 @@ pub fn weight_gradient_by(way: Option<Way>, x: &Tensor, grad: &Tensor, geometry:
             };
             Tensor::from_vec(dw, (g.out_channels, g.in_channels, g.kernel, g.kernel), grad.device())
         }
-        device => no_kernel("conv", device),
+        device => cuda::weight_gradient(&*gpu::of(device)?, x, grad, g, n, precision),
     }
 }
 

@@ -6,7 +6,9 @@
 //!
 //! Smoothing as in Szegedy et al. 2016 (and PyTorch's `label_smoothing`).
 
-use super::no_kernel;
+pub mod cuda;
+
+use super::gpu;
 use super::values::values;
 use candle_core::{Device, Result, Tensor, bail};
 
@@ -34,8 +36,8 @@ impl Score {
         }
     }
 
-    fn to_tensor(self, device: &Device) -> Result<Tensor> {
-        Tensor::new(&[self.loss_sum, self.top1 as f64, self.top5 as f64, self.images as f64], device)
+    fn to_tensor(self) -> Result<Tensor> {
+        Tensor::new(&[self.loss_sum, self.top1 as f64, self.top5 as f64, self.images as f64], &Device::Cpu)
     }
 
     /// Mean loss per image.
@@ -62,20 +64,28 @@ impl Score {
 
 /// The score of `logits` [B, K] against `labels` [B] (`u32`), as [`Score::read`] takes it.
 pub fn score(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor> {
-    rows(logits, labels, smoothing)?.0.to_tensor(logits.device())
+    match logits.device() {
+        Device::Cpu => rows(logits, labels, smoothing)?.0.to_tensor(),
+        device => Ok(cuda::rows(&*gpu::of(device)?, logits, labels, smoothing, false)?.0),
+    }
 }
 
 /// The score and the gradient of the mean loss by the logits [B, K].
 pub fn score_and_gradient(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<(Tensor, Tensor)> {
-    let (score, gradient) = rows(logits, labels, smoothing)?;
-    Ok((score.to_tensor(logits.device())?, Tensor::from_vec(gradient, logits.shape(), logits.device())?))
+    match logits.device() {
+        Device::Cpu => {
+            let (score, gradient) = rows(logits, labels, smoothing)?;
+            Ok((score.to_tensor()?, Tensor::from_vec(gradient, logits.shape(), &Device::Cpu)?))
+        }
+        device => match cuda::rows(&*gpu::of(device)?, logits, labels, smoothing, true)? {
+            (score, Some(gradient)) => Ok((score, gradient)),
+            (_, None) => bail!("cross entropy: no gradient where one is wanted"),
+        },
+    }
 }
 
 fn rows(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<(Score, Vec<f32>)> {
     let (images, classes) = logits.dims2()?;
-    if !matches!(logits.device(), Device::Cpu) {
-        return no_kernel("cross entropy", logits.device());
-    }
     let (logits, labels) = (values::<f32>(logits)?, values::<u32>(labels)?);
     let mut gradient = vec![0f32; images * classes];
     let mut total = Score { images, ..Score::default() };

@@ -5,8 +5,10 @@
 //! sequence rather than flickering. Source: Lee et al. 2020 (arXiv 1903.06379), section 3.4; Srivastava et al. 2014 for the
 //! scaling.
 
+pub mod cuda;
+
 use super::channels_last::{channels_last, from_channels_last};
-use super::no_kernel;
+use super::gpu;
 use super::values::{Input, input, values};
 use crate::rng::Stream;
 use candle_core::{Device, Result, Tensor};
@@ -14,6 +16,9 @@ use rayon::prelude::*;
 
 /// The mask M [B, features] of images whose random streams are `streams`.
 pub fn mask(features: usize, probability: f64, streams: &[Stream], device: &Device) -> Result<Tensor> {
+    if !device.is_cpu() {
+        return cuda::mask(&*gpu::of(device)?, features, probability, streams);
+    }
     let (probability, kept) = (probability as f32, 1.0 / (1.0 - probability) as f32);
     let mask: Vec<f32> = streams
         .par_iter()
@@ -26,9 +31,9 @@ pub fn mask(features: usize, probability: f64, streams: &[Stream], device: &Devi
 
 /// `x` [T, B, ...] times `mask` [B, features] at every time-step (`f32`).
 pub fn apply(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    let mask = channels_last(&mask.reshape(&x.dims()[1..])?.unsqueeze(0)?)?;
     match x.device() {
         Device::Cpu => {
-            let mask = channels_last(&mask.reshape(&x.dims()[1..])?.unsqueeze(0)?)?;
             let (lying, mask) = (channels_last(x)?, values::<f32>(&mask)?);
             let y = match input(&lying)? {
                 Input::Floats(x) => multiply(&x, &mask),
@@ -36,7 +41,7 @@ pub fn apply(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
             };
             from_channels_last(y, x.dims(), x)
         }
-        device => no_kernel("dropout", device),
+        device => cuda::apply(&*gpu::of(device)?, x, &mask),
     }
 }
 

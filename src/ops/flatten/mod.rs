@@ -3,9 +3,10 @@
 //! In memory the channels of a pixel lie side by side before and the pixels of a channel after.
 
 mod cpu;
+pub mod cuda;
 
 use super::channels_last::{channels_last, from_channels_last};
-use super::no_kernel;
+use super::gpu;
 use super::values::{Input, input};
 use candle_core::{Device, Result, Tensor, bail};
 
@@ -27,7 +28,7 @@ pub fn forward(x: &Tensor) -> Result<Tensor> {
                 }
             }
         }
-        device => no_kernel("flatten", device),
+        device => cuda::forward(&*gpu::of(device)?, x, &shape, channels, height * width),
     }
 }
 
@@ -40,7 +41,7 @@ pub fn gradient(grad: &Tensor, shape: &[usize]) -> Result<Tensor> {
             let values = super::values::values::<f32>(&grad)?;
             from_channels_last(cpu::transposed(&values, channels, height * width), shape, &grad)
         }
-        device => no_kernel("flatten", device),
+        device => cuda::gradient(&*gpu::of(device)?, grad, shape, channels, height * width),
     }
 }
 

@@ -19,13 +19,14 @@
 //! need be kept.
 
 pub(super) mod cpu;
+pub mod cuda;
 pub(super) mod neuron;
 mod surrogate;
 
 pub use surrogate::{ArcTangent, FastSigmoid, Rectangle, Surrogate, Triangle};
 
 use super::channels_last::{channels_last, from_channels_last};
-use super::no_kernel;
+use super::gpu;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
 use neuron::Neuron;
@@ -99,7 +100,7 @@ impl LifConfig {
 
 /// What neurons put out.
 pub struct Spikes {
-    /// [T, ...], 0 or 1 (`u8`).
+    /// [T, ...], 0 or 1: `u8`, or `bf16` where the currents are.
     pub spikes: Tensor,
     /// How many are 1: [1] (`i64`).
     pub count: Tensor,
@@ -121,7 +122,7 @@ pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<Spikes> {
             let spikes = cpu::forward(stored.sequence(&values(&stored.lying)?), &Neuron::new(lif), &cpu::AsStored);
             Spikes::of(spikes, currents)
         }
-        device => no_kernel("lif", device),
+        device => cuda::forward(&*gpu::of(device)?, currents, lif),
     }
 }
 
@@ -140,7 +141,7 @@ pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Ten
             }
             from_channels_last(gradient, &shape, currents)
         }
-        device => no_kernel("lif", device),
+        device => cuda::gradient(&*gpu::of(device)?, currents, grad, lif),
     }
 }
 
@@ -158,6 +159,11 @@ impl Stored {
         let constant = time_steps > 1 && x.stride()[0] == 0;
         let lying = channels_last(&if constant { x.narrow(0, 0, 1)? } else { x.clone() })?;
         Ok(Self { lying, constant, time_steps })
+    }
+
+    /// With every time-step written out.
+    pub fn whole(x: &Tensor) -> Result<Self> {
+        Ok(Self { lying: channels_last(x)?, constant: false, time_steps: x.dim(0)? })
     }
 
     pub fn sequence<'a>(&self, values: &'a [f32]) -> cpu::Sequence<'a> {

@@ -2,6 +2,7 @@
 
 use super::surrogate::Derivative;
 use super::{LifConfig, Reset, Surrogate};
+use crate::ops::gpu::Structure;
 
 /// The numbers of the equation in single precision.
 #[derive(Clone, Copy)]
@@ -36,6 +37,19 @@ impl Neuron {
             fire_before_integrate: lif.fire_before_integrate,
             surrogate: lif.surrogate,
         }
+    }
+
+    /// The same for a kernel: `Neuron` of lif.h.
+    pub fn structure(&self) -> Structure {
+        let (surrogate, parameter) = match self.surrogate {
+            Surrogate::Triangle(triangle) => (0, triangle.height),
+            Surrogate::Rectangle(rectangle) => (1, rectangle.width),
+            Surrogate::Atan(arc_tangent) => (2, arc_tangent.alpha),
+            Surrogate::FastSigmoid(fast_sigmoid) => (3, fast_sigmoid.slope),
+        };
+        let floats = [self.leak, self.gain, self.inverse_threshold, self.limit, self.keep, self.drop];
+        let structure = floats.into_iter().fold(Structure::new(), Structure::f32);
+        structure.i32(usize::from(self.fire_before_integrate)).i32(surrogate).f32(parameter as f32)
     }
 
     /// One time-step of every neuron: moves the potentials, and writes what `record(decisive potential, fires)` makes of each.

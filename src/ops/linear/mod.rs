@@ -3,14 +3,15 @@
 //! Y = X W^T, with X [N, F] spikes or values, W [O, F], Y [N, O]. Gradients: dX = dY W, dW = dY^T X.
 
 mod cpu;
+pub mod cuda;
 
 use super::values::{Input, input, values};
-use super::{fold, no_kernel};
+use super::{Precision, fold, gpu};
 use candle_core::{Device, Result, Tensor, bail};
-use cpu::Sizes;
+pub use cpu::Sizes;
 
 /// `x` [..., F] times `weight` [O, F] transposed: [..., O].
-pub fn forward(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+pub fn forward(x: &Tensor, weight: &Tensor, precision: Precision) -> Result<Tensor> {
     let s = sizes(x, weight, 1)?;
     match x.device() {
         Device::Cpu => {
@@ -21,24 +22,24 @@ pub fn forward(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
             };
             Tensor::from_vec(y, with_last(x, s.outputs), x.device())
         }
-        device => no_kernel("linear", device),
+        device => cuda::forward(&*gpu::of(device)?, x, weight, s, &with_last(x, s.outputs), precision),
     }
 }
 
 /// The input's gradient [..., F] from the output's, `grad` [..., O].
-pub fn input_gradient(grad: &Tensor, weight: &Tensor) -> Result<Tensor> {
+pub fn input_gradient(grad: &Tensor, weight: &Tensor, precision: Precision) -> Result<Tensor> {
     let s = sizes(grad, weight, 0)?;
     match grad.device() {
         Device::Cpu => {
             let dx = cpu::input_gradient(&values(&grad.contiguous()?)?, &values(weight)?, s);
             Tensor::from_vec(dx, with_last(grad, s.features), grad.device())
         }
-        device => no_kernel("linear", device),
+        device => cuda::input_gradient(&*gpu::of(device)?, grad, weight, s, &with_last(grad, s.features), precision),
     }
 }
 
 /// The weight's gradient [O, F], summed over the sequence.
-pub fn weight_gradient(x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+pub fn weight_gradient(x: &Tensor, grad: &Tensor, precision: Precision) -> Result<Tensor> {
     let ((n, features), (rows, outputs)) = (fold(x, 1)?, fold(grad, 1)?);
     if n != rows {
         bail!("linear: {:?} features with gradients of {:?}", x.dims(), grad.dims())
@@ -54,7 +55,7 @@ pub fn weight_gradient(x: &Tensor, grad: &Tensor) -> Result<Tensor> {
             };
             Tensor::from_vec(dw, (s.outputs, s.features), grad.device())
         }
-        device => no_kernel("linear", device),
+        device => cuda::weight_gradient(&*gpu::of(device)?, x, grad, s, precision),
     }
 }
 

@@ -9,11 +9,12 @@
 //! time-step, the sum.
 
 mod cpu;
+pub mod cuda;
 
 use super::batch_norm::{Gradients, Groups, Normalization};
 use super::channels_last::{channels_last, from_channels_last};
+use super::gpu;
 use super::lif::{LifConfig, Spikes, Stored, neuron::Neuron};
-use super::no_kernel;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
 
@@ -27,7 +28,7 @@ pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<Spik
             let spikes = norm.lend(|affine| Ok(cpu::forward(stored.sequence(&lying), &neuron, affine, &g)))?;
             Spikes::of(spikes, x)
         }
-        device => no_kernel("batch norm and lif", device),
+        device => cuda::forward(&*gpu::of(device)?, x, norm, lif, &g),
     }
 }
 
@@ -50,6 +51,6 @@ pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization, lif: &LifConfi
                 shift: Tensor::from_vec(shift, g.channels, x.device())?,
             })
         }
-        device => no_kernel("batch norm and lif", device),
+        device => cuda::gradients(&*gpu::of(device)?, x, grad, norm, lif, &g),
     }
 }

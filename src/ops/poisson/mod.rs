@@ -8,9 +8,10 @@
 //! epoch and the image, not on the batch, the threads or the device.
 
 mod cpu;
+pub mod cuda;
 
 use super::channels_last::from_channels_last;
-use super::no_kernel;
+use super::gpu;
 use super::values::values;
 use crate::rng::Stream;
 use candle_core::{Device, Result, Tensor};
@@ -35,6 +36,6 @@ pub fn encode(images: &Tensor, time_steps: usize, rate: Rate, streams: &[Stream]
             let spikes = cpu::encode(&values(&images.contiguous()?)?, time_steps, rate, streams, channels);
             from_channels_last(spikes, &[&[time_steps], images.dims()].concat(), images)
         }
-        device => no_kernel("poisson", device),
+        device => cuda::encode(&*gpu::of(device)?, images, time_steps, rate, streams),
     }
 }

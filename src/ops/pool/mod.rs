@@ -6,9 +6,10 @@
 //! a window of H x W.
 
 mod cpu;
+pub mod cuda;
 
 use super::channels_last::{channels_last, from_channels_last};
-use super::no_kernel;
+use super::gpu;
 use super::values::{Input, input, values};
 use candle_core::{Device, Result, Tensor, bail};
 
@@ -27,7 +28,7 @@ pub fn average(x: &Tensor, window: Window) -> Result<Tensor> {
             };
             from_channels_last(y, &planes.pooled_shape(x), x)
         }
-        device => no_kernel("average pool", device),
+        device => cuda::average(&*gpu::of(device)?, x, &planes),
     }
 }
 
@@ -39,7 +40,7 @@ pub fn average_gradient(grad: &Tensor, input: &[usize], window: Window) -> Resul
             let dx = cpu::average_gradient(&values(&channels_last(grad)?)?, &planes);
             from_channels_last(dx, input, grad)
         }
-        device => no_kernel("average pool", device),
+        device => cuda::average_gradient(&*gpu::of(device)?, grad, input, &planes),
     }
 }
 
@@ -62,7 +63,7 @@ pub fn max(x: &Tensor, window: Window) -> Result<(Tensor, Tensor)> {
             };
             Ok((y, from_channels_last(places, &shape, x)?))
         }
-        device => no_kernel("max pool", device),
+        device => cuda::max(&*gpu::of(device)?, x, &planes),
     }
 }
 
@@ -75,13 +76,13 @@ pub fn max_gradient(grad: &Tensor, places: &Tensor, input: &[usize], window: Win
             let dx = cpu::max_gradient(&values(&lying)?, &values(&places)?, &planes);
             from_channels_last(dx, input, grad)
         }
-        device => no_kernel("max pool", device),
+        device => cuda::max_gradient(&*gpu::of(device)?, grad, places, input, &planes),
     }
 }
 
 /// All images of all time-steps, one after another.
 #[derive(Debug, Clone, Copy)]
-struct Planes {
+pub struct Planes {
     count: usize,
     channels: usize,
     height: usize,
@@ -91,7 +92,7 @@ struct Planes {
 
 impl Planes {
     /// Of images [..., C, H, W].
-    fn of(shape: &[usize], window: Window) -> Result<Self> {
+    pub fn of(shape: &[usize], window: Window) -> Result<Self> {
         let &[ref lead @ .., channels, height, width] = shape else { bail!("pool: expected images, found {shape:?}") };
         if lead.is_empty() || window.0 == 0 || window.1 == 0 || window.0 > height || window.1 > width {
             bail!("pool: a window of {window:?} does not fit {shape:?}")

@@ -8,8 +8,9 @@
 //! with parameter w, gradient g, moments m and v, decay d, rate r. The optimizers' files say how these make SGD, Adam and AdamW.
 
 mod cpu;
+pub mod cuda;
 
-use super::no_kernel;
+use super::gpu;
 use super::values::{change, values};
 use candle_core::{Device, Result, Tensor, bail};
 
@@ -65,7 +66,7 @@ impl Permission {
                 let factor = clip.filter(|&most| norm > most).map_or(1.0, |most| most / (norm + 1e-6));
                 Ok(Self { halted, factor: Tensor::new(&[factor as f32], &Device::Cpu)? })
             }
-            device => no_kernel("update", device),
+            device => cuda::permission(&*gpu::of(device)?, score, norm, clip, halted.clone()),
         }
     }
 
@@ -97,7 +98,7 @@ pub fn sgd(items: &[Item<'_>], sgd: &Sgd, permission: &Permission) -> Result<()>
             }
             Ok(())
         }
-        Some(device) => no_kernel("sgd", device),
+        Some(device) => cuda::sgd(&*gpu::of(device)?, items, sgd, permission),
     }
 }
 
@@ -114,7 +115,7 @@ pub fn adam(items: &[Item<'_>], adam: &Adam, permission: &Permission) -> Result<
             }
             Ok(())
         }
-        Some(device) => no_kernel("adam", device),
+        Some(device) => cuda::adam(&*gpu::of(device)?, items, adam, permission),
     }
 }
 
@@ -125,7 +126,7 @@ pub fn gradient_norm(items: &[Item<'_>]) -> Result<Tensor> {
             let squares = items.iter().map(|item| Ok(cpu::sum_of_squares(&values(item.gradient)?)));
             Tensor::new(&[squares.sum::<Result<f64>>()?.sqrt()], &Device::Cpu)
         }
-        device => no_kernel("gradient norm", device),
+        device => cuda::gradient_norm(&*gpu::of(device)?, items),
     }
 }
 

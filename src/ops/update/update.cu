@@ -61,14 +61,14 @@ KERNEL gradient_norm(const double *parts, i64 count, double *out) {
 
 // Whether a step may be taken, and the factor that keeps the gradients' norm at `most` (0: no limit). `halted` stays 1 once a loss or a
 // norm was not finite: no later step moves anything either.
-KERNEL permission(const double *loss, const double *norm, double most, int *halted, float *factor) {
+KERNEL permission(const double *loss, const double *norm, double most, float *halted, float *factor) {
     double sum = loss[0] + norm[0];
-    if (!(sum - sum == 0.0)) halted[0] = 1;
+    if (!(sum - sum == 0.0)) halted[0] = 1.0f;
     factor[0] = most > 0.0 && norm[0] > most ? (float)(most / (norm[0] + 1e-6)) : 1.0f;
 }
 
-KERNEL sgd(Items all, float rate, float momentum, float weight_decay, const int *halted, const float *factor) {
-    if (halted[0]) return;
+KERNEL sgd(Items all, float rate, float momentum, float weight_decay, const float *halted, const float *factor) {
+    if (halted[0] != 0.0f) return;
     Share s = share(all);
     Item item = *s.item;
     for (i64 i = s.first + threadIdx.x; i < s.last; i += blockDim.x) {
@@ -93,8 +93,8 @@ struct Adam {
     float eps;
 };
 
-KERNEL adam(Items all, Adam adam, const int *halted, const float *factor) {
-    if (halted[0]) return;
+KERNEL adam(Items all, Adam adam, const float *halted, const float *factor) {
+    if (halted[0] != 0.0f) return;
     Share s = share(all);
     Item item = *s.item;
     for (i64 i = s.first + threadIdx.x; i < s.last; i += blockDim.x) {

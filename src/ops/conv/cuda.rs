@@ -1,0 +1,178 @@
+//! Convolution on a GPU: by the device's own convolutions, or by patches and matrix products.
+
+use super::Geometry;
+use crate::ops::Precision;
+use crate::ops::channels_last::{channels_first, channels_last};
+use crate::ops::gpu::{Arguments, Convolution, Gpu, Grid, Product, Structure, suffix, width};
+use candle_core::{DType, Result, Tensor};
+
+/// Bytes of patches that a product takes at a time.
+const PATCHES: usize = 256 << 20;
+
+/// `Geometry` of conv.cu.
+fn structure(g: &Geometry) -> Structure {
+    let sizes = [g.in_channels, g.out_channels, g.kernel, g.stride, g.padding, g.height, g.width];
+    sizes.into_iter().chain([g.out_height(), g.out_width()]).fold(Structure::new(), Structure::i32)
+}
+
+/// The weight [O, C, k, k] as [O, k, k, C] of the type that is multiplied.
+fn by_patch(gpu: &dyn Gpu, weight: &Tensor, g: &Geometry, dtype: DType) -> Result<Tensor> {
+    let w = gpu.unset(&[g.out_channels, g.kernel, g.kernel, g.in_channels], dtype)?;
+    let arguments = Arguments::new().pointer(gpu.address(weight)?).structure(structure(g)).pointer(gpu.address(&w)?);
+    gpu.launch(&format!("weight_by_patch_{}", suffix(dtype)?), Grid::over(w.elem_count())?, arguments)?;
+    Ok(w)
+}
+
+/// Images as they lie, of the type that is multiplied; spikes as bytes may stay bytes.
+fn operand(x: &Tensor, dtype: DType, bytes: bool) -> Result<Tensor> {
+    let x = channels_last(x)?;
+    if bytes && x.dtype() == DType::U8 { Ok(x) } else { x.to_dtype(dtype) }
+}
+
+/// [..., O, H', W'] of `x` [..., C, H, W].
+pub fn forward(
+    gpu: &dyn Gpu,
+    x: &Tensor,
+    weight: &Tensor,
+    g: &Geometry,
+    images: usize,
+    precision: Precision,
+) -> Result<Tensor> {
+    let (dtype, own) = (precision.currents(), gpu.convolutions());
+    let (x, w) = (operand(x, dtype, own.is_none() && dtype == DType::F32)?, by_patch(gpu, weight, g, dtype)?);
+    let lead = x.rank() - 3;
+    let y = gpu.unset(&[&x.dims()[..lead], &[g.out_height(), g.out_width(), g.out_channels]].concat(), dtype)?;
+    match own {
+        Some(own) => own.forward(&x, &w, &y, &Convolution { geometry: g, images, precision })?,
+        None => {
+            let y = y.flatten_all()?;
+            for_chunks(gpu, &x, g, images, dtype, |patches, first, count| {
+                let (m, n) = (count * g.out_pixels(), g.out_channels);
+                let c = &y.narrow(0, first * g.out_pixels() * n, m * n)?;
+                let (a, b) = (patches, &w);
+                let (a_transposed, b_transposed) = (false, true);
+                gpu.multiply(&Product {
+                    a,
+                    a_transposed,
+                    b,
+                    b_transposed,
+                    c,
+                    m,
+                    n,
+                    k: g.patch(),
+                    accumulate: false,
+                    precision,
+                })
+            })?;
+        }
+    }
+    channels_first(&y)
+}
+
+/// [..., C, H, W] of `grad` [..., O, H', W'].
+pub fn input_gradient(
+    gpu: &dyn Gpu,
+    grad: &Tensor,
+    weight: &Tensor,
+    g: &Geometry,
+    images: usize,
+    precision: Precision,
+) -> Result<Tensor> {
+    let dtype = precision.currents();
+    let (dy, w) = (operand(grad, dtype, false)?, by_patch(gpu, weight, g, dtype)?);
+    let lead = dy.rank() - 3;
+    let dx = gpu.unset(&[&dy.dims()[..lead], &[g.height, g.width, g.in_channels]].concat(), dtype)?;
+    if let Some(own) = gpu.convolutions() {
+        own.input_gradient(&dy, &w, &dx, &Convolution { geometry: g, images, precision })?;
+        return channels_first(&dx);
+    }
+    let (dy, flat) = (dy.flatten_all()?, dx.flatten_all()?);
+    let in_size = g.in_pixels() * g.in_channels;
+    let together = images_together(g, DType::F32, images);
+    let patches = gpu.unset(&[together * g.out_pixels() * g.patch()], DType::F32)?;
+    for first in (0..images).step_by(together) {
+        let count = together.min(images - first);
+        let (m, k) = (count * g.out_pixels(), g.out_channels);
+        let a = &dy.narrow(0, first * g.out_pixels() * k, m * k)?;
+        let (b, c, n) = (&w, &patches, g.patch());
+        let (a_transposed, b_transposed, accumulate) = (false, false, false);
+        gpu.multiply(&Product { a, a_transposed, b, b_transposed, c, m, n, k, accumulate, precision })?;
+        let to = flat.narrow(0, first * in_size, count * in_size)?;
+        let arguments = Arguments::new()
+            .pointer(gpu.address(&patches)?)
+            .structure(structure(g))
+            .i64(count)
+            .pointer(gpu.address(&to)?);
+        gpu.launch(&format!("patches_back_{}", suffix(dtype)?), Grid::over(count * in_size)?, arguments)?;
+    }
+    channels_first(&dx)
+}
+
+/// [O, C, k, k] (`f32`), summed over the sequence.
+pub fn weight_gradient(
+    gpu: &dyn Gpu,
+    x: &Tensor,
+    grad: &Tensor,
+    g: &Geometry,
+    images: usize,
+    precision: Precision,
+) -> Result<Tensor> {
+    let (dtype, own) = (precision.currents(), gpu.convolutions());
+    let x = operand(x, dtype, own.is_none() && dtype == DType::F32)?;
+    let dy = operand(grad, dtype, false)?;
+    // Products add in single precision over all chunks; a device's own convolutions give the type that they multiply.
+    let sums = if own.is_some() { dtype } else { DType::F32 };
+    let dw = gpu.unset(&[g.out_channels, g.kernel, g.kernel, g.in_channels], sums)?;
+    match own {
+        Some(own) => own.weight_gradient(&x, &dy, &dw, &Convolution { geometry: g, images, precision })?,
+        None => {
+            let dy = dy.flatten_all()?;
+            for_chunks(gpu, &x, g, images, dtype, |patches, first, count| {
+                let (m, n, k) = (g.out_channels, g.patch(), count * g.out_pixels());
+                let a = &dy.narrow(0, first * g.out_pixels() * m, k * m)?;
+                let (b, c, accumulate) = (patches, &dw, first > 0);
+                let (a_transposed, b_transposed) = (true, false);
+                gpu.multiply(&Product { a, a_transposed, b, b_transposed, c, m, n, k, accumulate, precision })
+            })?;
+        }
+    }
+    let gradient = gpu.unset(&[g.out_channels, g.in_channels, g.kernel, g.kernel], DType::F32)?;
+    let arguments =
+        Arguments::new().pointer(gpu.address(&dw)?).structure(structure(g)).pointer(gpu.address(&gradient)?);
+    gpu.launch(&format!("gradient_by_filter_{}", suffix(sums)?), Grid::over(gradient.elem_count())?, arguments)?;
+    Ok(gradient)
+}
+
+/// How many images' patches fit into the room for them.
+fn images_together(g: &Geometry, dtype: DType, images: usize) -> usize {
+    let bytes = g.out_pixels() * g.patch() * dtype.size_in_bytes();
+    (PATCHES / bytes.max(1)).clamp(1, images.max(1))
+}
+
+/// Calls `work(patches, first image, images)` for a few images at a time.
+fn for_chunks(
+    gpu: &dyn Gpu,
+    x: &Tensor,
+    g: &Geometry,
+    images: usize,
+    dtype: DType,
+    work: impl Fn(&Tensor, usize, usize) -> Result<()>,
+) -> Result<()> {
+    let (x, in_size) = (x.flatten_all()?, g.in_pixels() * g.in_channels);
+    let together = images_together(g, dtype, images);
+    let patches = gpu.unset(&[together * g.out_pixels() * g.patch()], dtype)?;
+    let n = width(if dtype == DType::BF16 { 8 } else { 4 }, &[g.in_channels]);
+    let kernel = format!("patches_{}_{}_x{n}", suffix(x.dtype())?, suffix(dtype)?);
+    for first in (0..images).step_by(together) {
+        let count = together.min(images - first);
+        let from = x.narrow(0, first * in_size, count * in_size)?;
+        let arguments = Arguments::new()
+            .pointer(gpu.address(&from)?)
+            .structure(structure(g))
+            .i64(count)
+            .pointer(gpu.address(&patches)?);
+        gpu.launch(&kernel, Grid::over(count * g.out_pixels() * g.patch() / n)?, arguments)?;
+        work(&patches, first, count)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! The launch of the cross-entropy kernel.
+
+use crate::ops::gpu::{Arguments, Gpu, Grid, THREADS};
+use candle_core::{DType, Result, Tensor};
+
+/// The score and, where it is wanted, the gradient by the logits [B, K].
+pub fn rows(
+    gpu: &dyn Gpu,
+    logits: &Tensor,
+    labels: &Tensor,
+    smoothing: f64,
+    wanted: bool,
+) -> Result<(Tensor, Option<Tensor>)> {
+    let (images, classes) = logits.dims2()?;
+    let (logits, labels) = (logits.contiguous()?, labels.contiguous()?);
+    let gradient = wanted.then(|| gpu.unset(logits.dims(), DType::F32)).transpose()?;
+    let score = gpu.unset(&[4], DType::F64)?;
+    let arguments = Arguments::new()
+        .pointer(gpu.address(&logits)?)
+        .pointer(gpu.address(&labels)?)
+        .i32(images)
+        .i32(classes)
+        .f64(smoothing)
+        .pointer(gradient.as_ref().map_or(Ok(0), |gradient| gpu.address(gradient))?)
+        .pointer(gpu.address(&score)?);
+    gpu.launch("cross_entropy", Grid::block(THREADS).shared(size_of::<f64>()), arguments)?;
+    Ok((score, gradient))
+}

@@ -1,0 +1,103 @@
+//! What the ops ask of a GPU: memory, launches of their kernels, matrix products and convolutions.
+//!
+//! An op's `cuda.rs` says which of its kernels (`<op>.cu`) runs over which grid with which arguments, in terms of [`Gpu`] and of
+//! tensors that lie where it computes. In a build with the `cuda` feature [`device`] is a real one. The tests bring another one,
+//! on which tensors lie in ordinary memory and the same kernels, compiled for the host, run a thread after the other: so that grids,
+//! arguments and arithmetic are checked on machines without a GPU.
+
+mod arguments;
+mod grid;
+
+#[cfg(feature = "cuda")]
+mod blas;
+#[cfg(feature = "cudnn")]
+mod cudnn;
+#[cfg(feature = "cuda")]
+pub mod device;
+
+pub use arguments::{Arguments, Structure};
+pub use grid::{Grid, THREADS, width};
+
+use super::Precision;
+use super::conv::Geometry;
+use candle_core::{DType, Device, Result, Tensor, bail};
+
+/// A device that runs kernels. Everything it is asked for happens in the order in which it was asked; nothing is waited for.
+pub trait Gpu: Sync {
+    /// Where tensors lie that it computes on.
+    fn device(&self) -> &Device;
+
+    /// The address of a contiguous tensor's first element.
+    fn address(&self, tensor: &Tensor) -> Result<u64>;
+
+    /// A tensor whose elements are unspecified.
+    fn unset(&self, shape: &[usize], dtype: DType) -> Result<Tensor>;
+
+    /// Runs a kernel. Every pointer among the arguments must be an address of this device with as much memory behind it as the
+    /// kernel reaches over this grid.
+    fn launch(&self, kernel: &str, grid: Grid, arguments: Arguments) -> Result<()>;
+
+    /// A matrix product.
+    fn multiply(&self, product: &Product<'_>) -> Result<()>;
+
+    /// Convolutions of its own that are faster than patches and products.
+    fn convolutions(&self) -> Option<&dyn Convolutions> {
+        None
+    }
+}
+
+/// C = A B, or C += A B, all stored by rows: A [m, k], or [k, m] when `a_transposed`; B [k, n], or [n, k]; C [m, n]. A and B have one type,
+/// `f32` or `bf16`; C is `f32` or of their type. Sums are in single precision, products of `f32` in what `precision` says.
+pub struct Product<'a> {
+    pub a: &'a Tensor,
+    pub a_transposed: bool,
+    pub b: &'a Tensor,
+    pub b_transposed: bool,
+    pub c: &'a Tensor,
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub accumulate: bool,
+    pub precision: Precision,
+}
+
+/// Convolutions on images whose channels lie side by side, with weights [O, k, k, C] of the images' type.
+pub trait Convolutions {
+    /// Y [n, H', W', O] of X [n, H, W, C].
+    fn forward(&self, x: &Tensor, w: &Tensor, y: &Tensor, task: &Convolution<'_>) -> Result<()>;
+
+    /// dX of dY.
+    fn input_gradient(&self, dy: &Tensor, w: &Tensor, dx: &Tensor, task: &Convolution<'_>) -> Result<()>;
+
+    /// dW [O, k, k, C] of X and dY, of their type.
+    fn weight_gradient(&self, x: &Tensor, dy: &Tensor, dw: &Tensor, task: &Convolution<'_>) -> Result<()>;
+}
+
+/// The sizes of a convolution, and how exactly it multiplies.
+pub struct Convolution<'a> {
+    pub geometry: &'a Geometry,
+    pub images: usize,
+    pub precision: Precision,
+}
+
+/// The GPU that a tensor's device is.
+#[cfg(feature = "cuda")]
+pub fn of(device: &Device) -> Result<std::sync::Arc<device::Cuda>> {
+    device::Cuda::of(device)
+}
+
+/// The GPU that a tensor's device is: in this build there is none.
+#[cfg(not(feature = "cuda"))]
+pub fn of(device: &Device) -> Result<Box<dyn Gpu>> {
+    bail!("{:?} is not the CPU, and this build of bntt has no GPU kernels", device.location())
+}
+
+/// The name of a type in kernels' names.
+pub fn suffix(dtype: DType) -> Result<&'static str> {
+    match dtype {
+        DType::U8 => Ok("u8"),
+        DType::F32 => Ok("f32"),
+        DType::BF16 => Ok("bf16"),
+        other => bail!("GPU kernels work on u8, f32 and bf16, found {other:?}"),
+    }
+}
