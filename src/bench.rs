@@ -3,7 +3,7 @@
 //! Images are random, so no data set is needed; the batches, the network and the step are those of a run. Two steps warm up
 //! before any is measured. Times are wall-clock seconds of single steps.
 
-use crate::data::{Batches, DataShape, Items, Split};
+use crate::data::{Batches, DataShape, Items, Resident, Split};
 use crate::error::Result;
 use crate::evaluate::logits;
 use crate::experiment::Checked;
@@ -85,11 +85,14 @@ pub struct Report {
     pub kept_bytes: usize,
     /// Of the process so far.
     pub peak_memory_bytes: Option<u64>,
+    /// Of a GPU's memory, by this process's tensors so far.
+    pub device_peak_bytes: Option<u64>,
     pub layers: Vec<LayerReport>,
 }
 
-/// Times the parts of one step by the moments at which they end.
+/// Times the parts of one step by the moments at which they end, on a GPU by those at which it has done them.
 struct Stopwatch {
+    device: Device,
     last: Instant,
     encoded_and_scored: f64,
     optimizer: f64,
@@ -98,9 +101,16 @@ struct Stopwatch {
 }
 
 impl Stopwatch {
-    fn start() -> Self {
-        let none = Vec::new();
-        Self { last: Instant::now(), encoded_and_scored: 0.0, optimizer: 0.0, forward: Vec::new(), backward: none }
+    fn start(device: &Device) -> Self {
+        let (device, none) = (device.clone(), Vec::new());
+        Self {
+            device,
+            last: Instant::now(),
+            encoded_and_scored: 0.0,
+            optimizer: 0.0,
+            forward: Vec::new(),
+            backward: none,
+        }
     }
 
     fn forward_seconds(&self) -> f64 {
@@ -114,6 +124,8 @@ impl Stopwatch {
 
 impl Watch for Stopwatch {
     fn ended(&mut self, part: Part<'_>) {
+        // What fails on the device fails the next thing that is asked of it too.
+        let _ = self.device.synchronize();
         let seconds = self.last.elapsed().as_secs_f64();
         match part {
             Part::Encoded | Part::Scored => self.encoded_and_scored += seconds,
@@ -133,22 +145,33 @@ pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Rep
     let split = random_split(shape, batch_size);
     let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
     let mut optimizer = Optimizer::new(&experiment.optimizer);
-    let batches = Batches::train(&split, &experiment.data, experiment.seed, 0, device)?;
+    let resident = Resident::of(&split, &experiment.data, device)?;
+    let batches = Batches::train(&split, &experiment.data, experiment.seed, 0, device)?.out_of(resident.as_ref());
     let (mut data, mut steps, mut evaluations, mut watches) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut last = None;
     for repeat in 0..WARM_UP + repeats {
         let started = Instant::now();
         let batch = batches.batch(0)?;
+        device.synchronize()?;
         let data_seconds = started.elapsed().as_secs_f64();
 
         let now = Moment { epoch: 0, epochs: 1, step: repeat, steps: WARM_UP + repeats };
-        let (mut watch, started) = (Stopwatch::start(), Instant::now());
         // A learning rate of next to nothing: the weights, and with them the firing rates, stay those of the first step.
-        let seen = step(&mut network, &mut optimizer, &batch, now, 1e-12, &experiment.training, &mut watch)?;
-        let step_seconds = started.elapsed().as_secs_f64();
+        let (lr, training) = (1e-12, &experiment.training);
+        let (mut watch, started) = (Stopwatch::start(device), Instant::now());
+        let seen = step(&mut network, &mut optimizer, &batch, now, lr, training, &mut watch)?;
+        let mut step_seconds = started.elapsed().as_secs_f64();
+        if !device.is_cpu() {
+            // Parts are waited for one by one, which a run does not do: the whole is a step of its own.
+            let started = Instant::now();
+            step(&mut network, &mut optimizer, &batch, now, lr, training, &mut ())?;
+            device.synchronize()?;
+            step_seconds = started.elapsed().as_secs_f64();
+        }
 
         let started = Instant::now();
         logits(&network, &batch, 1)?;
+        device.synchronize()?;
         if repeat >= WARM_UP {
             evaluations.push(started.elapsed().as_secs_f64());
             data.push(data_seconds);
@@ -166,7 +189,7 @@ pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Rep
     let operations = 6.0 * plan.macs() as f64 * images * plan.time_steps as f64;
     Ok(Report {
         name: experiment.name.clone(),
-        device: format!("{:?}", device.location()).to_lowercase(),
+        device: crate::device::name(device),
         threads: rayon::current_num_threads(),
         batch_size,
         time_steps: plan.time_steps,
@@ -183,6 +206,7 @@ pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Rep
         gflops: operations / step.median / 1e9,
         kept_bytes: last.map_or(0, |seen| seen.kept_bytes),
         peak_memory_bytes: crate::memory::peak(),
+        device_peak_bytes: crate::device::peak_memory(device),
         layers,
     })
 }

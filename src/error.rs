@@ -26,6 +26,9 @@ pub enum Error {
     /// A device that is absent or cannot do what was asked of it.
     #[error("{0}")]
     Device(String),
+    /// Ops that gave other numbers than their CPU twins.
+    #[error("{0}")]
+    Selftest(String),
     /// The operating system refused a file.
     #[error("cannot {action} {}: {source}", path.display())]
     Io { action: &'static str, path: PathBuf, source: std::io::Error },
@@ -44,7 +47,7 @@ impl Error {
     /// The process's exit code: 2 for what the user can mend, 1 for failures inside the program.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Tensor(_) => 1,
+            Self::Tensor(_) | Self::Selftest(_) => 1,
             _ => 2,
         }
     }

@@ -47,6 +47,18 @@ pub struct Checked {
     pub plan: NetworkPlan,
 }
 
+impl Checked {
+    /// Bytes that a training step is predicted to hold at once with so many time-steps and images; `None` where the network does not fit
+    /// so many time-steps.
+    pub fn peak_bytes(&self, time_steps: usize, batch: usize) -> Option<usize> {
+        let Self { experiment, shape, plan } = self;
+        let network = NetworkConfig { time_steps, ..experiment.network.clone() };
+        let shape = DataShape { time_steps: shape.time_steps.map(|_| time_steps), ..*shape };
+        let plan = NetworkPlan::new(&network, &shape, plan.precision).ok()?;
+        Some(plan.peak_bytes(batch, experiment.optimizer.moment_count()))
+    }
+}
+
 impl Experiment {
     /// Reads `path` with its base files and `key=value` overrides.
     ///

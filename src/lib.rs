@@ -23,6 +23,8 @@ pub mod cli;
 pub mod config;
 /// Bytes on disk to batches.
 pub mod data;
+/// The CPU or a GPU.
+pub mod device;
 /// Files that are either whole or absent.
 pub mod durable;
 /// Images to sequences.
@@ -57,6 +59,8 @@ pub mod provenance;
 pub mod rng;
 /// Run folders.
 pub mod run;
+/// Every op on a GPU against its CPU twin.
+pub mod selftest;
 /// The training loop.
 pub mod train;
 /// Listening to the parts of a training step.

@@ -47,8 +47,10 @@ pub struct NetworkConfig {
     pub layers: Vec<LayerConfig>,
 }
 
-/// Bytes of the largest sequence that evaluation holds for each thread.
+/// Bytes of the largest sequence that evaluation holds: for each thread of the CPU, whose caches it then fits, and on a GPU, which wants
+/// many images at once.
 const EVALUATION_BYTES: usize = 16 << 20;
+const EVALUATION_BYTES_GPU: usize = 1 << 30;
 
 /// A layer, or a norm joined with its LIF layer, with its place in the file.
 struct Node {
@@ -169,10 +171,14 @@ impl Network {
 
     /// Evaluation: logits [B, K] and activity, with running statistics; `draw` numbers the Poisson draw.
     ///
-    /// Images go through a few at a time, as many as the caches hold; what becomes of one depends on no other.
+    /// Images go through a few at a time; what becomes of one depends on no other.
     pub fn evaluate(&self, inputs: &Tensor, draw: usize, indices: &[u32]) -> Result<(Tensor, Activity)> {
         let image_bytes = self.plan.largest_signal(1).max(1);
-        let together = (EVALUATION_BYTES * rayon::current_num_threads() / image_bytes).max(1);
+        let room = match inputs.device() {
+            Device::Cpu => EVALUATION_BYTES * rayon::current_num_threads(),
+            _ => EVALUATION_BYTES_GPU,
+        };
+        let together = (room / image_bytes).max(1);
         let batch_dim = inputs.rank() - 4;
         let (mut logits, mut activity) = (Vec::new(), Activity::default());
         for (number, indices) in indices.chunks(together).enumerate() {

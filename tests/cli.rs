@@ -110,10 +110,42 @@ fn a_run_leaves_a_complete_folder_that_evaluates_lists_predicts_and_repeats() {
 fn check_needs_no_data_and_shows_every_layer() {
     let desk = Desk::new();
     let report = desk.ok(&["check", "tiny.toml", "data.dataset={ cifar100 = { path = 'nowhere' } }"]);
-    assert!(report.starts_with("tiny: 3 x 32 x 32, 100 classes; 2 time-steps, batches of 16\n"), "{report}");
+    assert!(report.starts_with("tiny: 3 x 32 x 32, 100 classes; 2 time-steps, batches of 16; on cpu\n"), "{report}");
     // 3072 x 16 weights, 2 x 16 gammas, 16 x 100 weights.
     assert!(report.contains("50,784"), "{report}");
     assert!(report.contains("Predicted peak memory"), "{report}");
+}
+
+#[test]
+fn check_names_the_way_of_every_layer() {
+    let desk = Desk::new();
+    let layers = "network.layers=[{ conv = { channels = 16 } }, 'bntt', 'lif', { conv = { channels = 16 } }, \
+                  { conv = { channels = 4, kernel = 5 } }, 'flatten', { linear = { features = 'classes' } }]";
+    let report = desk.ok(&["check", "tiny.toml", layers]);
+    let ways = [
+        "sparse / patches",
+        "own kernel",
+        "joined with 1",
+        "sparse / Winograd",
+        "  patches  ",
+        "own kernel",
+        "products",
+    ];
+    for (line, way) in report.lines().skip(3).zip(ways) {
+        assert!(line.contains(way), "expected {way:?} in {line:?} of\n{report}");
+    }
+    let report = desk.ok(&["check", "tiny.toml", layers, "training.device=cuda:7"]);
+    assert!(report.contains("; on cuda:7, which cannot be used here: ") && report.contains("cuBLAS"), "{report}");
+}
+
+#[test]
+fn a_selftest_without_a_gpu_says_so() {
+    let desk = Desk::new();
+    let message = desk.refused(&["selftest", "--device", "cpu"]);
+    assert!(message.contains("the CPU is what GPUs are compared with"), "{message}");
+    if !candle_core::utils::cuda_is_available() {
+        assert!(desk.refused(&["selftest"]).contains("--device cuda:0: this build of bntt has no GPU kernels"));
+    }
 }
 
 #[test]
@@ -121,7 +153,7 @@ fn the_schema_is_the_one_that_ships_and_help_shows_examples() {
     let desk = Desk::new();
     let shipped = std::fs::read_to_string("configs/bntt.schema.json").expect("the schema");
     assert!(desk.ok(&["schema"]) == shipped, "run: bntt schema > configs/bntt.schema.json");
-    for command in ["run", "check", "resume", "eval", "predict", "list", "schema"] {
+    for command in ["run", "check", "resume", "eval", "predict", "list", "bench", "schema", "selftest"] {
         assert!(desk.ok(&[command, "--help"]).contains("Example"), "{command}");
     }
 }

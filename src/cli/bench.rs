@@ -1,5 +1,6 @@
 //! `bntt bench`.
 
+use super::fit::with_memory_explained;
 use super::table::{bytes, count, table};
 use crate::bench::{Report, Timing, measure};
 use crate::error::{Error, Result};
@@ -36,7 +37,7 @@ pub fn bench(arguments: &Arguments) -> Result<()> {
     let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
     super::run::start_threads(&checked.experiment)?;
     let device = checked.experiment.training.open_device()?;
-    let report = measure(&checked, &device, arguments.repeats as usize)?;
+    let report = with_memory_explained(&device, &checked, || measure(&checked, &device, arguments.repeats as usize))?;
     if arguments.json {
         let line = serde_json::to_string(&report).map_err(|e| Error::Run(format!("bench: cannot write JSON: {e}")))?;
         return super::print(&format!("{line}\n"));
@@ -65,7 +66,7 @@ fn describe(report: &Report, layers: bool) -> String {
         "{}: {}, {} threads; {} time-steps, batches of {}, {} repeats\n\n{}\n\
          {:.1} images a second in training, {:.1} in evaluation\n\
          {:.3} ms an image and time-step, {:.1} GFLOP/s (dense)\n\
-         {} kept for backward, {} peak memory of the process\n",
+         {} kept for backward, {} peak memory of the process{}\n",
         report.name,
         report.device,
         report.threads,
@@ -79,6 +80,7 @@ fn describe(report: &Report, layers: bool) -> String {
         report.gflops,
         bytes(report.kept_bytes),
         report.peak_memory_bytes.map_or("unknown".into(), |peak| bytes(peak as usize)),
+        report.device_peak_bytes.map_or(String::new(), |peak| format!(", {} of the device", bytes(peak as usize))),
     );
     if layers {
         text.push('\n');

@@ -1,9 +1,10 @@
 //! `bntt check`.
 
 use super::table::{bytes, count, grouped, table};
+use crate::device;
 use crate::error::Result;
 use crate::experiment::{Checked, Experiment};
-use crate::network::NetworkPlan;
+use crate::layers;
 use std::path::PathBuf;
 
 /// Check an experiment file and show what it costs; no data set is needed.
@@ -31,12 +32,22 @@ pub fn check(arguments: &Arguments) -> Result<()> {
 pub fn describe(checked: &Checked) -> String {
     let Checked { experiment, shape, plan } = checked;
     let (time_steps, batch) = (plan.time_steps, experiment.data.batch_size);
-    let mut rows = vec![["layer", "kind", "output", "parameters", "MACs", "kept"].map(String::from).to_vec()];
+    let (on_gpu, device) = match device::open(&experiment.training.device) {
+        Ok(device) => (!device.is_cpu(), device::name(&device)),
+        Err(problem) => (true, format!("{}, which cannot be used here: {problem}", experiment.training.device)),
+    };
+    let head = ["layer", "kind", "output", "computed by", "parameters", "MACs", "kept"];
+    let mut rows = vec![head.map(String::from).to_vec()];
     for (index, (kind, layer)) in plan.kinds.iter().zip(&plan.layers).enumerate() {
+        let path = match index.checked_sub(1) {
+            Some(before) if layer.joined => format!("joined with {before}"),
+            _ => layers::path(&experiment.network.layers[index], layer, on_gpu).to_string(),
+        };
         rows.push(vec![
             index.to_string(),
             (*kind).to_string(),
             layer.output.describe(),
+            path,
             grouped(layer.parameters as u64),
             count(layer.macs),
             bytes(layer.kept_bytes(time_steps, batch, plan.precision)),
@@ -46,34 +57,34 @@ pub fn describe(checked: &Checked) -> String {
         "total".into(),
         String::new(),
         String::new(),
+        String::new(),
         grouped(plan.parameters() as u64),
         count(plan.macs()),
         bytes(plan.kept_bytes(batch)),
     ]);
     let input = plan.input.describe();
     format!(
-        "{}: {input}, {} classes; {time_steps} time-steps, batches of {batch}\n\n{}\n\
-         MACs are per image and time-step. \"kept\" is what a training step keeps for its backward pass.\n\n{}",
+        "{}: {input}, {} classes; {time_steps} time-steps, batches of {batch}; on {device}\n\n{}\n\
+         MACs are per image and time-step. \"kept\" is what a training step keeps for its backward pass.{}\n\n{}",
         experiment.name,
         shape.classes,
-        table(&rows, 3),
+        table(&rows, 4),
+        if on_gpu { "" } else { " A convolution goes the sparse\nway where few enough of its inputs are not zero." },
         memory(checked)
     )
 }
 
 /// The predicted peak at half, the same and double T and batch size.
 fn memory(checked: &Checked) -> String {
-    let Checked { experiment, shape, plan } = checked;
+    let Checked { experiment, plan, .. } = checked;
     let around = |n: usize| [n / 2, n, n * 2].into_iter().filter(|&n| n > 0).collect::<Vec<_>>();
     let batches = around(experiment.data.batch_size);
     let mut rows = vec![[vec!["T".to_string()], batches.iter().map(|b| format!("batch {b}")).collect()].concat()];
     for time_steps in around(plan.time_steps) {
-        let mut network = experiment.network.clone();
-        network.time_steps = time_steps;
-        let shape = crate::data::DataShape { time_steps: shape.time_steps.map(|_| time_steps), ..*shape };
-        if let Ok(plan) = NetworkPlan::new(&network, &shape, plan.precision) {
-            let peak = |&batch: &usize| bytes(plan.peak_bytes(batch, experiment.optimizer.moment_count()));
-            rows.push([vec![time_steps.to_string()], batches.iter().map(peak).collect()].concat());
+        let peaks = batches.iter().filter_map(|&batch| checked.peak_bytes(time_steps, batch)).map(bytes);
+        let row: Vec<String> = std::iter::once(time_steps.to_string()).chain(peaks).collect();
+        if row.len() > 1 {
+            rows.push(row);
         }
     }
     format!(

@@ -1,5 +1,6 @@
 //! `bntt eval`, and how a trained network is found.
 
+use super::fit::with_memory_explained;
 use super::table::table;
 use crate::checkpoint;
 use crate::data::Batches;
@@ -85,12 +86,12 @@ pub fn eval(arguments: &Arguments) -> Result<()> {
         return Err(Error::Run(format!("{path}: expected a run folder such as runs/quickstart/v0001, found a file")));
     }
     let (network, checked) = source.network(None, arguments.checkpoint)?;
-    let experiment = checked.experiment;
+    let experiment = &checked.experiment;
     let dataset = experiment.data.load()?;
     let device = experiment.training.open_device()?;
     let batches = Batches::evaluate(&dataset.test, &experiment.data, &device)?;
     let draws = arguments.draws.map_or(experiment.training.evaluation_draws, |draws| draws as usize);
-    let evaluation = evaluate(&network, &batches, draws)?;
+    let evaluation = with_memory_explained(&device, &checked, || evaluate(&network, &batches, draws))?;
     let (score, rates) = (evaluation.score, evaluation.activity.firing_rates()?);
     let mut rows = vec![vec!["layer".to_string(), "firing rate".into()]];
     rows.extend(rates.into_iter().map(|(layer, rate)| vec![layer, format!("{rate:.4}")]));

@@ -3,11 +3,13 @@
 mod bench;
 mod check;
 mod eval;
+mod fit;
 mod list;
 mod predict;
 mod resume;
 mod run;
 mod schema;
+mod selftest;
 mod table;
 
 use crate::error::{Error, Result};
@@ -37,6 +39,7 @@ enum Command {
     Predict(predict::Arguments),
     List(list::Arguments),
     Schema(schema::Arguments),
+    Selftest(selftest::Arguments),
 }
 
 /// Runs the command that the process's arguments ask for. Exit codes: 0 done, 1 a failure inside the program, 2 something for
@@ -65,6 +68,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Predict(arguments) => predict::predict(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
+        Command::Selftest(arguments) => selftest::selftest(&arguments),
     }
 }
 

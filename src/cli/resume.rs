@@ -1,7 +1,9 @@
 //! `bntt resume`.
 
-use super::run::{conclude, device_name, start_threads};
+use super::fit::with_memory_explained;
+use super::run::{conclude, start_threads, train};
 use crate::checkpoint;
+use crate::device;
 use crate::durable::sha256_hex;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -27,6 +29,7 @@ pub fn resume(arguments: &Arguments) -> Result<()> {
     let checked = Experiment::load(&folder.config(), &[])?;
     let experiment = &checked.experiment;
     let threads = start_threads(experiment)?;
+    let log = logging::init(Level::INFO);
     let device = experiment.training.open_device()?;
     let checkpoint = checkpoint::load(&folder.checkpoint(Which::Last), &device)?;
     if checkpoint.progress.config_sha256 != sha256_hex(experiment.to_toml()?.as_bytes()) {
@@ -43,11 +46,13 @@ pub fn resume(arguments: &Arguments) -> Result<()> {
     }
     let dataset = experiment.data.load()?;
     let mut provenance = Provenance::load(&folder.provenance())?;
-    provenance.resume(epoch, &device_name(&device), threads);
+    provenance.resume(epoch, &device::name(&device), threads);
     provenance.save(&folder.provenance())?;
-    let log = logging::init(Level::INFO);
     log.write_to(&folder.log())?;
     info!("resuming {} after epoch {epoch} of {}", folder.path().display(), experiment.training.epochs);
-    let trainer = Trainer::resume(&checked, &dataset, &folder, checkpoint, device);
-    conclude(trainer, &mut provenance, &folder, &log)
+    let trained = with_memory_explained(&device, &checked, || {
+        let trainer = Trainer::resume(&checked, &dataset, &folder, checkpoint, device.clone())?;
+        train(trainer, &log)
+    });
+    conclude(trained, &mut provenance, &folder)
 }

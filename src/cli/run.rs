@@ -1,5 +1,7 @@
 //! `bntt run`.
 
+use super::fit::with_memory_explained;
+use crate::device;
 use crate::durable::write_atomically;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -7,7 +9,7 @@ use crate::logging::{self, Log};
 use crate::progress::EpochBar;
 use crate::provenance::{Outcome, Provenance};
 use crate::run::RunFolder;
-use crate::train::{self, Trainer};
+use crate::train::{Trainer, start};
 use std::path::PathBuf;
 use tracing::{Level, info};
 
@@ -32,36 +34,37 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     checked.experiment.make_paths_absolute();
     let experiment = &checked.experiment;
     let threads = start_threads(experiment)?;
+    let log = logging::init(Level::INFO);
     let device = experiment.training.open_device()?;
     // Everything that can be wrong with the data or the weights is found before a folder appears.
     let dataset = experiment.data.load()?;
-    let network = train::start(&checked, &device)?;
+    let network = start(&checked, &device)?;
 
-    let log = logging::init(Level::INFO);
     let folder = RunFolder::create(&arguments.runs, &experiment.name)?;
     write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
-    let mut provenance = Provenance::begin(experiment.seed, &device_name(&device), threads, dataset.checksums.clone());
+    let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, dataset.checksums.clone());
     provenance.save(&folder.provenance())?;
     log.write_to(&folder.log())?;
     info!("{} -> {}", arguments.config.display(), folder.path().display());
-    let (train, test) = (dataset.train.len(), dataset.test.len());
-    info!("{train} training and {test} test images, {} parameters, {threads} threads", checked.plan.parameters());
+    let (images, test) = (dataset.train.len(), dataset.test.len());
+    let (parameters, on) = (checked.plan.parameters(), device::name(&device));
+    info!("{images} training and {test} test images, {parameters} parameters, {on}, {threads} threads");
 
-    let trainer = Trainer::begin(experiment, &dataset, &folder, network, device);
-    conclude(trainer, &mut provenance, &folder, &log)
+    let trained = with_memory_explained(&device, &checked, || {
+        let trainer = Trainer::begin(experiment, &dataset, &folder, network, device.clone())?;
+        train(trainer, &log)
+    });
+    conclude(trained, &mut provenance, &folder)
 }
 
-/// Trains to the end and records how it ended.
-pub fn conclude(
-    trainer: Result<Trainer<'_>>,
-    provenance: &mut Provenance,
-    folder: &RunFolder,
-    log: &Log,
-) -> Result<()> {
-    let trained = trainer.and_then(|mut trainer| {
-        trainer.train(&mut EpochBar::new(log))?;
-        Ok(trainer.best())
-    });
+/// Trains to the end. Highest top-1 accuracy on the test images in percent, and its epoch.
+pub fn train(mut trainer: Trainer<'_>, log: &Log) -> Result<Option<(f64, usize)>> {
+    trainer.train(&mut EpochBar::new(log))?;
+    Ok(trainer.best())
+}
+
+/// Records how training ended.
+pub fn conclude(trained: Result<Option<(f64, usize)>>, provenance: &mut Provenance, folder: &RunFolder) -> Result<()> {
     let outcome = match &trained {
         Ok(_) => Outcome::Completed,
         Err(error) => Outcome::Failed(error.to_string()),
@@ -82,13 +85,4 @@ pub fn start_threads(experiment: &Experiment) -> Result<usize> {
         built.map_err(|e| Error::Device(format!("cannot start {threads} threads: {e}")))?;
     }
     Ok(rayon::current_num_threads())
-}
-
-/// "cpu" or "cuda:0".
-pub fn device_name(device: &candle_core::Device) -> String {
-    match device.location() {
-        candle_core::DeviceLocation::Cpu => "cpu".into(),
-        candle_core::DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
-        candle_core::DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
-    }
 }

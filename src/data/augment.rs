@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::DataShape;
+use crate::ops::batch::Cut;
 use crate::rng::Stream;
 
 /// Random changes to training images, new in every epoch. All time-steps of a sequence change alike.
@@ -54,6 +55,12 @@ pub(super) struct Change {
 }
 
 impl Change {
+    /// The same for images on a device. Paddings are smaller than the image.
+    pub fn cut(self) -> Cut {
+        let Self { down, right, flip } = self;
+        Cut { down: down as i32, right: right as i32, flip }
+    }
+
     /// Writes the changed and converted `source`, a plane of rows of `width` values, to `out`; `border` where the crop
     /// leaves the image.
     pub fn apply<P: Copy>(&self, source: &[P], width: usize, out: &mut [f32], border: f32, convert: impl Fn(P) -> f32) {

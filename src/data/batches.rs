@@ -4,8 +4,9 @@ use candle_core::{Device, Tensor};
 
 use super::augment::{AugmentConfig, Change};
 use super::normalize::Normalizer;
-use super::{DataConfig, Items, Split};
+use super::{DataConfig, Items, Resident, Split};
 use crate::error::{Error, Result};
+use crate::ops::batch::Cut;
 use crate::rng::{Purpose, Stream};
 
 /// Batches that wait for the network.
@@ -34,6 +35,7 @@ pub struct Batches<'a> {
     normalizer: Normalizer,
     augment: Option<Augmentation<'a>>,
     device: Device,
+    resident: Option<&'a Resident>,
 }
 
 #[derive(Debug, Clone)]
@@ -95,7 +97,13 @@ impl<'a> Batches<'a> {
             normalizer: Normalizer::new(config.normalize.as_ref(), channels),
             augment: None,
             device: device.clone(),
+            resident: None,
         })
+    }
+
+    /// The same batches out of the split's pixels on the device, where they lie there.
+    pub fn out_of(self, resident: Option<&'a Resident>) -> Self {
+        Self { resident, ..self }
     }
 
     /// The number of batches.
@@ -131,6 +139,12 @@ impl<'a> Batches<'a> {
         let end = self.order.len().min((step + 1) * self.batch_size);
         let indices = self.order[step * self.batch_size..end].to_vec();
         let changes: Vec<Change> = indices.iter().map(|&index| self.change(index)).collect();
+
+        if let Some(resident) = self.resident {
+            let cuts: Vec<Cut> = changes.into_iter().map(Change::cut).collect();
+            let (inputs, labels) = resident.batch(&indices, &cuts)?;
+            return Ok(Batch { inputs, labels, indices });
+        }
 
         // A batch is T times B images, time first; the split stores the T images of an item together.
         let [ref steps @ .., channels, height, width] = self.split.shape[..] else {

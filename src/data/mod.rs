@@ -10,6 +10,7 @@
 //! | `split.rs` | images and labels in memory |
 //! | `augment.rs` `normalize.rs` | what happens to a pixel |
 //! | `batches.rs` | order, batches, tensors |
+//! | `resident.rs` | images on a GPU, of which batches are made there |
 
 mod augment;
 mod batches;
@@ -18,6 +19,7 @@ mod digits;
 mod files;
 mod idx;
 mod normalize;
+mod resident;
 mod safetensors;
 mod split;
 mod tensors;
@@ -33,6 +35,7 @@ pub use cifar::{Cifar10Config, Cifar100Config};
 pub use digits::DigitsConfig;
 pub use idx::{FashionMnistConfig, MnistConfig};
 pub use normalize::NormalizeConfig;
+pub use resident::Resident;
 pub use split::{Dataset, Items, Split};
 pub use tensors::{TensorsConfig, read_unlabelled};
 

@@ -79,6 +79,14 @@ impl Normalizer {
 }
 
 impl Channel {
+    pub fn mean(&self) -> f32 {
+        self.mean
+    }
+
+    pub fn std(&self) -> f32 {
+        self.std
+    }
+
     /// A pixel of 0..=255, which stands for 0..1.
     pub fn byte(&self, byte: u8) -> f32 {
         self.bytes[usize::from(byte)]

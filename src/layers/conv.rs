@@ -43,7 +43,7 @@ fn one() -> usize {
 }
 
 impl ConvConfig {
-    fn geometry(&self, [channels, height, width]: [usize; 3]) -> Geometry {
+    pub(super) fn geometry(&self, [channels, height, width]: [usize; 3]) -> Geometry {
         Geometry {
             in_channels: channels,
             out_channels: self.channels,

@@ -8,6 +8,7 @@
 //! folded into the batch. Spikes are `u8` (0 or 1); everything else is `f32`. All CPU kernels divide their work in a way
 //! that depends on the shapes alone, and add in a fixed order: the same bits for any number of threads.
 
+pub mod batch;
 pub mod batch_norm;
 pub mod bias;
 pub mod cast;

@@ -78,18 +78,8 @@ impl TrainingConfig {
     /// # Errors
     /// [`Error::Device`] when it is absent or the precision is not to be had on it.
     pub fn open_device(&self) -> Result<Device> {
-        let device = match (self.device.as_str(), self.cuda_ordinal()) {
-            (_, Some(ordinal)) if !candle_core::utils::cuda_is_available() => {
-                return Err(Error::Device(format!(
-                    "training.device is \"cuda:{ordinal}\", but this build of bntt has no GPU kernels: use \"cpu\" or \"auto\""
-                )));
-            }
-            (_, Some(ordinal)) => Device::new_cuda(ordinal).map_err(|e| {
-                Error::Device(format!("training.device is \"cuda:{ordinal}\", which cannot be opened: {e}"))
-            })?,
-            ("auto", _) => Device::cuda_if_available(0)?,
-            _ => Device::Cpu,
-        };
+        let device = crate::device::open(&self.device)
+            .map_err(|problem| Error::Device(format!("training.device is {:?}, but {problem}", self.device)))?;
         if self.precision != Precision::F32 && device.is_cpu() {
             return Err(Error::Device("training.precision other than \"f32\" needs a GPU, and there is none".into()));
         }

@@ -8,7 +8,7 @@ pub use config::TrainingConfig;
 pub use step::{Step, step};
 
 use crate::checkpoint::{self, Checkpoint, Progress};
-use crate::data::{Batches, Dataset};
+use crate::data::{Batches, Dataset, Resident};
 use crate::durable::sha256_hex;
 use crate::error::Result;
 use crate::evaluate::evaluate;
@@ -29,6 +29,8 @@ const READ_EVERY: usize = 25;
 pub struct Trainer<'a> {
     experiment: &'a Experiment,
     dataset: &'a Dataset,
+    /// The training and the test images on the device, where batches are made there.
+    resident: [Option<Resident>; 2],
     folder: &'a RunFolder,
     device: Device,
     network: Network,
@@ -52,6 +54,12 @@ pub fn start(checked: &Checked, device: &Device) -> Result<Network> {
     Ok(network)
 }
 
+/// Both splits on `device`, where it is a GPU with room for them.
+fn resident(experiment: &Experiment, dataset: &Dataset, device: &Device) -> Result<[Option<Resident>; 2]> {
+    let of = |split| Resident::of(split, &experiment.data, device);
+    Ok([of(&dataset.train)?, of(&dataset.test)?])
+}
+
 impl<'a> Trainer<'a> {
     /// A run from its beginning.
     pub fn begin(
@@ -64,7 +72,8 @@ impl<'a> Trainer<'a> {
         let optimizer = Optimizer::new(&experiment.optimizer);
         let progress = Progress::new(&experiment.name, &sha256_hex(experiment.to_toml()?.as_bytes()));
         let metrics = Metrics::open(folder, 0, 0)?;
-        Ok(Self { experiment, dataset, folder, device, network, optimizer, metrics, progress })
+        let resident = resident(experiment, dataset, &device)?;
+        Ok(Self { experiment, dataset, resident, folder, device, network, optimizer, metrics, progress })
     }
 
     /// A run from `checkpoint`.
@@ -84,7 +93,8 @@ impl<'a> Trainer<'a> {
         let shapes = network.parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
         optimizer.load_state(&moments, &shapes.collect::<Vec<_>>())?;
         let metrics = Metrics::open(folder, progress.epoch, 0)?;
-        Ok(Self { experiment, dataset, folder, device, network, optimizer, metrics, progress })
+        let resident = resident(experiment, dataset, &device)?;
+        Ok(Self { experiment, dataset, resident, folder, device, network, optimizer, metrics, progress })
     }
 
     /// Epochs completed.
@@ -136,6 +146,7 @@ impl<'a> Trainer<'a> {
     fn train_epoch(&mut self, epoch: usize, bar: &mut EpochBar) -> Result<Epoch> {
         let Experiment { data, training, optimizer, schedule, seed, .. } = self.experiment;
         let batches = Batches::train(&self.dataset.train, data, *seed, epoch, &self.device)?;
+        let batches = batches.out_of(self.resident[0].as_ref());
         let steps = batches.steps();
         // A GPU works ahead of the program; asking it for a loss makes both wait.
         let read_every = if self.device.is_cpu() { 1 } else { READ_EVERY };
@@ -165,6 +176,7 @@ impl<'a> Trainer<'a> {
 
     fn evaluate(&self) -> Result<crate::metrics::Scores> {
         let batches = Batches::evaluate(&self.dataset.test, &self.experiment.data, &self.device)?;
+        let batches = batches.out_of(self.resident[1].as_ref());
         let draws = self.experiment.training.evaluation_draws;
         Ok(epoch::scores(&evaluate(&self.network, &batches, draws)?.score))
     }

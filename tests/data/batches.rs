@@ -1,7 +1,7 @@
 //! What is in a batch, and in which order.
 
 use bntt::data::{
-    AugmentConfig, Batch, Batches, DataConfig, DatasetConfig, DigitsConfig, Items, NormalizeConfig, Split,
+    AugmentConfig, Batch, Batches, DataConfig, DatasetConfig, DigitsConfig, Items, NormalizeConfig, Resident, Split,
 };
 use candle_core::{Device, Tensor};
 
@@ -152,6 +152,27 @@ fn an_epoch_that_is_left_early_ends_the_thread_that_makes_its_batches() {
     // Would not return if the thread waited for somebody to take the other batches.
     let first = batches.ahead(0, |batches| batches.next().unwrap().unwrap().indices);
     assert_eq!(first, batches.batch(0).unwrap().indices);
+}
+
+#[test]
+fn batches_of_pixels_on_the_device_are_those_of_the_host() {
+    let split = images();
+    let augment = AugmentConfig { crop_padding: 1, flip: true };
+    let normalize = NormalizeConfig { mean: vec![0.4, 0.3], std: vec![0.2, 0.3] };
+    let config = DataConfig { augment: Some(augment), normalize: Some(normalize), ..config(3) };
+    let resident = Resident::new(&split, &config, &Device::Cpu).unwrap();
+    assert!(resident.is_some());
+    for epoch in 0..4 {
+        let host = Batches::train(&split, &config, 9, epoch, &Device::Cpu).unwrap();
+        let device = host.clone().out_of(resident.as_ref());
+        assert_eq!(all(&host), all(&device));
+        let labels = |batches: &Batches| batches.batch(1).unwrap().labels.to_vec1::<u32>().unwrap();
+        assert_eq!(labels(&host), labels(&device));
+    }
+    // Floats, and images for the CPU, stay on the host.
+    let floats = Split { items: Items::Floats(vec![0.5; 84]), ..split.clone() };
+    assert!(Resident::new(&floats, &config, &Device::Cpu).unwrap().is_none());
+    assert!(Resident::of(&split, &config, &Device::Cpu).unwrap().is_none());
 }
 
 fn error(split: &Split, config: &DataConfig) -> String {

@@ -174,6 +174,7 @@ impl Gpu for Emulated {
     fn unset(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
         match dtype {
             DType::U8 => Tensor::full(0xa5u8, shape, &Device::Cpu),
+            DType::U32 => Tensor::full(0xa5a5_a5a5u32, shape, &Device::Cpu),
             dtype => Tensor::full(f32::NAN, shape, &Device::Cpu)?.to_dtype(dtype),
         }
     }

@@ -30,6 +30,16 @@ pub enum Way {
 /// Share of inputs that are not zero below which the sparse way wins, forward and for the weight's gradient.
 const SPARSE: f64 = 0.35;
 
+/// The ways that a convolution of this geometry takes, in words; which of two, the density of its input decides.
+pub fn ways(g: &Geometry) -> &'static str {
+    match (Way::Sparse.open(g), Way::dense(g)) {
+        (true, Way::Winograd) => "sparse / Winograd",
+        (true, _) => "sparse / patches",
+        (false, Way::Winograd) => "Winograd",
+        (false, _) => "patches",
+    }
+}
+
 impl Way {
     /// Whether convolutions of this geometry can go this way.
     pub fn open(self, g: &Geometry) -> bool {

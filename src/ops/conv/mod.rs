@@ -7,7 +7,7 @@
 mod cpu;
 pub mod cuda;
 
-pub use cpu::Way;
+pub use cpu::{Way, ways as cpu_ways};
 
 use super::channels_last::{channels_last, from_channels_last};
 use super::values::{Input, input, values};

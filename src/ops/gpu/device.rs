@@ -3,14 +3,18 @@
 //! All work goes to the one stream of candle's device, in the order in which it is asked for; memory is taken and freed in that order
 //! too. So an address stays good for every launch that is asked for while its tensor lives.
 
-use super::{Arguments, Convolutions, Gpu, Grid, Product, blas};
+use super::memory_pool::MemoryPool;
+use super::{Arguments, Gpu, Grid, Product, blas};
+#[cfg(feature = "cudnn")]
+use super::{Convolution, Convolutions};
 use candle_core::backend::BackendStorage;
-use candle_core::cuda_backend::cudarc::driver::{DevicePtr, DeviceRepr, result, sys};
-use candle_core::cuda_backend::{CudaDType, CudaFunc, DeviceId};
+use candle_core::cuda_backend::CudaDType;
+use candle_core::cuda_backend::cudarc::driver::CudaFunction;
+use candle_core::cuda_backend::cudarc::driver::{CudaContext, DevicePtr, DeviceRepr, DriverError, result, sys};
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, DType, Device, Result, Shape, Storage, Tensor, bail};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 // `MODULES: &[(name, PTX, kernels)]`, made by build.rs.
 include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
@@ -18,38 +22,100 @@ include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
 /// Bytes of shared memory that a kernel gets without asking.
 const SHARED: u32 = 48 * 1024;
 
+/// The oldest compute capability that the kernels run on; build.rs compiles for it.
+const OLDEST: (i32, i32) = (8, 0);
+
 /// A device with its kernels.
 pub struct Cuda {
     device: Device,
     cuda: CudaDevice,
-    kernels: Mutex<HashMap<String, Arc<CudaFunc>>>,
+    pool: MemoryPool,
+    kernels: Mutex<HashMap<String, CudaFunction>>,
     #[cfg(feature = "cudnn")]
     cudnn: super::cudnn::Cudnn,
 }
 
+/// Devices that are open, by number. They stay so to the end of the process.
+static OPEN: Mutex<BTreeMap<usize, Arc<Cuda>>> = Mutex::new(BTreeMap::new());
+
 impl Cuda {
-    /// The one for `device`, made when it is first asked for.
-    pub fn of(device: &Device) -> Result<Arc<Self>> {
-        static OPEN: OnceLock<Mutex<HashMap<DeviceId, Arc<Cuda>>>> = OnceLock::new();
-        let Device::Cuda(cuda) = device else { bail!("{:?} is no CUDA device", device.location()) };
-        let mut open = OPEN.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = open.get(&cuda.id()) {
-            return Ok(Arc::clone(found));
+    /// Opens device number `ordinal`, once.
+    ///
+    /// # Errors
+    /// A sentence, for somebody who asked for that device: no driver, no such device, one that is too old, or in use.
+    pub fn open(ordinal: usize) -> std::result::Result<Device, String> {
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = open.get(&ordinal) {
+            return Ok(found.device.clone());
         }
-        let made = Arc::new(Self {
+        result::init().map_err(|error| match error.0 {
+            sys::CUresult::CUDA_ERROR_NO_DEVICE => {
+                "the NVIDIA driver finds no GPU: see what `nvidia-smi` lists".to_string()
+            }
+            _ => format!("the NVIDIA driver does not start ({error}): see whether `nvidia-smi` works"),
+        })?;
+        let count = CudaContext::device_count().map_err(|error| format!("the GPUs cannot be counted: {error}"))?;
+        if ordinal >= count.max(0) as usize {
+            return Err(match count {
+                ..=0 => "the NVIDIA driver finds no GPU: see what `nvidia-smi` lists".to_string(),
+                1 => "there is one GPU: use \"cuda:0\"".to_string(),
+                _ => format!("there are {count} GPUs: use \"cuda:0\" to \"cuda:{}\"", count - 1),
+            });
+        }
+        // A stream of its own, the same for all threads of the process.
+        let device = Device::new_cuda_with_stream(ordinal).map_err(|error| format!("it cannot be opened: {error}"))?;
+        let made = Self::new(&device).map_err(|error| error.to_string())?;
+        open.insert(ordinal, Arc::new(made));
+        Ok(device)
+    }
+
+    fn new(device: &Device) -> Result<Self> {
+        let Device::Cuda(cuda) = device else { bail!("{:?} is no CUDA device", device.location()) };
+        let (stream, wrap) = (cuda.cuda_stream(), |error: DriverError| candle_core::Error::wrap(error));
+        let context = stream.context();
+        let number = |attribute| context.attribute(attribute).map_err(wrap);
+        let found = (
+            number(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
+            number(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
+        );
+        if found < OLDEST {
+            let name = context.name().unwrap_or_else(|_| "it".into());
+            bail!(
+                "{name} has compute capability {}.{}, and the kernels need {}.{} or newer: use another GPU, or \"cpu\"",
+                found.0,
+                found.1,
+                OLDEST.0,
+                OLDEST.1
+            )
+        }
+        // SAFETY: events would order streams among each other. There is one: candle copies on it, and kernels, cuBLAS and cuDNN are
+        // launched on it. tests of the numbers on a GPU are `bntt selftest`'s.
+        unsafe { cuda.disable_event_tracking() };
+        let pool = MemoryPool::of(context)?;
+        pool.keep_freed()?;
+        let made = Self {
             device: device.clone(),
             cuda: cuda.clone(),
+            pool,
             kernels: Mutex::default(),
             #[cfg(feature = "cudnn")]
             cudnn: super::cudnn::Cudnn::new(cuda)?,
-        });
-        open.insert(cuda.id(), Arc::clone(&made));
+        };
+        // A driver older than the toolkit that compiled the kernels says so here, not in the middle of a run.
+        if let Some((_, _, [name, ..])) = MODULES.first() {
+            made.kernel(name)?;
+        }
         Ok(made)
     }
 
-    /// Waits until all that was asked for is done.
-    pub fn wait(&self) -> Result<()> {
-        self.cuda.cuda_stream().synchronize().map_err(candle_core::Error::wrap)
+    /// The open device that holds a tensor.
+    pub fn of(device: &Device) -> Result<Arc<Self>> {
+        let Device::Cuda(cuda) = device else { bail!("{:?} is no CUDA device", device.location()) };
+        let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        match open.values().find(|open| open.cuda.id() == cuda.id()) {
+            Some(found) => Ok(Arc::clone(found)),
+            None => bail!("{:?} was not opened by Cuda::open", device.location()),
+        }
     }
 
     /// Free and total bytes of the device's memory.
@@ -58,16 +124,21 @@ impl Cuda {
         result::mem_get_info().map_err(candle_core::Error::wrap)
     }
 
-    fn kernel(&self, name: &str) -> Result<Arc<CudaFunc>> {
+    /// The most bytes that tensors took at once.
+    pub fn peak_memory(&self) -> Option<u64> {
+        self.pool.peak().ok()
+    }
+
+    fn kernel(&self, name: &str) -> Result<CudaFunction> {
         let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = kernels.get(name) {
-            return Ok(Arc::clone(found));
+            return Ok(found.clone());
         }
         let Some((module, ptx, _)) = MODULES.iter().find(|(_, _, names)| names.contains(&name)) else {
             bail!("this build has no kernel {name}")
         };
-        let function = Arc::new(self.cuda.get_or_load_custom_func(name, module, ptx)?);
-        kernels.insert(name.to_string(), Arc::clone(&function));
+        let function = self.cuda.get_or_load_custom_func(name, module, ptx)?.into_cuda_function();
+        kernels.insert(name.to_string(), function.clone());
         Ok(function)
     }
 }
@@ -101,6 +172,7 @@ impl Gpu for Cuda {
         let length = shape.elem_count();
         let storage = match dtype {
             DType::U8 => self.room::<u8>(length)?,
+            DType::U32 => self.room::<u32>(length)?,
             DType::BF16 => self.room::<half::bf16>(length)?,
             DType::F32 => self.room::<f32>(length)?,
             DType::F64 => self.room::<f64>(length)?,
@@ -141,15 +213,15 @@ impl Gpu for Cuda {
 
 #[cfg(feature = "cudnn")]
 impl Convolutions for Cuda {
-    fn forward(&self, x: &Tensor, w: &Tensor, y: &Tensor, task: &super::Convolution<'_>) -> Result<()> {
+    fn forward(&self, x: &Tensor, w: &Tensor, y: &Tensor, task: &Convolution<'_>) -> Result<()> {
         self.cudnn.forward(self, x, w, y, task)
     }
 
-    fn input_gradient(&self, dy: &Tensor, w: &Tensor, dx: &Tensor, task: &super::Convolution<'_>) -> Result<()> {
+    fn input_gradient(&self, dy: &Tensor, w: &Tensor, dx: &Tensor, task: &Convolution<'_>) -> Result<()> {
         self.cudnn.input_gradient(self, dy, w, dx, task)
     }
 
-    fn weight_gradient(&self, x: &Tensor, dy: &Tensor, dw: &Tensor, task: &super::Convolution<'_>) -> Result<()> {
+    fn weight_gradient(&self, x: &Tensor, dy: &Tensor, dw: &Tensor, task: &Convolution<'_>) -> Result<()> {
         self.cudnn.weight_gradient(self, x, dy, dw, task)
     }
 }

@@ -14,6 +14,8 @@ mod blas;
 mod cudnn;
 #[cfg(feature = "cuda")]
 pub mod device;
+#[cfg(feature = "cuda")]
+mod memory_pool;
 
 pub use arguments::{Arguments, Structure};
 pub use grid::{Grid, THREADS, width};
@@ -79,6 +81,9 @@ pub struct Convolution<'a> {
     pub images: usize,
     pub precision: Precision,
 }
+
+/// By what this build's GPU convolutions are computed.
+pub const CONVOLUTIONS: &str = if cfg!(feature = "cudnn") { "cuDNN" } else { "patches, cuBLAS" };
 
 /// The GPU that a tensor's device is.
 #[cfg(feature = "cuda")]

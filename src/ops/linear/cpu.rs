@@ -19,7 +19,7 @@ fn fits(features: usize, outputs: usize) -> bool {
 }
 
 /// The sizes of a product: N rows of F features, O outputs.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     pub n: usize,
     pub features: usize,

@@ -1,0 +1,64 @@
+//! What to say when a GPU's memory runs out.
+
+use crate::device;
+use crate::error::{Error, Result};
+use crate::experiment::Checked;
+use candle_core::Device;
+
+/// An error of `work` on a GPU whose memory ran out, as what was predicted and what would fit; any other error as it is.
+pub fn with_memory_explained<T>(device: &Device, checked: &Checked, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    work().map_err(|error| match (&error, device::memory(device)) {
+        (Error::Tensor(cause), Ok(Some((_, total)))) if cause.to_string().contains("OUT_OF_MEMORY") => {
+            Error::Device(format!("{} ran out of memory: {}", device::name(device), what_fits(checked, total)))
+        }
+        _ => error,
+    })
+}
+
+/// What a training step was predicted to take, and by how much less of batch or time-steps it would fit into `memory` bytes.
+fn what_fits(checked: &Checked, memory: usize) -> String {
+    let (time_steps, batch) = (checked.plan.time_steps, checked.experiment.data.batch_size);
+    let gib = |bytes: usize| format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64);
+    let predicted = |time_steps, batch| checked.peak_bytes(time_steps, batch).unwrap_or(usize::MAX);
+    // What the prediction leaves out, kernels and workspaces, has a tenth for itself.
+    let room = memory / 10 * 9;
+    let halves = |n: usize| std::iter::successors(Some(n / 2), |n| Some(n / 2)).take_while(|&n| n > 0);
+    let smaller = halves(batch).find(|&batch| predicted(time_steps, batch) <= room);
+    let shorter = halves(time_steps).find(|&time_steps| predicted(time_steps, batch) <= room);
+    let mut ways = Vec::new();
+    ways.extend(smaller.map(|batch| format!("data.batch_size={batch} ({})", gib(predicted(time_steps, batch)))));
+    ways.extend(shorter.map(|steps| format!("network.time_steps={steps} ({})", gib(predicted(steps, batch)))));
+    let advice = match ways.is_empty() {
+        true => "no smaller batch alone would fit; make the network smaller".to_string(),
+        false => format!("{} would fit", ways.join(" or ")),
+    };
+    format!(
+        "it has {}, and a training step of {time_steps} time-steps with batches of {batch} is predicted to take {} besides the data set; \
+         {advice}",
+        gib(memory),
+        gib(predicted(time_steps, batch))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::Experiment;
+
+    const NETWORK: &str = "name = 'a'\ndata = { dataset = 'digits', batch_size = 64 }\noptimizer = { sgd = { lr = 0.1 } }\n\
+                           training = { epochs = 1 }\n[network]\ntime_steps = 16\nencoder = 'poisson'\n\
+                           layers = ['flatten', { linear = { features = 1000 } }, 'lif', { linear = { features = 'classes' } }]";
+
+    #[test]
+    fn a_memory_too_small_is_told_with_what_would_fit() {
+        let checked = Experiment::parse(NETWORK, "a.toml", &[]).expect("an experiment");
+        let whole = checked.peak_bytes(16, 64).expect("a prediction");
+        let half = checked.peak_bytes(16, 32).expect("a prediction");
+        // Nine tenths of it hold the half, but not the whole.
+        let text = what_fits(&checked, half / 9 * 10 + 20);
+        assert!(text.contains("data.batch_size=32 (") && text.contains("network.time_steps=8 ("), "{text}");
+        assert!(half < whole && text.contains("16 time-steps with batches of 64"), "{text}");
+        let text = what_fits(&checked, 1000);
+        assert!(text.ends_with("make the network smaller"), "{text}");
+    }
+}
