@@ -1,7 +1,7 @@
 //! The device that a network computes on: the CPU or a GPU, opened once.
 
 use crate::error::Result;
-use candle_core::{Device, DeviceLocation};
+use candle_core::{Device, DeviceLocation, Tensor};
 
 /// Whether this build has GPU kernels, and whose convolutions.
 pub const BUILD: &str = if cfg!(feature = "cudnn") {
@@ -60,6 +60,15 @@ pub fn memory(device: &Device) -> Result<Option<(usize, usize)>> {
     }
     let _ = device;
     Ok(None)
+}
+
+/// Values of the host as a tensor on `device`; a GPU goes on computing meanwhile.
+pub fn send(values: Vec<f32>, shape: &[usize], device: &Device) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        return Ok(crate::ops::gpu::of(device)?.upload(&values, shape)?);
+    }
+    Ok(Tensor::from_vec(values, shape, device)?)
 }
 
 /// The most bytes of a GPU's memory that this process's tensors took at once. `None` for the CPU.

@@ -164,7 +164,7 @@ impl<'a> Batches<'a> {
 
         let mut shape = steps.to_vec();
         shape.extend([indices.len(), channels, height, width]);
-        let inputs = Tensor::from_vec(values, shape, &self.device)?;
+        let inputs = crate::device::send(values, &shape, &self.device)?;
         let labels: Vec<u32> = indices.iter().map(|&index| self.split.labels[index as usize]).collect();
         let labels = Tensor::from_vec(labels, indices.len(), &self.device)?;
         Ok(Batch { inputs, labels, indices })

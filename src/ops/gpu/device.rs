@@ -4,6 +4,7 @@
 //! too. So an address stays good for every launch that is asked for while its tensor lives.
 
 use super::memory_pool::MemoryPool;
+use super::upload::Upload;
 use super::{Arguments, Gpu, Grid, Product, blas};
 #[cfg(feature = "cudnn")]
 use super::{Convolution, Convolutions};
@@ -30,6 +31,7 @@ pub struct Cuda {
     device: Device,
     cuda: CudaDevice,
     pool: MemoryPool,
+    upload: Upload,
     kernels: Mutex<HashMap<String, CudaFunction>>,
     #[cfg(feature = "cudnn")]
     cudnn: super::cudnn::Cudnn,
@@ -88,8 +90,8 @@ impl Cuda {
                 OLDEST.1
             )
         }
-        // SAFETY: events would order streams among each other. There is one: candle copies on it, and kernels, cuBLAS and cuDNN are
-        // launched on it. tests of the numbers on a GPU are `bntt selftest`'s.
+        // SAFETY: events would order streams among each other. Tensors are of one: candle copies on it, and kernels, cuBLAS and cuDNN are
+        // launched on it; `upload.rs`, which has another, waits for what it uses. `bntt selftest` tests the numbers on a GPU.
         unsafe { cuda.disable_event_tracking() };
         let pool = MemoryPool::of(context)?;
         pool.keep_freed()?;
@@ -97,6 +99,7 @@ impl Cuda {
             device: device.clone(),
             cuda: cuda.clone(),
             pool,
+            upload: Upload::new(context)?,
             kernels: Mutex::default(),
             #[cfg(feature = "cudnn")]
             cudnn: super::cudnn::Cudnn::new(cuda)?,
@@ -122,6 +125,17 @@ impl Cuda {
     pub fn memory(&self) -> Result<(usize, usize)> {
         self.cuda.cuda_stream().context().bind_to_thread().map_err(candle_core::Error::wrap)?;
         result::mem_get_info().map_err(candle_core::Error::wrap)
+    }
+
+    /// Values of the host as a tensor, copied while the device computes.
+    pub fn upload(&self, values: &[f32], shape: &[usize]) -> Result<Tensor> {
+        let tensor = self.unset(shape, DType::F32)?;
+        if tensor.elem_count() != values.len() {
+            bail!("upload: {} values make no tensor of {shape:?}", values.len())
+        }
+        // SAFETY: the tensor has room for as many values, and its memory is of this device's stream.
+        unsafe { self.upload.copy(&self.cuda, values, self.address(&tensor)?)? };
+        Ok(tensor)
     }
 
     /// The most bytes that tensors took at once.

@@ -16,6 +16,8 @@ mod cudnn;
 pub mod device;
 #[cfg(feature = "cuda")]
 mod memory_pool;
+#[cfg(feature = "cuda")]
+mod upload;
 
 pub use arguments::{Arguments, Structure};
 pub use grid::{Grid, THREADS, width};
