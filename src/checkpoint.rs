@@ -1,10 +1,11 @@
 //! A checkpoint: a folder with the model, the optimizer's state and how far the run has come.
 //!
 //! A new checkpoint is written beside the old one and then takes its place, so that a run that is killed at any moment can
-//! go on from the one or the other.
+//! go on from the one or the other. The old one stays as `<folder>.previous`, should the new one ever be damaged.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
@@ -47,6 +48,38 @@ pub struct Progress {
     pub model_sha256: String,
     /// SHA-256 of `optimizer.safetensors`; filled in by [`save`].
     pub optimizer_sha256: String,
+    /// What the steps after those epochs have seen; absent between two epochs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Partial>,
+}
+
+/// The sums of an epoch that is not over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Partial {
+    /// Sum of the losses of all images.
+    pub loss_sum: f64,
+    /// Images whose label was the likeliest class.
+    pub top1: usize,
+    /// Images whose label was among the five likeliest.
+    pub top5: usize,
+    pub images: usize,
+    /// Learning rate of the last step.
+    pub lr: f64,
+    /// Time spent on the epoch.
+    pub seconds: f64,
+    /// Of every LIF layer, in the network's order.
+    pub neurons: Vec<Fired>,
+}
+
+/// How often the neurons of a layer fired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fired {
+    pub layer: String,
+    pub spikes: i64,
+    /// Neurons x time-steps x images.
+    pub chances: u64,
 }
 
 impl Progress {
@@ -63,6 +96,7 @@ impl Progress {
             best_epoch: None,
             model_sha256: String::new(),
             optimizer_sha256: String::new(),
+            partial: None,
         }
     }
 
@@ -96,12 +130,12 @@ pub struct Checkpoint {
     pub folder: PathBuf,
 }
 
-/// Writes a checkpoint to `folder`, in place of the one there. The checksums of `progress` are filled in.
-///
-/// `<folder>.new` and `<folder>.previous` exist only meanwhile.
+/// Writes a checkpoint to `folder`, in place of the one there, which becomes `<folder>.previous`. The checksums of `progress` are
+/// filled in. `<folder>.new` exists only meanwhile.
 ///
 /// # Errors
-/// [`Error::Io`] when a file cannot be written; the checkpoint that was there is then still whole.
+/// [`Error::Io`] when a file cannot be written, [`Error::Run`] when the folder around it is gone; the checkpoint that was there is then still
+/// whole.
 pub fn save(
     folder: &Path,
     model: &BTreeMap<String, Tensor>,
@@ -111,7 +145,28 @@ pub fn save(
     let [new, previous] = [beside(folder, ".new"), beside(folder, ".previous")];
     finish_interrupted(folder, &new, &previous)?;
     durable::remove_folder(&new)?;
-    fs::create_dir_all(&new).map_err(Error::io("create", &new))?;
+    let written = write(&new, model, optimizer, progress);
+    if written.is_err() {
+        // On a full disk half a checkpoint is in the way.
+        let _ = durable::remove_folder(&new);
+    }
+    written?;
+    durable::replace_folder(&new, folder, &previous)
+}
+
+fn write(
+    new: &Path,
+    model: &BTreeMap<String, Tensor>,
+    optimizer: &BTreeMap<String, Tensor>,
+    progress: &Progress,
+) -> Result<()> {
+    fs::create_dir(new).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => Error::Run(format!(
+            "{} is gone: the run folder was moved or deleted while the run worked, so its checkpoint cannot be written there.",
+            new.parent().unwrap_or(new).display()
+        )),
+        _ => Error::io("create", new)(e),
+    })?;
     let mut progress = progress.clone();
     for (name, tensors, sha256) in
         [(MODEL, model, &mut progress.model_sha256), (OPTIMIZER, optimizer, &mut progress.optimizer_sha256)]
@@ -124,8 +179,7 @@ pub fn save(
     let path = new.join(PROGRESS);
     let text = toml::to_string(&progress).map_err(|e| Error::Run(format!("cannot write {}: {e}.", path.display())))?;
     durable::write_and_sync(&path, text.as_bytes())?;
-    durable::sync_folder(&new)?;
-    durable::replace_folder(&new, folder, &previous)
+    durable::sync_folder(new)
 }
 
 /// Puts back what a killed `save` left beside an absent `folder`, before the next one clears it away.
@@ -141,7 +195,7 @@ fn finish_interrupted(folder: &Path, new: &Path, previous: &Path) -> Result<()> 
 
 /// Reads a checkpoint and verifies its checksums.
 ///
-/// When `folder` is missing or damaged because a run was killed while saving, what is left beside it is taken, with a
+/// When `folder` is missing because a run was killed while saving, or damaged, what lies beside it is taken, with a
 /// warning: `<folder>.new`, or else `<folder>.previous`.
 ///
 /// # Errors
@@ -160,7 +214,13 @@ pub fn load(folder: &Path, device: &Device) -> Result<Checkpoint> {
     Err(first)
 }
 
-fn load_exactly(folder: &Path, device: &Device) -> Result<Checkpoint> {
+/// Whether there is anything that [`load`] could read or complain of.
+pub fn exists(folder: &Path) -> bool {
+    folder.exists() || beside(folder, ".new").exists() || beside(folder, ".previous").exists()
+}
+
+/// Reads `folder` and no other.
+pub(crate) fn load_exactly(folder: &Path, device: &Device) -> Result<Checkpoint> {
     if !folder.is_dir() {
         return Err(Error::Weights(format!("there is no checkpoint folder {}.", folder.display())));
     }

@@ -39,7 +39,7 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|file| file.sync_all()).map_err(Error::io("flush", folder))
 }
 
-/// Moves the folder `new` to `folder`, and what was there to `previous` until that is done.
+/// Moves the folder `new` to `folder`, and what was there to `previous`.
 ///
 /// At every moment at least one of the three is whole: a reader that tries `folder`, `new`, `previous` in this order finds it.
 pub fn replace_folder(new: &Path, folder: &Path, previous: &Path) -> Result<()> {
@@ -49,8 +49,7 @@ pub fn replace_folder(new: &Path, folder: &Path, previous: &Path) -> Result<()> 
         fs::rename(folder, previous).map_err(Error::io("rename", folder))?;
     }
     fs::rename(new, folder).map_err(Error::io("rename", new))?;
-    sync_folder(&container)?;
-    remove_folder(previous)
+    sync_folder(&container)
 }
 
 /// Removes a folder with all it holds; one that is absent is no error.
@@ -116,15 +115,18 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_folder_leaves_no_trace_of_the_old_one() {
+    fn a_replaced_folder_is_kept_until_the_next_is_replaced() {
         let root = tempfile::tempdir().unwrap();
         let [new, folder, previous] = ["a.new", "a", "a.previous"].map(|name| root.path().join(name));
-        for content in ["one", "two"] {
+        let contents = ["one", "two", "three"];
+        for (i, content) in contents.iter().enumerate() {
             fs::create_dir(&new).unwrap();
             fs::write(new.join("file"), content).unwrap();
             replace_folder(&new, &folder, &previous).unwrap();
-            assert_eq!(fs::read_to_string(folder.join("file")).unwrap(), content);
-            assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+            assert_eq!(fs::read_to_string(folder.join("file")).unwrap(), *content);
+            assert!(!new.exists());
+            let kept = fs::read_to_string(previous.join("file")).ok();
+            assert_eq!(kept.as_deref(), i.checked_sub(1).map(|before| contents[before]));
         }
     }
 }

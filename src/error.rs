@@ -1,5 +1,6 @@
 //! What can go wrong, in sentences: file, place, what was expected, what was found, what to do.
 
+use crate::stop::Reason;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,9 @@ pub enum Error {
     /// Training left the finite numbers; the last good checkpoint is untouched.
     #[error("{0}")]
     Diverged(String),
+    /// A run that was asked to stop. It has saved all it did and said so.
+    #[error("stopped by {}", .0.name())]
+    Interrupted(Reason),
     /// A device that is absent or cannot do what was asked of it.
     #[error("{0}")]
     Device(String),
@@ -47,6 +51,7 @@ impl Error {
     /// The process's exit code: 2 for what the user can mend, 1 for failures inside the program.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Interrupted(reason) => reason.exit_code(),
             Self::Tensor(_) | Self::Selftest(_) => 1,
             _ => 2,
         }

@@ -4,6 +4,7 @@ use crate::data::{Batch, Batches};
 use crate::error::Result;
 use crate::network::{Activity, Network};
 use crate::ops::cross_entropy::{Score, score};
+use crate::stop::Stop;
 use candle_core::Tensor;
 
 /// What an evaluation saw.
@@ -24,11 +25,15 @@ pub fn logits(network: &Network, batch: &Batch, draws: usize) -> Result<(Tensor,
     Ok((if draws > 1 { (sum / draws as f64)? } else { sum }, activity))
 }
 
-/// Scores every image of a split, the last partial batch included. A GPU is waited for at the end alone.
-pub fn evaluate(network: &Network, batches: &Batches<'_>, draws: usize) -> Result<Evaluation> {
+/// Scores every image of a split, the last partial batch included; nothing when `stop` is asked for before the end. A GPU is waited for at the
+/// end alone.
+pub fn evaluate(network: &Network, batches: &Batches<'_>, draws: usize, stop: &Stop) -> Result<Option<Evaluation>> {
     let (mut total, mut activity) = (None, Activity::default());
-    batches.ahead(0, |batches| {
+    let stopped = batches.ahead(0, |batches| {
         for batch in batches {
+            if stop.asked().is_some() {
+                return Ok(true);
+            }
             let batch = batch?;
             let (logits, more) = logits(network, &batch, draws)?;
             let score = score(&logits, &batch.labels, 0.0)?;
@@ -38,8 +43,11 @@ pub fn evaluate(network: &Network, batches: &Batches<'_>, draws: usize) -> Resul
             });
             activity.add(&more)?;
         }
-        Ok::<_, crate::error::Error>(())
+        Ok::<_, crate::error::Error>(false)
     })?;
+    if stopped {
+        return Ok(None);
+    }
     let score = total.map(|total| Score::read(&total)).transpose()?.unwrap_or_default();
-    Ok(Evaluation { score, activity })
+    Ok(Some(Evaluation { score, activity }))
 }

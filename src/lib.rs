@@ -25,6 +25,8 @@ pub mod config;
 pub mod data;
 /// The CPU or a GPU.
 pub mod device;
+/// Whether a run folder is whole.
+pub mod doctor;
 /// Files that are either whole or absent.
 pub mod durable;
 /// Images to sequences.
@@ -39,6 +41,8 @@ pub mod experiment;
 pub mod layers;
 /// All runs under a folder.
 pub mod listing;
+/// One process at a time on a run.
+pub mod lock;
 /// Log lines, on the screen and in the run.
 pub mod logging;
 /// This process's memory.
@@ -61,6 +65,8 @@ pub mod rng;
 pub mod run;
 /// Every op on a GPU against its CPU twin.
 pub mod selftest;
+/// Being asked to stop.
+pub mod stop;
 /// The training loop.
 pub mod train;
 /// Listening to the parts of a training step.

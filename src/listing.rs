@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::lock::Lock;
 use crate::metrics::{self, EpochMetrics};
 use crate::provenance::{Outcome, Provenance};
 use crate::run::{RunFolder, check_name, versions};
@@ -15,7 +16,8 @@ pub struct RunSummary {
     pub name: String,
     pub version: u32,
     pub path: PathBuf,
-    /// `running`, `completed`, `interrupted`, `failed`, or `damaged` when the folder's files cannot be read.
+    /// `running`, `completed`, `interrupted`, `failed`, `killed` where no process is left to say how it ended, or `damaged` when the folder's
+    /// files cannot be read.
     pub state: &'static str,
     pub epochs_done: usize,
     /// The epochs asked for, where config.toml tells.
@@ -64,7 +66,8 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
     };
     let state = match (&provenance, &metrics) {
         (Ok(provenance), Ok(_)) if run.config().is_file() => match provenance.outcome {
-            Outcome::Running => "running",
+            Outcome::Running if Lock::is_held(&run) => "running",
+            Outcome::Running => "killed",
             Outcome::Completed => "completed",
             Outcome::Interrupted => "interrupted",
             Outcome::Failed(_) => "failed",

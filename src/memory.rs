@@ -27,6 +27,17 @@ pub fn current() -> Option<u64> {
     status("VmRSS:")
 }
 
+/// Bytes of memory that this process could still take without pushing others out, as the operating system or its container allows. `None` where
+/// neither tells.
+pub fn available() -> Option<u64> {
+    let free = field(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")?;
+    let number = |name: &str| -> Option<u64> {
+        std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse().ok()
+    };
+    let granted = number("memory.max").map(|most| most.saturating_sub(number("memory.current").unwrap_or(0)));
+    Some(granted.map_or(free, |granted| granted.min(free)))
+}
+
 fn status(key: &str) -> Option<u64> {
     field(&std::fs::read_to_string("/proc/self/status").ok()?, key)
 }
@@ -47,6 +58,14 @@ mod tests {
         assert_eq!(field(status, "VmHWM:"), Some(1_536_000));
         assert_eq!(field(status, "VmSwap:"), None);
         assert_eq!(field("VmHWM: many kB", "VmHWM:"), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn some_memory_is_available_and_no_more_than_the_machine_has() {
+        let total = field(&std::fs::read_to_string("/proc/meminfo").unwrap(), "MemTotal:").unwrap();
+        let available = available().unwrap();
+        assert!(0 < available && available < total, "{available} of {total}");
     }
 
     #[cfg(target_os = "linux")]

@@ -3,7 +3,9 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::durable::sync_folder;
 use crate::error::{Error, Result};
 
 /// One version of a run.
@@ -27,22 +29,53 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Run`] for a name that is no plain folder name, [`Error::Io`] when the folder cannot be made.
     pub fn create(root: &Path, name: &str) -> Result<Self> {
+        Ok(Self::create_with(root, name, |_| Ok(()))?.0)
+    }
+
+    /// The same with what `fill` puts into it: the folder appears under its name with all that, or not at all.
+    pub fn create_with<T>(root: &Path, name: &str, fill: impl FnOnce(&Self) -> Result<T>) -> Result<(Self, T)> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
         check_name(name)?;
         let container = root.join(name);
         fs::create_dir_all(&container).map_err(Error::io("create", &container))?;
-        let mut number = versions(&container)?.last().map_or(0, |&(number, _)| number);
-        let path = loop {
+        let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let new = Self { path: container.join(format!(".new-{}-{count}", std::process::id())) };
+        fs::create_dir_all(new.checkpoints()).map_err(Error::io("create", new.checkpoints()))?;
+        let made = fill(&new).and_then(|filled| Ok((new.take_version(&container)?, filled)));
+        if made.is_err() {
+            let _ = fs::remove_dir_all(&new.path);
+        }
+        made
+    }
+
+    /// Renames this folder to the next free version. No version is empty, so that none is replaced.
+    fn take_version(&self, container: &Path) -> Result<Self> {
+        let mut number = versions(container)?.last().map_or(0, |&(number, _)| number);
+        loop {
             number = number.checked_add(1).ok_or_else(|| Error::Run(format!("{} is full.", container.display())))?;
             let path = container.join(format!("v{number:04}"));
-            match fs::create_dir(&path) {
-                Ok(()) => break path,
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            match fs::rename(&self.path, &path) {
+                Ok(()) => {
+                    sync_folder(container)?;
+                    return Ok(Self { path });
+                }
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory
+                    ) => {}
                 Err(e) => return Err(Error::io("create", &path)(e)),
             }
-        };
-        let run = Self { path };
-        fs::create_dir(run.checkpoints()).map_err(Error::io("create", run.checkpoints()))?;
-        Ok(run)
+        }
+    }
+
+    /// The newest version below `<root>/<name>`, if there is one.
+    pub fn newest(root: &Path, name: &str) -> Result<Option<Self>> {
+        let container = root.join(name);
+        if !container.is_dir() {
+            return Ok(None);
+        }
+        Ok(versions(&container)?.pop().map(|(_, path)| Self { path }))
     }
 
     /// Opens a run folder, or the newest version below `<root>/<name>`.
@@ -109,6 +142,11 @@ impl RunFolder {
     /// A line a step.
     pub fn steps(&self) -> PathBuf {
         self.path.join("steps.jsonl")
+    }
+
+    /// Held by the process that works on the run: see [`crate::lock::Lock`].
+    pub fn lock(&self) -> PathBuf {
+        self.path.join("lock")
     }
 
     pub fn log(&self) -> PathBuf {

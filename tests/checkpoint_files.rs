@@ -94,7 +94,9 @@ fn a_checkpoint_survives_a_kill_at_every_point_of_saving_the_next() {
         assert_eq!(epoch_at(&place(case, "last")), epoch, "{case}");
         save_epoch(&place(case, "last"), 3);
         assert_eq!(epoch_at(&place(case, "last")), 3, "{case}");
-        assert_eq!(fs::read_dir(root.path().join(case)).unwrap().count(), 1, "{case}");
+        // And the one that it replaced.
+        assert_eq!(epoch_at(&place(case, "last.previous")), epoch, "{case}");
+        assert_eq!(fs::read_dir(root.path().join(case)).unwrap().count(), 2, "{case}");
     }
 }
 

@@ -139,6 +139,62 @@ fn check_names_the_way_of_every_layer() {
 }
 
 #[test]
+fn a_layer_that_hardly_fires_is_warned_of_by_name() {
+    let desk = Desk::new();
+    let output = desk.bntt(&["run", "tiny.toml", "network.lif.threshold=1000", "training.epochs=1"]);
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(said.contains("warning: epoch 1: layers.3.lif hardly fires: 0.000 %"), "{said}");
+    assert!(desk.read("runs/tiny/v0001/log.txt").contains("WARN  epoch 1: layers.3.lif hardly fires"));
+    let quiet = desk.bntt(&["run", "tiny.toml", "network.lif.threshold=0.2", "training.epochs=1"]);
+    assert!(!String::from_utf8(quiet.stderr).expect("UTF-8").contains("warning"));
+}
+
+#[test]
+fn a_doctor_finds_what_is_damaged_and_says_what_can_be_resumed() {
+    let desk = Desk::new();
+    desk.ok(&["run", "tiny.toml"]);
+    let said = desk.ok(&["doctor", "runs/tiny"]);
+    assert!(said.contains("complete: all 2 epochs are done") && !said.contains("WRONG"), "{said}");
+    let run = desk.path("runs/tiny/v0001");
+    let damage = |file: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let whole = std::fs::read(run.join(file)).expect(file);
+        let mut damaged = whole.clone();
+        change(&mut damaged);
+        std::fs::write(run.join(file), damaged).expect(file);
+        let output = desk.bntt(&["doctor", "runs/tiny"]);
+        std::fs::write(run.join(file), whole).expect(file);
+        assert_eq!(output.status.code(), Some(2), "{file}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let last_byte = |bytes: &mut Vec<u8>| *bytes.last_mut().expect("a byte") ^= 1;
+    for (file, expected) in [
+        ("checkpoints/last/model.safetensors", "`bntt resume runs/tiny/v0001` goes on after epoch 1"),
+        ("checkpoints/last/optimizer.safetensors", "`bntt resume runs/tiny/v0001` goes on after epoch 1"),
+        ("checkpoints/best/model.safetensors", "complete: all 2 epochs are done"),
+    ] {
+        let said = damage(file, &last_byte);
+        assert!(said.contains("WRONG") && said.contains("SHA-256") && said.contains(expected), "{file}: {said}");
+    }
+    let said = damage("checkpoints/last/progress.toml", &|bytes| bytes.truncate(40));
+    assert!(said.contains("progress.toml is malformed") && said.contains("goes on after epoch 1"), "{said}");
+    let said = damage("metrics.jsonl", &|bytes| drop(bytes.drain(..1)));
+    assert!(said.contains("metrics.jsonl") && said.contains("line 1"), "{said}");
+    let said = damage("config.toml", &|bytes| bytes.truncate(20));
+    assert!(said.contains("config.toml cannot be used"), "{said}");
+    assert!(desk.ok(&["doctor", "runs/tiny"]).contains("complete"), "nothing was changed by looking");
+
+    // The run falls back to the checkpoint before, says so, and comes to the same end.
+    let model = run.join("checkpoints/last/model.safetensors");
+    let whole = std::fs::read(&model).expect("a model");
+    std::fs::write(&model, &whole[..100]).expect("a model");
+    let output = desk.bntt(&["resume", "runs/tiny"]);
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.success() && said.contains("last.previous is used instead"), "{said}");
+    assert!(said.contains("resuming runs/tiny/v0001 after epoch 1 of 2"), "{said}");
+    assert!(std::fs::read(&model).expect("a model") == whole);
+}
+
+#[test]
 fn a_selftest_without_a_gpu_says_so() {
     let desk = Desk::new();
     let message = desk.refused(&["selftest", "--device", "cpu"]);
@@ -153,7 +209,7 @@ fn the_schema_is_the_one_that_ships_and_help_shows_examples() {
     let desk = Desk::new();
     let shipped = std::fs::read_to_string("configs/bntt.schema.json").expect("the schema");
     assert!(desk.ok(&["schema"]) == shipped, "run: bntt schema > configs/bntt.schema.json");
-    for command in ["run", "check", "resume", "eval", "predict", "list", "bench", "schema", "selftest"] {
+    for command in ["run", "check", "resume", "eval", "predict", "list", "bench", "schema", "selftest", "doctor"] {
         assert!(desk.ok(&[command, "--help"]).contains("Example"), "{command}");
     }
 }
@@ -241,6 +297,12 @@ fn values_that_contradict_each_other_are_refused() {
             "training.device: expected \"auto\", \"cpu\" or \"cuda:0\" (any number), found \"gpu\"",
         ),
         (&["training.precision=bf16", "training.device=cpu"], "training.precision: the CPU computes in f32 only"),
+        (&["training.checkpoint_every={ steps = 0 }"], "training.checkpoint_every.steps: expected at least 1, found 0"),
+        (
+            &["training.checkpoint_every={ minutes = -1 }"],
+            "training.checkpoint_every.minutes: expected a number above 0",
+        ),
+        (&["network.time_steps=1000000000"], "--insist trains all the same"),
         (&["name=../up"], "name: \"../up\" cannot be the name of a run: it starts with a dot"),
         (&["data.batch_size=65"], "batch_size"),
         (&["network.layers.9=lif"], "network.layers"),

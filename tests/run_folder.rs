@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bntt::listing::list;
+use bntt::lock::Lock;
 use bntt::metrics::{EpochMetrics, Metrics, Scores, read};
 use bntt::provenance::{Git, Outcome, Provenance};
 use bntt::run::{RunFolder, Which};
@@ -290,6 +291,8 @@ fn the_list_shows_every_run_and_calls_broken_ones_damaged() {
         metrics.epoch(&epoch(e, top1)).unwrap();
     }
     start("b", Some(Outcome::Failed("x".into())));
+    let at_work = start("b", None);
+    let _lock = Lock::take(&at_work).unwrap();
     start("b", None);
     RunFolder::create(root.path(), "a").unwrap();
     let binary = start("c", Some(Outcome::Interrupted));
@@ -300,11 +303,49 @@ fn the_list_shows_every_run_and_calls_broken_ones_damaged() {
 
     let runs = list(root.path()).unwrap();
     let states = runs.iter().map(|run| (run.name.as_str(), run.version, run.state)).collect::<Vec<_>>();
-    let expected =
-        [("a", 1, "damaged"), ("b", 1, "completed"), ("b", 2, "failed"), ("b", 3, "running"), ("c", 1, "damaged")];
+    let expected = [
+        ("a", 1, "damaged"),
+        ("b", 1, "completed"),
+        ("b", 2, "failed"),
+        ("b", 3, "running"),
+        ("b", 4, "killed"),
+        ("c", 1, "damaged"),
+    ];
     assert_eq!(states, expected);
     let best = &runs[1];
     assert_eq!((best.epochs_done, best.epochs), (5, Some(5)));
     assert_eq!((best.best_accuracy, best.best_epoch), (Some(80.0), Some(2)));
     assert_eq!((runs[0].epochs_done, runs[0].epochs, &runs[0].started), (0, None, &None));
+}
+
+#[test]
+fn a_lock_is_refused_while_it_is_held_names_its_holder_and_goes_with_it() {
+    let root = tempfile::tempdir().unwrap();
+    let run = RunFolder::create(root.path(), "a").unwrap();
+    assert!(!Lock::is_held(&run));
+    let lock = Lock::take(&run).unwrap();
+    assert!(Lock::is_held(&run));
+    let message = Lock::take(&run).unwrap_err().to_string();
+    assert!(message.contains(&format!("process {}", std::process::id())) && message.contains("v0001"), "{message}");
+    drop(lock);
+    assert!(!Lock::is_held(&run));
+    Lock::take(&run).unwrap();
+}
+
+#[test]
+fn a_run_folder_appears_whole_or_not_at_all() {
+    let root = tempfile::tempdir().unwrap();
+    let filled = RunFolder::create_with(root.path(), "a", |run| {
+        assert!(list(root.path()).unwrap().is_empty(), "not there before it is filled");
+        fs::write(run.config(), "x").unwrap();
+        Ok(7)
+    });
+    let (run, seven) = filled.unwrap();
+    assert!(run.path().ends_with("a/v0001") && fs::read_to_string(run.config()).unwrap() == "x" && seven == 7);
+    let refused: Result<_, _> =
+        RunFolder::create_with(root.path(), "a", |_| Err::<(), _>(bntt::error::Error::Run("no".into())));
+    assert_eq!(refused.unwrap_err().to_string(), "no");
+    assert_eq!(fs::read_dir(root.path().join("a")).unwrap().count(), 1, "what was not filled is gone");
+    assert!(RunFolder::newest(root.path(), "a").unwrap().unwrap().path().ends_with("v0001"));
+    assert_eq!(RunFolder::newest(root.path(), "b").unwrap(), None);
 }

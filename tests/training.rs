@@ -4,8 +4,9 @@ use bntt::experiment::{Checked, Experiment};
 use bntt::logging::Log;
 use bntt::progress::EpochBar;
 use bntt::run::{RunFolder, Which};
-use bntt::train::{self, Trainer};
-use bntt::{checkpoint, metrics};
+use bntt::stop::Stop;
+use bntt::train::{self, Ended, Trainer};
+use bntt::{checkpoint, durable, metrics};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,11 +38,27 @@ fn train(checked: &Checked, root: &Path, epochs: usize) -> Result<RunFolder> {
     Ok(folder)
 }
 
-fn resume(checked: &Checked, folder: &RunFolder) -> Result {
+fn resume(checked: &Checked, folder: &RunFolder, stop: Stop) -> Result<Ended> {
     let dataset = checked.experiment.data.load()?;
     let checkpoint = checkpoint::load(&folder.checkpoint(Which::Last), &Device::Cpu)?;
-    let mut trainer = Trainer::resume(checked, &dataset, folder, checkpoint, Device::Cpu)?;
-    Ok(trainer.train(&mut EpochBar::new(&Log::silent()))?)
+    let trainer = Trainer::resume(checked, &dataset, folder, checkpoint, Device::Cpu)?;
+    Ok(trainer.until(stop).train(&mut EpochBar::new(&Log::silent()))?)
+}
+
+/// Trains to the end, asked to stop again and again: the `n`th time that it asks, for every `n` in turn. How often it stopped.
+fn train_with_stops(checked: &Checked, root: &Path, stops: &[u64]) -> Result<(RunFolder, usize)> {
+    let folder = RunFolder::create(root, &checked.experiment.name)?;
+    let dataset = checked.experiment.data.load()?;
+    let network = train::start(checked, &Device::Cpu)?;
+    let mut trainer =
+        Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?.until(Stop::after(stops[0]));
+    let mut ended = trainer.train(&mut EpochBar::new(&Log::silent()))?;
+    let mut count = 0;
+    while ended != Ended::Completed {
+        count += 1;
+        ended = resume(checked, &folder, Stop::after(stops[count % stops.len()]))?;
+    }
+    Ok((folder, count))
 }
 
 fn bits(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Vec<u32>>> {
@@ -74,9 +91,64 @@ fn a_resumed_run_is_the_run_that_was_never_stopped_to_the_last_bit() -> Result {
         let whole = train(&checked, root.path(), 3)?;
         let stopped = train(&checked, root.path(), 1)?;
         assert_eq!(metrics::read(&stopped.metrics_jsonl())?.len(), 1);
-        resume(&checked, &stopped)?;
+        resume(&checked, &stopped, Stop::never())?;
         assert_eq!(essence(&whole)?, essence(&stopped)?, "{optimizer}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_run_stopped_inside_its_epochs_and_evaluations_is_the_same_run() -> Result {
+    let schedules = ["'constant'", "{ milestones = { at = [0.3, 0.7], factor = 0.1 } }", "{ cosine = { last = 0.1 } }"];
+    let optimizers =
+        ["sgd={lr=0.1, momentum=0.9, weight_decay=1e-4}", "adam={lr=1e-2}", "adamw={lr=1e-2, weight_decay=0.1}"];
+    let mut all = 0;
+    for (number, optimizer) in optimizers.iter().enumerate() {
+        for (other, schedule) in schedules.iter().enumerate() {
+            let encoder = if (number + other) % 2 == 0 { "poisson" } else { "direct" };
+            let overrides = [
+                format!("optimizer.{optimizer}"),
+                format!("schedule={schedule}"),
+                format!("network.encoder={encoder}"),
+                "training.evaluation_draws=2".into(),
+                "training.checkpoint_every={steps = 2}".into(),
+            ];
+            let checked = parse(&overrides.each_ref().map(String::as_str))?;
+            let root = tempfile::tempdir()?;
+            let with = |threads: usize, stops: &[u64]| -> Result<_> {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+                let trained =
+                    pool.install(|| train_with_stops(&checked, root.path(), stops).map_err(|e| e.to_string()));
+                let (folder, count) = trained?;
+                Ok((essence(&folder)?, count))
+            };
+            // An epoch asks 1 + 6 + 3 times: at its beginning, after each step, before each batch of the evaluation.
+            let (whole, none) = with(1, &[u64::MAX])?;
+            let (stopped, count) = with(1 + number % 2, &[4, 2, 3, 9, 7, 8 + other as u64])?;
+            assert_eq!(whole, stopped, "{overrides:?}");
+            assert_eq!(none, 0);
+            all += count;
+        }
+    }
+    assert!(all > 9 * 4, "stopped {all} times");
+    Ok(())
+}
+
+#[test]
+fn checkpoints_inside_an_epoch_come_after_so_many_steps() -> Result {
+    let checked = parse(&["training.checkpoint_every={steps = 4}"])?;
+    let root = tempfile::tempdir()?;
+    let folder = RunFolder::create(root.path(), "small")?;
+    let dataset = checked.experiment.data.load()?;
+    let network = train::start(&checked, &Device::Cpu)?;
+    let mut trainer = Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?;
+    trainer.train_until(1, &mut EpochBar::new(&Log::silent()))?;
+    // Six steps an epoch: saved after the fourth, and after the epoch.
+    let before = checkpoint::load(&durable::beside(&folder.checkpoint(Which::Last), ".previous"), &Device::Cpu)?;
+    assert_eq!((before.progress.epoch, before.progress.step, before.progress.global_step), (0, 4, 4));
+    assert_eq!(before.progress.partial.expect("sums").images, 64);
+    let last = checkpoint::load(&folder.checkpoint(Which::Last), &Device::Cpu)?.progress;
+    assert_eq!((last.epoch, last.step, last.global_step, last.partial), (1, 0, 6, None));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `bntt bench`.
 
-use super::fit::with_memory_explained;
+use super::fit::{refuse_what_does_not_fit, with_memory_explained};
 use super::table::{bytes, count, table};
 use crate::bench::{Report, Timing, measure};
 use crate::error::{Error, Result};
@@ -25,6 +25,9 @@ pub struct Arguments {
     /// Steps to measure, after two to warm up.
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     repeats: u32,
+    /// Measure even if the memory that is predicted is more than there is.
+    #[arg(long)]
+    insist: bool,
     /// Show every layer.
     #[arg(long)]
     layers: bool,
@@ -37,6 +40,7 @@ pub fn bench(arguments: &Arguments) -> Result<()> {
     let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
     super::run::start_threads(&checked.experiment)?;
     let device = checked.experiment.training.open_device()?;
+    refuse_what_does_not_fit(&checked, &device, arguments.insist)?;
     let report = with_memory_explained(&device, &checked, || measure(&checked, &device, arguments.repeats as usize))?;
     if arguments.json {
         let line = serde_json::to_string(&report).map_err(|e| Error::Run(format!("bench: cannot write JSON: {e}")))?;

@@ -9,6 +9,7 @@ use crate::evaluate::evaluate;
 use crate::experiment::{Checked, Experiment};
 use crate::network::Network;
 use crate::run::{self, RunFolder};
+use crate::stop::Stop;
 use std::path::{Path, PathBuf};
 
 /// Evaluate a run's network on its test images.
@@ -91,7 +92,8 @@ pub fn eval(arguments: &Arguments) -> Result<()> {
     let device = experiment.training.open_device()?;
     let batches = Batches::evaluate(&dataset.test, &experiment.data, &device)?;
     let draws = arguments.draws.map_or(experiment.training.evaluation_draws, |draws| draws as usize);
-    let evaluation = with_memory_explained(&device, &checked, || evaluate(&network, &batches, draws))?;
+    let evaluation = with_memory_explained(&device, &checked, || evaluate(&network, &batches, draws, &Stop::never()))?;
+    let evaluation = evaluation.unwrap_or_default();
     let (score, rates) = (evaluation.score, evaluation.activity.firing_rates()?);
     let mut rows = vec![vec!["layer".to_string(), "firing rate".into()]];
     rows.extend(rates.into_iter().map(|(layer, rate)| vec![layer, format!("{rate:.4}")]));

@@ -1,4 +1,4 @@
-//! What to say when a GPU's memory runs out.
+//! What to say when memory runs out, or would.
 
 use crate::device;
 use crate::error::{Error, Result};
@@ -13,6 +13,26 @@ pub fn with_memory_explained<T>(device: &Device, checked: &Checked, work: impl F
         }
         _ => error,
     })
+}
+
+/// Refuses a training step whose predicted memory is more than there is, unless the user insists.
+///
+/// # Errors
+/// [`Error::Device`] that says what would fit.
+pub fn refuse_what_does_not_fit(checked: &Checked, device: &Device, insist: bool) -> Result<()> {
+    let memory = match device::memory(device)? {
+        Some((_, total)) => Some(total),
+        None => crate::memory::available().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+    };
+    let predicted = checked.peak_bytes(checked.plan.time_steps, checked.experiment.data.batch_size);
+    match (memory, predicted) {
+        (Some(memory), Some(predicted)) if predicted > memory && !insist => Err(Error::Device(format!(
+            "{}: {}; --insist trains all the same",
+            device::name(device),
+            what_fits(checked, memory)
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// What a training step was predicted to take, and by how much less of batch or time-steps it would fit into `memory` bytes.
@@ -33,7 +53,7 @@ fn what_fits(checked: &Checked, memory: usize) -> String {
         false => format!("{} would fit", ways.join(" or ")),
     };
     format!(
-        "it has {}, and a training step of {time_steps} time-steps with batches of {batch} is predicted to take {} besides the data set; \
+        "there are {} of memory, and a training step of {time_steps} time-steps with batches of {batch} is predicted to take {} besides the data set; \
          {advice}",
         gib(memory),
         gib(predicted(time_steps, batch))

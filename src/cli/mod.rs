@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod doctor;
 mod eval;
 mod fit;
 mod list;
@@ -38,18 +39,21 @@ enum Command {
     Bench(bench::Arguments),
     Predict(predict::Arguments),
     List(list::Arguments),
+    Doctor(doctor::Arguments),
     Schema(schema::Arguments),
     Selftest(selftest::Arguments),
 }
 
 /// Runs the command that the process's arguments ask for. Exit codes: 0 done, 1 a failure inside the program, 2 something for
-/// the user to mend.
+/// the user to mend; of a run that was asked to stop 130 (SIGINT), 143 (SIGTERM) or 0 (SIGUSR1).
 pub fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     match dispatch(command) {
         Ok(()) => ExitCode::SUCCESS,
         // Nobody reads what a closed pipe would have taken: `bntt list | head`.
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        // It has said so itself, in the run's log too.
+        Err(error @ Error::Interrupted(_)) => ExitCode::from(error.exit_code()),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(error.exit_code())
@@ -67,6 +71,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments),
         Command::List(arguments) => list::list(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Selftest(arguments) => selftest::selftest(&arguments),
     }

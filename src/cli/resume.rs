@@ -1,16 +1,18 @@
 //! `bntt resume`.
 
-use super::fit::with_memory_explained;
-use super::run::{conclude, start_threads, train};
+use super::fit::refuse_what_does_not_fit;
+use super::run::{start_threads, train};
 use crate::checkpoint;
 use crate::device;
 use crate::durable::sha256_hex;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::logging;
+use crate::lock::Lock;
+use crate::logging::{self, Log};
 use crate::provenance::Provenance;
 use crate::run::{RunFolder, Which};
-use crate::train::Trainer;
+use crate::stop::Stop;
+use crate::train::{Trainer, start};
 use std::path::PathBuf;
 use tracing::{Level, info};
 
@@ -22,37 +24,63 @@ use tracing::{Level, info};
 pub struct Arguments {
     /// Run folder; the newest version if it is the folder of a run's name.
     run: PathBuf,
+    /// Train even if the memory that is predicted is more than there is.
+    #[arg(long)]
+    insist: bool,
 }
 
 pub fn resume(arguments: &Arguments) -> Result<()> {
     let folder = RunFolder::open(&arguments.run)?;
     let checked = Experiment::load(&folder.config(), &[])?;
+    let threads = start_threads(&checked.experiment)?;
+    go_on(&folder, &Resumption { log: logging::init(Level::INFO), threads, insist: arguments.insist })
+}
+
+/// With what a run is continued.
+pub struct Resumption {
+    pub log: Log,
+    pub threads: usize,
+    pub insist: bool,
+}
+
+/// Continues the run in `folder`, from its beginning where it was killed before the first checkpoint.
+pub fn go_on(folder: &RunFolder, with: &Resumption) -> Result<()> {
+    let checked = Experiment::load(&folder.config(), &[])?;
     let experiment = &checked.experiment;
-    let threads = start_threads(experiment)?;
-    let log = logging::init(Level::INFO);
+    let _lock = Lock::take(folder)?;
     let device = experiment.training.open_device()?;
-    let checkpoint = checkpoint::load(&folder.checkpoint(Which::Last), &device)?;
-    if checkpoint.progress.config_sha256 != sha256_hex(experiment.to_toml()?.as_bytes()) {
-        return Err(Error::Run(format!(
-            "{}: the checkpoint belongs to another config than {}, which has been changed since: restore it, or start a new run with \
-             training.initial_weights",
-            checkpoint.folder.display(),
-            folder.config().display()
-        )));
+    refuse_what_does_not_fit(&checked, &device, with.insist)?;
+    let last = folder.checkpoint(Which::Last);
+    let checkpoint = if checkpoint::exists(&last) { Some(checkpoint::load(&last, &device)?) } else { None };
+    let (mut epoch, mut step) = (0, 0);
+    if let Some(checkpoint) = &checkpoint {
+        if checkpoint.progress.config_sha256 != sha256_hex(experiment.to_toml()?.as_bytes()) {
+            return Err(Error::Run(format!(
+                "{}: the checkpoint belongs to another config than {}, which has been changed since: restore it, or start a new run \
+                 with training.initial_weights",
+                checkpoint.folder.display(),
+                folder.config().display()
+            )));
+        }
+        (epoch, step) = (checkpoint.progress.epoch, checkpoint.progress.step);
     }
-    let epoch = checkpoint.progress.epoch;
     if epoch >= experiment.training.epochs {
         return super::print(&format!("{}: all {epoch} epochs are done\n", folder.path().display()));
     }
     let dataset = experiment.data.load()?;
+    let stop = Stop::on_signals()?;
     let mut provenance = Provenance::load(&folder.provenance())?;
-    provenance.resume(epoch, &device::name(&device), threads);
+    provenance.resume(epoch, &device::name(&device), with.threads);
     provenance.save(&folder.provenance())?;
-    log.write_to(&folder.log())?;
-    info!("resuming {} after epoch {epoch} of {}", folder.path().display(), experiment.training.epochs);
-    let trained = with_memory_explained(&device, &checked, || {
-        let trainer = Trainer::resume(&checked, &dataset, &folder, checkpoint, device.clone())?;
-        train(trainer, &log)
-    });
-    conclude(trained, &mut provenance, &folder)
+    with.log.write_to(&folder.log())?;
+    let inside = if step > 0 { format!(" and {step} steps") } else { String::new() };
+    info!("resuming {} after epoch {epoch}{inside} of {}", folder.path().display(), experiment.training.epochs);
+    let trainer = || {
+        let trainer = match checkpoint {
+            Some(checkpoint) => Trainer::resume(&checked, &dataset, folder, checkpoint, device.clone())?,
+            None => Trainer::begin(experiment, &dataset, folder, start(&checked, &device)?, device.clone())?,
+        };
+        Ok(trainer.until(stop))
+    };
+    train(trainer, &checked, &device, &mut provenance, folder, &with.log)
 }

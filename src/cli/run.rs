@@ -1,23 +1,30 @@
 //! `bntt run`.
 
-use super::fit::with_memory_explained;
+use super::fit::{refuse_what_does_not_fit, with_memory_explained};
+use super::resume::{Resumption, go_on};
 use crate::device;
 use crate::durable::write_atomically;
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
+use crate::experiment::{Checked, Experiment};
+use crate::lock::Lock;
 use crate::logging::{self, Log};
 use crate::progress::EpochBar;
 use crate::provenance::{Outcome, Provenance};
 use crate::run::RunFolder;
-use crate::train::{Trainer, start};
-use std::path::PathBuf;
+use crate::stop::Stop;
+use crate::train::{Ended, Trainer, start};
+use candle_core::Device;
+use std::path::{Path, PathBuf};
 use tracing::{Level, info};
 
 /// Train the network that an experiment file describes.
 ///
-/// Everything goes to a new folder, runs/<name>/v0001 and so on: the resolved config, provenance, metrics, log and checkpoints.
+/// Everything goes to a new folder, runs/<name>/v0001 and so on: the resolved config, provenance, metrics, log and checkpoints. Ctrl-C
+/// (SIGINT), SIGTERM and SIGUSR1 end it after the step it is at, with a checkpoint that `bntt resume` goes on from; the exit code is 130, 143 or
+/// 0. A second Ctrl-C ends it at once.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  bntt run configs/quickstart.toml network.lif.leak=0.9 training.epochs=5")]
+#[command(after_help = "Examples:\n  bntt run configs/quickstart.toml network.lif.leak=0.9 training.epochs=5\n  \
+                  bntt run configs/vgg9_cifar10_bntt.toml --resume-or-start    # in a job that may be queued again")]
 pub struct Arguments {
     /// Experiment file.
     config: PathBuf,
@@ -27,6 +34,12 @@ pub struct Arguments {
     /// Where run folders go.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     runs: PathBuf,
+    /// Go on with the newest run of this name and config where there is one: nothing is done if it is complete.
+    #[arg(long)]
+    resume_or_start: bool,
+    /// Train even if the memory that is predicted is more than there is.
+    #[arg(long)]
+    insist: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -35,46 +48,71 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let experiment = &checked.experiment;
     let threads = start_threads(experiment)?;
     let log = logging::init(Level::INFO);
+    if let (true, Some(folder)) = (arguments.resume_or_start, newest_alike(&arguments.runs, experiment)?) {
+        return go_on(&folder, &Resumption { log, threads, insist: arguments.insist });
+    }
     let device = experiment.training.open_device()?;
+    refuse_what_does_not_fit(&checked, &device, arguments.insist)?;
     // Everything that can be wrong with the data or the weights is found before a folder appears.
     let dataset = experiment.data.load()?;
     let network = start(&checked, &device)?;
+    let stop = Stop::on_signals()?;
 
-    let folder = RunFolder::create(&arguments.runs, &experiment.name)?;
-    write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
     let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, dataset.checksums.clone());
-    provenance.save(&folder.provenance())?;
+    let (folder, _lock) = RunFolder::create_with(&arguments.runs, &experiment.name, |folder| {
+        write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
+        provenance.save(&folder.provenance())?;
+        Lock::take(folder)
+    })?;
     log.write_to(&folder.log())?;
     info!("{} -> {}", arguments.config.display(), folder.path().display());
     let (images, test) = (dataset.train.len(), dataset.test.len());
     let (parameters, on) = (checked.plan.parameters(), device::name(&device));
     info!("{images} training and {test} test images, {parameters} parameters, {on}, {threads} threads");
 
-    let trained = with_memory_explained(&device, &checked, || {
-        let trainer = Trainer::begin(experiment, &dataset, &folder, network, device.clone())?;
-        train(trainer, &log)
+    let trainer = || Ok(Trainer::begin(experiment, &dataset, &folder, network, device.clone())?.until(stop));
+    train(trainer, &checked, &device, &mut provenance, &folder, &log)
+}
+
+/// The newest run of an experiment's name, if its config is the same.
+fn newest_alike(runs: &Path, experiment: &Experiment) -> Result<Option<RunFolder>> {
+    let Some(folder) = RunFolder::newest(runs, &experiment.name)? else { return Ok(None) };
+    let text = std::fs::read_to_string(folder.config()).unwrap_or_default();
+    Ok((text == experiment.to_toml()?).then_some(folder))
+}
+
+/// Trains to the end and records how it ended.
+pub fn train<'a>(
+    trainer: impl FnOnce() -> Result<Trainer<'a>>,
+    checked: &Checked,
+    device: &Device,
+    provenance: &mut Provenance,
+    folder: &RunFolder,
+    log: &Log,
+) -> Result<()> {
+    let trained = with_memory_explained(device, checked, || {
+        let mut trainer = trainer()?;
+        let ended = trainer.train(&mut EpochBar::new(log))?;
+        Ok((ended, trainer.best(), trainer.place()))
     });
-    conclude(trained, &mut provenance, &folder)
-}
-
-/// Trains to the end. Highest top-1 accuracy on the test images in percent, and its epoch.
-pub fn train(mut trainer: Trainer<'_>, log: &Log) -> Result<Option<(f64, usize)>> {
-    trainer.train(&mut EpochBar::new(log))?;
-    Ok(trainer.best())
-}
-
-/// Records how training ended.
-pub fn conclude(trained: Result<Option<(f64, usize)>>, provenance: &mut Provenance, folder: &RunFolder) -> Result<()> {
-    let outcome = match &trained {
-        Ok(_) => Outcome::Completed,
+    provenance.finish(match &trained {
+        Ok((Ended::Completed, ..)) => Outcome::Completed,
+        Ok((Ended::Interrupted(_), ..)) => Outcome::Interrupted,
         Err(error) => Outcome::Failed(error.to_string()),
-    };
-    provenance.finish(outcome);
-    provenance.save(&folder.provenance())?;
-    if let Some((top1, epoch)) = trained? {
+    });
+    let recorded = provenance.save(&folder.provenance());
+    // What went wrong in training comes first: a disk that is full refuses the record too.
+    let (ended, best, place) = trained?;
+    recorded?;
+    let path = folder.path().display();
+    if let Ended::Interrupted(reason) = ended {
+        info!("stopped by {} {place}, which is saved: `bntt resume {path}` goes on", reason.name());
+        return Err(Error::Interrupted(reason));
+    }
+    if let Some((top1, epoch)) = best {
         info!("best top-1 {top1:.2} % after epoch {epoch} (chosen on the test images)");
     }
-    info!("done: {}", folder.path().display());
+    info!("done: {path}");
     Ok(())
 }
 

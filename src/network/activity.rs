@@ -1,7 +1,8 @@
 //! How often neurons fire.
 
+use crate::checkpoint::Fired;
 use crate::layers::Output;
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 /// Spikes and chances to spike of every LIF layer, in order.
 #[derive(Debug, Clone, Default)]
@@ -18,14 +19,28 @@ pub struct LayerActivity {
 }
 
 impl LayerActivity {
+    /// The numbers behind the rate.
+    pub fn counts(&self) -> Result<Fired> {
+        let spikes = self.spikes.to_vec1::<i64>()?.iter().sum();
+        Ok(Fired { layer: self.layer.clone(), spikes, chances: self.chances })
+    }
+
     /// Spikes per neuron and time-step.
     pub fn firing_rate(&self) -> Result<f64> {
-        let spikes: i64 = self.spikes.to_vec1::<i64>()?.iter().sum();
-        Ok(spikes as f64 / self.chances.max(1) as f64)
+        Ok(self.counts()?.spikes as f64 / self.chances.max(1) as f64)
     }
 }
 
 impl Activity {
+    /// What was counted before, on `device`.
+    pub fn of_counts(counts: &[Fired], device: &Device) -> Result<Self> {
+        let of = |fired: &Fired| {
+            let spikes = Tensor::new(&[fired.spikes], device)?;
+            Ok(LayerActivity { layer: fired.layer.clone(), spikes, chances: fired.chances })
+        };
+        Ok(Self(counts.iter().map(of).collect::<Result<_>>()?))
+    }
+
     /// Takes down what neurons put out; `layer` names them.
     pub(super) fn observe(&mut self, layer: Option<&str>, output: &Output) {
         if let (Some(layer), Some(spikes)) = (layer, &output.fired) {

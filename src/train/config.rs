@@ -6,6 +6,7 @@ use candle_core::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How long, where and with what care to train.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +26,9 @@ pub struct TrainingConfig {
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub evaluate_every: usize,
+    /// Save a checkpoint inside an epoch too, after every so many steps or minutes; after every epoch there is one in any case.
+    #[serde(default)]
+    pub checkpoint_every: CheckpointEvery,
     /// Poisson draws whose logits are averaged when evaluating.
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
@@ -43,6 +47,41 @@ pub struct TrainingConfig {
     /// Arithmetic of products and storage of currents.
     #[serde(default)]
     pub precision: Precision,
+}
+
+/// How much work a run may lose when it is killed; asked to stop, it loses none.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckpointEvery {
+    Steps(usize),
+    Minutes(f64),
+}
+
+impl Default for CheckpointEvery {
+    fn default() -> Self {
+        Self::Minutes(10.0)
+    }
+}
+
+impl CheckpointEvery {
+    /// Whether a checkpoint is due, so many steps and so much time after the one before.
+    pub fn is_due(self, steps: usize, time: Duration) -> bool {
+        match self {
+            Self::Steps(every) => steps >= every,
+            Self::Minutes(every) => time.as_secs_f64() >= 60.0 * every,
+        }
+    }
+
+    fn mistake(self) -> Option<(String, String)> {
+        let (key, problem) = match self {
+            Self::Steps(0) => ("steps", "expected at least 1, found 0".to_string()),
+            Self::Minutes(every) if every.is_nan() || every <= 0.0 => {
+                ("minutes", format!("expected a number above 0, found {every}"))
+            }
+            _ => return None,
+        };
+        Some((format!("training.checkpoint_every.{key}"), problem))
+    }
 }
 
 fn auto() -> String {
@@ -66,6 +105,7 @@ impl TrainingConfig {
             let problem = "the CPU computes in f32 only: remove it or choose a GPU with training.device".into();
             mistakes.push(("training.precision".into(), problem));
         }
+        mistakes.extend(self.checkpoint_every.mistake());
         mistakes
     }
 

@@ -1,9 +1,11 @@
 //! Sums over an epoch.
 
+use crate::checkpoint::Partial;
 use crate::error::Result;
 use crate::metrics::{EpochMetrics, Scores};
-use crate::network::Activity;
+use crate::network::{Activity, LayerActivity};
 use crate::ops::cross_entropy::Score;
+use candle_core::Device;
 
 /// What an epoch's training steps saw together.
 #[derive(Debug, Default)]
@@ -12,25 +14,42 @@ pub struct Epoch {
     activity: Activity,
     /// Learning rate of the last step.
     lr: f64,
+    /// Time spent on the epoch, in every session that worked on it.
+    pub seconds: f64,
 }
 
 impl Epoch {
+    /// An epoch as far as an earlier session has come.
+    pub fn of(partial: &Partial, device: &Device) -> Result<Self> {
+        let &Partial { loss_sum, top1, top5, images, lr, seconds, ref neurons } = partial;
+        let score = Score { loss_sum, top1, top5, images };
+        Ok(Self { score, activity: Activity::of_counts(neurons, device)?, lr, seconds })
+    }
+
+    /// The same for a later session.
+    pub fn to_partial(&self) -> Result<Partial> {
+        let Score { loss_sum, top1, top5, images } = self.score;
+        let neurons = self.activity.0.iter().map(LayerActivity::counts).collect::<candle_core::Result<_>>()?;
+        Ok(Partial { loss_sum, top1, top5, images, lr: self.lr, seconds: self.seconds, neurons })
+    }
+
     /// Adds what a step fired when it has been taken.
     pub fn fired(&mut self, activity: &Activity, lr: f64) -> Result<()> {
         self.lr = lr;
         Ok(self.activity.add(activity)?)
     }
 
-    /// The epoch's line in `metrics.jsonl`. Training scores are those of each batch before its step.
-    pub fn metrics(&self, epoch: usize, test: Option<Scores>, seconds: f64) -> Result<EpochMetrics> {
+    /// The epoch's line in `metrics.jsonl`, its training having taken `training_seconds`. Training scores are those of each batch before its
+    /// step.
+    pub fn metrics(&self, epoch: usize, test: Option<Scores>, training_seconds: f64) -> Result<EpochMetrics> {
         Ok(EpochMetrics {
             epoch,
             train: scores(&self.score),
             test,
             lr: self.lr,
             firing_rates: self.activity.firing_rates()?.into_iter().collect(),
-            images_per_second: self.score.images as f64 / seconds.max(1e-9),
-            seconds,
+            images_per_second: self.score.images as f64 / training_seconds.max(1e-9),
+            seconds: self.seconds,
             peak_memory_bytes: crate::memory::peak(),
         })
     }

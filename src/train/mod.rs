@@ -2,9 +2,10 @@
 
 mod config;
 mod epoch;
+mod health;
 mod step;
 
-pub use config::TrainingConfig;
+pub use config::{CheckpointEvery, TrainingConfig};
 pub use step::{Step, step};
 
 use crate::checkpoint::{self, Checkpoint, Progress};
@@ -18,9 +19,12 @@ use crate::network::Network;
 use crate::optimizers::{Moment, Optimizer};
 use crate::progress::EpochBar;
 use crate::run::{RunFolder, Which};
+use crate::stop::{Reason, Stop};
 use candle_core::Device;
 use epoch::Epoch;
-use tracing::info;
+use std::sync::Arc;
+use std::time::Instant;
+use tracing::{info, warn};
 
 /// Steps whose losses are read from a GPU together.
 const READ_EVERY: usize = 25;
@@ -30,13 +34,31 @@ pub struct Trainer<'a> {
     experiment: &'a Experiment,
     dataset: &'a Dataset,
     /// The training and the test images on the device, where batches are made there.
-    resident: [Option<Resident>; 2],
+    resident: Arc<[Option<Resident>; 2]>,
     folder: &'a RunFolder,
     device: Device,
     network: Network,
     optimizer: Optimizer,
     metrics: Metrics,
     progress: Progress,
+    /// The sums of the epoch that is not over.
+    seen: Epoch,
+    saved: Saved,
+    stop: Stop,
+}
+
+/// When the last checkpoint was saved.
+struct Saved {
+    global_step: u64,
+    time: Instant,
+}
+
+/// How training ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    Completed,
+    /// Asked to stop, with a checkpoint of the last step.
+    Interrupted(Reason),
 }
 
 /// A network with the weights that its run starts from.
@@ -71,9 +93,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self> {
         let optimizer = Optimizer::new(&experiment.optimizer);
         let progress = Progress::new(&experiment.name, &sha256_hex(experiment.to_toml()?.as_bytes()));
-        let metrics = Metrics::open(folder, 0, 0)?;
-        let resident = resident(experiment, dataset, &device)?;
-        Ok(Self { experiment, dataset, resident, folder, device, network, optimizer, metrics, progress })
+        Self::at(experiment, dataset, folder, (network, optimizer, progress), device)
     }
 
     /// A run from `checkpoint`.
@@ -92,9 +112,40 @@ impl<'a> Trainer<'a> {
         let mut optimizer = Optimizer::new(&experiment.optimizer);
         let shapes = network.parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
         optimizer.load_state(&moments, &shapes.collect::<Vec<_>>())?;
-        let metrics = Metrics::open(folder, progress.epoch, 0)?;
-        let resident = resident(experiment, dataset, &device)?;
-        Ok(Self { experiment, dataset, resident, folder, device, network, optimizer, metrics, progress })
+        Self::at(experiment, dataset, folder, (network, optimizer, progress), device)
+    }
+
+    fn at(
+        experiment: &'a Experiment,
+        dataset: &'a Dataset,
+        folder: &'a RunFolder,
+        (network, optimizer, progress): (Network, Optimizer, Progress),
+        device: Device,
+    ) -> Result<Self> {
+        let metrics = Metrics::open(folder, progress.epoch, progress.step)?;
+        let resident = Arc::new(resident(experiment, dataset, &device)?);
+        let seen = progress.partial.as_ref().map_or(Ok(Epoch::default()), |partial| Epoch::of(partial, &device))?;
+        let saved = Saved { global_step: progress.global_step, time: Instant::now() };
+        let stop = Stop::never();
+        Ok(Self {
+            experiment,
+            dataset,
+            resident,
+            folder,
+            device,
+            network,
+            optimizer,
+            metrics,
+            progress,
+            seen,
+            saved,
+            stop,
+        })
+    }
+
+    /// The same, to stop when `stop` asks for it.
+    pub fn until(self, stop: Stop) -> Self {
+        Self { stop, ..self }
     }
 
     /// Epochs completed.
@@ -102,40 +153,60 @@ impl<'a> Trainer<'a> {
         self.progress.epoch
     }
 
-    /// Trains to the last epoch. Weights are on disk after every epoch.
-    pub fn train(&mut self, bar: &mut EpochBar) -> Result<()> {
+    /// Trains to the last epoch. Weights are on disk after every epoch, as often in between as `training.checkpoint_every` says, and when
+    /// training is asked to stop.
+    pub fn train(&mut self, bar: &mut EpochBar) -> Result<Ended> {
         self.train_until(self.experiment.training.epochs, bar)
     }
 
     /// Trains until `end` epochs are done.
-    pub fn train_until(&mut self, end: usize, bar: &mut EpochBar) -> Result<()> {
+    pub fn train_until(&mut self, end: usize, bar: &mut EpochBar) -> Result<Ended> {
         let epochs = self.experiment.training.epochs;
         while self.progress.epoch < end.min(epochs) {
             let epoch = self.progress.epoch;
-            let started = std::time::Instant::now();
-            let seen = self.train_epoch(epoch, bar)?;
-            let training_seconds = started.elapsed().as_secs_f64();
-            bar.finish_epoch();
-
+            if let (Some(reason), 0) = (self.stop.asked(), self.progress.step) {
+                // Between two epochs everything is saved; before the first there is nothing to save.
+                return Ok(Ended::Interrupted(reason));
+            }
+            if let Some(reason) = self.train_epoch(epoch, bar)? {
+                return Ok(Ended::Interrupted(reason));
+            }
+            let (training_seconds, started) = (self.seen.seconds, Instant::now());
             let due = (epoch + 1).is_multiple_of(self.experiment.training.evaluate_every) || epoch + 1 == epochs;
-            let test = if due { Some(self.evaluate()?) } else { None };
-            self.progress.epoch += 1;
+            let test = if due { self.evaluate()? } else { None };
+            if let (true, None, Some(reason)) = (due, &test, self.stop.asked()) {
+                // All steps are done, the evaluation is not.
+                self.save_inside_epoch()?;
+                return Ok(Ended::Interrupted(reason));
+            }
+            self.seen.seconds += started.elapsed().as_secs_f64();
+
             let better = test.as_ref().is_some_and(|test| self.progress.best_top1.is_none_or(|best| test.top1 > best));
             if let (true, Some(test)) = (better, &test) {
                 (self.progress.best_top1, self.progress.best_epoch) = (Some(test.top1), Some(epoch + 1));
             }
-
-            let mut line = seen.metrics(epoch + 1, test, training_seconds)?;
-            line.seconds = started.elapsed().as_secs_f64();
+            let line = self.seen.metrics(epoch + 1, test, training_seconds)?;
             self.metrics.epoch(&line)?;
+            self.seen = Epoch::default();
+            self.progress = Progress { epoch: epoch + 1, step: 0, partial: None, ..self.progress.clone() };
             // `last` comes last: a run that dies in between repeats the epoch and writes the same `best` again.
             if better {
                 self.save(Which::Best)?;
             }
             self.save(Which::Last)?;
             info!("{}", describe(&line, epochs));
+            health::warnings(&line.firing_rates).iter().for_each(|warning| warn!("epoch {}: {warning}", line.epoch));
         }
-        Ok(())
+        Ok(Ended::Completed)
+    }
+
+    /// "after step 12 of epoch 3", the last that is done.
+    pub fn place(&self) -> String {
+        match (self.progress.epoch, self.progress.step) {
+            (0, 0) => "before the first step".into(),
+            (epoch, 0) => format!("after epoch {epoch}"),
+            (epoch, step) => format!("after step {step} of epoch {}", epoch + 1),
+        }
     }
 
     /// Highest top-1 accuracy on the test images in percent, and its epoch counted from 1.
@@ -143,47 +214,84 @@ impl<'a> Trainer<'a> {
         self.progress.best_top1.zip(self.progress.best_epoch)
     }
 
-    fn train_epoch(&mut self, epoch: usize, bar: &mut EpochBar) -> Result<Epoch> {
+    /// The steps of an epoch that are not done yet; why it stopped, if it was asked to before the last of them.
+    fn train_epoch(&mut self, epoch: usize, bar: &mut EpochBar) -> Result<Option<Reason>> {
         let Experiment { data, training, optimizer, schedule, seed, .. } = self.experiment;
-        let batches = Batches::train(&self.dataset.train, data, *seed, epoch, &self.device)?;
-        let batches = batches.out_of(self.resident[0].as_ref());
-        let steps = batches.steps();
+        let (dataset, device, resident) = (self.dataset, self.device.clone(), Arc::clone(&self.resident));
+        let batches = Batches::train(&dataset.train, data, *seed, epoch, &device)?.out_of(resident[0].as_ref());
+        let (first, steps) = (self.progress.step, batches.steps());
         // A GPU works ahead of the program; asking it for a loss makes both wait.
-        let read_every = if self.device.is_cpu() { 1 } else { READ_EVERY };
-        let mut seen = Epoch::default();
-        bar.start_epoch(epoch + 1, training.epochs, steps);
-        batches.ahead(0, |batches| {
-            let mut unread = Vec::new();
-            for (number, batch) in batches.enumerate() {
+        let read_every = if device.is_cpu() { 1 } else { READ_EVERY };
+        bar.resume_epoch(epoch + 1, training.epochs, steps, first);
+        let stopped = batches.ahead(first, |batches| {
+            let (mut unread, mut time) = (Vec::new(), Instant::now());
+            for (number, batch) in (first..).zip(batches) {
                 let now = Moment { epoch, epochs: training.epochs, step: number, steps };
                 let lr = optimizer.lr() * schedule.factor(now);
                 let step = step(&mut self.network, &mut self.optimizer, &batch?, now, lr, training, &mut ())?;
-                seen.fired(&step.activity, lr)?;
+                self.seen.fired(&step.activity, lr)?;
                 unread.push(step);
-                if unread.len() == read_every || number + 1 == steps {
-                    for step in unread.drain(..) {
-                        let score = step.settle()?;
-                        seen.score.add(&score);
-                        self.metrics.step(epoch + 1, step.now.step + 1, score.loss())?;
-                        self.progress.global_step += 1;
-                        bar.step(seen.score.loss(), seen.score.top1_percent());
-                    }
+                let (last, stop) = (number + 1 == steps, self.stop.asked());
+                let due = self.is_checkpoint_due(number + 1) && !last;
+                if unread.len() < read_every && !last && !due && stop.is_none() {
+                    continue;
+                }
+                for step in unread.drain(..) {
+                    self.settle(&step, bar)?;
+                }
+                self.seen.seconds += std::mem::replace(&mut time, Instant::now()).elapsed().as_secs_f64();
+                if due || stop.is_some() {
+                    self.save_inside_epoch()?;
+                }
+                if stop.is_some() {
+                    return Ok(stop);
                 }
             }
-            Ok(seen)
-        })
+            Ok(None)
+        });
+        bar.finish_epoch();
+        stopped
     }
 
-    fn evaluate(&self) -> Result<crate::metrics::Scores> {
+    /// Reads what a step saw and counts it as done.
+    fn settle(&mut self, step: &Step, bar: &mut EpochBar) -> Result<()> {
+        let score = step.settle()?;
+        self.seen.score.add(&score);
+        self.metrics.step(step.now.epoch + 1, step.now.step + 1, score.loss())?;
+        self.progress.step = step.now.step + 1;
+        self.progress.global_step += 1;
+        bar.step(self.seen.score.loss(), self.seen.score.top1_percent());
+        Ok(())
+    }
+
+    /// Whether one is due after step number `step` of the epoch, counted from 1, be it read or not.
+    fn is_checkpoint_due(&self, step: usize) -> bool {
+        let done = self.progress.global_step + (step - self.progress.step) as u64;
+        let steps = (done - self.saved.global_step) as usize;
+        self.experiment.training.checkpoint_every.is_due(steps, self.saved.time.elapsed())
+    }
+
+    /// Scores on the test images; nothing when it was asked to stop before the end.
+    fn evaluate(&self) -> Result<Option<crate::metrics::Scores>> {
         let batches = Batches::evaluate(&self.dataset.test, &self.experiment.data, &self.device)?;
         let batches = batches.out_of(self.resident[1].as_ref());
         let draws = self.experiment.training.evaluation_draws;
-        Ok(epoch::scores(&evaluate(&self.network, &batches, draws)?.score))
+        let evaluation = evaluate(&self.network, &batches, draws, &self.stop)?;
+        Ok(evaluation.map(|evaluation| epoch::scores(&evaluation.score)))
+    }
+
+    /// A checkpoint of the last step, the lines of all steps on disk before it.
+    fn save_inside_epoch(&mut self) -> Result<()> {
+        self.metrics.flush()?;
+        self.progress.partial = Some(self.seen.to_partial()?);
+        self.save(Which::Last)
     }
 
     fn save(&mut self, which: Which) -> Result<()> {
         let directory = self.folder.checkpoint(which);
-        checkpoint::save(&directory, &self.network.state(), &self.optimizer.state()?, &self.progress)
+        checkpoint::save(&directory, &self.network.state(), &self.optimizer.state()?, &self.progress)?;
+        self.saved = Saved { global_step: self.progress.global_step, time: Instant::now() };
+        Ok(())
     }
 }
 

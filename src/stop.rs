@@ -1,0 +1,129 @@
+//! Being asked to stop: by a signal, or after a number of steps.
+
+use crate::error::{Error, Result};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::flag;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+/// Why a run is to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Ctrl-C.
+    Int,
+    /// A cluster takes the machine away.
+    Term,
+    /// A cluster says that it soon will: the run is to be queued again.
+    Usr1,
+}
+
+impl Reason {
+    const ALL: [Self; 3] = [Self::Int, Self::Term, Self::Usr1];
+
+    /// The signal's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int => "SIGINT",
+            Self::Term => "SIGTERM",
+            Self::Usr1 => "SIGUSR1",
+        }
+    }
+
+    /// The exit code of a run that stopped for it: 128 and the signal's number as shells count, or 0 for what is no failure.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Int => 130,
+            Self::Term => 143,
+            Self::Usr1 => 0,
+        }
+    }
+
+    fn signal(self) -> i32 {
+        match self {
+            Self::Int => SIGINT,
+            Self::Term => SIGTERM,
+            Self::Usr1 => SIGUSR1,
+        }
+    }
+}
+
+/// What a run asks after every step. Clones hear the same.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// 0, or the signal's number.
+    signal: Arc<AtomicUsize>,
+    /// How often it may still be asked before it says stop of its own accord; 0 for ever.
+    left: Arc<AtomicU64>,
+}
+
+impl Stop {
+    /// Never asks to stop.
+    pub fn never() -> Self {
+        Self::default()
+    }
+
+    /// Asks to stop, as SIGTERM does, the `n`th time that it is asked; for tests and for programs with a budget.
+    pub fn after(n: u64) -> Self {
+        Self { left: Arc::new(AtomicU64::new(n)), ..Self::default() }
+    }
+
+    /// Listens to SIGINT, SIGTERM and SIGUSR1 from now on. A second SIGINT ends the process at once. A file that outgrows the process's limit
+    /// (SIGXFSZ) is an error of the write from now on, not the end.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when the operating system does not let it.
+    pub fn on_signals() -> Result<Self> {
+        let stop = Self::default();
+        let refused = |e: std::io::Error| Error::Run(format!("cannot listen to signals: {e}."));
+        let again = Arc::new(AtomicBool::new(false));
+        // In this order: the first SIGINT finds the flag down, raises it, and the second finds it up.
+        flag::register_conditional_shutdown(SIGINT, Reason::Int.exit_code().into(), Arc::clone(&again))
+            .map_err(refused)?;
+        flag::register(SIGINT, again).map_err(refused)?;
+        flag::register(libc::SIGXFSZ, Arc::default()).map_err(refused)?;
+        for reason in Reason::ALL {
+            let number = reason.signal().unsigned_abs() as usize;
+            flag::register_usize(reason.signal(), Arc::clone(&stop.signal), number).map_err(refused)?;
+        }
+        Ok(stop)
+    }
+
+    /// Whether to stop, and why.
+    pub fn asked(&self) -> Option<Reason> {
+        let left = self.left.load(Ordering::Relaxed);
+        if left > 0 {
+            self.left.store(left - 1, Ordering::Relaxed);
+            if left == 1 {
+                self.signal.store(SIGTERM.unsigned_abs() as usize, Ordering::Relaxed);
+            }
+        }
+        let signal = self.signal.load(Ordering::Relaxed);
+        Reason::ALL.into_iter().find(|reason| reason.signal().unsigned_abs() as usize == signal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stops_when_the_budget_is_spent_and_stays_so() {
+        let stop = Stop::after(3);
+        let other = stop.clone();
+        assert_eq!(
+            [stop.asked(), other.asked(), stop.asked(), other.asked()],
+            [None, None, Some(Reason::Term), Some(Reason::Term)]
+        );
+        assert_eq!(Stop::never().asked(), None);
+    }
+
+    #[test]
+    fn a_signal_is_heard_and_the_process_lives_on() {
+        let stop = Stop::on_signals().expect("signals");
+        assert_eq!(stop.asked(), None);
+        // SAFETY: raising a signal that this process handles.
+        assert_eq!(unsafe { libc::raise(libc::SIGUSR1) }, 0);
+        assert_eq!(stop.asked(), Some(Reason::Usr1));
+        assert_eq!(Reason::Usr1.exit_code(), 0);
+    }
+}
