@@ -46,7 +46,7 @@ pub fn examine(run: &RunFolder) -> Result<Diagnosis> {
     let experiment = doctor.note("config.toml", Experiment::load(&run.config(), &[]), |checked| {
         format!("{}, {} epochs", checked.experiment.name, checked.experiment.training.epochs)
     });
-    let provenance = doctor.note("provenance.json", Provenance::load(&run.provenance()), |provenance| {
+    doctor.note("provenance.json", Provenance::load(&run.provenance()), |provenance| {
         format!("{} sessions, {}", provenance.sessions.len(), outcome(&provenance.outcome, Lock::is_held(run)))
     });
     doctor.metrics();
@@ -62,7 +62,7 @@ pub fn examine(run: &RunFolder) -> Result<Diagnosis> {
         usable = usable.or(found);
     }
     doctor.checkpoint(&run.checkpoint(Which::Best), checked, Role::Itself);
-    let verdict = verdict(run, checked, provenance.as_ref(), usable);
+    let verdict = verdict(run, checked, usable);
     Ok(Diagnosis { findings: doctor.findings, verdict })
 }
 
@@ -155,12 +155,7 @@ fn outcome(outcome: &Outcome, held: bool) -> String {
     }
 }
 
-fn verdict(
-    run: &RunFolder,
-    checked: Option<&Checked>,
-    provenance: Option<&Provenance>,
-    usable: Option<(usize, usize)>,
-) -> String {
+fn verdict(run: &RunFolder, checked: Option<&Checked>, usable: Option<(usize, usize)>) -> String {
     let path = run.path().display();
     let Some(Checked { experiment, .. }) = checked else {
         return "config.toml cannot be used, and without it nothing can be resumed: write it back, the checkpoints say whether it is \
@@ -169,11 +164,6 @@ fn verdict(
     };
     if Lock::is_held(run) {
         return "a process works on this run; look again when it has ended".into();
-    }
-    if provenance.is_none() {
-        return "provenance.json cannot be used: without it `bntt resume` refuses the run; move the checkpoint to a new run with \
-                training.initial_weights"
-            .into();
     }
     let last = run.checkpoint(Which::Last);
     match usable {

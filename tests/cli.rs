@@ -187,11 +187,15 @@ fn a_doctor_finds_what_is_damaged_and_says_what_can_be_resumed() {
     let model = run.join("checkpoints/last/model.safetensors");
     let whole = std::fs::read(&model).expect("a model");
     std::fs::write(&model, &whole[..100]).expect("a model");
+    std::fs::write(run.join("provenance.json"), "{").expect("a file");
     let output = desk.bntt(&["resume", "runs/tiny"]);
     let said = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(output.status.success() && said.contains("last.previous is used instead"), "{said}");
     assert!(said.contains("resuming runs/tiny/v0001 after epoch 1 of 2"), "{said}");
     assert!(std::fs::read(&model).expect("a model") == whole);
+    // The record of where it came from begins again.
+    assert!(said.contains("provenance.json.damaged") && run.join("provenance.json.damaged").is_file(), "{said}");
+    assert!(desk.ok(&["doctor", "runs/tiny"]).contains("complete"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::fit::refuse_what_does_not_fit;
 use super::run::{start_threads, train};
 use crate::checkpoint;
 use crate::device;
-use crate::durable::sha256_hex;
+use crate::durable::{beside, sha256_hex};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::lock::Lock;
@@ -69,8 +69,20 @@ pub fn go_on(folder: &RunFolder, with: &Resumption) -> Result<()> {
     }
     let dataset = experiment.data.load()?;
     let stop = Stop::on_signals()?;
-    let mut provenance = Provenance::load(&folder.provenance())?;
-    provenance.resume(epoch, &device::name(&device), with.threads);
+    let device_name = device::name(&device);
+    let mut provenance = match Provenance::load(&folder.provenance()) {
+        Ok(mut provenance) => {
+            provenance.resume(epoch, &device_name, with.threads);
+            provenance
+        }
+        Err(error) => {
+            // The record is not the run: it begins again, beside what is left of the old one.
+            let old = beside(&folder.provenance(), ".damaged");
+            tracing::warn!("{error} A new one is begun, and the old one kept as {}.", old.display());
+            let _ = std::fs::rename(folder.provenance(), &old);
+            Provenance::begin(experiment.seed, &device_name, with.threads, dataset.checksums.clone())
+        }
+    };
     provenance.save(&folder.provenance())?;
     with.log.write_to(&folder.log())?;
     let inside = if step > 0 { format!(" and {step} steps") } else { String::new() };
