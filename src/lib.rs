@@ -67,6 +67,8 @@ pub mod run;
 pub mod selftest;
 /// Being asked to stop.
 pub mod stop;
+/// Many runs out of one file.
+pub mod sweep;
 /// The training loop.
 pub mod train;
 /// Listening to the parts of a training step.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::durable::sync_folder;
 use crate::error::{Error, Result};
+use crate::experiment::Experiment;
 
 /// One version of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +68,13 @@ impl RunFolder {
                 Err(e) => return Err(Error::io("create", &path)(e)),
             }
         }
+    }
+
+    /// The newest version of an experiment's name, if its config is the same.
+    pub fn newest_of(root: &Path, experiment: &Experiment) -> Result<Option<Self>> {
+        let Some(folder) = Self::newest(root, &experiment.name)? else { return Ok(None) };
+        let text = fs::read_to_string(folder.config()).unwrap_or_default();
+        Ok((text == experiment.to_toml()?).then_some(folder))
     }
 
     /// The newest version below `<root>/<name>`, if there is one.

@@ -14,7 +14,7 @@ use crate::run::RunFolder;
 use crate::stop::Stop;
 use crate::train::{Ended, Trainer, start};
 use candle_core::Device;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tracing::{Level, info};
 
 /// Train the network that an experiment file describes.
@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let experiment = &checked.experiment;
     let threads = start_threads(experiment)?;
     let log = logging::init(Level::INFO);
-    if let (true, Some(folder)) = (arguments.resume_or_start, newest_alike(&arguments.runs, experiment)?) {
+    if let (true, Some(folder)) = (arguments.resume_or_start, RunFolder::newest_of(&arguments.runs, experiment)?) {
         return go_on(&folder, &Resumption { log, threads, insist: arguments.insist });
     }
     let device = experiment.training.open_device()?;
@@ -72,13 +72,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
     let trainer = || Ok(Trainer::begin(experiment, &dataset, &folder, network, device.clone())?.until(stop));
     train(trainer, &checked, &device, &mut provenance, &folder, &log)
-}
-
-/// The newest run of an experiment's name, if its config is the same.
-fn newest_alike(runs: &Path, experiment: &Experiment) -> Result<Option<RunFolder>> {
-    let Some(folder) = RunFolder::newest(runs, &experiment.name)? else { return Ok(None) };
-    let text = std::fs::read_to_string(folder.config()).unwrap_or_default();
-    Ok((text == experiment.to_toml()?).then_some(folder))
 }
 
 /// Trains to the end and records how it ended.
