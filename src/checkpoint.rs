@@ -214,9 +214,15 @@ pub fn load(folder: &Path, device: &Device) -> Result<Checkpoint> {
     Err(first)
 }
 
-/// Whether there is anything that [`load`] could read or complain of.
-pub fn exists(folder: &Path) -> bool {
-    folder.exists() || beside(folder, ".new").exists() || beside(folder, ".previous").exists()
+/// [`load`], or nothing where no checkpoint was ever saved whole: the first may have been cut short.
+///
+/// # Errors
+/// As [`load`].
+pub fn find(folder: &Path, device: &Device) -> Result<Option<Checkpoint>> {
+    if folder.exists() || beside(folder, ".previous").exists() {
+        return load(folder, device).map(Some);
+    }
+    Ok(load_exactly(&beside(folder, ".new"), device).ok())
 }
 
 /// Reads `folder` and no other.

@@ -107,9 +107,7 @@ impl Doctor<'_> {
         let what = folder.strip_prefix(self.run.path()).unwrap_or(folder).display().to_string();
         if !folder.exists() {
             if role == Role::Itself {
-                let killed = checkpoint::exists(folder);
-                let found =
-                    if killed { "not there: the run was killed while it saved" } else { "not there yet" }.into();
+                let found = "not there yet".into();
                 self.findings.push(Finding { what, found, wrong: false });
             }
             return None;
@@ -170,7 +168,7 @@ fn verdict(run: &RunFolder, checked: Option<&Checked>, usable: Option<(usize, us
         Some((epoch, _)) if epoch >= experiment.training.epochs => format!("complete: all {epoch} epochs are done"),
         Some((epoch, 0)) => format!("`bntt resume {path}` goes on after epoch {epoch}"),
         Some((epoch, step)) => format!("`bntt resume {path}` goes on after epoch {epoch} and {step} steps"),
-        None if !checkpoint::exists(&last) => {
+        None if !last.exists() && !beside(&last, ".previous").exists() => {
             format!("`bntt resume {path}` begins at the first step: there is no checkpoint yet")
         }
         None => "no checkpoint can be used: the run cannot be resumed".into(),

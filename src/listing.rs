@@ -57,6 +57,13 @@ pub fn list(root: &Path) -> Result<Vec<RunSummary>> {
     Ok(runs)
 }
 
+/// How one run stands.
+pub fn of(run: &RunFolder) -> RunSummary {
+    let folder = run.path().file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let version = folder.strip_prefix('v').and_then(|number| number.parse().ok()).unwrap_or(0);
+    summary(run.name(), version, run.path().to_path_buf())
+}
+
 fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
     let run = RunFolder::at(path);
     let provenance = Provenance::load(&run.provenance());

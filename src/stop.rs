@@ -38,7 +38,8 @@ impl Reason {
         }
     }
 
-    fn signal(self) -> i32 {
+    /// The signal's number.
+    pub(crate) fn signal(self) -> i32 {
         match self {
             Self::Int => SIGINT,
             Self::Term => SIGTERM,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bntt::checkpoint::{Progress, load, load_tensors, matching, save, save_tensors};
+use bntt::checkpoint::{Progress, find, load, load_tensors, matching, save, save_tensors};
 use candle_core::{DType, Device, Tensor};
 
 type Tensors = BTreeMap<String, Tensor>;
@@ -257,4 +257,25 @@ fn weights_for_another_network_are_refused_with_what_differs() {
                     unknown: extra1, extra2, extra3, extra4, extra5 and 2 more; \
                     of another shape: conv1.weight (expected [3, 2], found [2, 3]).";
     assert!(message.starts_with(problems), "{message}");
+}
+
+#[test]
+fn a_first_checkpoint_that_was_cut_short_is_none_and_a_damaged_one_is_an_error() {
+    let root = tempfile::tempdir().unwrap();
+    let last = root.path().join("last");
+    assert!(find(&last, &Device::Cpu).unwrap().is_none(), "nothing is there");
+    let new = root.path().join("last.new");
+    fs::create_dir(&new).unwrap();
+    fs::write(new.join("model.safetensors"), b"half").unwrap();
+    assert!(find(&last, &Device::Cpu).unwrap().is_none(), "the first was cut short");
+    save_epoch(&last, 1);
+    assert_eq!(find(&last, &Device::Cpu).unwrap().unwrap().progress.epoch, 1);
+    fs::rename(&last, &new).unwrap();
+    assert_eq!(find(&last, &Device::Cpu).unwrap().unwrap().progress.epoch, 1, "whole, but not renamed yet");
+    fs::rename(&new, &last).unwrap();
+    fs::write(last.join("model.safetensors"), b"half").unwrap();
+    assert!(
+        find(&last, &Device::Cpu).unwrap_err().to_string().contains("model.safetensors"),
+        "what was whole is damaged"
+    );
 }

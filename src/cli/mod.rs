@@ -11,6 +11,7 @@ mod resume;
 mod run;
 mod schema;
 mod selftest;
+mod sweep;
 mod table;
 
 use crate::error::{Error, Result};
@@ -33,6 +34,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Sweep(sweep::Arguments),
     Check(check::Arguments),
     Resume(resume::Arguments),
     Eval(eval::Arguments),
@@ -65,6 +67,7 @@ fn dispatch(command: Command) -> Result<()> {
     crate::ops::simd::asked().map_err(Error::Device)?;
     match command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Sweep(arguments) => sweep::sweep(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Resume(arguments) => resume::resume(&arguments),
         Command::Eval(arguments) => eval::eval(&arguments),

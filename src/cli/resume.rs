@@ -50,8 +50,7 @@ pub fn go_on(folder: &RunFolder, with: &Resumption) -> Result<()> {
     let _lock = Lock::take(folder)?;
     let device = experiment.training.open_device()?;
     refuse_what_does_not_fit(&checked, &device, with.insist)?;
-    let last = folder.checkpoint(Which::Last);
-    let checkpoint = if checkpoint::exists(&last) { Some(checkpoint::load(&last, &device)?) } else { None };
+    let checkpoint = checkpoint::find(&folder.checkpoint(Which::Last), &device)?;
     let (mut epoch, mut step) = (0, 0);
     if let Some(checkpoint) = &checkpoint {
         if checkpoint.progress.config_sha256 != sha256_hex(experiment.to_toml()?.as_bytes()) {

@@ -14,7 +14,7 @@ use crate::run::RunFolder;
 use crate::stop::Stop;
 use crate::train::{Ended, Trainer, start};
 use candle_core::Device;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tracing::{Level, info};
 
 /// Train the network that an experiment file describes.
@@ -43,29 +43,45 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let mut checked = Experiment::load(&arguments.config, &arguments.overrides)?;
+    let Arguments { config, overrides, runs, resume_or_start, insist } = arguments;
+    train_planned(config, overrides, &Session { runs, resume: *resume_or_start, insist: *insist })
+}
+
+/// How a run is to be started.
+pub struct Session<'a> {
+    /// Where run folders go.
+    pub runs: &'a Path,
+    /// Whether to go on with the newest run of its name and config.
+    pub resume: bool,
+    /// Whether to train even if the predicted memory is more than there is.
+    pub insist: bool,
+}
+
+/// Trains the run that a file and values in place of its own describe.
+pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>) -> Result<()> {
+    let mut checked = Experiment::load(config, overrides)?;
     checked.experiment.make_paths_absolute();
     let experiment = &checked.experiment;
     let threads = start_threads(experiment)?;
     let log = logging::init(Level::INFO);
-    if let (true, Some(folder)) = (arguments.resume_or_start, RunFolder::newest_of(&arguments.runs, experiment)?) {
-        return go_on(&folder, &Resumption { log, threads, insist: arguments.insist });
+    if let (true, Some(folder)) = (session.resume, RunFolder::newest_of(session.runs, experiment)?) {
+        return go_on(&folder, &Resumption { log, threads, insist: session.insist });
     }
     let device = experiment.training.open_device()?;
-    refuse_what_does_not_fit(&checked, &device, arguments.insist)?;
+    refuse_what_does_not_fit(&checked, &device, session.insist)?;
     // Everything that can be wrong with the data or the weights is found before a folder appears.
     let dataset = experiment.data.load()?;
     let network = start(&checked, &device)?;
     let stop = Stop::on_signals()?;
 
     let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, dataset.checksums.clone());
-    let (folder, _lock) = RunFolder::create_with(&arguments.runs, &experiment.name, |folder| {
+    let (folder, _lock) = RunFolder::create_with(session.runs, &experiment.name, |folder| {
         write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
         provenance.save(&folder.provenance())?;
         Lock::take(folder)
     })?;
     log.write_to(&folder.log())?;
-    info!("{} -> {}", arguments.config.display(), folder.path().display());
+    info!("{} -> {}", config.display(), folder.path().display());
     let (images, test) = (dataset.train.len(), dataset.test.len());
     let (parameters, on) = (checked.plan.parameters(), device::name(&device));
     info!("{images} training and {test} test images, {parameters} parameters, {on}, {threads} threads");

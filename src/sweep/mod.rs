@@ -16,8 +16,11 @@
 //! other run; the run that belongs to a plan is the newest of its name whose config is the plan's.
 
 mod file;
+mod jobs;
 mod plan;
+pub mod slurm;
 
+pub use jobs::{Ended, Event, train};
 pub use plan::Planned;
 
 use crate::error::Result;

@@ -4,6 +4,7 @@ use super::file::{File, beside};
 use crate::durable::sha256_hex;
 use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
+use crate::listing::{self, RunSummary};
 use crate::run::RunFolder;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,14 @@ impl Planned {
     /// [`Error::Io`] when the folder cannot be read.
     pub fn run(&self, runs: &Path) -> Result<Option<RunFolder>> {
         RunFolder::newest_of(runs, &self.checked.experiment)
+    }
+
+    /// How its run stands.
+    ///
+    /// # Errors
+    /// As [`Planned::run`].
+    pub fn summary(&self, runs: &Path) -> Result<Option<RunSummary>> {
+        Ok(self.run(runs)?.map(|run| listing::of(&run)))
     }
 }
 

@@ -71,13 +71,15 @@ impl Running {
         assert_eq!(unsafe { libc::kill(self.id() as libc::pid_t, signal) }, 0);
     }
 
-    /// Kills it; whether it was still at work.
+    /// Kills it; whether it was still at work. One that has ended must have done so without an error.
     pub fn kill(mut self) -> bool {
-        let ended = self.child().try_wait().expect("a status").is_some();
         let _ = self.child().kill();
-        let _ = self.child().wait();
-        self.0 = None;
-        !ended
+        let output = self.0.take().expect("a child").wait_with_output().expect("an output");
+        match output.status.code() {
+            None => true,
+            Some(0) => false,
+            Some(code) => panic!("it ended with {code}: {}", String::from_utf8_lossy(&output.stderr)),
+        }
     }
 
     pub fn wait(mut self) -> (Option<i32>, String) {
