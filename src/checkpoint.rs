@@ -30,7 +30,7 @@ pub struct Progress {
     pub version: u32,
     /// The run's name.
     pub experiment: String,
-    /// SHA-256 of the resolved experiment that the weights belong to.
+    /// SHA-256 of the run's config.toml, which the weights belong to.
     pub config_sha256: String,
     /// Epochs completed.
     pub epoch: usize,

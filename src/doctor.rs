@@ -2,7 +2,7 @@
 
 use crate::checkpoint;
 use crate::durable::{beside, sha256_hex};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
 use crate::lock::Lock;
 use crate::metrics;
@@ -91,12 +91,9 @@ impl Doctor<'_> {
         let read = metrics::read(&path).and_then(|lines| {
             match lines.iter().enumerate().find(|(i, line)| line.epoch != i + 1) {
                 None => Ok(lines.len()),
-                Some((i, line)) => Err(crate::error::Error::Run(format!(
-                    "line {}: expected epoch {}, found epoch {}",
-                    i + 1,
-                    i + 1,
-                    line.epoch
-                ))),
+                Some((i, line)) => {
+                    Err(Error::Run(format!("line {}: expected epoch {}, found epoch {}", i + 1, i + 1, line.epoch)))
+                }
             }
         });
         self.note("metrics.jsonl", read, |epochs| format!("{epochs} epochs"));
@@ -116,7 +113,8 @@ impl Doctor<'_> {
             let Some(Checked { experiment, plan, .. }) = checked else { return Ok((checkpoint.progress, false)) };
             let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &Device::Cpu)?;
             checkpoint::matching(&network.state_shapes(), &checkpoint.model, &folder.join("model.safetensors"))?;
-            let ours = checkpoint.progress.config_sha256 == sha256_hex(experiment.to_toml()?.as_bytes());
+            let config = std::fs::read(self.run.config()).map_err(Error::io("read", self.run.config()))?;
+            let ours = checkpoint.progress.config_sha256 == sha256_hex(&config);
             Ok((checkpoint.progress, ours))
         });
         if let (Role::Beside, Err(_)) = (role, &read) {

@@ -69,6 +69,8 @@ pub mod selftest;
 pub mod stop;
 /// Many runs out of one file.
 pub mod sweep;
+/// Metrics as TensorBoard reads them.
+pub mod tensorboard;
 /// The training loop.
 pub mod train;
 /// Listening to the parts of a training step.

@@ -73,8 +73,9 @@ impl RunFolder {
     /// The newest version of an experiment's name, if its config is the same.
     pub fn newest_of(root: &Path, experiment: &Experiment) -> Result<Option<Self>> {
         let Some(folder) = Self::newest(root, &experiment.name)? else { return Ok(None) };
-        let text = fs::read_to_string(folder.config()).unwrap_or_default();
-        Ok((text == experiment.to_toml()?).then_some(folder))
+        // Compared as experiments, not as texts: a newer program writes keys that an older one did not know.
+        let alike = Experiment::load(&folder.config(), &[]).is_ok_and(|found| found.experiment == *experiment);
+        Ok(alike.then_some(folder))
     }
 
     /// The newest version below `<root>/<name>`, if there is one.

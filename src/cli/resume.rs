@@ -53,7 +53,8 @@ pub fn go_on(folder: &RunFolder, with: &Resumption) -> Result<()> {
     let checkpoint = checkpoint::find(&folder.checkpoint(Which::Last), &device)?;
     let (mut epoch, mut step) = (0, 0);
     if let Some(checkpoint) = &checkpoint {
-        if checkpoint.progress.config_sha256 != sha256_hex(experiment.to_toml()?.as_bytes()) {
+        let config = std::fs::read(folder.config()).map_err(Error::io("read", folder.config()))?;
+        if checkpoint.progress.config_sha256 != sha256_hex(&config) {
             return Err(Error::Run(format!(
                 "{}: the checkpoint belongs to another config than {}, which has been changed since: restore it, or start a new run \
                  with training.initial_weights",

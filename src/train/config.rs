@@ -29,6 +29,9 @@ pub struct TrainingConfig {
     /// Save a checkpoint inside an epoch too, after every so many steps or minutes; after every epoch there is one in any case.
     #[serde(default)]
     pub checkpoint_every: CheckpointEvery,
+    /// Write the metrics for TensorBoard too, to the run folder's `tensorboard`.
+    #[serde(default)]
+    pub tensorboard: bool,
     /// Poisson draws whose logits are averaged when evaluating.
     #[serde(default = "one")]
     #[schemars(range(min = 1))]

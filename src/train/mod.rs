@@ -14,12 +14,13 @@ use crate::durable::sha256_hex;
 use crate::error::Result;
 use crate::evaluate::evaluate;
 use crate::experiment::{Checked, Experiment};
-use crate::metrics::{EpochMetrics, Metrics};
+use crate::metrics::{self, EpochMetrics, Metrics};
 use crate::network::Network;
 use crate::optimizers::{Moment, Optimizer};
 use crate::progress::EpochBar;
 use crate::run::{RunFolder, Which};
 use crate::stop::{Reason, Stop};
+use crate::tensorboard::Events;
 use candle_core::Device;
 use epoch::Epoch;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub struct Trainer<'a> {
     network: Network,
     optimizer: Optimizer,
     metrics: Metrics,
+    events: Option<Events>,
     progress: Progress,
     /// The sums of the epoch that is not over.
     seen: Epoch,
@@ -123,6 +125,10 @@ impl<'a> Trainer<'a> {
         device: Device,
     ) -> Result<Self> {
         let metrics = Metrics::open(folder, progress.epoch, progress.step)?;
+        let events = match experiment.training.tensorboard {
+            true => Some(Events::begin(folder, &metrics::read(&folder.metrics_jsonl())?)?),
+            false => None,
+        };
         let resident = Arc::new(resident(experiment, dataset, &device)?);
         let seen = progress.partial.as_ref().map_or(Ok(Epoch::default()), |partial| Epoch::of(partial, &device))?;
         let saved = Saved { global_step: progress.global_step, time: Instant::now() };
@@ -136,6 +142,7 @@ impl<'a> Trainer<'a> {
             network,
             optimizer,
             metrics,
+            events,
             progress,
             seen,
             saved,
@@ -187,6 +194,9 @@ impl<'a> Trainer<'a> {
             }
             let line = self.seen.metrics(epoch + 1, test, training_seconds)?;
             self.metrics.epoch(&line)?;
+            if let Some(events) = &mut self.events {
+                events.epoch(&line)?;
+            }
             self.seen = Epoch::default();
             self.progress = Progress { epoch: epoch + 1, step: 0, partial: None, ..self.progress.clone() };
             // `last` comes last: a run that dies in between repeats the epoch and writes the same `best` again.
