@@ -12,40 +12,66 @@
 //!
 //! Shapes everywhere: T time-steps, B batch, C channels, H height, W width, F features, K classes; sequences are time-major.
 //! Imports point down: cli -> train -> network, data, optimizers, run -> layers, encoders -> ops, rng.
+//!
+//! Nothing here panics: what can go wrong is an [`error::Error`]. Modules that read what a user wrote neither index nor compute with
+//! sizes unchecked, where the network and its layers compute with tensors as well (their sizes are checked by its plan). The kernels of
+//! [`ops`] do both, since every op checks the sizes of its tensors at its door, before the first kernel.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable
+    )
+)]
 
 /// How long a training step takes, and where.
 pub mod bench;
 /// Weights, moments and progress on disk.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod checkpoint;
 /// The command line.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod cli;
 /// Files and overrides to a checked, typed value: what every message about a config comes from.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod config;
 /// Bytes on disk to batches.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod data;
 /// The CPU or a GPU.
 pub mod device;
 /// Files that are either whole or absent.
 pub mod durable;
 /// Images to sequences.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod encoders;
 /// What the user must mend, in sentences.
 pub mod error;
 /// A network on a whole split.
 pub mod evaluate;
 /// Everything that a file says, resolved and checked once.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod experiment;
 /// Sequence to sequence, each with its own reverse.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod layers;
 /// All runs under a folder.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod listing;
 /// Log lines, on the screen and in the run.
 pub mod logging;
 /// This process's memory.
 pub mod memory;
 /// What a run measured.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod metrics;
 /// Encoder, layers and readout.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod network;
 /// Numeric functions with kernels of their own.
 pub mod ops;
@@ -54,10 +80,15 @@ pub mod optimizers;
 /// How far a run is: a bar on a terminal, lines elsewhere.
 pub mod progress;
 /// Where a run came from.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod provenance;
+/// Files that users name, which may be anything.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod reading;
 /// Counter-based random numbers.
 pub mod rng;
 /// Run folders.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod run;
 /// Every op on a GPU against its CPU twin.
 pub mod selftest;
@@ -66,4 +97,5 @@ pub mod train;
 /// Listening to the parts of a training step.
 pub mod watch;
 /// Tensors by name in safetensors files.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod weights;

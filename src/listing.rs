@@ -4,9 +4,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
 use crate::metrics::{self, EpochMetrics};
 use crate::provenance::{Outcome, Provenance};
+use crate::reading;
 use crate::run::{RunFolder, check_name, versions};
 
 /// One line of `bntt list`.
@@ -93,6 +95,6 @@ fn best(metrics: &[EpochMetrics]) -> Option<(usize, f64)> {
 }
 
 fn epochs_asked_for(config: &Path) -> Option<usize> {
-    let table: toml::Table = fs::read_to_string(config).ok()?.parse().ok()?;
+    let table: toml::Table = reading::text(config, LARGEST_FILE).ok()?.parse().ok()?;
     table.get("training")?.get("epochs")?.as_integer()?.try_into().ok()
 }

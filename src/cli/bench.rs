@@ -1,6 +1,6 @@
 //! `bntt bench`.
 
-use super::fit::with_memory_explained;
+use super::fit::{refuse_what_cannot_fit, with_memory_explained};
 use super::table::{bytes, count, table};
 use crate::bench::{Report, Timing, measure};
 use crate::error::{Error, Result};
@@ -37,6 +37,7 @@ pub fn bench(arguments: &Arguments) -> Result<()> {
     let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
     super::run::start_threads(&checked.experiment)?;
     let device = checked.experiment.training.open_device()?;
+    refuse_what_cannot_fit(&device, &checked)?;
     let report = with_memory_explained(&device, &checked, || measure(&checked, &device, arguments.repeats as usize))?;
     if arguments.json {
         let line = serde_json::to_string(&report).map_err(|e| Error::Run(format!("bench: cannot write JSON: {e}")))?;

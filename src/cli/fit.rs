@@ -1,8 +1,9 @@
-//! What to say when a GPU's memory runs out.
+//! What to say when a GPU's memory runs out, or the machine's would.
 
 use crate::device;
 use crate::error::{Error, Result};
 use crate::experiment::Checked;
+use crate::memory;
 use candle_core::Device;
 
 /// An error of `work` on a GPU whose memory ran out, as what was predicted and what would fit; any other error as it is.
@@ -15,13 +16,25 @@ pub fn with_memory_explained<T>(device: &Device, checked: &Checked, work: impl F
     })
 }
 
+/// Refuses a training step on the CPU that is predicted to take more memory than the machine has: the system would end the process
+/// without a word.
+pub fn refuse_what_cannot_fit(device: &Device, checked: &Checked) -> Result<()> {
+    let Some(total) = memory::total().filter(|_| device.is_cpu()) else { return Ok(()) };
+    match checked.peak_bytes(checked.plan.time_steps, checked.experiment.data.batch_size) {
+        Some(predicted) if predicted as u64 > total => {
+            Err(Error::Device(format!("this machine's memory is too small: {}.", what_fits(checked, total as usize))))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What a training step was predicted to take, and by how much less of batch or time-steps it would fit into `memory` bytes.
 fn what_fits(checked: &Checked, memory: usize) -> String {
     let (time_steps, batch) = (checked.plan.time_steps, checked.experiment.data.batch_size);
     let gib = |bytes: usize| format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64);
     let predicted = |time_steps, batch| checked.peak_bytes(time_steps, batch).unwrap_or(usize::MAX);
     // What the prediction leaves out, kernels and workspaces, has a tenth for itself.
-    let room = memory / 10 * 9;
+    let room = (memory / 10).saturating_mul(9);
     let halves = |n: usize| std::iter::successors(Some(n / 2), |n| Some(n / 2)).take_while(|&n| n > 0);
     let smaller = halves(batch).find(|&batch| predicted(time_steps, batch) <= room);
     let shorter = halves(time_steps).find(|&time_steps| predicted(time_steps, batch) <= room);
@@ -60,5 +73,19 @@ mod tests {
         assert!(half < whole && text.contains("16 time-steps with batches of 64"), "{text}");
         let text = what_fits(&checked, 1000);
         assert!(text.ends_with("make the network smaller"), "{text}");
+    }
+
+    #[test]
+    fn more_memory_than_any_machine_has_is_refused_before_it_is_asked_for() {
+        let checked =
+            |overrides: &str| Experiment::parse(NETWORK, "a.toml", &[overrides.into()]).expect("an experiment");
+        assert!(refuse_what_cannot_fit(&Device::Cpu, &checked("seed=0")).is_ok());
+        // 2^30 time-steps of 64 images of 1,000 currents each: 256 TiB.
+        let refused = refuse_what_cannot_fit(&Device::Cpu, &checked("network.time_steps=1073741824"));
+        let text = refused.expect_err("too much").to_string();
+        assert!(
+            text.starts_with("this machine's memory is too small: it has ") && text.contains("would fit"),
+            "{text}"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! `bntt resume`.
 
-use super::fit::with_memory_explained;
+use super::fit::{refuse_what_cannot_fit, with_memory_explained};
 use super::run::{conclude, start_threads, train};
 use crate::checkpoint;
 use crate::device;
@@ -31,6 +31,7 @@ pub fn resume(arguments: &Arguments) -> Result<()> {
     let threads = start_threads(experiment)?;
     let log = logging::init(Level::INFO);
     let device = experiment.training.open_device()?;
+    refuse_what_cannot_fit(&device, &checked)?;
     let checkpoint = checkpoint::load(&folder.checkpoint(Which::Last), &device)?;
     if checkpoint.progress.config_sha256 != sha256_hex(experiment.to_toml()?.as_bytes()) {
         return Err(Error::Run(format!(

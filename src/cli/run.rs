@@ -1,6 +1,6 @@
 //! `bntt run`.
 
-use super::fit::with_memory_explained;
+use super::fit::{refuse_what_cannot_fit, with_memory_explained};
 use crate::device;
 use crate::durable::write_atomically;
 use crate::error::{Error, Result};
@@ -36,6 +36,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let threads = start_threads(experiment)?;
     let log = logging::init(Level::INFO);
     let device = experiment.training.open_device()?;
+    refuse_what_cannot_fit(&device, &checked)?;
     // Everything that can be wrong with the data or the weights is found before a folder appears.
     let dataset = experiment.data.load()?;
     let network = start(&checked, &device)?;

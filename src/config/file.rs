@@ -52,11 +52,14 @@ impl File {
         let mut found: Vec<(usize, String)> = errors.iter().map(|error| syntax_error(&text, error)).collect();
         if found.is_empty() {
             let (start, end) = (table.span().start, table.span().end);
-            file.note(table.get_ref(), &Key::default());
-            match tree::from_toml(&Spanned::new(start..end, DeValue::Table(table.into_inner())), Tag::Default) {
-                Ok(Value::Dict(_, dict)) => file.dict = dict,
+            let root = Spanned::new(start..end, DeValue::Table(table.into_inner()));
+            match tree::from_toml(&root, Tag::Default, tree::DEEPEST) {
+                Ok(Value::Dict(_, dict)) => {
+                    file.dict = dict;
+                    file.note_inside(root.get_ref(), &Key::default());
+                }
                 Ok(_) => {}
-                Err((offset, number)) => found.push((offset, format!("the number {number} is too large."))),
+                Err((offset, problem)) => found.push((offset, format!("{problem}."))),
             }
         }
         file.text = text;
@@ -122,9 +125,9 @@ impl File {
     /// Both count from 1; columns count characters.
     fn line_and_column(&self, offset: usize) -> (usize, usize) {
         let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line = before.matches('\n').count() + 1;
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (line, before[start..].trim_start_matches('\u{feff}').chars().count() + 1)
+        let lines = before.matches('\n').count();
+        let column = before.rsplit('\n').next().unwrap_or_default().trim_start_matches('\u{feff}').chars().count();
+        (lines.saturating_add(1), column.saturating_add(1))
     }
 }
 

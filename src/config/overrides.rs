@@ -38,17 +38,17 @@ fn parse(argument: &str) -> Result<(Key, Value), (Key, String)> {
     if text.is_empty() {
         return Err((key, "there is no value after the `=`; write \"\" for an empty string.".to_owned()));
     }
-    match value(text) {
+    match value(text, tree::DEEPEST.saturating_sub(key.0.len())) {
         Ok(value) => Ok((key, value)),
         Err(reason) => Err((key, format!("`{text}` is not a value: {reason}."))),
     }
 }
 
 /// A TOML value, or the text itself where it does not look like one: `cuda:0`, `../data`.
-fn value(text: &str) -> Result<Value, String> {
-    let parsed = DeValue::parse(text).map_err(|e| e.message().to_owned()).and_then(|value| {
-        tree::from_toml(&value, Tag::Default).map_err(|(_, number)| format!("the number {number} is too large"))
-    });
+fn value(text: &str, room: usize) -> Result<Value, String> {
+    let parsed = DeValue::parse(text)
+        .map_err(|e| e.message().to_owned())
+        .and_then(|value| tree::from_toml(&value, Tag::Default, room).map_err(|(_, problem)| problem));
     let looks_like_one = text.starts_with(['"', '\'', '[', '{']) || text.contains('\n') || text.parse::<f64>().is_ok();
     match parsed {
         Err(_) if !looks_like_one => Ok(Value::String(Tag::Default, text.to_owned())),
