@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, beside, sha256_hex};
 use crate::error::{Error, Result};
+use crate::nesting;
 use crate::reading;
 use crate::weights;
 
@@ -77,6 +78,7 @@ impl Progress {
         let path = folder.join(PROGRESS);
         let text = reading::text(&path, LARGEST_PROGRESS)
             .map_err(|e| incomplete(folder, &format!("{PROGRESS} cannot be read ({e})")))?;
+        nesting::check(&text).map_err(|(_, e)| incomplete(folder, &format!("{PROGRESS} is malformed: {e}")))?;
         let progress: Self = toml::from_str(&text)
             .map_err(|e| incomplete(folder, &format!("{PROGRESS} is malformed: {}", e.to_string().trim_end())))?;
         if progress.version != VERSION {

@@ -70,6 +70,9 @@ pub mod memory;
 /// What a run measured.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod metrics;
+/// How deep a TOML text is nested.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod nesting;
 /// Encoder, layers and readout.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod network;

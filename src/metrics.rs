@@ -16,7 +16,7 @@ use crate::run::RunFolder;
 /// Bytes; a line has about 100 a layer.
 const LONGEST_LINE: u64 = 1 << 20;
 /// Bytes of `metrics.jsonl`.
-const LARGEST_TABLE: u64 = 1 << 30;
+const LARGEST_TABLE: u64 = 1 << 28;
 
 /// What one epoch gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use crate::reading;
 /// A longer diff is cut.
 const LARGEST_DIFF: u64 = 1 << 20;
 /// Bytes of the file, which has a diff a session.
-const LARGEST_FILE: u64 = 1 << 30;
+const LARGEST_FILE: u64 = 1 << 28;
 /// More names of untracked files are left out.
 const MOST_UNTRACKED: usize = 100;
 

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::durable;
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::reading;
 
 /// The safetensors crate's own limit.
@@ -72,6 +73,12 @@ fn read(reader: &mut impl Read, length: u64, path: &Path, device: &Device) -> Re
     if header.data_len() as u64 != data_length {
         let problem = format!("its header describes {} bytes of data, and {data_length} follow", header.data_len());
         return Err(malformed(path, problem));
+    }
+    if memory::total().is_some_and(|total| data_length > total) {
+        let path = path.display();
+        return Err(Error::Weights(format!(
+            "{path} holds {data_length} bytes of tensors, more than this machine has memory."
+        )));
     }
     let mut tensors = BTreeMap::new();
     for name in header.offset_keys() {

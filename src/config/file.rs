@@ -12,6 +12,7 @@ use super::key::Key;
 use super::tree;
 
 use crate::error::Mistake;
+use crate::nesting;
 
 /// More syntax errors than this in one file are mostly echoes of the first.
 const MOST_SYNTAX_ERRORS: usize = 8;
@@ -48,18 +49,22 @@ impl File {
             positions: HashMap::new(),
         };
         let text = std::mem::take(&mut file.text);
+        if let Err((offset, problem)) = nesting::check(&text) {
+            file.text = text;
+            return Err(file.syntax_errors(vec![(offset, format!("{problem}."))]));
+        }
         let (table, errors) = DeTable::parse_recoverable(&text);
         let mut found: Vec<(usize, String)> = errors.iter().map(|error| syntax_error(&text, error)).collect();
         if found.is_empty() {
             let (start, end) = (table.span().start, table.span().end);
             let root = Spanned::new(start..end, DeValue::Table(table.into_inner()));
-            match tree::from_toml(&root, Tag::Default, tree::DEEPEST) {
+            match tree::from_toml(&root, Tag::Default) {
                 Ok(Value::Dict(_, dict)) => {
                     file.dict = dict;
                     file.note_inside(root.get_ref(), &Key::default());
                 }
                 Ok(_) => {}
-                Err((offset, problem)) => found.push((offset, format!("{problem}."))),
+                Err((offset, number)) => found.push((offset, format!("the number {number} is too large."))),
             }
         }
         file.text = text;

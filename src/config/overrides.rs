@@ -7,6 +7,8 @@ use super::key::{Key, Step};
 use super::sources::{At, Finding};
 use super::tree;
 
+use crate::nesting;
+
 /// Changes `tree` by every argument in turn; what cannot be applied is returned.
 pub(super) fn apply(arguments: &[String], tree: &mut Value) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -38,17 +40,18 @@ fn parse(argument: &str) -> Result<(Key, Value), (Key, String)> {
     if text.is_empty() {
         return Err((key, "there is no value after the `=`; write \"\" for an empty string.".to_owned()));
     }
-    match value(text, tree::DEEPEST.saturating_sub(key.0.len())) {
+    match value(text) {
         Ok(value) => Ok((key, value)),
         Err(reason) => Err((key, format!("`{text}` is not a value: {reason}."))),
     }
 }
 
 /// A TOML value, or the text itself where it does not look like one: `cuda:0`, `../data`.
-fn value(text: &str, room: usize) -> Result<Value, String> {
-    let parsed = DeValue::parse(text)
-        .map_err(|e| e.message().to_owned())
-        .and_then(|value| tree::from_toml(&value, Tag::Default, room).map_err(|(_, problem)| problem));
+fn value(text: &str) -> Result<Value, String> {
+    nesting::check_value(text).map_err(|(_, problem)| problem)?;
+    let parsed = DeValue::parse(text).map_err(|e| e.message().to_owned()).and_then(|value| {
+        tree::from_toml(&value, Tag::Default).map_err(|(_, number)| format!("the number {number} is too large"))
+    });
     let looks_like_one = text.starts_with(['"', '\'', '[', '{']) || text.contains('\n') || text.parse::<f64>().is_ok();
     match parsed {
         Err(_) if !looks_like_one => Ok(Value::String(Tag::Default, text.to_owned())),

@@ -44,21 +44,12 @@ pub(super) fn get_mut<'t>(root: &'t mut Value, steps: &[Step]) -> Option<&'t mut
     Some(value)
 }
 
-/// Tables and lists stand at most so deep in each other: the walks over them recurse, and dotted keys inside tables inside
-/// lists would take the parser's own bound to its square. The deepest setting stands 7 deep.
-pub(super) const DEEPEST: usize = 32;
-
 /// A parsed TOML value without its positions, with `tag` throughout. Dates become strings: no setting is a date.
 ///
 /// # Errors
-/// The offset of the first number that fits neither an i64 nor an f64, or of the first table or list more than `room` deep,
-/// and what is wrong with it.
-pub(super) fn from_toml(value: &Spanned<DeValue<'_>>, tag: Tag, room: usize) -> Result<Value, (usize, String)> {
-    let broken = |text: &str| (value.span().start, format!("the number {text} is too large"));
-    let inside = || {
-        let problem = format!("tables and lists stand more than {DEEPEST} deep in each other");
-        room.checked_sub(1).ok_or((value.span().start, problem))
-    };
+/// The offset and the text of the first number that fits neither an i64 nor an f64.
+pub(super) fn from_toml(value: &Spanned<DeValue<'_>>, tag: Tag) -> Result<Value, (usize, String)> {
+    let broken = |text: &str| (value.span().start, text.to_owned());
     Ok(match value.get_ref() {
         DeValue::String(text) => Value::String(tag, text.to_string()),
         DeValue::Datetime(date) => Value::String(tag, date.to_string()),
@@ -66,13 +57,12 @@ pub(super) fn from_toml(value: &Spanned<DeValue<'_>>, tag: Tag, room: usize) -> 
         DeValue::Integer(n) => Value::Num(tag, Num::I64(integer(n).ok_or_else(|| broken(n.as_str()))?)),
         DeValue::Float(x) => Value::Num(tag, Num::F64(float(x).ok_or_else(|| broken(x.as_str()))?)),
         DeValue::Array(items) => {
-            let room = inside()?;
-            Value::Array(tag, items.iter().map(|item| from_toml(item, tag, room)).collect::<Result<_, _>>()?)
+            Value::Array(tag, items.iter().map(|item| from_toml(item, tag)).collect::<Result<_, _>>()?)
         }
         DeValue::Table(table) => {
-            let (mut dict, room) = (Dict::new(), inside()?);
+            let mut dict = Dict::new();
             for (name, value) in table {
-                dict.insert(name.get_ref().to_string(), from_toml(value, tag, room)?);
+                dict.insert(name.get_ref().to_string(), from_toml(value, tag)?);
             }
             Value::Dict(tag, dict)
         }

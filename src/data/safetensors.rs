@@ -77,7 +77,8 @@ impl<'a> TensorFile<'a> {
     /// Checks the header of a file of items, with labels or without.
     pub fn open_unlabelled(path: &'a Path, key: &str) -> Result<Self> {
         let name = path.display();
-        if !path.exists() {
+        // A link that leads nowhere is there: opening it tells where it leads.
+        if path.symlink_metadata().is_err() {
             return Err(Error::Data(format!("the file {name} does not exist; correct {key}.")));
         }
         let (metadata, start) = header(path)?;
