@@ -74,7 +74,16 @@ impl File {
     /// One mistake a line, in the order of the lines.
     fn syntax_errors(&self, mut found: Vec<(usize, String)>) -> Vec<Mistake> {
         found.sort_by_key(|(offset, _)| *offset);
-        found.dedup_by_key(|(offset, _)| self.line_and_column(*offset).0);
+        // Lines are not counted for every error: there may be as many errors as bytes.
+        let mut line_end = None;
+        found.retain(|(offset, _)| {
+            let first = line_end.is_none_or(|end| *offset > end);
+            if first {
+                let rest = self.text.get(*offset..).unwrap_or_default();
+                line_end = Some(offset.saturating_add(rest.find('\n').unwrap_or(rest.len())));
+            }
+            first
+        });
         found.truncate(MOST_SYNTAX_ERRORS);
         let mistake = |(offset, problem)| Mistake { place: self.place(offset), key: String::new(), problem };
         found.into_iter().map(mistake).collect()

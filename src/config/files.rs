@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use figment::value::Value;
 
-use super::LARGEST_FILE;
 use super::file::File;
 use super::key::Key;
+use super::{LARGEST_FILE, sources};
 
-use crate::error::{Error, Mistake, Result};
+use crate::error::{Mistake, Result};
 use crate::reading;
 
 /// Files that build on each other.
@@ -43,7 +43,7 @@ struct Chain {
 
 impl Chain {
     fn finish(self) -> Result<Vec<File>> {
-        if self.mistakes.is_empty() { Ok(self.files) } else { Err(Error::Config(self.mistakes)) }
+        if self.mistakes.is_empty() { Ok(self.files) } else { Err(sources::error(self.mistakes, 0)) }
     }
 
     fn refuse(&mut self, place: String, key: &str, problem: String) {

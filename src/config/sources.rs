@@ -51,7 +51,7 @@ impl Sources {
     pub fn error(&self, problems: impl IntoIterator<Item = (String, String)>) -> Error {
         let mut placed: Vec<_> = problems.into_iter().map(|(key, problem)| self.placed(&key, problem)).collect();
         placed.sort_by_key(|(order, _)| *order);
-        error(placed.into_iter().map(|(_, mistake)| mistake).collect())
+        error(placed.into_iter().map(|(_, mistake)| mistake).collect(), 0)
     }
 
     pub(super) fn error_of(&self, findings: Vec<Finding>) -> Error {
@@ -66,12 +66,7 @@ impl Sources {
         placed.truncate(MOST_MISTAKES);
         let mistake =
             |(spot, Finding { key, problem, .. })| Mistake { place: self.words(spot), key: key.to_string(), problem };
-        let mut mistakes: Vec<Mistake> = placed.into_iter().map(mistake).collect();
-        if more > 0 {
-            let problem = format!("there are {more} more mistakes; mend these first.");
-            mistakes.push(Mistake { place: String::new(), key: String::new(), problem });
-        }
-        error(mistakes)
+        error(placed.into_iter().map(mistake).collect(), more)
     }
 
     fn placed(&self, key: &str, problem: String) -> ((usize, usize), Mistake) {
@@ -142,6 +137,16 @@ enum Spot {
     CommandLine,
 }
 
-fn error(mistakes: Vec<Mistake>) -> Error {
-    if mistakes.is_empty() { plain("the file cannot be used.".to_owned()) } else { Error::Config(mistakes) }
+/// The first [`MOST_MISTAKES`] of `mistakes`, and how many more there are, with the `more` that are not among them.
+pub(super) fn error(mut mistakes: Vec<Mistake>, more: usize) -> Error {
+    if mistakes.is_empty() {
+        return plain("the file cannot be used.".to_owned());
+    }
+    let more = mistakes.len().saturating_sub(MOST_MISTAKES).saturating_add(more);
+    mistakes.truncate(MOST_MISTAKES);
+    if more > 0 {
+        let problem = format!("there are {more} more mistakes; mend these first.");
+        mistakes.push(Mistake { place: String::new(), key: String::new(), problem });
+    }
+    Error::Config(mistakes)
 }

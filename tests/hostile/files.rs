@@ -204,6 +204,18 @@ fn an_experiment_of_megabytes_or_of_thousands_of_mistakes_is_told_in_short() {
     // And the five sections that are missing, and the name.
     let last = text.lines().last().unwrap_or_default();
     assert_eq!(last, "there are 4905 more mistakes; mend these first.");
+
+    fs::write(&path, format!("base = [{}]", "'x',".repeat(5000))).expect("a file");
+    let text = refused(Experiment::load(&path, &[]));
+    assert_eq!(text.lines().count(), 101);
+    assert!(text.ends_with("there are 4900 more mistakes; mend these first."), "{text}");
+    // A quarter of a megabyte of nothing but mistakes, told in no time.
+    let started = std::time::Instant::now();
+    for mistake in ["x = =\n", "'''\n", "="] {
+        let text = refused(Experiment::parse(&mistake.repeat(250_000 / mistake.len()), "a.toml", &[]));
+        assert!((1..=8).contains(&text.lines().count()), "{text}");
+    }
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
 }
 
 #[test]
