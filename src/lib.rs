@@ -13,9 +13,9 @@
 //! Shapes everywhere: T time-steps, B batch, C channels, H height, W width, F features, K classes; sequences are time-major.
 //! Imports point down: cli -> train -> network, data, optimizers, run -> layers, encoders -> ops, rng.
 //!
-//! Nothing here panics: what can go wrong is an [`error::Error`]. Modules that read what a user wrote neither index nor compute with
-//! sizes unchecked, where the network and its layers compute with tensors as well (their sizes are checked by its plan). The kernels of
-//! [`ops`] do both, since every op checks the sizes of its tensors at its door, before the first kernel.
+//! Nothing here panics on purpose: what can go wrong is an [`error::Error`]. Modules that read what a user wrote neither index nor add
+//! and multiply sizes unchecked; nor do the plans of [`network`] and [`layers`], whose other files compute with tensors, which the lint
+//! cannot tell from numbers. The kernels of [`ops`] do both: every op checks the sizes of its tensors at its door.
 
 #![cfg_attr(
     not(test),

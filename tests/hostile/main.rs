@@ -78,6 +78,15 @@ macro_rules! targets {
 targets! { experiment weights idx cifar10 cifar100 tensors progress metrics provenance }
 
 #[test]
+fn a_request_above_the_bound_is_seen() {
+    allocations::begin(0, 0);
+    drop(std::hint::black_box(vec![0u8; 100]));
+    assert!((100..=allocations::BOUND).contains(&allocations::largest()));
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(allocations::BOUND + 1)));
+    assert_eq!(allocations::largest(), allocations::BOUND + 1);
+}
+
+#[test]
 fn the_corpus_holds_the_whole_inputs() {
     for (target, _) in bodies::ALL {
         for (place, seed) in seeds::of(target).iter().enumerate() {
