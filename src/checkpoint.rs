@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, beside, sha256_hex};
 use crate::error::{Error, Result};
+use crate::nesting;
+use crate::reading;
 use crate::weights;
 
 pub use crate::weights::{load_tensors, matching, save_tensors};
@@ -21,6 +23,8 @@ const MODEL: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const PROGRESS: &str = "progress.toml";
 const VERSION: u32 = 1;
+/// Bytes; a whole one has less than 1,000.
+const LARGEST_PROGRESS: u64 = 1 << 16;
 
 /// How far a run has come: `progress.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,8 +110,9 @@ impl Progress {
     /// [`Error::Weights`] when it is missing, malformed or of another version of the format.
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(PROGRESS);
-        let text =
-            fs::read_to_string(&path).map_err(|e| incomplete(folder, &format!("{PROGRESS} cannot be read ({e})")))?;
+        let text = reading::text(&path, LARGEST_PROGRESS)
+            .map_err(|e| incomplete(folder, &format!("{PROGRESS} cannot be read ({e})")))?;
+        nesting::check(&text).map_err(|(_, e)| incomplete(folder, &format!("{PROGRESS} is malformed: {e}")))?;
         let progress: Self = toml::from_str(&text)
             .map_err(|e| incomplete(folder, &format!("{PROGRESS} is malformed: {}", e.to_string().trim_end())))?;
         if progress.version != VERSION {

@@ -88,13 +88,9 @@ impl Doctor<'_> {
             self.findings.push(Finding { what: "metrics.jsonl".into(), found: "not there yet".into(), wrong: false });
             return;
         }
-        let read = metrics::read(&path).and_then(|lines| {
-            match lines.iter().enumerate().find(|(i, line)| line.epoch != i + 1) {
-                None => Ok(lines.len()),
-                Some((i, line)) => {
-                    Err(Error::Run(format!("line {}: expected epoch {}, found epoch {}", i + 1, i + 1, line.epoch)))
-                }
-            }
+        let read = metrics::read(&path).and_then(|lines| match (1..).zip(&lines).find(|(n, line)| line.epoch != *n) {
+            None => Ok(lines.len()),
+            Some((n, line)) => Err(Error::Run(format!("line {n}: expected epoch {n}, found epoch {}", line.epoch))),
         });
         self.note("metrics.jsonl", read, |epochs| format!("{epochs} epochs"));
     }

@@ -3,6 +3,7 @@
 use crate::config::{self, Loaded, SharedDefaults};
 use crate::data::{DataConfig, DataShape};
 use crate::error::{Error, Mistake, Result};
+use crate::layers::LayerPlan;
 use crate::network::{NetworkConfig, NetworkPlan};
 use crate::optimizers::{OptimizerConfig, ScheduleConfig};
 use crate::run::check_name;
@@ -118,16 +119,18 @@ impl Experiment {
 
     /// Batch statistics of one value say nothing: PyTorch refuses them too.
     fn batch_mistakes(&self, plan: &NetworkPlan) -> Vec<(String, String)> {
-        let lonely = plan.kinds.iter().zip(&plan.layers).position(|(kind, layer)| {
-            let pixels = layer.input.elements() / layer.input.shape.first().copied().unwrap_or(1).max(1);
-            let steps = if *kind == "bntt" { 1 } else { plan.time_steps };
-            ["bntt", "batch_norm", "tdbn"].contains(kind) && pixels * steps * self.data.batch_size < 2
-        });
-        let problem = |index: usize| {
-            let kind = plan.kinds[index];
+        let lonely = |kind: &str, layer: &LayerPlan| {
+            let pixels: usize = layer.input.shape.iter().skip(1).product();
+            let steps = if kind == "bntt" { 1 } else { plan.time_steps };
+            let values = pixels.saturating_mul(steps).saturating_mul(self.data.batch_size);
+            ["bntt", "batch_norm", "tdbn"].contains(&kind) && values < 2
+        };
+        let mut layers = plan.kinds.iter().zip(&plan.layers).enumerate();
+        let problem = |index, kind| {
             let problem = format!("layer {index} {kind} needs batches of at least 2 images to have a variance");
             ("data.batch_size".to_string(), problem)
         };
-        lonely.map(problem).into_iter().collect()
+        let first = layers.find(|(_, (kind, layer))| lonely(kind, layer));
+        first.map(|(index, (kind, _))| problem(index, kind)).into_iter().collect()
     }
 }

@@ -12,44 +12,75 @@
 //!
 //! Shapes everywhere: T time-steps, B batch, C channels, H height, W width, F features, K classes; sequences are time-major.
 //! Imports point down: cli -> train -> network, data, optimizers, run -> layers, encoders -> ops, rng.
+//!
+//! Nothing here panics on purpose: what can go wrong is an [`error::Error`]. Modules that read what a user wrote neither index nor add
+//! and multiply sizes unchecked; nor do the plans of [`network`] and [`layers`], whose other files compute with tensors, which the lint
+//! cannot tell from numbers. The kernels of [`ops`] do both: every op checks the sizes of its tensors at its door.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable
+    )
+)]
 
 /// How long a training step takes, and where.
 pub mod bench;
 /// Weights, moments and progress on disk.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod checkpoint;
 /// The command line.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod cli;
 /// Files and overrides to a checked, typed value: what every message about a config comes from.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod config;
 /// Bytes on disk to batches.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod data;
 /// The CPU or a GPU.
 pub mod device;
 /// Whether a run folder is whole.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod doctor;
 /// Files that are either whole or absent.
 pub mod durable;
 /// Images to sequences.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod encoders;
 /// What the user must mend, in sentences.
 pub mod error;
 /// A network on a whole split.
 pub mod evaluate;
 /// Everything that a file says, resolved and checked once.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod experiment;
 /// Sequence to sequence, each with its own reverse.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod layers;
 /// All runs under a folder.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod listing;
 /// One process at a time on a run.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod lock;
 /// Log lines, on the screen and in the run.
 pub mod logging;
 /// This process's memory.
 pub mod memory;
 /// What a run measured.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod metrics;
+/// How deep a TOML text is nested.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod nesting;
 /// Encoder, layers and readout.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod network;
 /// Numeric functions with kernels of their own.
 pub mod ops;
@@ -58,16 +89,23 @@ pub mod optimizers;
 /// How far a run is: a bar on a terminal, lines elsewhere.
 pub mod progress;
 /// Where a run came from.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod provenance;
+/// Files that users name, which may be anything.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod reading;
 /// Counter-based random numbers.
 pub mod rng;
 /// Run folders.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod run;
 /// Every op on a GPU against its CPU twin.
 pub mod selftest;
 /// Being asked to stop.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod stop;
 /// Many runs out of one file.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod sweep;
 /// Metrics as TensorBoard reads them.
 pub mod tensorboard;
@@ -76,4 +114,5 @@ pub mod train;
 /// Listening to the parts of a training step.
 pub mod watch;
 /// Tensors by name in safetensors files.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod weights;

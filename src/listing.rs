@@ -4,10 +4,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
 use crate::lock::Lock;
 use crate::metrics::{self, EpochMetrics};
+use crate::nesting;
 use crate::provenance::{Outcome, Provenance};
+use crate::reading;
 use crate::run::{RunFolder, check_name, versions};
 
 /// One line of `bntt list`.
@@ -103,6 +106,8 @@ fn best(metrics: &[EpochMetrics]) -> Option<(usize, f64)> {
 }
 
 fn epochs_asked_for(config: &Path) -> Option<usize> {
-    let table: toml::Table = fs::read_to_string(config).ok()?.parse().ok()?;
+    let text = reading::text(config, LARGEST_FILE).ok()?;
+    nesting::check(&text).ok()?;
+    let table: toml::Table = text.parse().ok()?;
     table.get("training")?.get("epochs")?.as_integer()?.try_into().ok()
 }

@@ -1,5 +1,17 @@
 //! `bntt`: argv -> command -> exit code.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable
+    )
+)]
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

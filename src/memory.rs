@@ -38,6 +38,12 @@ pub fn available() -> Option<u64> {
     Some(granted.map_or(free, |granted| granted.min(free)))
 }
 
+/// What this machine has in all, with the room it may move memory to, in bytes. `None` where `/proc` does not tell.
+pub fn total() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    field(&text, "MemTotal:")?.checked_add(field(&text, "SwapTotal:").unwrap_or(0))
+}
+
 fn status(key: &str) -> Option<u64> {
     field(&std::fs::read_to_string("/proc/self/status").ok()?, key)
 }

@@ -3,14 +3,20 @@
 //! Lines are only added at the end. A resumed run first takes away those that lie beyond its checkpoint, and then writes
 //! them again: no line is doubled or lost.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::reading;
 use crate::run::RunFolder;
+
+/// Bytes; a line has about 100 a layer.
+const LONGEST_LINE: u64 = 1 << 20;
+/// Bytes of `metrics.jsonl`.
+const LARGEST_TABLE: u64 = 1 << 28;
 
 /// What one epoch gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,7 +99,7 @@ impl Metrics {
         })?;
         let (path, file) = open_truncated(folder.steps(), |_, line| {
             let Step { epoch, step, .. } = serde_json::from_str(line).map_err(|e| e.to_string())?;
-            Ok(epoch <= keep_epochs || (epoch == keep_epochs + 1 && step <= keep_steps))
+            Ok(epoch <= keep_epochs || (epoch == keep_epochs.saturating_add(1) && step <= keep_steps))
         })?;
         Ok(Self { jsonl, csv, steps: (path, BufWriter::new(file)) })
     }
@@ -141,13 +147,13 @@ impl Metrics {
 /// # Errors
 /// [`Error::Io`] when the file cannot be read, [`Error::Run`] naming the line that is malformed.
 pub fn read(path: &Path) -> Result<Vec<EpochMetrics>> {
-    let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let text = reading::text(path, LARGEST_TABLE).map_err(Error::io("read", path))?;
     let mut epochs = Vec::new();
-    for (i, line) in text.split_inclusive('\n').enumerate() {
+    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
         match serde_json::from_str(line) {
             Ok(epoch) => epochs.push(epoch),
             Err(_) if !line.ends_with('\n') => break,
-            Err(e) => return Err(unreadable(path, i + 1, &e.to_string())),
+            Err(e) => return Err(unreadable(path, number, &e.to_string())),
         }
     }
     Ok(epochs)
@@ -158,18 +164,26 @@ fn open_truncated(
     path: PathBuf,
     keep: impl Fn(usize, &str) -> std::result::Result<bool, String>,
 ) -> Result<(PathBuf, File)> {
+    if path.exists() {
+        reading::open(&path).map_err(Error::io("open", &path))?;
+    }
     let file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(Error::io("open", &path))?;
     let mut reader = BufReader::new(&file);
-    let (mut kept, mut number) = (0, 0);
+    let mut kept = 0u64;
     let mut line = Vec::new();
-    loop {
+    for number in 1.. {
         line.clear();
-        number += 1;
-        let count = reader.read_until(b'\n', &mut line).map_err(Error::io("read", &path))?;
-        let Some(text) = line.strip_suffix(b"\n") else { break };
+        let piece = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
+        let count = piece.map_err(Error::io("read", &path))? as u64;
+        let Some(text) = line.strip_suffix(b"\n") else {
+            if count == LONGEST_LINE {
+                return Err(unreadable(&path, number, &format!("it has more than {LONGEST_LINE} bytes")));
+            }
+            break;
+        };
         let text = std::str::from_utf8(text).map_err(|e| e.to_string());
         match text.and_then(|text| keep(number, text)) {
-            Ok(true) => kept += count as u64,
+            Ok(true) => kept = kept.saturating_add(count),
             Ok(false) => break,
             Err(_) if reader.fill_buf().map_err(Error::io("read", &path))?.is_empty() => break,
             Err(problem) => return Err(unreadable(&path, number, &problem)),

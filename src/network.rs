@@ -2,6 +2,7 @@
 //! taken: [`NetworkPlan`] infers shapes, [`Network`] holds weights.
 
 mod activity;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod plan;
 mod state;
 
@@ -9,10 +10,11 @@ pub use activity::{Activity, LayerActivity};
 pub use plan::NetworkPlan;
 
 use crate::encoders::{Draw, EncoderConfig};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layers::{
     BatchNormConfig, BnttConfig, InitConfig, Layer, LayerConfig, LifConfig, Parameter, Pass, Saved, Shared, TdbnConfig,
 };
+use crate::memory;
 use crate::rng::Purpose;
 use crate::watch::{Part, Watch};
 use candle_core::{Device, Tensor};
@@ -69,6 +71,22 @@ pub struct Network {
     seed: u64,
 }
 
+/// A request for more memory than there is would end the process without a word.
+fn refuse_what_cannot_fit(plan: &NetworkPlan, device: &Device) -> Result<()> {
+    let Some(total) = memory::total().filter(|_| device.is_cpu()) else { return Ok(()) };
+    let needed = plan.parameters().saturating_mul(4).saturating_add(plan.largest_signal(1));
+    if needed as u64 <= total {
+        return Ok(());
+    }
+    let gib = |bytes: u64| bytes as f64 / (1u64 << 30) as f64;
+    Err(Error::Device(format!(
+        "the network's weights and one image's largest sequence take {:.1} GiB, and this machine has {:.1} GiB: make the layers \
+         or network.time_steps smaller.",
+        gib(needed as u64),
+        gib(total)
+    )))
+}
+
 /// What a training forward leaves for backward, layer by layer; each entry is freed as backward uses it.
 pub struct Tape {
     saved: Vec<Saved>,
@@ -85,6 +103,7 @@ impl Tape {
 impl Network {
     /// The network that `plan` describes, with the initial weights of `seed`.
     pub fn build(config: &NetworkConfig, plan: NetworkPlan, seed: u64, device: &Device) -> Result<Self> {
+        refuse_what_cannot_fit(&plan, device)?;
         let mut nodes = Vec::with_capacity(config.layers.len());
         for (index, (layer, layer_plan)) in config.layers.iter().zip(&plan.layers).enumerate() {
             if layer_plan.joined {
@@ -98,11 +117,14 @@ impl Network {
                 device,
                 precision: plan.precision,
                 index,
-                following: &config.layers[index + 1..],
+                following: config.layers.get(index.saturating_add(1)..).unwrap_or_default(),
             };
-            let next = config.layers.get(index + 1);
-            let last = if layer.joins(next) { index + 1 } else { index };
-            let neurons = matches!(config.layers[last], LayerConfig::Lif(_)).then(|| format!("layers.{last}.lif"));
+            let (following, next) = (index.saturating_add(1), shared.following.first());
+            let (last, spiking) = match next {
+                Some(next) if layer.joins(Some(next)) => (following, next),
+                _ => (index, layer),
+            };
+            let neurons = matches!(spiking, LayerConfig::Lif(_)).then(|| format!("layers.{last}.lif"));
             let name = format!("layers.{index}");
             nodes.push(Node { name, neurons, layer: layer.build_joined(next, layer_plan, &shared)? });
         }
@@ -175,14 +197,15 @@ impl Network {
     pub fn evaluate(&self, inputs: &Tensor, draw: usize, indices: &[u32]) -> Result<(Tensor, Activity)> {
         let image_bytes = self.plan.largest_signal(1).max(1);
         let room = match inputs.device() {
-            Device::Cpu => EVALUATION_BYTES * rayon::current_num_threads(),
+            Device::Cpu => EVALUATION_BYTES.saturating_mul(rayon::current_num_threads()),
             _ => EVALUATION_BYTES_GPU,
         };
         let together = (room / image_bytes).max(1);
-        let batch_dim = inputs.rank() - 4;
+        // [B, C, H, W] or [T, B, C, H, W].
+        let batch_dim = inputs.rank().saturating_sub(4);
         let (mut logits, mut activity) = (Vec::new(), Activity::default());
-        for (number, indices) in indices.chunks(together).enumerate() {
-            let images = inputs.narrow(batch_dim, number * together, indices.len())?;
+        for (start, indices) in (0..).step_by(together).zip(indices.chunks(together)) {
+            let images = inputs.narrow(batch_dim, start, indices.len())?;
             let (some, more) = self.evaluate_together(&images, draw, indices)?;
             logits.push(some);
             activity.add(&more)?;

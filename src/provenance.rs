@@ -10,9 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::durable::write_atomically;
 use crate::error::{Error, Result};
+use crate::reading;
 
 /// A longer diff is cut.
 const LARGEST_DIFF: u64 = 1 << 20;
+/// Bytes of the file, which has a diff a session.
+const LARGEST_FILE: u64 = 1 << 28;
 /// More names of untracked files are left out.
 const MOST_UNTRACKED: usize = 100;
 
@@ -121,7 +124,7 @@ impl Provenance {
     /// # Errors
     /// [`Error::Io`] when the file cannot be read, [`Error::Run`] when it is malformed.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = fs::read(path).map_err(Error::io("read", path))?;
+        let text = reading::bytes(path, LARGEST_FILE).map_err(Error::io("read", path))?;
         serde_json::from_slice(&text).map_err(|e| Error::Run(format!("{} is malformed: {e}.", path.display())))
     }
 }
@@ -179,7 +182,7 @@ fn git(folder: &Path, arguments: &[&str], limit: u64) -> Option<String> {
         .spawn()
         .ok()?;
     let mut output = Vec::new();
-    let read = child.stdout.take().map(|stdout| stdout.take(limit + 1).read_to_end(&mut output));
+    let read = child.stdout.take().map(|stdout| stdout.take(limit.saturating_add(1)).read_to_end(&mut output));
     let cut = output.len() as u64 > limit;
     // The pipe is closed by now, which ends a git that still has something to say.
     let status = child.wait().ok()?;

@@ -91,10 +91,9 @@ impl Stop {
 
     /// Whether to stop, and why.
     pub fn asked(&self) -> Option<Reason> {
-        let left = self.left.load(Ordering::Relaxed);
-        if left > 0 {
-            self.left.store(left - 1, Ordering::Relaxed);
-            if left == 1 {
+        if let Some(left) = self.left.load(Ordering::Relaxed).checked_sub(1) {
+            self.left.store(left, Ordering::Relaxed);
+            if left == 0 {
                 self.signal.store(SIGTERM.unsigned_abs() as usize, Ordering::Relaxed);
             }
         }

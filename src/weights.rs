@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -15,6 +14,8 @@ use sha2::{Digest, Sha256};
 
 use crate::durable;
 use crate::error::{Error, Result};
+use crate::memory;
+use crate::reading;
 
 /// The safetensors crate's own limit.
 const LARGEST_HEADER: u64 = 100_000_000;
@@ -37,13 +38,9 @@ pub fn load_tensors(path: &Path, device: &Device) -> Result<BTreeMap<String, Ten
 
 /// [`load_tensors`], and the SHA-256 of the file's bytes in hexadecimal.
 pub fn load_with_sha256(path: &Path, device: &Device) -> Result<(BTreeMap<String, Tensor>, String)> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    let about = file.metadata().map_err(Error::io("read", path))?;
-    if about.is_dir() {
-        return Err(malformed(path, "it is a folder"));
-    }
+    let (file, length) = reading::open(path).map_err(Error::io("open", path))?;
     let mut reader = Hashing { inner: BufReader::new(file), sha256: Sha256::new() };
-    let tensors = read(&mut reader, about.len(), path, device)?;
+    let tensors = read(&mut reader, length, path, device)?;
     Ok((tensors, durable::hex(&reader.sha256.finalize())))
 }
 
@@ -62,21 +59,26 @@ pub(crate) fn to_bytes(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Resul
 
 fn read(reader: &mut impl Read, length: u64, path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>> {
     let mut prefix = [0; 8];
-    if length < 8 {
+    let Some(rest) = length.checked_sub(8) else {
         return Err(malformed(path, format!("it has {length} bytes, and the first 8 are its header's length")));
-    }
+    };
     reader.read_exact(&mut prefix).map_err(Error::io("read", path))?;
     let header_length = u64::from_le_bytes(prefix);
-    if header_length > LARGEST_HEADER || header_length > length - 8 {
+    let Some(data_length) = rest.checked_sub(header_length).filter(|_| header_length <= LARGEST_HEADER) else {
         let problem = format!("its header claims {header_length} bytes, and the whole file has {length}");
         return Err(malformed(path, problem));
-    }
+    };
     let header: Metadata = serde_json::from_slice(&take(reader, header_length, path)?)
         .map_err(|e| malformed(path, format!("header: {e}")))?;
-    let data_length = length - 8 - header_length;
     if header.data_len() as u64 != data_length {
         let problem = format!("its header describes {} bytes of data, and {data_length} follow", header.data_len());
         return Err(malformed(path, problem));
+    }
+    if memory::total().is_some_and(|total| data_length > total) {
+        let path = path.display();
+        return Err(Error::Weights(format!(
+            "{path} holds {data_length} bytes of tensors, more than this machine has memory."
+        )));
     }
     let mut tensors = BTreeMap::new();
     for name in header.offset_keys() {
@@ -122,7 +124,7 @@ struct Hashing<R> {
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.sha256.update(&buffer[..count]);
+        self.sha256.update(buffer.get(..count).unwrap_or_default());
         Ok(count)
     }
 }

@@ -38,10 +38,11 @@ pub fn describe(checked: &Checked) -> String {
     };
     let head = ["layer", "kind", "output", "computed by", "parameters", "MACs", "kept"];
     let mut rows = vec![head.map(String::from).to_vec()];
-    for (index, (kind, layer)) in plan.kinds.iter().zip(&plan.layers).enumerate() {
+    let layers = plan.kinds.iter().zip(&plan.layers).zip(&experiment.network.layers);
+    for (index, ((kind, layer), config)) in layers.enumerate() {
         let path = match index.checked_sub(1) {
             Some(before) if layer.joined => format!("joined with {before}"),
-            _ => layers::path(&experiment.network.layers[index], layer, on_gpu).to_string(),
+            _ => layers::path(config, layer, on_gpu).to_string(),
         };
         rows.push(vec![
             index.to_string(),
@@ -77,7 +78,7 @@ pub fn describe(checked: &Checked) -> String {
 /// The predicted peak at half, the same and double T and batch size.
 fn memory(checked: &Checked) -> String {
     let Checked { experiment, plan, .. } = checked;
-    let around = |n: usize| [n / 2, n, n * 2].into_iter().filter(|&n| n > 0).collect::<Vec<_>>();
+    let around = |n: usize| [n / 2, n, n.saturating_mul(2)].into_iter().filter(|&n| n > 0).collect::<Vec<_>>();
     let batches = around(experiment.data.batch_size);
     let mut rows = vec![[vec!["T".to_string()], batches.iter().map(|b| format!("batch {b}")).collect()].concat()];
     for time_steps in around(plan.time_steps) {

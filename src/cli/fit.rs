@@ -41,7 +41,7 @@ fn what_fits(checked: &Checked, memory: usize) -> String {
     let gib = |bytes: usize| format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64);
     let predicted = |time_steps, batch| checked.peak_bytes(time_steps, batch).unwrap_or(usize::MAX);
     // What the prediction leaves out, kernels and workspaces, has a tenth for itself.
-    let room = memory / 10 * 9;
+    let room = (memory / 10).saturating_mul(9);
     let halves = |n: usize| std::iter::successors(Some(n / 2), |n| Some(n / 2)).take_while(|&n| n > 0);
     let smaller = halves(batch).find(|&batch| predicted(time_steps, batch) <= room);
     let shorter = halves(time_steps).find(|&time_steps| predicted(time_steps, batch) <= room);
@@ -80,5 +80,21 @@ mod tests {
         assert!(half < whole && text.contains("16 time-steps with batches of 64"), "{text}");
         let text = what_fits(&checked, 1000);
         assert!(text.ends_with("make the network smaller"), "{text}");
+    }
+
+    #[test]
+    fn more_memory_than_any_machine_has_is_refused_before_it_is_asked_for() {
+        let checked =
+            |overrides: &str| Experiment::parse(NETWORK, "a.toml", &[overrides.into()]).expect("an experiment");
+        assert!(refuse_what_does_not_fit(&checked("seed=0"), &Device::Cpu, false).is_ok());
+        // 2^30 time-steps of 64 images of 1,000 currents each: 256 TiB.
+        let long = checked("network.time_steps=1073741824");
+        assert!(refuse_what_does_not_fit(&long, &Device::Cpu, true).is_ok(), "the user insists");
+        let refused = refuse_what_does_not_fit(&long, &Device::Cpu, false);
+        let text = refused.expect_err("too much").to_string();
+        assert!(
+            text.starts_with("cpu: there are ") && text.contains("would fit") && text.contains("--insist"),
+            "{text}"
+        );
     }
 }

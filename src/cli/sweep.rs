@@ -130,7 +130,7 @@ fn plan(sweep: &Sweep, arguments: &Arguments) -> Result<String> {
             [state.into(), grouped(plan.parameters() as u64), count(plan.macs()), peak.map_or(String::new(), bytes)];
         rows.push([vec![number.to_string()], settings(sweep, run), costs.to_vec()].concat());
     }
-    let left = sweep.axes.len() + 3;
+    let left = sweep.axes.len().saturating_add(3);
     Ok(format!(
         "{}: {} runs under {}\n\n{}\nMACs are per image and time-step, memory is the predicted peak of a training step.\n",
         sweep.name,
@@ -160,5 +160,5 @@ fn states(sweep: &Sweep, arguments: &Arguments) -> Result<String> {
         }
         rows.push([vec![number.to_string()], settings(sweep, run), vec![state], results].concat());
     }
-    Ok(format!("{}\n\n{}", sweep.name, table(&rows, sweep.axes.len() + 3)))
+    Ok(format!("{}\n\n{}", sweep.name, table(&rows, sweep.axes.len().saturating_add(3))))
 }

@@ -26,7 +26,7 @@ pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+        if i > 0 && digits.len().saturating_sub(i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -45,13 +45,14 @@ pub fn count(number: u64) -> String {
 }
 
 fn scaled(mut number: f64, base: f64, units: &[&str]) -> String {
-    let mut unit = 0;
-    while number >= base && unit + 1 < units.len() {
-        number /= base;
-        unit += 1;
+    let (mut units, mut digits) = (units.iter(), 0);
+    let mut unit = units.next();
+    while number >= base
+        && let Some(next) = units.next()
+    {
+        (number, unit, digits) = (number / base, Some(next), 1);
     }
-    let digits = if unit == 0 { 0 } else { 1 };
-    format!("{number:.digits$} {}", units[unit]).trim_end().to_string()
+    format!("{number:.digits$} {}", unit.unwrap_or(&"")).trim_end().to_string()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::key::Key;
 use super::tree;
 
 use crate::error::Mistake;
+use crate::nesting;
 
 /// More syntax errors than this in one file are mostly echoes of the first.
 const MOST_SYNTAX_ERRORS: usize = 8;
@@ -48,13 +49,20 @@ impl File {
             positions: HashMap::new(),
         };
         let text = std::mem::take(&mut file.text);
+        if let Err((offset, problem)) = nesting::check(&text) {
+            file.text = text;
+            return Err(file.syntax_errors(vec![(offset, format!("{problem}."))]));
+        }
         let (table, errors) = DeTable::parse_recoverable(&text);
         let mut found: Vec<(usize, String)> = errors.iter().map(|error| syntax_error(&text, error)).collect();
         if found.is_empty() {
             let (start, end) = (table.span().start, table.span().end);
-            file.note(table.get_ref(), &Key::default());
-            match tree::from_toml(&Spanned::new(start..end, DeValue::Table(table.into_inner())), Tag::Default) {
-                Ok(Value::Dict(_, dict)) => file.dict = dict,
+            let root = Spanned::new(start..end, DeValue::Table(table.into_inner()));
+            match tree::from_toml(&root, Tag::Default) {
+                Ok(Value::Dict(_, dict)) => {
+                    file.dict = dict;
+                    file.note_inside(root.get_ref(), &Key::default());
+                }
                 Ok(_) => {}
                 Err((offset, number)) => found.push((offset, format!("the number {number} is too large."))),
             }
@@ -66,7 +74,16 @@ impl File {
     /// One mistake a line, in the order of the lines.
     fn syntax_errors(&self, mut found: Vec<(usize, String)>) -> Vec<Mistake> {
         found.sort_by_key(|(offset, _)| *offset);
-        found.dedup_by_key(|(offset, _)| self.line_and_column(*offset).0);
+        // Lines are not counted for every error: there may be as many errors as bytes.
+        let mut line_end = None;
+        found.retain(|(offset, _)| {
+            let first = line_end.is_none_or(|end| *offset > end);
+            if first {
+                let rest = self.text.get(*offset..).unwrap_or_default();
+                line_end = Some(offset.saturating_add(rest.find('\n').unwrap_or(rest.len())));
+            }
+            first
+        });
         found.truncate(MOST_SYNTAX_ERRORS);
         let mistake = |(offset, problem)| Mistake { place: self.place(offset), key: String::new(), problem };
         found.into_iter().map(mistake).collect()
@@ -122,9 +139,9 @@ impl File {
     /// Both count from 1; columns count characters.
     fn line_and_column(&self, offset: usize) -> (usize, usize) {
         let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line = before.matches('\n').count() + 1;
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (line, before[start..].trim_start_matches('\u{feff}').chars().count() + 1)
+        let lines = before.matches('\n').count();
+        let column = before.rsplit('\n').next().unwrap_or_default().trim_start_matches('\u{feff}').chars().count();
+        (lines.saturating_add(1), column.saturating_add(1))
     }
 }
 

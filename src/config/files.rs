@@ -7,8 +7,13 @@ use figment::value::Value;
 
 use super::file::File;
 use super::key::Key;
+use super::{LARGEST_FILE, sources};
 
-use crate::error::{Error, Mistake, Result};
+use crate::error::{Mistake, Result};
+use crate::reading;
+
+/// Files that build on each other.
+const DEEPEST_CHAIN: usize = 32;
 
 /// The files behind `path`: bases first, `path` last. A base that several files name is merged once, at the first.
 ///
@@ -38,7 +43,7 @@ struct Chain {
 
 impl Chain {
     fn finish(self) -> Result<Vec<File>> {
-        if self.mistakes.is_empty() { Ok(self.files) } else { Err(Error::Config(self.mistakes)) }
+        if self.mistakes.is_empty() { Ok(self.files) } else { Err(sources::error(self.mistakes, 0)) }
     }
 
     fn refuse(&mut self, place: String, key: &str, problem: String) {
@@ -53,16 +58,16 @@ impl Chain {
             return;
         }
         if let Some(start) = self.open.iter().position(|(open, _)| *open == real) {
-            let mut circle: Vec<&str> = self.open[start..].iter().map(|(_, name)| name.as_str()).collect();
+            let mut circle: Vec<&str> = self.open.iter().skip(start).map(|(_, name)| name.as_str()).collect();
             circle.push(&name);
             let problem = format!("the base files form a circle: {}. Remove one of them.", circle.join(" -> "));
             return self.refuse(named_at.unwrap_or(name), "base", problem);
         }
-        let text = fs::read(path).map_err(|e| e.to_string()).and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|e| {
-                format!("it is not UTF-8 text (first wrong byte at offset {})", e.utf8_error().valid_up_to())
-            })
-        });
+        if self.open.len() >= DEEPEST_CHAIN {
+            let problem = format!("more than {DEEPEST_CHAIN} files build on each other here. Name fewer.");
+            return self.refuse(named_at.unwrap_or(name), "base", problem);
+        }
+        let text = reading::text(path, LARGEST_FILE).map_err(|e| e.to_string());
         match (text, named_at) {
             (Ok(text), _) => {
                 self.open.push((real.clone(), name.clone()));

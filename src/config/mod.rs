@@ -39,6 +39,9 @@ pub use self::shared::SharedDefaults;
 pub use self::sources::Sources;
 pub use self::write::to_toml;
 
+/// Bytes of an experiment file. The longest that is shipped has 3,000, and messages take a hundred times the memory.
+pub(crate) const LARGEST_FILE: u64 = 1 << 18;
+
 /// A checked value and where each part of it came from.
 #[derive(Debug)]
 pub struct Loaded<T> {

@@ -7,6 +7,8 @@ use super::key::{Key, Step};
 use super::sources::{At, Finding};
 use super::tree;
 
+use crate::nesting;
+
 /// Changes `tree` by every argument in turn; what cannot be applied is returned.
 pub(super) fn apply(arguments: &[String], tree: &mut Value) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -46,6 +48,7 @@ fn parse(argument: &str) -> Result<(Key, Value), (Key, String)> {
 
 /// A TOML value, or the text itself where it does not look like one: `cuda:0`, `../data`.
 fn value(text: &str) -> Result<Value, String> {
+    nesting::check_value(text).map_err(|(_, problem)| problem)?;
     let parsed = DeValue::parse(text).map_err(|e| e.message().to_owned()).and_then(|value| {
         tree::from_toml(&value, Tag::Default).map_err(|(_, number)| format!("the number {number} is too large"))
     });

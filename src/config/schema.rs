@@ -123,13 +123,15 @@ fn provided_by_base(file: &Schema, node: &Json, tables: &mut HashSet<*const Map<
         Shape::Table(table) => {
             let Some(properties) = table.properties else { return };
             if tables.insert(std::ptr::from_ref(properties)) {
-                properties.values().for_each(|node| provided_by_base(file, node, tables, depth + 1));
+                properties.values().for_each(|node| provided_by_base(file, node, tables, depth.saturating_add(1)));
             }
         }
         Shape::Choice { variants, .. } => {
-            variants.iter().for_each(|(_, node)| provided_by_base(file, node, tables, depth + 1));
+            variants.iter().for_each(|(_, node)| provided_by_base(file, node, tables, depth.saturating_add(1)));
         }
-        Shape::Either(nodes) => nodes.iter().for_each(|node| provided_by_base(file, node, tables, depth + 1)),
+        Shape::Either(nodes) => {
+            nodes.iter().for_each(|node| provided_by_base(file, node, tables, depth.saturating_add(1)))
+        }
         _ => {}
     }
 }

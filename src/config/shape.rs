@@ -194,7 +194,7 @@ fn variant(node: &Json) -> Option<(&str, &Json)> {
     let properties = node.get("properties")?.as_object().filter(|p| p.len() == 1)?;
     let (name, payload) = properties.iter().next()?;
     let required = node.get("required")?.as_array()?;
-    (required.len() == 1 && required[0].as_str() == Some(name)).then_some((name.as_str(), payload))
+    matches!(required.as_slice(), [only] if only.as_str() == Some(name)).then_some((name.as_str(), payload))
 }
 
 fn choice(list: &[Json]) -> Option<Shape<'_>> {

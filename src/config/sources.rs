@@ -9,6 +9,9 @@ use super::{plain, tree};
 
 use crate::error::{Error, Mistake};
 
+/// More mistakes at once are only counted.
+const MOST_MISTAKES: usize = 100;
+
 /// Something wrong at a key, before it is known where that is in the files.
 #[derive(Debug)]
 pub(super) struct Finding {
@@ -46,23 +49,29 @@ impl Sources {
 
     /// All of `problems` (a key and a sentence each) as one error, in the order of the files.
     pub fn error(&self, problems: impl IntoIterator<Item = (String, String)>) -> Error {
-        sorted(problems.into_iter().map(|(key, problem)| self.placed(&key, problem)).collect())
+        let mut placed: Vec<_> = problems.into_iter().map(|(key, problem)| self.placed(&key, problem)).collect();
+        placed.sort_by_key(|(order, _)| *order);
+        error(placed.into_iter().map(|(_, mistake)| mistake).collect(), 0)
     }
 
     pub(super) fn error_of(&self, findings: Vec<Finding>) -> Error {
-        let placed = |f: Finding| {
-            let (rank, offset, place) = match f.at {
-                At::CommandLine => self.command_line(),
-                at => self.place(&f.key, at),
-            };
-            ((rank, offset), Mistake { place, key: f.key.to_string(), problem: f.problem })
+        let spot = |finding: &Finding| match finding.at {
+            At::CommandLine => Spot::CommandLine,
+            at => self.spot(&finding.key, at),
         };
-        sorted(findings.into_iter().map(placed).collect())
+        let mut placed: Vec<(Spot, Finding)> = findings.into_iter().map(|finding| (spot(&finding), finding)).collect();
+        placed.sort_by_key(|(spot, _)| self.order(*spot));
+        // Counting lines for a million mistakes would take hours.
+        let more = placed.len().saturating_sub(MOST_MISTAKES);
+        placed.truncate(MOST_MISTAKES);
+        let mistake =
+            |(spot, Finding { key, problem, .. })| Mistake { place: self.words(spot), key: key.to_string(), problem };
+        error(placed.into_iter().map(mistake).collect(), more)
     }
 
     fn placed(&self, key: &str, problem: String) -> ((usize, usize), Mistake) {
-        let (rank, offset, place) = self.place(&Key::parse(key).unwrap_or_default(), At::Value);
-        ((rank, offset), Mistake { place, key: key.to_owned(), problem })
+        let spot = self.spot(&Key::parse(key).unwrap_or_default(), At::Value);
+        (self.order(spot), Mistake { place: self.words(spot), key: key.to_owned(), problem })
     }
 
     /// The rank of a value's source: the number of its file in the order of merging, then the command line.
@@ -72,24 +81,40 @@ impl Sources {
         self.files.iter().position(|file| Some(file.path()) == path).unwrap_or(self.files.len())
     }
 
-    /// Rank, offset in the file and name of the place of `key`, or of the nearest table around it that a file has.
-    fn place(&self, key: &Key, at: At) -> (usize, usize, String) {
+    /// Where `key` stands, or the nearest table around it that a file has.
+    fn spot(&self, key: &Key, at: At) -> Spot {
         let (seen, _) = tree::walk(&self.tree, &key.0);
-        for (depth, value) in seen.iter().enumerate().rev() {
-            let steps = Key(self.real_steps(&key.0[..=depth]));
-            let Some(file) = self.files.get(self.rank(value.tag())) else {
-                return self.command_line();
+        for depth in (1..=seen.len()).rev() {
+            let Some(value) = seen.get(depth.saturating_sub(1)) else { continue };
+            let steps: Vec<_> = key.0.iter().take(depth).cloned().collect();
+            let rank = self.rank(value.tag());
+            let Some(file) = self.files.get(rank) else {
+                return Spot::CommandLine;
             };
-            if let Some(position) = file.position(&steps) {
-                let whole = depth + 1 == key.0.len();
-                let offset = if whole && at == At::Value { position.value } else { position.key };
-                return (self.rank(value.tag()), offset, file.place(offset));
+            if let Some(position) = file.position(&Key(self.real_steps(&steps))) {
+                let whole = depth == key.0.len();
+                return Spot::At(rank, if whole && at == At::Value { position.value } else { position.key });
             }
         }
-        match self.files.last() {
-            Some(file) => (self.files.len() - 1, 0, file.name.clone()),
-            None => self.command_line(),
+        self.files.len().checked_sub(1).map_or(Spot::CommandLine, Spot::Whole)
+    }
+
+    /// By rank, then by place in the file.
+    fn order(&self, spot: Spot) -> (usize, usize) {
+        match spot {
+            Spot::At(rank, offset) => (rank, offset),
+            Spot::Whole(rank) => (rank, 0),
+            Spot::CommandLine => (self.files.len(), 0),
         }
+    }
+
+    fn words(&self, spot: Spot) -> String {
+        let name = match spot {
+            Spot::At(rank, offset) => self.files.get(rank).map(|file| file.place(offset)),
+            Spot::Whole(rank) => self.files.get(rank).map(|file| file.name.clone()),
+            Spot::CommandLine => None,
+        };
+        name.unwrap_or_else(|| "command line".to_owned())
     }
 
     /// `layers.2` as `layers[2]` where `layers` is a list.
@@ -102,16 +127,26 @@ impl Sources {
         };
         steps.iter().zip(around).map(real).collect()
     }
-
-    fn command_line(&self) -> (usize, usize, String) {
-        (self.files.len(), 0, "command line".to_owned())
-    }
 }
 
-fn sorted(mut placed: Vec<((usize, usize), Mistake)>) -> Error {
-    placed.sort_by_key(|(order, _)| *order);
-    if placed.is_empty() {
+/// Where a mistake is: a file by its number, and an offset in it.
+#[derive(Debug, Clone, Copy)]
+enum Spot {
+    At(usize, usize),
+    Whole(usize),
+    CommandLine,
+}
+
+/// The first [`MOST_MISTAKES`] of `mistakes`, and how many more there are, with the `more` that are not among them.
+pub(super) fn error(mut mistakes: Vec<Mistake>, more: usize) -> Error {
+    if mistakes.is_empty() {
         return plain("the file cannot be used.".to_owned());
     }
-    Error::Config(placed.into_iter().map(|(_, mistake)| mistake).collect())
+    let more = mistakes.len().saturating_sub(MOST_MISTAKES).saturating_add(more);
+    mistakes.truncate(MOST_MISTAKES);
+    if more > 0 {
+        let problem = format!("there are {more} more mistakes; mend these first.");
+        mistakes.push(Mistake { place: String::new(), key: String::new(), problem });
+    }
+    Error::Config(mistakes)
 }

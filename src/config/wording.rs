@@ -101,7 +101,7 @@ fn one_of(names: &[&str]) -> String {
 /// The valid name that `name` is most likely a slip of.
 pub(super) fn nearest<'s>(name: &str, valid: &[&'s str]) -> Option<&'s str> {
     let plain = name.to_lowercase().replace('-', "_");
-    let allowed = 1 + plain.chars().count() / 4;
+    let allowed = (plain.chars().count() / 4).saturating_add(1);
     let distance = |candidate: &str| strsim::damerau_levenshtein(&plain, candidate);
     // Long strings are no slips, and the distance takes quadratic time.
     let candidates = valid.iter().filter(|_| plain.len() <= 100);

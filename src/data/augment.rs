@@ -38,7 +38,7 @@ impl AugmentConfig {
     pub(super) fn draw(&self, stream: &Stream) -> Change {
         let padding = self.crop_padding;
         let offsets = u32::try_from(padding.saturating_mul(2).saturating_add(1)).unwrap_or(u32::MAX);
-        let offset = |position| stream.below(position, offsets) as isize - padding as isize;
+        let offset = |position| (stream.below(position, offsets) as isize).saturating_sub_unsigned(padding);
         Change { down: offset(0), right: offset(1), flip: self.flip && stream.uniform(2) < 0.5 }
     }
 }
@@ -64,17 +64,20 @@ impl Change {
     /// Writes the changed and converted `source`, a plane of rows of `width` values, to `out`; `border` where the crop
     /// leaves the image.
     pub fn apply<P: Copy>(&self, source: &[P], width: usize, out: &mut [f32], border: f32, convert: impl Fn(P) -> f32) {
-        let rows = source.len() / width;
+        let width = width.max(1);
         for (y, row) in out.chunks_exact_mut(width).enumerate() {
-            let from = y.checked_add_signed(self.down).filter(|&y| y < rows).map(|y| &source[y * width..][..width]);
+            let from = y.checked_add_signed(self.down).and_then(|y| source.chunks_exact(width).nth(y));
             let Some(from) = from else {
                 row.fill(border);
                 continue;
             };
-            for (x, value) in row.iter_mut().enumerate() {
-                let x = if self.flip { width - 1 - x } else { x };
+            let pixel = |(x, value): (usize, &mut f32)| {
                 let pixel = x.checked_add_signed(self.right).and_then(|x| from.get(x));
                 *value = pixel.map_or(border, |&pixel| convert(pixel));
+            };
+            match self.flip {
+                true => row.iter_mut().rev().enumerate().for_each(pixel),
+                false => row.iter_mut().enumerate().for_each(pixel),
             }
         }
     }

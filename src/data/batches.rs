@@ -53,7 +53,7 @@ impl<'a> Batches<'a> {
     pub fn train(split: &'a Split, config: &'a DataConfig, seed: u64, epoch: usize, device: &Device) -> Result<Self> {
         let mut batches = Self::evaluate(split, config, device)?;
         let [batch_size, images] = [batches.batch_size, split.len()];
-        batches.steps = images / batch_size;
+        batches.steps = images.checked_div(batch_size).unwrap_or_default();
         if batches.steps == 0 {
             return Err(Error::Data(format!(
                 "a batch of {batch_size} is larger than the {images} training images, so that no batch would be full; set \
@@ -81,7 +81,7 @@ impl<'a> Batches<'a> {
         let [.., channels, _, _] = split.shape[..] else {
             return Err(Error::Data(format!("items of shape {:?} are no images; expected [C, H, W].", split.shape)));
         };
-        let values = split.shape.iter().product::<usize>() * split.len();
+        let values = split.shape.iter().fold(split.len(), |product, &size| product.saturating_mul(size));
         if values == 0 || values != split.items.len() {
             let found = split.items.len();
             return Err(Error::Data(format!("{images} items of shape {:?} cannot have {found} values.", split.shape)));
@@ -136,8 +136,7 @@ impl<'a> Batches<'a> {
         if step >= self.steps {
             return Err(Error::Data(format!("there is no batch {step}; the epoch has {} batches.", self.steps)));
         }
-        let end = self.order.len().min((step + 1) * self.batch_size);
-        let indices = self.order[step * self.batch_size..end].to_vec();
+        let indices = self.order.chunks(self.batch_size.max(1)).nth(step).unwrap_or_default().to_vec();
         let changes: Vec<Change> = indices.iter().map(|&index| self.change(index)).collect();
 
         if let Some(resident) = self.resident {
@@ -154,18 +153,20 @@ impl<'a> Batches<'a> {
             )));
         };
         let time_steps: usize = steps.iter().product();
-        let image = channels * height * width;
-        let mut values = vec![0f32; time_steps * indices.len() * image];
-        values.chunks_exact_mut(image).enumerate().for_each(|(k, out)| {
-            let [t, b] = [k / indices.len(), k % indices.len()];
-            let source = (indices[b] as usize * time_steps + t) * image;
-            self.fill(out, source, [height, width], changes[b]);
-        });
-
         let mut shape = steps.to_vec();
         shape.extend([indices.len(), channels, height, width]);
+        let image: usize = [channels, height, width].iter().product();
+        let mut values = vec![0f32; shape.iter().product()];
+        let places =
+            (0..time_steps).flat_map(|t| indices.iter().zip(&changes).map(move |(&index, change)| (t, index, change)));
+        for ((t, index, change), out) in places.zip(values.chunks_exact_mut(image.max(1))) {
+            let number = (index as usize).saturating_mul(time_steps).saturating_add(t);
+            self.fill(out, number, [height, width], *change);
+        }
+
         let inputs = crate::device::send(values, &shape, &self.device)?;
-        let labels: Vec<u32> = indices.iter().map(|&index| self.split.labels[index as usize]).collect();
+        let labels: Vec<u32> =
+            indices.iter().filter_map(|&index| self.split.labels.get(index as usize)).copied().collect();
         let labels = Tensor::from_vec(labels, indices.len(), &self.device)?;
         Ok(Batch { inputs, labels, indices })
     }
@@ -176,18 +177,21 @@ impl<'a> Batches<'a> {
         })
     }
 
-    /// Changes and normalises the image at value `source` of the split. Borders are 0 before normalisation.
-    fn fill(&self, out: &mut [f32], source: usize, [height, width]: [usize; 2], change: Change) {
-        let plane = height * width;
-        for (c, (channel, out)) in self.normalizer.channels().iter().zip(out.chunks_exact_mut(plane)).enumerate() {
-            let from = source + c * plane;
-            match &self.split.items {
-                Items::Bytes(bytes) => {
-                    change.apply(&bytes[from..][..plane], width, out, channel.byte(0), |byte| channel.byte(byte));
+    /// Changes and normalises image `number` of the split, time-steps counted. Borders are 0 before normalisation.
+    fn fill(&self, out: &mut [f32], number: usize, [height, width]: [usize; 2], change: Change) {
+        let plane = height.saturating_mul(width).max(1);
+        let channels = self.normalizer.channels();
+        let before = number.saturating_mul(channels.len());
+        let out = channels.iter().zip(out.chunks_exact_mut(plane));
+        match &self.split.items {
+            Items::Bytes(bytes) => {
+                for ((channel, out), source) in out.zip(bytes.chunks_exact(plane).skip(before)) {
+                    change.apply(source, width, out, channel.byte(0), |byte| channel.byte(byte));
                 }
-                Items::Floats(floats) => {
-                    change
-                        .apply(&floats[from..][..plane], width, out, channel.float(0.0), |value| channel.float(value));
+            }
+            Items::Floats(floats) => {
+                for ((channel, out), source) in out.zip(floats.chunks_exact(plane).skip(before)) {
+                    change.apply(source, width, out, channel.float(0.0), |value| channel.float(value));
                 }
             }
         }

@@ -41,12 +41,14 @@ pub(super) fn load() -> Result<Dataset> {
 
     let mut order: Vec<usize> = (0..n).collect();
     Stream::new(0, Purpose::Split, 0, 0, 0).shuffle(&mut order);
+    let images: Vec<(&[u8], u8)> = bytes.chunks_exact(pixels).zip(labels).collect();
+    let chosen = |places: &[usize]| places.iter().filter_map(|&i| images.get(i)).copied().collect::<Vec<_>>();
     let split = |places: &[usize]| Split {
-        items: Items::Bytes(places.iter().flat_map(|&i| &bytes[i * pixels..][..pixels]).copied().collect()),
-        labels: places.iter().map(|&i| labels[i].into()).collect(),
+        items: Items::Bytes(chosen(places).into_iter().flat_map(|(pixels, _)| pixels).copied().collect()),
+        labels: chosen(places).into_iter().map(|(_, label)| label.into()).collect(),
         shape: vec![SHAPE.channels, SHAPE.height, SHAPE.width],
     };
-    let (test, train) = order.split_at(SHAPE.test);
+    let (test, train) = order.split_at(SHAPE.test.min(n));
     let checksums = BTreeMap::from([("smartcore digits".into(), hash)]);
     Ok(Dataset { train: split(train), test: split(test), shape: SHAPE, checksums })
 }

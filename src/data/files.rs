@@ -1,12 +1,13 @@
 //! Finds, measures and hashes data files.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::reading;
 
 /// The folder of a data set in its official layout.
 pub(super) struct Folder<'a> {
@@ -38,7 +39,9 @@ impl Folder<'_> {
         if !path.is_dir() {
             return Err(Error::Data(format!("{folder} is no folder. {layout}; {advice}.")));
         }
-        let missing: Vec<_> = files.iter().filter(|name| !path.join(name).exists()).copied().collect();
+        // Links that lead nowhere are there: opening them tells where they lead.
+        let missing: Vec<_> =
+            files.iter().filter(|name| path.join(name).symlink_metadata().is_err()).copied().collect();
         if missing.is_empty() {
             return Ok(files.iter().map(|name| path.join(name)).collect());
         }
@@ -58,12 +61,7 @@ impl Folder<'_> {
 
 /// Opens a regular file and tells its length in bytes.
 pub(super) fn open(path: &Path) -> Result<(File, u64)> {
-    // A pipe would block in `open`, so look before.
-    let meta = fs::metadata(path).map_err(Error::io("open", path))?;
-    if !meta.is_file() {
-        return Err(Error::Data(format!("{} is no regular file; a data file was expected.", path.display())));
-    }
-    Ok((File::open(path).map_err(Error::io("open", path))?, meta.len()))
+    reading::open(path).map_err(Error::io("open", path))
 }
 
 /// Compares a file's length with what it should hold, `content` in words.
@@ -76,17 +74,33 @@ pub(super) fn check_length(path: &Path, length: u64, expected: u64, content: &st
     if length < expected {
         return Err(Error::Data(format!(
             "{name} is truncated: it ends at byte {length}, {} bytes short of the expected {expected} ({content}); {again}.",
-            expected - length
+            expected.saturating_sub(length)
         )));
     }
     if length > expected {
         return Err(Error::Data(format!(
             "{name} is oversized: expected {expected} bytes ({content}), found {length}; the {} bytes from byte {expected} \
              on belong to no record; {again}.",
-            length - expected
+            length.saturating_sub(expected)
         )));
     }
     Ok(())
+}
+
+/// An empty list with room for the `count` values that `path` holds.
+///
+/// # Errors
+/// When there is no memory for so many.
+pub(super) fn room<T>(count: usize, path: &Path) -> Result<Vec<T>> {
+    let mut values = Vec::new();
+    match values.try_reserve_exact(count) {
+        Ok(()) => Ok(values),
+        Err(_) => Err(Error::Data(format!(
+            "{} holds {count} values of {} bytes, and there is no memory for so many.",
+            path.display(),
+            size_of::<T>()
+        ))),
+    }
 }
 
 /// SHA-256 of a file, in hexadecimal, read piece by piece.
@@ -115,6 +129,7 @@ pub(super) fn hexadecimal(hasher: Sha256) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn the_checksum_is_the_one_published_for_abc() {
@@ -162,6 +177,22 @@ mod tests {
     fn a_folder_in_place_of_a_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let error = open(folder.path()).unwrap_err().to_string();
-        assert!(error.ends_with("is no regular file; a data file was expected."), "{error}");
+        assert!(error.ends_with(": it is a folder, and a regular file was expected"), "{error}");
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_there_but_cannot_be_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("one"), "1").unwrap();
+        std::os::unix::fs::symlink("gone", folder.path().join("two")).unwrap();
+        let paths = digits(folder.path()).locate().unwrap();
+        let error = open(&paths[1]).unwrap_err().to_string();
+        assert_eq!(error, format!("cannot open {}: it is a link to gone, which does not exist", paths[1].display()));
+    }
+
+    #[test]
+    fn there_is_no_memory_for_2_to_the_60_values() {
+        let error = room::<f32>(1 << 60, Path::new("a")).unwrap_err().to_string();
+        assert_eq!(error, "a holds 1152921504606846976 values of 4 bytes, and there is no memory for so many.");
     }
 }

@@ -60,14 +60,14 @@ impl FashionMnistConfig {
 
 fn load(folder: &Folder) -> Result<Dataset> {
     let paths = folder.locate()?;
-    for pair in paths.chunks_exact(2) {
-        let [images, labels] = [check_images(&pair[0])?, check_labels(&pair[1])?];
+    for [image_file, label_file] in paths.as_chunks().0 {
+        let [images, labels] = [check_images(image_file)?, check_labels(label_file)?];
         if images != labels {
             return Err(Error::Data(format!(
                 "{} holds {images} images and {} {labels} labels (both headers, byte 4); expected as many of each; do the \
                  files belong together?",
-                pair[0].display(),
-                pair[1].display()
+                image_file.display(),
+                label_file.display()
             )));
         }
     }
@@ -89,7 +89,7 @@ fn split(images: Tensor, labels: &Tensor) -> Result<Split> {
     let (storage, layout) = images.storage_and_layout();
     let bytes = match &*storage {
         Storage::Cpu(values) => {
-            let values = &values.as_slice::<f32>()?[layout.start_offset()..];
+            let values = values.as_slice::<f32>()?.get(layout.start_offset()..).unwrap_or_default();
             values.iter().map(|value| (value * 255.0).round() as u8).collect()
         }
         _ => return Err(Error::Data("candle decoded the images to another device than the CPU.".into())),
@@ -110,7 +110,7 @@ fn check_images(path: &Path) -> Result<u32> {
             SHAPE.width
         )));
     }
-    let expected = 16 + u64::from(count) * (SHAPE.height * SHAPE.width) as u64;
+    let expected = u64::from(count).saturating_mul((SHAPE.height * SHAPE.width) as u64).saturating_add(16);
     files::check_length(path, length, expected, &format!("a header of 16 and {count} images of 784"))?;
     Ok(count)
 }
@@ -119,16 +119,20 @@ fn check_images(path: &Path) -> Result<u32> {
 fn check_labels(path: &Path) -> Result<u32> {
     let (header, mut file, length) = header::<2>(path, LABELS, "labels")?;
     let [_, count] = header;
-    files::check_length(path, length, 8 + u64::from(count), &format!("a header of 8 and {count} labels of 1"))?;
+    files::check_length(
+        path,
+        length,
+        u64::from(count).saturating_add(8),
+        &format!("a header of 8 and {count} labels of 1"),
+    )?;
     let mut labels = Vec::new();
-    file.read_to_end(&mut labels).map_err(Error::io("read", path))?;
-    match labels.iter().position(|&label| usize::from(label) >= SHAPE.classes) {
+    file.by_ref().take(count.into()).read_to_end(&mut labels).map_err(Error::io("read", path))?;
+    match labels.iter().enumerate().find(|&(_, &label)| usize::from(label) >= SHAPE.classes) {
         None => Ok(count),
-        Some(i) => Err(Error::Data(format!(
-            "{}: the label of record {i} (byte {}) is {}; expected 0 to {}.",
+        Some((i, label)) => Err(Error::Data(format!(
+            "{}: the label of record {i} (byte {}) is {label}; expected 0 to {}.",
             path.display(),
-            8 + i,
-            labels[i],
+            i.saturating_add(8),
             SHAPE.classes - 1
         ))),
     }
@@ -139,8 +143,8 @@ fn header<const N: usize>(path: &Path, magic: u32, content: &str) -> Result<([u3
     let name = path.display();
     let (mut file, length) = files::open(path)?;
     let mut numbers = [0; N];
-    if length < 4 * N as u64 {
-        let expected = 4 * N;
+    let expected = const { 4 * N };
+    if length < expected as u64 {
         let state = if length == 0 { "empty".into() } else { format!("truncated: it ends at byte {length}") };
         return Err(Error::Data(format!(
             "{name} is {state}; expected a header of {expected} bytes and {content}; fetch or unpack it again."
@@ -151,7 +155,7 @@ fn header<const N: usize>(path: &Path, magic: u32, content: &str) -> Result<([u3
         file.read_exact(&mut bytes).map_err(Error::io("read", path))?;
         *number = u32::from_be_bytes(bytes);
     }
-    let [found, count] = [numbers[0], numbers[1]];
+    let [found, count] = [numbers.first(), numbers.get(1)].map(|number| number.copied().unwrap_or_default());
     if found >> 16 == 0x1f8b {
         return Err(Error::Data(format!(
             "{name} is still packed by gzip; rename it to {name}.gz and unpack it with `gunzip {name}.gz`."

@@ -89,7 +89,7 @@ impl Channel {
 
     /// A pixel of 0..=255, which stands for 0..1.
     pub fn byte(&self, byte: u8) -> f32 {
-        self.bytes[usize::from(byte)]
+        self.bytes.get(usize::from(byte)).copied().unwrap_or_default()
     }
 
     /// A value as the user gave it.

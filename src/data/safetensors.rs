@@ -29,6 +29,18 @@ pub(super) struct Entry {
     pub info: TensorInfo,
 }
 
+impl Entry {
+    /// How many items there are: the first number of the shape.
+    pub fn count(&self) -> usize {
+        self.info.shape.first().copied().unwrap_or_default()
+    }
+
+    /// The shape of one item.
+    pub fn shape(&self) -> &[usize] {
+        self.info.shape.get(1..).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` {:?} {:?}", self.name, self.info.dtype, self.info.shape)
@@ -52,7 +64,7 @@ impl<'a> TensorFile<'a> {
                 "the tensor {labels} has a type that labels cannot have; expected u8, u32, i32 or i64."
             )));
         }
-        let n = file.items.info.shape[0];
+        let n = file.items.count();
         if labels.info.shape != [n] {
             return Err(file.error(format!(
                 "the tensor {labels} should have the shape [{n}], one label for each item of {}.",
@@ -65,7 +77,8 @@ impl<'a> TensorFile<'a> {
     /// Checks the header of a file of items, with labels or without.
     pub fn open_unlabelled(path: &'a Path, key: &str) -> Result<Self> {
         let name = path.display();
-        if !path.exists() {
+        // A link that leads nowhere is there: opening it tells where it leads.
+        if path.symlink_metadata().is_err() {
             return Err(Error::Data(format!("the file {name} does not exist; correct {key}.")));
         }
         let (metadata, start) = header(path)?;
@@ -83,7 +96,7 @@ impl<'a> TensorFile<'a> {
             }
         };
         let labels = entry("labels");
-        if metadata.tensors().len() != 1 + usize::from(labels.is_some()) {
+        if metadata.tensors().len() != if labels.is_some() { 2 } else { 1 } {
             return Err(Error::Data(format!("{name} holds {}; {expected}, and nothing else.", found())));
         }
         let file = Self { path, items, labels, start };
@@ -131,16 +144,20 @@ impl<'a> TensorFile<'a> {
             return Ok(Items::Bytes(self.read(&self.items.info, |[byte]| byte)?));
         }
         let floats = self.read(&self.items.info, f32::from_le_bytes)?;
-        match floats.iter().position(|value| !value.is_finite()) {
+        match floats.iter().enumerate().find(|(_, value)| !value.is_finite()) {
             None => Ok(Items::Floats(floats)),
-            Some(i) => Err(self.error(format!(
-                "{}{:?} (byte {}) is {}; expected finite numbers.",
+            Some((i, value)) => Err(self.error(format!(
+                "{}{:?} (byte {}) is {value}; expected finite numbers.",
                 self.items.name,
                 place(i, &self.items.info.shape),
-                self.start + (self.items.info.data_offsets.0 + 4 * i) as u64,
-                floats[i]
+                self.byte(self.items.info.data_offsets.0).saturating_add((i as u64).saturating_mul(4)),
             ))),
         }
+    }
+
+    /// The place in the file of the data's byte number `offset`.
+    fn byte(&self, offset: usize) -> u64 {
+        self.start.saturating_add(offset as u64)
     }
 
     /// The values of a tensor, `N` bytes each. The header's check has found the tensor to lie inside the file, and its type
@@ -149,13 +166,15 @@ impl<'a> TensorFile<'a> {
         const PIECE: usize = 1 << 20;
         let (mut file, _) = files::open(self.path)?;
         let (from, to) = info.data_offsets;
-        file.seek(SeekFrom::Start(self.start + from as u64)).map_err(Error::io("read", self.path))?;
-        let mut values = Vec::with_capacity((to - from) / N);
-        let mut piece = vec![0; PIECE.min(to - from)];
-        for done in (from..to).step_by(PIECE) {
-            let piece = &mut piece[..PIECE.min(to - done)];
-            file.read_exact(piece).map_err(Error::io("read", self.path))?;
+        file.seek(SeekFrom::Start(self.byte(from))).map_err(Error::io("read", self.path))?;
+        let mut left = to.saturating_sub(from);
+        let mut values = files::room(left.checked_div(N).unwrap_or_default(), self.path)?;
+        let mut piece = vec![0; PIECE.min(left)];
+        while left > 0 {
+            piece.truncate(left);
+            file.read_exact(&mut piece).map_err(Error::io("read", self.path))?;
             values.extend(piece.as_chunks().0.iter().map(|&bytes| value(bytes)));
+            left = left.saturating_sub(piece.len());
         }
         Ok(values)
     }
@@ -167,8 +186,8 @@ fn place(mut i: usize, shape: &[usize]) -> Vec<usize> {
         .iter()
         .rev()
         .map(|&size| {
-            let index = i % size;
-            i /= size;
+            let index = i.checked_rem(size).unwrap_or_default();
+            i = i.checked_div(size).unwrap_or_default();
             index
         })
         .collect();
@@ -187,14 +206,14 @@ fn header(path: &Path) -> Result<(Metadata, u64)> {
     let mut bytes = [0; 8];
     file.read_exact(&mut bytes).map_err(Error::io("read", path))?;
     let size = u64::from_le_bytes(bytes);
-    if size > LONGEST_HEADER || size > length - 8 {
+    if size > LONGEST_HEADER || size > length.saturating_sub(8) {
         return Err(broken(format!("byte 0 announces a header of {size} bytes, but the file ends at byte {length}")));
     }
     let mut bytes = vec![0; size as usize];
     file.read_exact(&mut bytes).map_err(Error::io("read", path))?;
     let metadata: Metadata = serde_json::from_slice(&bytes)
         .map_err(|source| broken(format!("the header at byte 8 is malformed: {source}")))?;
-    let start = 8 + size;
+    let start = size.saturating_add(8);
     let content = format!("a header of {start} and {} of tensors", metadata.data_len());
     let expected = start.saturating_add(metadata.data_len() as u64);
     files::check_length(path, length, expected, &content)?;

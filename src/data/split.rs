@@ -56,7 +56,7 @@ impl Split {
     /// Keeps the first `n` items, or all where there are fewer, and gives the memory of the others back.
     pub(super) fn truncate(&mut self, n: usize) {
         let n = n.min(self.len());
-        let values = n * self.shape.iter().product::<usize>();
+        let values = self.shape.iter().fold(n, |product, &size| product.saturating_mul(size));
         self.labels.truncate(n);
         match &mut self.items {
             Items::Bytes(bytes) => {

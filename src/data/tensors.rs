@@ -48,9 +48,7 @@ impl TensorsConfig {
         let train = TensorFile::open(&self.train, "data.dataset.tensors.train")?;
         let test = TensorFile::open(&self.test, "data.dataset.tensors.test")?;
         let [first, second] = [&train.items, &test.items];
-        if (first.name, first.info.dtype, &first.info.shape[1..])
-            != (second.name, second.info.dtype, &second.info.shape[1..])
-        {
+        if (first.name, first.info.dtype, first.shape()) != (second.name, second.info.dtype, second.shape()) {
             return Err(Error::Data(format!(
                 "{} holds {first} and {} {second}; expected the same name, type and (but for the first number) shape in \
                  both.",
@@ -69,23 +67,23 @@ impl TensorsConfig {
 /// [`Error::Data`] or [`Error::Io`] for a file that is missing or malformed; `key` is the setting the error names.
 pub fn read_unlabelled(path: &Path, key: &str) -> Result<Split> {
     let file = TensorFile::open_unlabelled(path, key)?;
-    let labels = vec![0; file.items.info.shape[0]];
+    let labels = vec![0; file.items.count()];
     split(&file, labels)
 }
 
 fn split(file: &TensorFile, labels: Vec<u32>) -> Result<Split> {
-    Ok(Split { items: file.read_items()?, labels, shape: file.items.info.shape[1..].to_vec() })
+    Ok(Split { items: file.read_items()?, labels, shape: file.items.shape().to_vec() })
 }
 
 fn shape_of(file: &TensorFile, train: &[u32], test: &[u32]) -> Result<DataShape> {
     let most = train.iter().chain(test).max().copied().unwrap_or(0);
-    let (time_steps, image) = match file.items.info.shape[1..] {
+    let (time_steps, image) = match *file.items.shape() {
         [channels, height, width] => (None, [channels, height, width]),
         [time_steps, channels, height, width] => (Some(time_steps), [channels, height, width]),
         _ => return Err(file.error(format!("the tensor {} has neither 4 nor 5 dimensions.", file.items))),
     };
     let [channels, height, width] = image;
-    let classes = most as usize + 1;
+    let classes = (most as usize).saturating_add(1);
     Ok(DataShape { channels, height, width, classes, time_steps, train: train.len(), test: test.len() })
 }
 
@@ -93,12 +91,10 @@ fn shape_of(file: &TensorFile, train: &[u32], test: &[u32]) -> Result<DataShape>
 fn labels_of(file: &TensorFile) -> Result<Vec<u32>> {
     let labels = file.read_labels()?;
     let valid = |label: &i64| (0..i64::from(MOST_CLASSES)).contains(label);
-    match labels.iter().position(|label| !valid(label)) {
+    match labels.iter().enumerate().find(|(_, label)| !valid(label)) {
         None => Ok(labels.into_iter().map(|label| label as u32).collect()),
-        Some(i) => Err(file.error(format!(
-            "labels[{i}] is {}; expected a class number, 0 to {}.",
-            labels[i],
-            MOST_CLASSES - 1
-        ))),
+        Some((i, label)) => {
+            Err(file.error(format!("labels[{i}] is {label}; expected a class number, 0 to {}.", MOST_CLASSES - 1)))
+        }
     }
 }

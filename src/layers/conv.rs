@@ -1,6 +1,6 @@
 //! Convolution of every time-step with the same weights.
 
-use super::plan::{Kept, Planned};
+use super::plan::{Kept, Planned, numbers};
 use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
 use crate::ops::conv::{self, Geometry};
 use crate::ops::{Precision, bias};
@@ -57,17 +57,18 @@ impl ConvConfig {
 
     pub(super) fn plan(&self, input: &Signal) -> Planned {
         let image @ [channels, height, width] = input.image()?;
-        if self.kernel > height.min(width) + 2 * self.padding {
-            let side = height.min(width) + 2 * self.padding;
+        let side = height.min(width).saturating_add(self.padding.saturating_mul(2));
+        if self.kernel > side {
             return Err(format!("a kernel of {} does not fit an image of {side} (with padding)", self.kernel));
         }
         let g = self.geometry(image);
-        let weights = self.channels * channels * self.kernel * self.kernel;
+        let weights = numbers("the weight", &[self.channels, channels, self.kernel, self.kernel])?;
         let output = input.currents(vec![self.channels, g.out_height(), g.out_width()]);
+        let macs = weights.saturating_mul(g.out_height()).saturating_mul(g.out_width());
         Ok(LayerPlan {
             input: input.clone(),
-            parameters: weights + if self.bias { self.channels } else { 0 },
-            macs: (weights * g.out_height() * g.out_width()) as u64,
+            parameters: weights.saturating_add(if self.bias { self.channels } else { 0 }),
+            macs: macs as u64,
             output,
             kept: Kept::Input,
             joined: false,
@@ -85,10 +86,11 @@ pub struct Conv {
 impl Conv {
     pub fn new(config: &ConvConfig, plan: &LayerPlan, shared: &Shared) -> Result<Self> {
         let image = plan.input.image().map_err(candle_core::Error::msg)?;
-        let (channels, taps) = (image[0], config.kernel * config.kernel);
+        let ([channels, ..], taps) = (image, config.kernel.saturating_mul(config.kernel));
+        let (fan_in, fan_out) = (channels.saturating_mul(taps), config.channels.saturating_mul(taps));
         let init = config.init.unwrap_or(shared.init);
         let shape = [config.channels, channels, config.kernel, config.kernel];
-        let weight = init.weight(&shape, channels * taps, config.channels * taps, shared)?;
+        let weight = init.weight(&shape, fan_in, fan_out, shared)?;
         let bias = || Tensor::zeros(config.channels, DType::F32, shared.device);
         Ok(Self {
             geometry: config.geometry(image),

@@ -30,7 +30,7 @@ impl Layer for Flatten {
     }
 
     fn backward(&mut self, _: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
-        let shape = [&grad.dims()[..2], &self.image].concat();
+        let shape: Vec<usize> = grad.dims().iter().take(2).chain(&self.image).copied().collect();
         wanted.then(|| flatten::gradient(&grad, &shape)).transpose()
     }
 

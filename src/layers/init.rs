@@ -52,7 +52,7 @@ impl InitConfig {
     /// The largest magnitude a weight can start with.
     fn bound(&self, fan_in: usize, fan_out: usize) -> f64 {
         match self {
-            Self::XavierUniform(XavierUniform { gain }) => gain * (6.0 / (fan_in + fan_out) as f64).sqrt(),
+            Self::XavierUniform(XavierUniform { gain }) => gain * (6.0 / (fan_in as f64 + fan_out as f64)).sqrt(),
             Self::KaimingUniform(KaimingUniform { gain }) => gain * (3.0 / fan_in as f64).sqrt(),
         }
     }

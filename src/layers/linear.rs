@@ -1,6 +1,6 @@
 //! The same weight matrix applied at every time-step.
 
-use super::plan::{Kept, Planned};
+use super::plan::{Kept, Planned, numbers};
 use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
 use crate::ops::{Precision, bias, linear};
 use candle_core::{DType, Result, Tensor};
@@ -48,11 +48,12 @@ impl LinearConfig {
             Features::Count(count) => count,
             Features::Classes(_) => shared.classes,
         };
+        let weights = numbers("the weight", &[outputs, features])?;
         Ok(LayerPlan {
             input: input.clone(),
             output: input.currents(vec![outputs]),
-            parameters: outputs * features + if self.bias { outputs } else { 0 },
-            macs: (outputs * features) as u64,
+            parameters: weights.saturating_add(if self.bias { outputs } else { 0 }),
+            macs: weights as u64,
             kept: Kept::Input,
             joined: false,
         })

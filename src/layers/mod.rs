@@ -5,21 +5,30 @@
 //! images are `f32`, spikes `u8`. A sequence that is the same at every time-step (direct coding) is a tensor whose stride
 //! in time is 0; conv, linear, pool and flatten compute such a sequence once.
 
+// The arithmetic of sizes, which come from a file. That of tensors, whose operators give a `Result`, the lint takes for the same.
 mod batch_norm;
 mod bntt;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod conv;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod dropout;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod flatten;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod init;
 mod lif;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod linear;
 mod norm;
 mod norm_lif;
 mod output;
 mod parameter;
 mod path;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod plan;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod pool;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod saved;
 mod tdbn;
 
@@ -35,7 +44,7 @@ pub use norm::Norm;
 pub use output::Output;
 pub use parameter::Parameter;
 pub use path::path;
-pub use plan::{Kept, LayerPlan, Planned, Shared, Signal};
+pub use plan::{Kept, LayerPlan, Planned, Shared, Signal, numbers};
 pub use pool::PoolConfig;
 pub use saved::Saved;
 pub use tdbn::TdbnConfig;
@@ -167,14 +176,14 @@ impl candle_nn::Module for Box<dyn Layer> {
 
 /// The first time-step [1, B, ...] of a sequence that is the same at every step by construction: its stride in time is 0.
 fn once(x: &Tensor) -> Result<Option<Tensor>> {
-    let constant = x.rank() > 1 && x.dim(0)? > 1 && x.stride()[0] == 0;
+    let constant = x.rank() > 1 && x.dim(0)? > 1 && x.stride().first() == Some(&0);
     if constant { Ok(Some(x.narrow(0, 0, 1)?)) } else { Ok(None) }
 }
 
 /// Repeats `step` [1, B, ...] over `time_steps` without copying it.
 pub fn repeat(step: &Tensor, time_steps: usize) -> Result<Tensor> {
     let mut shape = step.dims().to_vec();
-    shape[0] = time_steps;
+    shape.iter_mut().take(1).for_each(|steps| *steps = time_steps);
     step.broadcast_as(shape)
 }
 

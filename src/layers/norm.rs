@@ -1,6 +1,6 @@
 //! What `bntt`, `batch_norm` and `tdbn` share: batch statistics in training, running ones in evaluation.
 
-use super::plan::{Kept, Planned};
+use super::plan::{Kept, Planned, numbers};
 use super::{Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal, once};
 use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};
 use candle_core::{DType, Result, Tensor};
@@ -42,7 +42,8 @@ pub fn plan(groups: usize, beta: bool, input: &Signal) -> Planned {
     let channels = input.shape.first().copied().unwrap_or(1);
     let output = Signal { constant: false, ..input.clone() };
     let plan = LayerPlan::free(input, output, Kept::Input);
-    Ok(LayerPlan { parameters: (groups + usize::from(beta)) * channels, ..plan })
+    let parameters = numbers("gamma", &[groups, channels])?.saturating_add(if beta { channels } else { 0 });
+    Ok(LayerPlan { parameters, ..plan })
 }
 
 impl Norm {

@@ -7,6 +7,24 @@ use candle_core::Device;
 /// A plan, or a sentence that says why the layer does not fit.
 pub type Planned = Result<LayerPlan, String>;
 
+/// More numbers than this in one tensor are taken for a slip: 4 TiB of floats.
+pub const MOST_NUMBERS: usize = 1 << 40;
+
+/// How many numbers a tensor of these sizes has.
+///
+/// # Errors
+/// More than [`MOST_NUMBERS`]: a sentence that begins with `what` the numbers are.
+pub fn numbers(what: &str, sizes: &[usize]) -> Result<usize, String> {
+    let product = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+    product.filter(|&product| product <= MOST_NUMBERS).ok_or_else(|| {
+        let sizes: Vec<String> = sizes.iter().map(ToString::to_string).collect();
+        format!(
+            "{what} would have {} numbers, and 2^40 are the most that are tried: make it smaller",
+            sizes.join(" x ")
+        )
+    })
+}
+
 /// What flows between two layers, per image and time-step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signal {
@@ -20,7 +38,7 @@ pub struct Signal {
 
 impl Signal {
     pub fn elements(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |product, &size| product.saturating_mul(size))
     }
 
     /// Bytes of `batch` images over `time_steps`.

@@ -33,7 +33,8 @@ impl PoolConfig {
         if kh > height || kw > width {
             return Err(format!("a window of {kh} does not fit an image of {height} x {width}"));
         }
-        let shape = vec![channels, height / kh, width / kw];
+        let windows = |side: usize, window| side.checked_div(window).unwrap_or_default();
+        let shape = vec![channels, windows(height, kh), windows(width, kw)];
         Ok(match self {
             Self::Max(_) => LayerPlan::free(input, Signal { shape, ..input.clone() }, Kept::OutputPlaces),
             _ => LayerPlan::free(input, input.currents(shape), Kept::Nothing),
@@ -75,7 +76,7 @@ impl Layer for Pool {
         if !wanted {
             return Ok(None);
         }
-        let shape_of = |grad: &Tensor| [&grad.dims()[..2], &self.image].concat();
+        let shape_of = |grad: &Tensor| grad.dims().iter().take(2).chain(&self.image).copied().collect::<Vec<_>>();
         if !matches!(self.config, PoolConfig::Max(_)) {
             return pool::average_gradient(&grad, &shape_of(&grad), self.window).map(Some);
         }

@@ -29,8 +29,9 @@ impl Saved {
         self.0
             .iter()
             .map(|t| {
-                let repeats = if t.rank() > 1 && t.stride()[0] == 0 { t.dims()[0].max(1) } else { 1 };
-                t.elem_count() / repeats * t.dtype().size_in_bytes()
+                let constant = t.rank() > 1 && t.stride().first() == Some(&0);
+                let kept = if constant { t.dims().iter().skip(1).product() } else { t.elem_count() };
+                kept.saturating_mul(t.dtype().size_in_bytes())
             })
             .sum()
     }

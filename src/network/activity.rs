@@ -56,7 +56,7 @@ impl Activity {
         }
         for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
             mine.spikes = (&mine.spikes + &theirs.spikes)?;
-            mine.chances += theirs.chances;
+            mine.chances = mine.chances.saturating_add(theirs.chances);
         }
         Ok(())
     }

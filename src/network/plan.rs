@@ -3,7 +3,7 @@
 use super::NetworkConfig;
 use crate::data::DataShape;
 use crate::encoders::EncoderConfig;
-use crate::layers::{Kept, LayerConfig, LayerPlan, Shared, Signal};
+use crate::layers::{Kept, LayerConfig, LayerPlan, Shared, Signal, numbers};
 use crate::ops::Precision;
 use candle_core::Device;
 
@@ -33,6 +33,14 @@ impl NetworkPlan {
         }
         let mut layers: Vec<LayerPlan> = Vec::with_capacity(config.layers.len());
         let mut signal = input.clone();
+        let sequence = |what: &str, signal: &Signal| {
+            numbers(what, &[&[config.time_steps], signal.shape.as_slice()].concat()).map(drop)
+        };
+        if let Err(problem) = sequence("the input of all time-steps", &input) {
+            mistakes.push(("network.time_steps".into(), problem));
+            return Err(mistakes);
+        }
+        let mut before: Option<&LayerConfig> = None;
         for (index, layer) in config.layers.iter().enumerate() {
             let shared = Shared {
                 time_steps: config.time_steps,
@@ -42,14 +50,19 @@ impl NetworkPlan {
                 device: &Device::Cpu,
                 precision,
                 index,
-                following: &config.layers[index + 1..],
+                following: config.layers.get(index.saturating_add(1)..).unwrap_or_default(),
             };
-            match layer.plan(&signal, &shared) {
+            let planned = layer.plan(&signal, &shared).and_then(|plan| {
+                sequence("its output of all time-steps", &plan.output)?;
+                Ok(plan)
+            });
+            match planned {
                 Ok(mut plan) => {
-                    if index > 0 && config.layers[index - 1].joins(Some(layer)) {
+                    if before.is_some_and(|before| before.joins(Some(layer))) {
                         (plan.joined, plan.kept) = (true, Kept::Nothing);
                     }
                     signal = plan.output.clone();
+                    before = Some(layer);
                     layers.push(plan);
                 }
                 Err(problem) => {
@@ -68,12 +81,12 @@ impl NetworkPlan {
     }
 
     pub fn parameters(&self) -> usize {
-        self.layers.iter().map(|layer| layer.parameters).sum()
+        self.layers.iter().map(|layer| layer.parameters).fold(0, usize::saturating_add)
     }
 
     /// Multiply-accumulates per image and time-step, dense.
     pub fn macs(&self) -> u64 {
-        self.layers.iter().map(|layer| layer.macs).sum()
+        self.layers.iter().map(|layer| layer.macs).fold(0, u64::saturating_add)
     }
 
     /// Bytes that one training step keeps for backward.
@@ -86,12 +99,12 @@ impl NetworkPlan {
 
     /// Every layer, joined ones as one, with what it puts out.
     fn units(&self) -> impl DoubleEndedIterator<Item = (&LayerPlan, &Signal)> {
-        let output = |index: usize| match self.layers.get(index + 1) {
-            Some(next) if next.joined => &next.output,
-            _ => &self.layers[index].output,
-        };
-        let apart = self.layers.iter().enumerate().filter(|(_, layer)| !layer.joined);
-        apart.map(move |(index, layer)| (layer, output(index)))
+        let next = self.layers.iter().skip(1).map(Some).chain(std::iter::once(None));
+        let pairs: Vec<_> = self.layers.iter().zip(next).filter(|(layer, _)| !layer.joined).collect();
+        pairs.into_iter().map(|(layer, next)| match next {
+            Some(next) if next.joined => (layer, &next.output),
+            _ => (layer, &layer.output),
+        })
     }
 
     /// Bytes of the largest sequence between two layers.
@@ -113,9 +126,9 @@ impl NetworkPlan {
         }
         for (layer, output) in self.units().rev() {
             peak = peak.max(kept.saturating_add(currents(&layer.input)).saturating_add(currents(output)));
-            kept -= layer.kept_bytes(self.time_steps, batch, self.precision).min(kept);
+            kept = kept.saturating_sub(layer.kept_bytes(self.time_steps, batch, self.precision));
         }
-        peak.saturating_add(self.parameters().saturating_mul(4 * (2 + moments)))
+        peak.saturating_add(self.parameters().saturating_mul(moments.saturating_add(2).saturating_mul(4)))
     }
 }
 
@@ -137,8 +150,8 @@ fn encoder_mistakes(config: &NetworkConfig, data: &DataShape) -> Vec<NetworkMist
 }
 
 fn readout_mistake(config: &NetworkConfig, output: &Signal, classes: usize) -> Option<NetworkMistake> {
-    let index = config.layers.len().checked_sub(1)?;
-    let kind = config.layers[index].kind();
+    let (index, last) = config.layers.iter().enumerate().next_back()?;
+    let kind = last.kind();
     let problem = if output.spikes {
         "gives spikes, but the last layer must give currents: end with { linear = { features = \"classes\" } }"
             .to_string()

@@ -104,8 +104,8 @@ impl ScheduleConfig {
                 then.factor(Moment { epoch: now.epoch - epochs, epochs: rest, ..now })
             }
             Self::Warmup(WarmupConfig { epochs, .. }) => {
-                let done = (now.epoch * now.steps + now.step + 1) as f64;
-                done / (epochs * now.steps).max(1) as f64
+                let [epoch, steps, step, epochs] = [now.epoch, now.steps, now.step, *epochs].map(|count| count as f64);
+                (epoch * steps + step + 1.0) / (epochs * steps).max(1.0)
             }
         }
     }
@@ -143,5 +143,12 @@ mod tests {
         let rise = |epoch, step| warmup.factor(Moment { epoch, epochs: 6, step, steps: 4 });
         assert_eq!([rise(0, 0), rise(0, 3), rise(1, 3), rise(2, 0)], [0.125, 0.5, 1.0, 1.0]);
         assert!((rise(4, 1) - 0.5).abs() < 1e-12, "the middle of the four epochs that remain");
+    }
+
+    #[test]
+    fn a_rise_over_more_steps_than_can_be_counted_stays_a_rise() {
+        let warmup = ScheduleConfig::Warmup(WarmupConfig { epochs: usize::MAX, then: Box::default() });
+        let factor = |epoch| warmup.factor(Moment { epoch, epochs: usize::MAX, step: 3, steps: 1000 });
+        assert!(factor(0) > 0.0 && factor(1) > factor(0) && factor(usize::MAX / 2) <= 0.5);
     }
 }

@@ -55,8 +55,9 @@ pub fn read(path: &Path) -> Result<File> {
         table.into_iter().map(list).collect::<Result<Vec<_>>>()
     };
     let (grid, zip) = (lists("grid", written.grid)?, lists("zip", written.zip)?);
-    if let Some((key, values)) = zip.iter().find(|(_, values)| values.len() != zip[0].1.len()) {
-        let (first, expected) = (&zip[0].0, zip[0].1.len());
+    let first = zip.first().map(|(key, values)| (key.clone(), values.len()));
+    let differs = zip.iter().find(|(_, values)| first.as_ref().is_some_and(|(_, expected)| values.len() != *expected));
+    if let (Some((first, expected)), Some((key, values))) = (first, differs) {
         let found = values.len();
         return Err(refuse(format!(
             "zip.\"{key}\": expected {expected} values, as \"{first}\" has, found {found}: the lists of a zip go side by side."

@@ -60,7 +60,8 @@ pub fn train(
 ) -> Result<Ended> {
     let program =
         std::env::current_exe().map_err(|e| Error::Run(format!("cannot find this program to start runs: {e}.")))?;
-    let threads = (std::thread::available_parallelism().map_or(1, usize::from) / at_a_time.max(1)).max(1);
+    let threads =
+        std::thread::available_parallelism().map_or(1, usize::from).checked_div(at_a_time).unwrap_or(1).max(1);
     let mut waiting: VecDeque<&Planned> = due.iter().filter_map(|&i| sweep.runs.get(i)).collect();
     let (mut at_work, mut ended): (Vec<Job<'_>>, Ended) = (Vec::new(), Ended::default());
     loop {
@@ -82,7 +83,7 @@ pub fn train(
                         true if !stopped => tell(Event::Completed { run: job.run, seconds }),
                         _ if stopped => tell(Event::Stopped { run: job.run }),
                         _ => {
-                            ended.failed += 1;
+                            ended.failed = ended.failed.saturating_add(1);
                             let error = said.rsplit_once("error: ").map_or("", |(_, error)| error).trim();
                             let said = if error.is_empty() { format!("ended with {status}") } else { error.into() };
                             tell(Event::Failed { run: job.run, said });
@@ -129,8 +130,8 @@ fn last_of(mut from: impl Read) -> String {
     let (mut kept, mut chunk) = (Vec::new(), [0; 4096]);
     while let Ok(count @ 1..) = from.read(&mut chunk) {
         kept.extend_from_slice(chunk.get(..count).unwrap_or_default());
-        if kept.len() > 2 * MOST_SAID {
-            kept.drain(..kept.len() - MOST_SAID);
+        if let Some(more @ MOST_SAID..) = kept.len().checked_sub(MOST_SAID) {
+            kept.drain(..more);
         }
     }
     String::from_utf8_lossy(&kept).into_owned()

@@ -219,7 +219,10 @@ fn empty_missing_and_binary_files_are_refused() {
     );
     assert_eq!(
         load(folder.path()),
-        [format!("{}: cannot read this file: Is a directory (os error 21).", folder.path().display())]
+        [format!(
+            "{}: cannot read this file: it is a folder, and a regular file was expected.",
+            folder.path().display()
+        )]
     );
 }
 
