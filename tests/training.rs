@@ -99,7 +99,11 @@ fn a_resumed_run_is_the_run_that_was_never_stopped_to_the_last_bit() -> Result {
 
 #[test]
 fn a_run_stopped_inside_its_epochs_and_evaluations_is_the_same_run() -> Result {
-    let schedules = ["'constant'", "{ milestones = { at = [0.3, 0.7], factor = 0.1 } }", "{ cosine = { last = 0.1 } }"];
+    let schedules = [
+        "'constant'",
+        "{ milestones = { at = [0.3, 0.7], factor = 0.1 } }",
+        "{ warmup = { epochs = 1, then = { cosine = { last = 0.1 } } } }",
+    ];
     let optimizers =
         ["sgd={lr=0.1, momentum=0.9, weight_decay=1e-4}", "adam={lr=1e-2}", "adamw={lr=1e-2, weight_decay=0.1}"];
     let mut all = 0;
