@@ -59,16 +59,22 @@ pub mod optimizers;
 pub mod progress;
 /// Where a run came from.
 pub mod provenance;
+/// What a run came to.
+pub mod results;
 /// Counter-based random numbers.
 pub mod rng;
 /// Run folders.
 pub mod run;
 /// Every op on a GPU against its CPU twin.
 pub mod selftest;
+/// Settings by dotted key.
+pub mod settings;
 /// Being asked to stop.
 pub mod stop;
 /// Many runs out of one file.
 pub mod sweep;
+/// Runs beside published numbers.
+pub mod tables;
 /// The training loop.
 pub mod train;
 /// Listening to the parts of a training step.

@@ -57,7 +57,8 @@ pub fn list(root: &Path) -> Result<Vec<RunSummary>> {
     Ok(runs)
 }
 
-fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
+/// One run's line, as its files say it.
+pub(crate) fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
     let run = RunFolder::at(path);
     let provenance = Provenance::load(&run.provenance());
     let metrics = match run.metrics_jsonl().exists() {

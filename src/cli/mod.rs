@@ -12,6 +12,7 @@ mod run;
 mod schema;
 mod selftest;
 mod table;
+mod tables;
 
 use crate::error::{Error, Result};
 use clap::{Parser, Subcommand};
@@ -39,6 +40,7 @@ enum Command {
     Bench(bench::Arguments),
     Predict(predict::Arguments),
     List(list::Arguments),
+    Table(tables::Arguments),
     Doctor(doctor::Arguments),
     Schema(schema::Arguments),
     Selftest(selftest::Arguments),
@@ -71,6 +73,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments),
         Command::List(arguments) => list::list(&arguments),
+        Command::Table(arguments) => tables::table(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Selftest(arguments) => selftest::selftest(&arguments),
