@@ -19,6 +19,8 @@ pub mod bench;
 pub mod checkpoint;
 /// The command line.
 pub mod cli;
+/// Runs side by side.
+pub mod compare;
 /// Files and overrides to a checked, typed value: what every message about a config comes from.
 pub mod config;
 /// Bytes on disk to batches.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod compare;
 mod doctor;
 mod eval;
 mod fit;
@@ -40,6 +41,7 @@ enum Command {
     Bench(bench::Arguments),
     Predict(predict::Arguments),
     List(list::Arguments),
+    Compare(compare::Arguments),
     Table(tables::Arguments),
     Doctor(doctor::Arguments),
     Schema(schema::Arguments),
@@ -73,6 +75,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments),
         Command::List(arguments) => list::list(&arguments),
+        Command::Compare(arguments) => compare::compare(&arguments),
         Command::Table(arguments) => tables::table(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
