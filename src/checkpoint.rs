@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
@@ -147,6 +146,22 @@ pub fn save(
     optimizer: &BTreeMap<String, Tensor>,
     progress: &Progress,
 ) -> Result<()> {
+    put(folder, model, optimizer, progress).map_err(|error| match folder.parent() {
+        // Whatever was being done just then, this is why it failed.
+        Some(around) if !around.exists() => Error::Run(format!(
+            "{} is gone: the run folder was moved or deleted while the run worked, so its checkpoint cannot be written there.",
+            around.display()
+        )),
+        _ => error,
+    })
+}
+
+fn put(
+    folder: &Path,
+    model: &BTreeMap<String, Tensor>,
+    optimizer: &BTreeMap<String, Tensor>,
+    progress: &Progress,
+) -> Result<()> {
     let [new, previous] = [beside(folder, ".new"), beside(folder, ".previous")];
     finish_interrupted(folder, &new, &previous)?;
     durable::remove_folder(&new)?;
@@ -165,13 +180,7 @@ fn write(
     optimizer: &BTreeMap<String, Tensor>,
     progress: &Progress,
 ) -> Result<()> {
-    fs::create_dir(new).map_err(|e| match e.kind() {
-        ErrorKind::NotFound => Error::Run(format!(
-            "{} is gone: the run folder was moved or deleted while the run worked, so its checkpoint cannot be written there.",
-            new.parent().unwrap_or(new).display()
-        )),
-        _ => Error::io("create", new)(e),
-    })?;
+    fs::create_dir(new).map_err(Error::io("create", new))?;
     let mut progress = progress.clone();
     for (name, tensors, sha256) in
         [(MODEL, model, &mut progress.model_sha256), (OPTIMIZER, optimizer, &mut progress.optimizer_sha256)]

@@ -37,6 +37,8 @@ pub mod checkpoint;
 /// The command line.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod cli;
+/// Runs side by side.
+pub mod compare;
 /// Files and overrides to a checked, typed value: what every message about a config comes from.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod config;
@@ -94,6 +96,8 @@ pub mod provenance;
 /// Files that users name, which may be anything.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod reading;
+/// What a run came to.
+pub mod results;
 /// Counter-based random numbers.
 pub mod rng;
 /// Run folders.
@@ -101,12 +105,16 @@ pub mod rng;
 pub mod run;
 /// Every op on a GPU against its CPU twin.
 pub mod selftest;
+/// Settings by dotted key.
+pub mod settings;
 /// Being asked to stop.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod stop;
 /// Many runs out of one file.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod sweep;
+/// Runs beside published numbers.
+pub mod tables;
 /// Metrics as TensorBoard reads them.
 pub mod tensorboard;
 /// The training loop.

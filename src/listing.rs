@@ -67,7 +67,8 @@ pub fn of(run: &RunFolder) -> RunSummary {
     summary(run.name(), version, run.path().to_path_buf())
 }
 
-fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
+/// One run's line, as its files say it.
+pub(crate) fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
     let run = RunFolder::at(path);
     let provenance = Provenance::load(&run.provenance());
     let metrics = match run.metrics_jsonl().exists() {

@@ -235,7 +235,7 @@ fn csv_line(metrics: &EpochMetrics) -> String {
 }
 
 /// A cell as RFC 4180 writes it.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     match text.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text.into(),

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod compare;
 mod doctor;
 mod eval;
 mod fit;
@@ -13,6 +14,7 @@ mod schema;
 mod selftest;
 mod sweep;
 mod table;
+mod tables;
 
 use crate::error::{Error, Result};
 use clap::{Parser, Subcommand};
@@ -41,6 +43,8 @@ enum Command {
     Bench(bench::Arguments),
     Predict(predict::Arguments),
     List(list::Arguments),
+    Compare(compare::Arguments),
+    Table(tables::Arguments),
     Doctor(doctor::Arguments),
     Schema(schema::Arguments),
     Selftest(selftest::Arguments),
@@ -74,6 +78,8 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments),
         Command::List(arguments) => list::list(&arguments),
+        Command::Compare(arguments) => compare::compare(&arguments),
+        Command::Table(arguments) => tables::table(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Selftest(arguments) => selftest::selftest(&arguments),

@@ -1,0 +1,131 @@
+//! `bntt compare`.
+
+use super::table::table;
+use crate::compare::{self, Compared, Comparison, Filter, Grid, Order};
+use crate::error::{Error, Result};
+use crate::tables::{csv, markdown};
+use std::path::PathBuf;
+
+/// Show runs side by side: the settings in which they differ, accuracy, epochs, firing rate, time.
+///
+/// The final accuracy is that after the last epoch; the best epoch is chosen on the test images. On a terminal that is too narrow for the table
+/// every run is a block of lines. A run that cannot be read is listed with a word.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  bntt compare runs/*\n  \
+                  bntt compare sweeps/leak.toml --where network.time_steps=10 --sort network.lif.leak\n  \
+                  bntt compare runs/a/v0001 runs/b --format csv > comparison.csv")]
+pub struct Arguments {
+    /// Run folders, folders of a run's name (for the newest version) and sweep files.
+    #[arg(required = true, value_name = "RUN|SWEEP.toml")]
+    runs_or_sweeps: Vec<PathBuf>,
+    /// Where the runs of sweeps are.
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    runs: PathBuf,
+    /// What decides the order: best, final, name, or a key of the config such as network.lif.leak.
+    #[arg(long, value_name = "BY", default_value = "best")]
+    sort: Order,
+    /// Only runs with this value, compared as TOML (0.50 is 0.5); all of several conditions.
+    #[arg(long = "where", value_name = "KEY=VALUE")]
+    filters: Vec<Filter>,
+    /// csv and json hold every value whole.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Markdown,
+    Csv,
+    Json,
+}
+
+pub fn compare(arguments: &Arguments) -> Result<()> {
+    let mut runs = Vec::new();
+    for path in &arguments.runs_or_sweeps {
+        match path.extension().is_some_and(|extension| extension == "toml") {
+            true => runs.extend(Compared::of_sweep(path, &arguments.runs)?),
+            false => runs.push(Compared::open(path)),
+        }
+    }
+    let comparison = compare::compare(runs, &arguments.filters, &arguments.sort)?;
+    let terminal = console::Term::stdout();
+    // What is piped is read by programs that cut lines as they like.
+    let width = terminal.size_checked().filter(|_| terminal.is_term()).map(|(_, columns)| columns.into());
+    super::print(&match arguments.format {
+        Format::Text => text(&comparison, width),
+        Format::Markdown => {
+            let Grid { header, rows, notes } = compare::grid(&comparison);
+            let left = comparison.differences.len().saturating_add(2);
+            format!("{}\n{}", markdown::grid(&header, &rows, left), markdown::notes(&notes))
+        }
+        Format::Csv => csv::lines(&compare::records(&comparison)),
+        Format::Json => {
+            let text = serde_json::to_string_pretty(&compare::json(&comparison));
+            text.map_err(|e| Error::io("write", "the comparison")(e.into()))? + "\n"
+        }
+    })
+}
+
+/// A table, or a block a run where the table is wider than `width`.
+fn text(comparison: &Comparison, width: Option<usize>) -> String {
+    let Grid { header, rows, notes } = compare::grid(comparison);
+    if rows.is_empty() {
+        return "no run has these values: leave out a --where\n".into();
+    }
+    let all = [vec![header.clone()], rows.clone()].concat();
+    let wide = table(&all, 2);
+    let widest = wide.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    let shown = match width {
+        Some(width) if widest > width => {
+            let block = |row: &Vec<String>| {
+                let lines = header.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+                let lines: Vec<_> = lines.map(|(name, cell)| vec![name.clone(), cell.clone()]).collect();
+                table(&lines, 2)
+            };
+            rows.iter().map(block).collect::<Vec<_>>().join("\n")
+        }
+        _ => wide,
+    };
+    format!("{shown}\n{}\n", notes.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::Difference;
+
+    fn comparison() -> Comparison {
+        let run = |name: &str| Compared {
+            run: name.into(),
+            path: None,
+            state: "not run",
+            problem: None,
+            config: None,
+            results: None,
+        };
+        let difference = Difference {
+            key: "network.time_steps".into(),
+            values: vec![Some(toml::Value::Integer(5)), Some(toml::Value::Integer(10))],
+        };
+        Comparison { runs: vec![run("a/v0001"), run("b/v0001")], differences: vec![difference] }
+    }
+
+    #[test]
+    fn a_narrow_terminal_shows_a_block_a_run_and_a_pipe_the_table() {
+        let blocks = "run                 a/v0001\nstate               not run\nnetwork.time_steps  5\n\n\
+                      run                 b/v0001\nstate               not run\nnetwork.time_steps  10\n";
+        assert!(text(&comparison(), Some(60)).starts_with(blocks), "{}", text(&comparison(), Some(60)));
+        for width in [None, Some(200)] {
+            let table = text(&comparison(), width);
+            assert!(table.starts_with("run      state    network.time_steps  epochs"), "{table}");
+            assert_eq!(table.lines().nth(2), Some("b/v0001  not run                  10"), "{table}");
+        }
+    }
+
+    #[test]
+    fn no_run_left_is_said() {
+        let none = Comparison { runs: Vec::new(), differences: Vec::new() };
+        assert_eq!(text(&none, None), "no run has these values: leave out a --where\n");
+    }
+}

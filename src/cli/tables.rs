@@ -1,0 +1,43 @@
+//! `bntt table`.
+
+use crate::error::Result;
+use crate::tables::{Table, csv, latex, markdown};
+use std::path::PathBuf;
+
+/// Print a table of runs beside published numbers: mean and deviation over seeds, after the last and the best epoch.
+///
+/// A run belongs to a cell when its config.toml says what the cell's experiment says, apart from seed, name, the data set's path and
+/// training.device, threads and checkpoint_every. The best epoch is chosen on the test images. Published numbers that are not confirmed are not
+/// printed.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  bntt table tables/bntt_accuracy.toml\n  bntt table sweeps/leak.toml --format latex > leak.tex"
+)]
+pub struct Arguments {
+    /// The file of a table, or of a sweep for a row a setting.
+    #[arg(value_name = "TABLE.toml|SWEEP.toml")]
+    file: PathBuf,
+    /// Where run folders are: what the file says, or ./runs, unless given.
+    #[arg(long, value_name = "DIR")]
+    runs: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "markdown")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Markdown,
+    /// Needs booktabs.
+    Latex,
+    /// A record a cell, all digits.
+    Csv,
+}
+
+pub fn table(arguments: &Arguments) -> Result<()> {
+    let table = Table::load(&arguments.file, arguments.runs.as_deref())?;
+    super::print(&match arguments.format {
+        Format::Markdown => markdown::render(&table),
+        Format::Latex => latex::render(&table),
+        Format::Csv => csv::render(&table),
+    })
+}

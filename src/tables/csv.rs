@@ -1,0 +1,84 @@
+//! CSV as RFC 4180 has it: a record a cell, every number with all its digits, what is unknown empty.
+
+use super::cells::Statistic;
+use super::published::Published;
+use super::{Row, Table};
+use crate::metrics;
+
+const NUMBERS: [&str; 13] = [
+    "n",
+    "last_mean",
+    "last_deviation",
+    "best_on_test_mean",
+    "best_on_test_deviation",
+    "missing",
+    "paper",
+    "paper_evidence",
+    "last_minus_paper",
+    "best_minus_paper",
+    "independent",
+    "independent_evidence",
+    "notes",
+];
+
+/// A header and a record a cell. Accuracies are in percent, differences in points; numbers that are not confirmed are left out.
+pub fn render(table: &Table) -> String {
+    let head = |(i, head): (usize, &String)| if head.is_empty() { format!("row{}", i + 1) } else { head.clone() };
+    let mut header: Vec<String> = table.heads.iter().enumerate().map(head).collect();
+    if !table.columns.is_empty() {
+        header.push("column".into());
+    }
+    header.extend(NUMBERS.map(String::from));
+    let mut records = vec![header];
+    records.extend(table.rows.iter().flat_map(|row| records_of(table, row)));
+    lines(&records)
+}
+
+fn records_of(table: &Table, Row { labels, cells }: &Row) -> Vec<Vec<String>> {
+    let mut records = Vec::new();
+    for (i, cell) in cells.iter().enumerate() {
+        let mut record = labels.clone();
+        record.extend(table.columns.get(i).cloned());
+        let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:?}"));
+        let mean = |statistic: Option<Statistic>| number(statistic.map(|s| s.mean));
+        let deviation = |statistic: Option<Statistic>| number(statistic.and_then(|s| s.deviation));
+        let value = |published: &Option<Published>| number(published.as_ref().and_then(Published::confirmed));
+        let evidence =
+            |published: &Option<Published>| published.as_ref().map_or("", |p| p.evidence.letter()).to_string();
+        record.extend([
+            cell.last.map_or(0, |last| last.n).to_string(),
+            mean(cell.last),
+            deviation(cell.last),
+            mean(cell.best),
+            deviation(cell.best),
+            if cell.last.is_none() { cell.missing.into() } else { String::new() },
+            value(&cell.paper),
+            evidence(&cell.paper),
+            number(cell.difference(cell.last)),
+            number(cell.difference(cell.best)),
+            value(&cell.independent),
+            evidence(&cell.independent),
+            cell.notes.join(" "),
+        ]);
+        records.push(record);
+    }
+    records
+}
+
+/// Records with quotes where they must be, each ended by CR LF.
+pub fn lines(records: &[Vec<String>]) -> String {
+    let line =
+        |record: &Vec<String>| record.iter().map(|cell| metrics::cell(cell)).collect::<Vec<_>>().join(",") + "\r\n";
+    records.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn commas_quotes_and_line_breaks_are_quoted() {
+        let records = [["a,b", "say \"x\""], ["two\nlines", "plain"]].map(|record| record.map(String::from).to_vec());
+        assert_eq!(lines(&records), "\"a,b\",\"say \"\"x\"\"\"\r\n\"two\nlines\",plain\r\n");
+    }
+}

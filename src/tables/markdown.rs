@@ -1,0 +1,70 @@
+//! Markdown: tables with pipes, aligned so that the text can be read as well.
+
+use super::{Grid, Table, grid as lay_out};
+
+/// Title, caption, table and notes.
+pub fn render(table: &Table) -> String {
+    let Grid { header, rows, left, notes: below } = lay_out(table);
+    let mut text = String::new();
+    for part in [table.title.as_ref().map(|title| format!("## {}", plain(title))), table.caption.as_deref().map(plain)]
+    {
+        text += &part.map_or_else(String::new, |part| format!("{part}\n\n"));
+    }
+    format!("{text}{}\n{}", grid(&header, &rows, left), notes(&below))
+}
+
+/// A table whose first `left` columns go to the left and whose others go to the right.
+pub fn grid(header: &[String], rows: &[Vec<String>], left: usize) -> String {
+    let cells = |row: &[String]| row.iter().map(|cell| plain(cell)).collect::<Vec<_>>();
+    let header = cells(header);
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| cells(row)).collect();
+    let width = |column: usize| {
+        let all = std::iter::once(&header).chain(&rows).filter_map(|row| row.get(column));
+        all.map(|cell| cell.chars().count()).max().unwrap_or(0).max(3)
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let pad = |(column, (cell, &width)): (usize, (&String, &usize))| match column < left {
+            true => format!(" {cell:<width$} |"),
+            false => format!(" {cell:>width$} |"),
+        };
+        format!("|{}\n", row.iter().zip(&widths).enumerate().map(pad).collect::<String>())
+    };
+    let rule = |(column, &width): (usize, &usize)| match column < left {
+        true => format!(" {} |", "-".repeat(width)),
+        false => format!(" {}: |", "-".repeat(width - 1)),
+    };
+    let rules: String = widths.iter().enumerate().map(rule).collect();
+    format!("{}|{rules}\n{}", line(&header), rows.iter().map(line).collect::<String>())
+}
+
+/// A list.
+pub fn notes(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("- {}\n", plain(note))).collect()
+}
+
+/// Text that means nothing to Markdown but what it says.
+fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    for c in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
+        if "\\|`*_<[".contains(c) {
+            plain.push('\\');
+        }
+        plain.push(c);
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_line_up_and_pipes_do_not_end_them() {
+        let row = |cells: [&str; 2]| cells.map(String::from).to_vec();
+        let text = grid(&row(["leak", "top-1"]), &[row(["0.9", "90.00"]), row(["a|b\n*c*", "± 1"])], 1);
+        let expected =
+            "| leak       | top-1 |\n| ---------- | ----: |\n| 0.9        | 90.00 |\n| a\\|b \\*c\\* |   ± 1 |\n";
+        assert_eq!(text, expected);
+    }
+}

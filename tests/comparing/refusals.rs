@@ -1,0 +1,72 @@
+//! What `bntt compare` and `bntt table` say of mistakes.
+
+use crate::desk::Desk;
+
+#[test]
+fn mistakes_in_a_tables_file_name_the_file_and_the_place() {
+    let desk = Desk::new();
+    desk.write("trial.toml", "base = 'base.toml'\ngrid = { 'network.time_steps' = [4, 8] }\n");
+    let row = "[[rows]]\nlabel = 'r'\n";
+    let based = format!("{row}config = 'base.toml'\n");
+    let swept = format!("{row}sweep = 'trial.toml'\n");
+    let column = "[[columns]]\nlabel = 'c'\n";
+    for (text, expected) in [
+        ("rows = []".to_string(), "expected at least one [[rows]], found none"),
+        (row.to_string(), "r: expected a `config` or a `sweep` in the row or the column, found neither"),
+        (
+            format!("{based}sweep = 'trial.toml'\n"),
+            "r: expected one `config` or `sweep`, in the row or in the column, found several",
+        ),
+        (
+            format!("{based}settings = {{ a = 1 }}\n"),
+            "r: `settings` choose runs of a sweep, but there is a `config`: write `set`",
+        ),
+        (format!("{swept}set = {{ a = 1 }}\n"), "r: `set` changes a config, but there is a `sweep`: write `settings`"),
+        (swept.clone(), "found several, trial.time_steps4 and trial.time_steps8: name more axes"),
+        (
+            format!("{swept}settings = {{ 'network.time_step' = 4 }}\n"),
+            "found network.time_step. Did you mean `network.time_steps`?",
+        ),
+        (format!("{swept}settings = {{ 'network.time_steps' = 5 }}\n"), "has network.time_steps = 5"),
+        (format!("{based}set = {{ 'network.tim_steps' = 4 }}\n"), "r: command line: network.tim_steps: unknown key"),
+        (format!("{row}config = 'none.toml'\n"), "none.toml"),
+        (format!("{based}{based}"), "rows: the label \"r\" stands twice"),
+        (format!("{based}seed = 3\n"), "unknown field `seed`"),
+        (
+            format!("{based}paper = {{ value = 905, evidence = 'V', source = '' }}\n"),
+            "r: value: expected an accuracy from 0 to 100 percent, found 905",
+        ),
+        (
+            format!("{based}paper = {{ value = 90, evidence = 'X', source = '' }}\n"),
+            "unknown variant `X`, expected one of `V`, `Q`, `I`, `U`",
+        ),
+        (format!("{based}paper = {{ value = 90, evidence = 'V', source = '' }}\n{column}"), "move it to [[cells]]"),
+        (
+            format!("{based}{column}[[cells]]\nrow = 'r'\ncolumn = 'cc'\n"),
+            "cells: expected the label of a column, found \"cc\"",
+        ),
+        (format!("label = 'a b'\n{based}"), "label: expected letters, digits"),
+        ("[network]\ntime_steps = 4\n".into(), "expected the file of a table, with [[rows]], or of a sweep"),
+        ("rows = [".into(), "table.toml"),
+    ] {
+        desk.write("table.toml", &text);
+        let message = desk.refused(&["table", "table.toml"]);
+        assert!(message.contains("table.toml") && message.contains(expected), "expected {expected:?} in {message}");
+    }
+}
+
+#[test]
+fn a_key_that_no_run_has_is_refused_with_the_nearest_one() {
+    let desk = Desk::new();
+    desk.run(&[], &[50.0, 60.0]);
+    for option in ["--where", "--sort"] {
+        let value = if option == "--where" { "network.time_step=4" } else { "network.time_step" };
+        let message = desk.refused(&["compare", "runs/a", option, value]);
+        assert!(message.contains(&format!("{option} network.time_step: expected")), "{message}");
+        assert!(message.contains("Did you mean `network.time_steps`?"), "{message}");
+    }
+    let message = desk.refused(&["compare", "runs/a", "--where", "seed"]);
+    assert!(message.contains("expected key=value, as in network.time_steps=10, found \"seed\""), "{message}");
+    desk.write("sweep.toml", "seeds = [1]");
+    assert!(desk.refused(&["compare", "sweep.toml"]).contains("missing field `base`"));
+}
