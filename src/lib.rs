@@ -37,6 +37,8 @@ pub mod error;
 pub mod evaluate;
 /// Everything that a file says, resolved and checked once.
 pub mod experiment;
+/// Numbers of runs as SVG and PNG.
+pub mod figures;
 /// Sequence to sequence, each with its own reverse.
 pub mod layers;
 /// All runs under a folder.
@@ -59,6 +61,8 @@ pub mod optimizers;
 pub mod progress;
 /// Where a run came from.
 pub mod provenance;
+/// Pages about runs and sweeps.
+pub mod report;
 /// Counter-based random numbers.
 pub mod rng;
 /// Run folders.

@@ -57,6 +57,13 @@ pub fn list(root: &Path) -> Result<Vec<RunSummary>> {
     Ok(runs)
 }
 
+/// The line of one run folder.
+pub fn summary_of(run: &RunFolder) -> RunSummary {
+    let path = run.path().canonicalize().unwrap_or_else(|_| run.path().to_path_buf());
+    let version = path.file_name().and_then(|name| name.to_str()?.strip_prefix('v')?.parse().ok());
+    summary(run.name(), version.unwrap_or(0), run.path().to_path_buf())
+}
+
 fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
     let run = RunFolder::at(path);
     let provenance = Provenance::load(&run.provenance());

@@ -6,11 +6,14 @@ mod doctor;
 mod eval;
 mod fit;
 mod list;
+mod plot;
 mod predict;
+mod report;
 mod resume;
 mod run;
 mod schema;
 mod selftest;
+mod subject;
 mod table;
 
 use crate::error::{Error, Result};
@@ -40,6 +43,8 @@ enum Command {
     Predict(predict::Arguments),
     List(list::Arguments),
     Doctor(doctor::Arguments),
+    Report(report::Arguments),
+    Plot(plot::Arguments),
     Schema(schema::Arguments),
     Selftest(selftest::Arguments),
 }
@@ -72,6 +77,8 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Predict(arguments) => predict::predict(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
+        Command::Plot(arguments) => plot::plot(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Selftest(arguments) => selftest::selftest(&arguments),
     }
