@@ -74,7 +74,8 @@ fn with_head(svg: &str, title: &str, (width, height): (u32, u32)) -> String {
     let label = title.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {w} {h}\" role=\"img\" \
-         aria-label=\"{label}\">{rest}"
+         aria-label=\"{label}\">\n\
+         <style>rect {{ shape-rendering: crispEdges }}</style>{rest}"
     )
 }
 

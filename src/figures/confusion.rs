@@ -27,6 +27,7 @@ pub fn confusion(counts: &[Vec<u64>], of: &str) -> Result<Figure> {
         y: "label",
         rows: classes.clone(),
         columns: classes,
+        first: 0,
         cells: cells.collect(),
         range: (0.0, 1.0),
         ticks: ticks.map(|share| (f64::sqrt(share), format!("{:.0} %", 100.0 * share))).to_vec(),

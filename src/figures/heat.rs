@@ -19,6 +19,8 @@ pub struct Heat<'a> {
     pub y: &'a str,
     pub rows: Vec<String>,
     pub columns: Vec<String>,
+    /// The number of the first column: where there is no room for all numbers, round ones stay.
+    pub first: usize,
     /// A value and its text for every row and column; cells without a value stay white.
     pub cells: Vec<Vec<Option<(f64, String)>>>,
     pub range: (f64, f64),
@@ -45,9 +47,9 @@ impl Heat<'_> {
         let left = widest + 44;
         let columns = self.columns.len().max(1) as u32;
         let room = WIDTH.saturating_sub(left + SCALE) * UNIT;
-        let wide = (room / columns).clamp(self.cell.1 * UNIT, self.cell.0 * UNIT);
-        let high =
-            if self.square { wide } else { (28 * UNIT).min((900 * UNIT / self.rows.len().max(1) as u32).max(UNIT)) };
+        // Whole pixels: cells with broken edges would show seams.
+        let wide = (room / columns / UNIT * UNIT).clamp(self.cell.1 * UNIT, self.cell.0 * UNIT);
+        let high = if self.square { wide } else { (900 / self.rows.len().max(1) as u32).clamp(1, 28) * UNIT };
         let (table, lines) = (columns * wide / UNIT, self.rows.len() as u32 * high / UNIT);
         let size = (WIDTH.max(left + table + SCALE), TITLE + lines.max(60) + 62);
         let layout = Layout { left, bottom: lines, cell: (wide as i32, high as i32) };
@@ -83,12 +85,12 @@ impl Heat<'_> {
     fn paint_labels(&self, area: &Area, layout: &Layout) -> Painted {
         let (wide, high) = layout.cell;
         let right = text(LABELS).pos(Pos::new(HPos::Right, VPos::Center));
-        for (i, row) in every(&self.rows, units(16), high) {
+        for (i, row) in every(&self.rows, 0, units(16), high) {
             area.draw_text(&printable(row), &right, (units(layout.left - 8), i as i32 * high + high / 2))?;
         }
         let widest = self.columns.iter().map(|column| width(column, LABELS)).max().unwrap_or(0);
         let below = text(LABELS).pos(Pos::new(HPos::Center, VPos::Top));
-        for (i, column) in every(&self.columns, units(widest + 8), wide) {
+        for (i, column) in every(&self.columns, self.first, units(widest + 8), wide) {
             let x = units(layout.left) + i as i32 * wide + wide / 2;
             area.draw_text(&printable(column), &below, (x, units(layout.bottom + 6)))?;
         }
@@ -125,8 +127,8 @@ impl Heat<'_> {
 }
 
 /// As many of the labels as have `room` units, where each cell has `size`: all, every second, every fifth and so on.
-fn every(labels: &[String], room: i32, size: i32) -> impl Iterator<Item = (usize, &String)> {
+fn every(labels: &[String], first: usize, room: i32, size: i32) -> impl Iterator<Item = (usize, &String)> {
     let steps = [1, 2, 5, 10, 20, 50, 100, 200, 500];
     let step = steps.into_iter().find(|&step| step as i32 * size >= room).unwrap_or(1000);
-    labels.iter().enumerate().step_by(step)
+    labels.iter().enumerate().filter(move |(index, _)| (index + first).is_multiple_of(step))
 }

@@ -20,7 +20,7 @@ pub fn learning_rate(epochs: &[EpochMetrics]) -> Result<Figure> {
         caption: "At the last step of every epoch.",
         x: ("epoch", Axis::epochs(epochs.last().map_or(1, |line| line.epoch))),
         y: ("learning rate", Axis::log(&rates)),
-        lines: vec![Line { name: String::new(), colour: TRAIN, points, band: Vec::new(), dots: true }],
+        lines: vec![Line { name: String::new(), colour: TRAIN, points, band: Vec::new(), dots: rates.len() <= 40 }],
         ring: None,
     }
     .draw()

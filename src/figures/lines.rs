@@ -9,7 +9,7 @@ use crate::error::Result;
 use plotters::prelude::*;
 
 /// Height of the chart without title and legend, in pixels.
-const HEIGHT: u32 = 300;
+const HEIGHT: u32 = 306;
 const LABELS: f64 = 12.5;
 
 pub struct Line {
@@ -36,7 +36,7 @@ pub struct Chart<'a> {
 
 impl Chart<'_> {
     pub fn draw(&self) -> Result<Figure> {
-        let named = self.lines.iter().filter(|line| !line.name.is_empty());
+        let named = self.lines.iter().filter(|line| !line.name.is_empty() && !line.points.is_empty());
         let mut entries: Vec<Entry> = named.map(Line::entry).collect();
         let ring = self.ring.iter().map(|(_, words)| Entry { name: printable(words), colour: INK, mark: Mark::Ring });
         entries.extend(ring);
@@ -56,6 +56,7 @@ impl Chart<'_> {
             .margin_top(units(6))
             .margin_left(units(6))
             .margin_right(units(16))
+            .margin_bottom(units(6))
             .x_label_area_size(units(46))
             .y_label_area_size(units(left))
             .build_cartesian_2d(self.x.1.clone(), self.y.1.clone())?;

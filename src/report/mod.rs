@@ -14,7 +14,8 @@ pub use sweep_page::sweep_page;
 
 use crate::error::Result;
 use crate::figures::{self, Figure};
-use series::{Of, Read, Record};
+use crate::metrics::EpochMetrics;
+use series::{Gamma, Read, Record};
 
 /// A figure, or a sentence in its place.
 pub enum Shown {
@@ -36,8 +37,8 @@ pub struct SweepReport {
     pub figures: Vec<Shown>,
 }
 
-/// Mean gamma by layer, and the checkpoint it is from.
-pub type Gamma = (Vec<(String, Vec<f64>)>, Of);
+/// A figure of what a run measured.
+type Draw = fn(&[EpochMetrics]) -> Result<Figure>;
 
 /// All figures of a run, in the order of the page; `confusion` is absent where it was not asked for.
 ///
@@ -49,13 +50,13 @@ pub fn run_figures(
     confusion: Option<Read<(Confusion, String)>>,
 ) -> Result<Vec<Shown>> {
     let mut shown = Vec::new();
-    let drawings: [(&'static str, fn(&[crate::metrics::EpochMetrics]) -> Result<Figure>); 4] = [
+    let curves: [(&'static str, Draw); 4] = [
         ("Loss", figures::loss),
         ("Top-1 accuracy", figures::accuracy),
         ("Learning rate", figures::learning_rate),
         ("Firing rate by layer", figures::firing_rates),
     ];
-    for (title, draw) in drawings {
+    for (title, draw) in curves {
         shown.push(match &record.metrics {
             Ok(epochs) if epochs.is_empty() => absent(title, "No epoch is complete yet."),
             Ok(epochs) => Shown::Figure(draw(epochs)?),
@@ -80,7 +81,7 @@ pub fn run_figures(
 /// [`crate::error::Error::Run`] when a figure cannot be drawn.
 pub fn sweep_figures(record: &SweepRecord) -> Result<Vec<Shown>> {
     let settings = record.settings();
-    let curves = |value: fn(&crate::metrics::EpochMetrics) -> Option<f64>| {
+    let curves = |value: fn(&EpochMetrics) -> Option<f64>| {
         let curves = settings.iter().map(|setting| setting.curve(value));
         curves.filter(|curve| !curve.points.is_empty()).collect::<Vec<_>>()
     };

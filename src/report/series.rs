@@ -22,6 +22,9 @@ pub struct Record {
     pub provenance: Read<Provenance>,
 }
 
+/// Mean gamma at every time-step, by layer, and the checkpoint it is from.
+pub type Gamma = (Vec<(String, Vec<f64>)>, Of);
+
 /// Which checkpoint a figure is about, in words: "The best checkpoint, epoch 9, chosen on the test images."
 pub struct Of {
     pub which: Which,
@@ -70,7 +73,7 @@ impl Of {
 ///
 /// # Errors
 /// A sentence when there is no whole checkpoint or no BNTT layer.
-pub fn gamma(run: &RunFolder, asked: Which, experiment: &Read<Checked>) -> Read<(Vec<(String, Vec<f64>)>, Of)> {
+pub fn gamma(run: &RunFolder, asked: Which, experiment: &Read<Checked>) -> Read<Gamma> {
     let which = choose(run, asked);
     let checkpoint = checkpoint::load(&run.checkpoint(which), &Device::Cpu).map_err(said)?;
     let mut layers = Vec::new();
