@@ -223,10 +223,17 @@ fn the_page_of_a_sweep_averages_seeds_and_names_what_was_not_run() {
     assert!(accuracy.matches("<polygon").count() >= 1, "{accuracy}");
     assert_eq!(page.matches("<svg").count(), 3);
 
-    let refused = desk.bntt(&["report", "tiny.toml", "-o", "x.html"]);
-    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(message.contains("tiny.toml is an experiment's file. Name the folder of its run"), "{message}");
+    for (arguments, expected) in [
+        (&["report", "tiny.toml", "-o", "x.html"][..], "tiny.toml is an experiment's file. Name the folder of its run"),
+        (&["report", "trial.toml", "seed=3", "-o", "x.html"], "seed=3: values belong to a run"),
+        (&["report", "trial.toml", "-o", "gone/x.html"], "gone/x.html cannot be written: there is no folder gone."),
+        (&["plot", "trial.toml", "-o", "tiny.toml"], "tiny.toml: expected a folder for the figures, found a file."),
+    ] {
+        let refused = desk.bntt(arguments);
+        let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
 }
 
 #[test]

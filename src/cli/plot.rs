@@ -26,11 +26,14 @@ pub struct Arguments {
 }
 
 pub fn plot(arguments: &Arguments) -> Result<()> {
+    let folder = &arguments.output;
+    if folder.is_file() {
+        return Err(Error::Run(format!("{}: expected a folder for the figures, found a file.", folder.display())));
+    }
     let shown = match arguments.subject.read()? {
         Shown::Run(report) => report.figures,
         Shown::Sweep(report) => report.figures,
     };
-    let folder = &arguments.output;
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     for shown in &shown {
         match shown {

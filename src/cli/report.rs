@@ -2,7 +2,7 @@
 
 use super::subject::{Shown, Subject};
 use crate::durable::write_atomically;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::{run_page, sweep_page};
 use std::path::PathBuf;
 
@@ -22,6 +22,12 @@ pub struct Arguments {
 }
 
 pub fn report(arguments: &Arguments) -> Result<()> {
+    // Before an evaluation that may take minutes.
+    let folder = arguments.output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let (output, folder) = (arguments.output.display(), folder.display());
+        return Err(Error::Run(format!("{output} cannot be written: there is no folder {folder}. Make it first.")));
+    }
     let page = match arguments.subject.read()? {
         Shown::Run(report) => run_page(&report),
         Shown::Sweep(report) => sweep_page(&report),
