@@ -228,6 +228,11 @@ pub fn load(folder: &Path, device: &Device) -> Result<Checkpoint> {
     Err(first)
 }
 
+/// Whether there is anything that [`load`] could read or complain of.
+pub fn exists(folder: &Path) -> bool {
+    [folder.to_path_buf(), beside(folder, ".new"), beside(folder, ".previous")].iter().any(|place| place.exists())
+}
+
 /// [`load`], or nothing where no checkpoint was ever saved whole: the first may have been cut short.
 ///
 /// # Errors

@@ -62,6 +62,8 @@ pub mod evaluate;
 /// Everything that a file says, resolved and checked once.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod experiment;
+/// Numbers of runs as SVG and PNG.
+pub mod figures;
 /// Sequence to sequence, each with its own reverse.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod layers;
@@ -96,6 +98,8 @@ pub mod provenance;
 /// Files that users name, which may be anything.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod reading;
+/// Pages about runs and sweeps.
+pub mod report;
 /// What a run came to.
 pub mod results;
 /// Counter-based random numbers.

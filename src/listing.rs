@@ -62,9 +62,9 @@ pub fn list(root: &Path) -> Result<Vec<RunSummary>> {
 
 /// How one run stands.
 pub fn of(run: &RunFolder) -> RunSummary {
-    let folder = run.path().file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let version = folder.strip_prefix('v').and_then(|number| number.parse().ok()).unwrap_or(0);
-    summary(run.name(), version, run.path().to_path_buf())
+    let path = run.path().canonicalize().unwrap_or_else(|_| run.path().to_path_buf());
+    let version = path.file_name().and_then(|name| name.to_str()?.strip_prefix('v')?.parse().ok());
+    summary(run.name(), version.unwrap_or(0), run.path().to_path_buf())
 }
 
 /// One run's line, as its files say it.

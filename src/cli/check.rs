@@ -36,6 +36,23 @@ pub fn describe(checked: &Checked) -> String {
         Ok(device) => (!device.is_cpu(), device::name(&device)),
         Err(problem) => (true, format!("{}, which cannot be used here: {problem}", experiment.training.device)),
     };
+    let rows = layers(checked, on_gpu);
+    let input = plan.input.describe();
+    format!(
+        "{}: {input}, {} classes; {time_steps} time-steps, batches of {batch}; on {device}\n\n{}\n\
+         MACs are per image and time-step. \"kept\" is what a training step keeps for its backward pass.{}\n\n{}",
+        experiment.name,
+        shape.classes,
+        table(&rows, 4),
+        if on_gpu { "" } else { " A convolution goes the sparse\nway where few enough of its inputs are not zero." },
+        memory(checked)
+    )
+}
+
+/// A head, a row a layer and the total: kinds, output shapes, ways, parameters, MACs, bytes kept.
+pub fn layers(checked: &Checked, on_gpu: bool) -> Vec<Vec<String>> {
+    let Checked { experiment, plan, .. } = checked;
+    let (time_steps, batch) = (plan.time_steps, experiment.data.batch_size);
     let head = ["layer", "kind", "output", "computed by", "parameters", "MACs", "kept"];
     let mut rows = vec![head.map(String::from).to_vec()];
     let layers = plan.kinds.iter().zip(&plan.layers).zip(&experiment.network.layers);
@@ -63,16 +80,7 @@ pub fn describe(checked: &Checked) -> String {
         count(plan.macs()),
         bytes(plan.kept_bytes(batch)),
     ]);
-    let input = plan.input.describe();
-    format!(
-        "{}: {input}, {} classes; {time_steps} time-steps, batches of {batch}; on {device}\n\n{}\n\
-         MACs are per image and time-step. \"kept\" is what a training step keeps for its backward pass.{}\n\n{}",
-        experiment.name,
-        shape.classes,
-        table(&rows, 4),
-        if on_gpu { "" } else { " A convolution goes the sparse\nway where few enough of its inputs are not zero." },
-        memory(checked)
-    )
+    rows
 }
 
 /// The predicted peak at half, the same and double T and batch size.

@@ -7,11 +7,14 @@ mod doctor;
 mod eval;
 mod fit;
 mod list;
+mod plot;
 mod predict;
+mod report;
 mod resume;
 mod run;
 mod schema;
 mod selftest;
+mod subject;
 mod sweep;
 mod table;
 mod tables;
@@ -46,6 +49,8 @@ enum Command {
     Compare(compare::Arguments),
     Table(tables::Arguments),
     Doctor(doctor::Arguments),
+    Report(report::Arguments),
+    Plot(plot::Arguments),
     Schema(schema::Arguments),
     Selftest(selftest::Arguments),
 }
@@ -81,6 +86,8 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Table(arguments) => tables::table(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
+        Command::Plot(arguments) => plot::plot(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Selftest(arguments) => selftest::selftest(&arguments),
     }

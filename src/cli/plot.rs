@@ -1,0 +1,50 @@
+//! `bntt plot`.
+
+use super::subject::{Shown, Subject};
+use crate::durable::write_atomically;
+use crate::error::{Error, Result};
+use crate::figures::png;
+use crate::report;
+use std::path::PathBuf;
+
+/// Write the figures of a run or a sweep as SVG and PNG files.
+///
+/// They are the figures of `bntt report`. A figure that cannot be drawn, for want of a data set or of BNTT layers, is named with its reason.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  bntt plot runs/quickstart/v0001 -o figures\n  bntt plot configs/sweeps/norms.toml --runs runs -o figures"
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    subject: Subject,
+    /// Where the files go; files of the same names are replaced.
+    #[arg(short, long, value_name = "FOLDER")]
+    output: PathBuf,
+    /// Pixels of a PNG for every pixel of its SVG.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
+    scale: u8,
+}
+
+pub fn plot(arguments: &Arguments) -> Result<()> {
+    let folder = &arguments.output;
+    if folder.is_file() {
+        return Err(Error::Run(format!("{}: expected a folder for the figures, found a file.", folder.display())));
+    }
+    let shown = match arguments.subject.read()? {
+        Shown::Run(report) => report.figures,
+        Shown::Sweep(report) => report.figures,
+    };
+    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    for shown in &shown {
+        match shown {
+            report::Shown::Figure(figure) => {
+                let [svg, image] = ["svg", "png"].map(|kind| folder.join(format!("{}.{kind}", figure.name)));
+                write_atomically(&svg, figure.svg.as_bytes())?;
+                write_atomically(&image, &png(figure, f32::from(arguments.scale))?)?;
+                super::print(&format!("{}\n{}\n", svg.display(), image.display()))?;
+            }
+            report::Shown::Absent { title, reason } => eprintln!("not drawn: {title}: {reason}"),
+        }
+    }
+    Ok(())
+}

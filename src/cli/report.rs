@@ -1,0 +1,37 @@
+//! `bntt report`.
+
+use super::subject::{Shown, Subject};
+use crate::durable::write_atomically;
+use crate::error::{Error, Result};
+use crate::report::{run_page, sweep_page};
+use std::path::PathBuf;
+
+/// Write one HTML page about a run or a sweep: curves, firing rates, gamma, confusion matrix, layers, config, provenance.
+///
+/// The page stands by itself: it needs no network and no scripts. What cannot be read, such as a data set that is not on this machine, is
+/// said in its place. Of a sweep it shows every run's state, accuracies over seeds, and the curves of all settings.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  bntt report runs/quickstart/v0001 -o report.html\n  \
+                        bntt report configs/sweeps/norms.toml --runs runs -o norms.html")]
+pub struct Arguments {
+    #[command(flatten)]
+    subject: Subject,
+    /// The page; one that is there is replaced.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+pub fn report(arguments: &Arguments) -> Result<()> {
+    // Before an evaluation that may take minutes.
+    let folder = arguments.output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let (output, folder) = (arguments.output.display(), folder.display());
+        return Err(Error::Run(format!("{output} cannot be written: there is no folder {folder}. Make it first.")));
+    }
+    let page = match arguments.subject.read()? {
+        Shown::Run(report) => run_page(&report),
+        Shown::Sweep(report) => sweep_page(&report),
+    };
+    write_atomically(&arguments.output, page.as_bytes())?;
+    super::print(&format!("{}\n", arguments.output.display()))
+}

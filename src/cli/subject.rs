@@ -1,0 +1,111 @@
+//! What `bntt report` and `bntt plot` are about: a run or a sweep, with its figures.
+
+use super::check;
+use super::eval::{Source, Which};
+use super::fit::with_memory_explained;
+use crate::data::Batches;
+use crate::encoders::EncoderConfig;
+use crate::error::{Error, Result};
+use crate::report::series::{self, Of, Record, choose, said};
+use crate::report::{Confusion, RunReport, SweepRecord, SweepReport, run_figures, sweep_figures};
+use crate::run::{self, RunFolder};
+use crate::sweep::Sweep;
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+pub struct Subject {
+    /// Run folder, or a sweep's file.
+    #[arg(value_name = "RUN|SWEEP.toml")]
+    path: PathBuf,
+    /// Values that replace the run's where it is evaluated, as in `data.dataset.cifar10.path=/data/cifar10`.
+    #[arg(value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Where a sweep's run folders are.
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    runs: PathBuf,
+    /// Which weights gamma and the confusion matrix are of.
+    #[arg(long, value_enum, default_value = "best")]
+    checkpoint: Which,
+    /// Leave out the confusion matrix, which needs the data set.
+    #[arg(long)]
+    no_evaluation: bool,
+}
+
+/// The figures, and what stands around them.
+pub enum Shown {
+    Run(Box<RunReport>),
+    Sweep(SweepReport),
+}
+
+impl Subject {
+    /// Reads everything and draws the figures; what cannot be had is a sentence in its place.
+    pub fn read(&self) -> Result<Shown> {
+        if self.path.is_file() {
+            self.read_sweep().map(Shown::Sweep)
+        } else {
+            self.read_run().map(Box::new).map(Shown::Run)
+        }
+    }
+
+    fn read_run(&self) -> Result<RunReport> {
+        let run = RunFolder::open(&self.path)?;
+        let record = Record::read(&run);
+        let asked = match self.checkpoint {
+            Which::Best => run::Which::Best,
+            Which::Last => run::Which::Last,
+        };
+        let gamma = series::gamma(&run, asked, &record.experiment);
+        let confusion = (!self.no_evaluation).then(|| confusion(&run, asked, &self.overrides).map_err(said));
+        let figures = run_figures(&record, gamma, confusion)?;
+        let sessions = record.provenance.as_ref().map(|provenance| provenance.sessions.as_slice()).unwrap_or_default();
+        let on_gpu = sessions.last().is_some_and(|session| session.device.starts_with("cuda"));
+        let layers = record.experiment.as_ref().map(|checked| check::layers(checked, on_gpu)).map_err(Clone::clone);
+        Ok(RunReport { record, layers, figures })
+    }
+
+    fn read_sweep(&self) -> Result<SweepReport> {
+        if let Some(first) = self.overrides.first() {
+            return Err(Error::Run(format!("{first}: values belong to a run; a sweep's stand in its file.")));
+        }
+        let sweep = Sweep::load(&self.path).map_err(|error| match is_experiment(&self.path) {
+            true => Error::Run(format!(
+                "{} is an experiment's file. Name the folder of its run, such as runs/<name>/v0001, or a sweep's file.",
+                self.path.display()
+            )),
+            false => error,
+        })?;
+        let record = SweepRecord::read(sweep, &self.runs)?;
+        let figures = sweep_figures(&record)?;
+        Ok(SweepReport { record, figures })
+    }
+}
+
+fn is_experiment(path: &Path) -> bool {
+    let table = std::fs::read_to_string(path).ok().and_then(|text| text.parse::<toml::Table>().ok());
+    table.is_some_and(|table| ["network", "training", "data", "optimizer"].iter().any(|key| table.contains_key(*key)))
+}
+
+/// The checkpoint on the test images, and what was evaluated, in words.
+fn confusion(run: &RunFolder, asked: run::Which, overrides: &[String]) -> Result<(Confusion, String)> {
+    let (which, of_checkpoint) = match choose(run, asked) {
+        run::Which::Best => (run::Which::Best, Which::Best),
+        run::Which::Last => (run::Which::Last, Which::Last),
+    };
+    let epoch = crate::checkpoint::load(&run.checkpoint(which), &candle_core::Device::Cpu)?.progress.epoch;
+    let (network, checked) = Source::open(run.path(), overrides)?.network(None, of_checkpoint)?;
+    let experiment = &checked.experiment;
+    let dataset = experiment.data.load()?;
+    let device = experiment.training.open_device()?;
+    let batches = Batches::evaluate(&dataset.test, &experiment.data, &device)?;
+    let draws = experiment.training.evaluation_draws;
+    eprintln!("evaluating on {} test images; --no-evaluation leaves this out", dataset.test.len());
+    let confusion = with_memory_explained(&device, &checked, || Confusion::of(&network, &batches, draws))?;
+    let drawn = match (&experiment.network.encoder, draws) {
+        (EncoderConfig::Poisson(_), 1) => ", one Poisson draw".to_string(),
+        (EncoderConfig::Poisson(_), draws) => format!(", logits averaged over {draws} Poisson draws"),
+        _ => String::new(),
+    };
+    let Of { words, .. } = Of::new(which, epoch);
+    let words = format!("{words} {} images{drawn}: {:.2} % are right.", confusion.images(), confusion.top1_percent());
+    Ok((confusion, words))
+}
