@@ -111,6 +111,8 @@ pub mod run;
 pub mod selftest;
 /// Settings by dotted key.
 pub mod settings;
+/// Mean and deviation over seeds.
+pub mod statistic;
 /// Being asked to stop.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod stop;

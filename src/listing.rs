@@ -68,13 +68,10 @@ pub fn of(run: &RunFolder) -> RunSummary {
 }
 
 /// One run's line, as its files say it.
-pub(crate) fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
+fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
     let run = RunFolder::at(path);
     let provenance = Provenance::load(&run.provenance());
-    let metrics = match run.metrics_jsonl().exists() {
-        true => metrics::read(&run.metrics_jsonl()),
-        false => Ok(Vec::new()),
-    };
+    let metrics = metrics::so_far(&run);
     let state = match (&provenance, &metrics) {
         (Ok(provenance), Ok(_)) if run.config().is_file() => match provenance.outcome {
             Outcome::Running if Lock::is_held(&run) => "running",

@@ -142,6 +142,20 @@ impl Metrics {
     }
 }
 
+/// The last epoch that was evaluated, counted from 1, and its scores on the test split.
+pub fn last_evaluated(lines: &[EpochMetrics]) -> Option<(usize, Scores)> {
+    lines.iter().rev().find_map(|line| Some((line.epoch, line.test?)))
+}
+
+/// The epochs of a run so far; none where it has not finished one.
+///
+/// # Errors
+/// As [`read`].
+pub fn so_far(run: &RunFolder) -> Result<Vec<EpochMetrics>> {
+    let path = run.metrics_jsonl();
+    if path.exists() { read(&path) } else { Ok(Vec::new()) }
+}
+
 /// Reads `metrics.jsonl`. A last line that was cut short is left out.
 ///
 /// # Errors

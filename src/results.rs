@@ -42,14 +42,14 @@ impl Results {
     pub fn of(run: &RunFolder) -> Self {
         let path = run.path().canonicalize().unwrap_or_else(|_| run.path().to_path_buf());
         let version = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let summary = listing::summary(run.name(), 0, run.path().to_path_buf());
+        let summary = listing::of(run);
         let lines = metrics::read(&run.metrics_jsonl()).unwrap_or_default();
         Self::from_lines(format!("{}/{version}", run.name()), summary, &lines)
     }
 
     fn from_lines(run: String, summary: RunSummary, lines: &[EpochMetrics]) -> Self {
         let RunSummary { path, state, epochs_done, epochs, best_accuracy, best_epoch, started, .. } = summary;
-        let last = lines.iter().rev().find_map(|line| Some(Score { top1: line.test?.top1, epoch: line.epoch }));
+        let last = metrics::last_evaluated(lines).map(|(epoch, test)| Score { top1: test.top1, epoch });
         let best = best_accuracy.zip(best_epoch).map(|(top1, epoch)| Score { top1, epoch });
         let rates = lines.last().map(|line| line.firing_rates.as_slice()).filter(|rates| !rates.is_empty());
         let mean = |rates: &[(String, f64)]| rates.iter().map(|(_, rate)| rate).sum::<f64>() / rates.len() as f64;

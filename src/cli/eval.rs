@@ -41,6 +41,15 @@ pub enum Which {
     Last,
 }
 
+impl From<Which> for run::Which {
+    fn from(which: Which) -> Self {
+        match which {
+            Which::Best => Self::Best,
+            Which::Last => Self::Last,
+        }
+    }
+}
+
 /// Where a network's description comes from.
 pub struct Source {
     pub checked: Checked,
@@ -63,11 +72,7 @@ impl Source {
         let (path, tensors) = match (file, folder) {
             (Some(file), _) => (file.to_path_buf(), checkpoint::load_tensors(file, &device)?),
             (None, Some(folder)) => {
-                let which = match which {
-                    Which::Best => run::Which::Best,
-                    Which::Last => run::Which::Last,
-                };
-                let path = folder.checkpoint(which);
+                let path = folder.checkpoint(which.into());
                 (path.join("model.safetensors"), checkpoint::load(&path, &device)?.model)
             }
             (None, None) => {

@@ -6,7 +6,7 @@ use crate::checkpoint;
 use crate::device;
 use crate::durable::{beside, sha256_hex};
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
+use crate::experiment::{Checked, Experiment};
 use crate::lock::Lock;
 use crate::logging::{self, Log};
 use crate::provenance::Provenance;
@@ -33,7 +33,7 @@ pub fn resume(arguments: &Arguments) -> Result<()> {
     let folder = RunFolder::open(&arguments.run)?;
     let checked = Experiment::load(&folder.config(), &[])?;
     let threads = start_threads(&checked.experiment)?;
-    go_on(&folder, &Resumption { log: logging::init(Level::INFO), threads, insist: arguments.insist })
+    go_on(&folder, &checked, &Resumption { log: logging::init(Level::INFO), threads, insist: arguments.insist })
 }
 
 /// With what a run is continued.
@@ -43,13 +43,12 @@ pub struct Resumption {
     pub insist: bool,
 }
 
-/// Continues the run in `folder`, from its beginning where it was killed before the first checkpoint.
-pub fn go_on(folder: &RunFolder, with: &Resumption) -> Result<()> {
-    let checked = Experiment::load(&folder.config(), &[])?;
+/// Continues the run in `folder`, whose experiment `checked` is, from its beginning where it was killed before the first checkpoint.
+pub fn go_on(folder: &RunFolder, checked: &Checked, with: &Resumption) -> Result<()> {
     let experiment = &checked.experiment;
     let _lock = Lock::take(folder)?;
     let device = experiment.training.open_device()?;
-    refuse_what_does_not_fit(&checked, &device, with.insist)?;
+    refuse_what_does_not_fit(checked, &device, with.insist)?;
     let checkpoint = checkpoint::find(&folder.checkpoint(Which::Last), &device)?;
     let (mut epoch, mut step) = (0, 0);
     if let Some(checkpoint) = &checkpoint {
@@ -89,10 +88,10 @@ pub fn go_on(folder: &RunFolder, with: &Resumption) -> Result<()> {
     info!("resuming {} after epoch {epoch}{inside} of {}", folder.path().display(), experiment.training.epochs);
     let trainer = || {
         let trainer = match checkpoint {
-            Some(checkpoint) => Trainer::resume(&checked, &dataset, folder, checkpoint, device.clone())?,
-            None => Trainer::begin(experiment, &dataset, folder, start(&checked, &device)?, device.clone())?,
+            Some(checkpoint) => Trainer::resume(checked, &dataset, folder, checkpoint, device.clone())?,
+            None => Trainer::begin(experiment, &dataset, folder, start(checked, &device)?, device.clone())?,
         };
         Ok(trainer.until(stop))
     };
-    train(trainer, &checked, &device, &mut provenance, folder, &with.log)
+    train(trainer, checked, &device, &mut provenance, folder, &with.log)
 }

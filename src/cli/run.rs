@@ -65,7 +65,7 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     let threads = start_threads(experiment)?;
     let log = logging::init(Level::INFO);
     if let (true, Some(folder)) = (session.resume, RunFolder::newest_of(session.runs, experiment)?) {
-        return go_on(&folder, &Resumption { log, threads, insist: session.insist });
+        return go_on(&folder, &checked, &Resumption { log, threads, insist: session.insist });
     }
     let device = experiment.training.open_device()?;
     refuse_what_does_not_fit(&checked, &device, session.insist)?;

@@ -50,10 +50,7 @@ impl Subject {
     fn read_run(&self) -> Result<RunReport> {
         let run = RunFolder::open(&self.path)?;
         let record = Record::read(&run);
-        let asked = match self.checkpoint {
-            Which::Best => run::Which::Best,
-            Which::Last => run::Which::Last,
-        };
+        let asked = run::Which::from(self.checkpoint);
         let gamma = series::gamma(&run, asked, &record.experiment);
         let confusion = (!self.no_evaluation).then(|| confusion(&run, asked, &self.overrides).map_err(said));
         let figures = run_figures(&record, gamma, confusion)?;

@@ -9,7 +9,7 @@ mod sweep_page;
 
 pub use confusion::Confusion;
 pub use run_page::run_page;
-pub use sweep::{Seeded, Setting, Statistic, SweepRecord};
+pub use sweep::{Seeded, Setting, SweepRecord};
 pub use sweep_page::sweep_page;
 
 use crate::error::Result;

@@ -35,13 +35,9 @@ impl Record {
     /// Reads everything but the checkpoints.
     pub fn read(run: &RunFolder) -> Self {
         let config = run.config();
-        let metrics = match run.metrics_jsonl().exists() {
-            true => metrics::read(&run.metrics_jsonl()),
-            false => Ok(Vec::new()),
-        };
         Self {
             summary: listing::of(run),
-            metrics: metrics.map_err(said),
+            metrics: metrics::so_far(run).map_err(said),
             config: std::fs::read_to_string(&config).map_err(|e| said(Error::io("read", &config)(e))),
             experiment: Experiment::load(&config, &[]).map_err(said),
             provenance: Provenance::load(&run.provenance()).map_err(said),

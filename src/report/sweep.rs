@@ -3,10 +3,10 @@
 use super::series::Record;
 use crate::error::Result;
 use crate::figures::{Curve, Point};
-use crate::metrics::EpochMetrics;
+use crate::metrics::{self, EpochMetrics};
+use crate::statistic::Statistic;
 use crate::sweep::Sweep;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// All runs that a sweep's file asks for, whether they were run or not.
@@ -34,15 +34,6 @@ pub struct Seeded {
 pub struct Setting<'a> {
     pub values: &'a [(String, String)],
     pub runs: Vec<&'a Seeded>,
-}
-
-/// Mean and sample standard deviation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Statistic {
-    pub mean: f64,
-    /// Absent of a single value.
-    pub deviation: Option<f64>,
-    pub n: usize,
 }
 
 impl SweepRecord {
@@ -80,8 +71,7 @@ impl Seeded {
 
     /// Top-1 on the test images after the last epoch that was evaluated, in percent.
     pub fn last_top1(&self) -> Option<f64> {
-        let epochs = self.record.as_ref()?.epochs();
-        epochs.iter().rev().find_map(|line| line.test).map(|test| test.top1)
+        metrics::last_evaluated(self.record.as_ref()?.epochs()).map(|(_, test)| test.top1)
     }
 
     /// The highest of all epochs: chosen on the test images.
@@ -123,39 +113,5 @@ impl Setting<'_> {
             Point { epoch, mean, low, high }
         };
         Curve { name: self.name(), points: epochs.into_iter().map(point).collect() }
-    }
-}
-
-impl Statistic {
-    /// Of at least one value.
-    pub fn of(values: &[f64]) -> Option<Self> {
-        let n = values.len();
-        let mean = values.iter().sum::<f64>() / n as f64;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        let deviation = (n > 1).then(|| (squares / (n as f64 - 1.0)).sqrt());
-        (n > 0).then_some(Self { mean, deviation, n })
-    }
-}
-
-impl fmt::Display for Statistic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.deviation {
-            Some(deviation) => write!(f, "{:.2} ± {deviation:.2}", self.mean),
-            None => write!(f, "{:.2}", self.mean),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_deviation_is_the_samples_and_one_value_has_none() {
-        let three = Statistic::of(&[1.0, 2.0, 3.0]).expect("values");
-        assert_eq!((three.mean, three.deviation, three.n), (2.0, Some(1.0), 3));
-        assert_eq!(three.to_string(), "2.00 ± 1.00");
-        assert_eq!(Statistic::of(&[98.046]).expect("a value").to_string(), "98.05");
-        assert_eq!(Statistic::of(&[]), None);
     }
 }

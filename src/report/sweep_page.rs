@@ -2,7 +2,8 @@
 
 use super::SweepReport;
 use super::page::{escape, facts, figures, page, paragraph, section, table};
-use super::sweep::{Seeded, Statistic, SweepRecord};
+use super::sweep::{Seeded, SweepRecord};
+use crate::statistic::Statistic;
 
 /// One HTML file with all runs of a sweep.
 pub fn sweep_page(report: &SweepReport) -> String {

@@ -1,9 +1,9 @@
 //! CSV as RFC 4180 has it: a record a cell, every number with all its digits, what is unknown empty.
 
-use super::cells::Statistic;
 use super::published::Published;
 use super::{Row, Table};
 use crate::metrics;
+use crate::statistic::Statistic;
 
 const NUMBERS: [&str; 13] = [
     "n",

@@ -1,8 +1,9 @@
 //! A table's cells as text, for every format that people read.
 
-use super::cells::{Cell, Statistic};
+use super::cells::Cell;
 use super::published::{Evidence, Published};
 use super::{Row, Table};
+use crate::statistic::Statistic;
 
 /// A header, rows of texts, of which the first `left` are labels, and notes below.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,8 +98,7 @@ fn lines_of_rows(table: &Table) -> Grid {
 fn ours(cell: &Cell, statistic: Option<Statistic>) -> String {
     match statistic {
         None => cell.missing.into(),
-        Some(Statistic { mean, deviation: None, .. }) => format!("{mean:.2}"),
-        Some(Statistic { mean, deviation: Some(deviation), .. }) => format!("{mean:.2} ± {deviation:.2}"),
+        Some(statistic) => statistic.to_string(),
     }
 }
 

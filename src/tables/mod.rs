@@ -50,7 +50,7 @@ mod of_sweep;
 mod published;
 mod runs;
 
-pub use cells::{Cell, Statistic};
+pub use cells::Cell;
 pub use grid::{Grid, grid};
 pub use published::{Evidence, Published};
 
