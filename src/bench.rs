@@ -5,7 +5,7 @@
 
 use crate::data::{Batches, DataShape, Items, Resident, Split};
 use crate::error::Result;
-use crate::evaluate::logits;
+use crate::evaluate::{Effort, logits};
 use crate::experiment::Checked;
 use crate::network::Network;
 use crate::optimizers::{Moment, Optimizer};
@@ -170,7 +170,7 @@ pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Rep
         }
 
         let started = Instant::now();
-        logits(&network, &batch, 1)?;
+        logits(&network, &batch, Effort { draws: 1, time_steps: plan.time_steps })?;
         device.synchronize()?;
         if repeat >= WARM_UP {
             evaluations.push(started.elapsed().as_secs_f64());

@@ -14,11 +14,21 @@ pub struct Evaluation {
     pub activity: Activity,
 }
 
-/// Logits [B, K] of one batch, averaged over `draws` Poisson draws, and the activity of all of them.
-pub fn logits(network: &Network, batch: &Batch, draws: usize) -> Result<(Tensor, Activity)> {
-    let (mut sum, mut activity) = network.evaluate(&batch.inputs, 0, &batch.indices)?;
+/// How much is computed for an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effort {
+    /// Poisson draws whose logits are averaged.
+    pub draws: usize,
+    /// The time-steps that are computed, the first ones: no step after them.
+    pub time_steps: usize,
+}
+
+/// Logits [B, K] of one batch, averaged over the Poisson draws, and the activity of all of them.
+pub fn logits(network: &Network, batch: &Batch, effort: Effort) -> Result<(Tensor, Activity)> {
+    let Effort { draws, time_steps } = effort;
+    let (mut sum, mut activity) = network.evaluate(&batch.inputs, 0, &batch.indices, time_steps)?;
     for draw in 1..draws {
-        let (logits, more) = network.evaluate(&batch.inputs, draw, &batch.indices)?;
+        let (logits, more) = network.evaluate(&batch.inputs, draw, &batch.indices, time_steps)?;
         sum = (sum + logits)?;
         activity.add(&more)?;
     }
@@ -27,7 +37,7 @@ pub fn logits(network: &Network, batch: &Batch, draws: usize) -> Result<(Tensor,
 
 /// Scores every image of a split, the last partial batch included; nothing when `stop` is asked for before the end. A GPU is waited for at the
 /// end alone.
-pub fn evaluate(network: &Network, batches: &Batches<'_>, draws: usize, stop: &Stop) -> Result<Option<Evaluation>> {
+pub fn evaluate(network: &Network, batches: &Batches<'_>, effort: Effort, stop: &Stop) -> Result<Option<Evaluation>> {
     let (mut total, mut activity) = (None, Activity::default());
     let stopped = batches.ahead(0, |batches| {
         for batch in batches {
@@ -35,7 +45,7 @@ pub fn evaluate(network: &Network, batches: &Batches<'_>, draws: usize, stop: &S
                 return Ok(true);
             }
             let batch = batch?;
-            let (logits, more) = logits(network, &batch, draws)?;
+            let (logits, more) = logits(network, &batch, effort)?;
             let score = score(&logits, &batch.labels, 0.0)?;
             total = Some(match total.take() {
                 Some(total) => (total + score)?,

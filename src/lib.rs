@@ -29,6 +29,8 @@
     )
 )]
 
+/// Accuracy on images that were changed.
+pub mod attack;
 /// How long a training step takes, and where.
 pub mod bench;
 /// Weights, moments and progress on disk.
@@ -52,9 +54,13 @@ pub mod device;
 pub mod doctor;
 /// Files that are either whole or absent.
 pub mod durable;
+/// Stopping before the last time-step.
+pub mod early_exit;
 /// Images to sequences.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod encoders;
+/// Spikes, operations and energy.
+pub mod energy;
 /// What the user must mend, in sentences.
 pub mod error;
 /// A network on a whole split.

@@ -2,11 +2,16 @@
 //! taken: [`NetworkPlan`] infers shapes, [`Network`] holds weights.
 
 mod activity;
+mod gamma;
+mod input_gradient;
+mod observer;
 #[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod plan;
 mod state;
 
 pub use activity::{Activity, LayerActivity};
+pub use gamma::{Gammas, gammas};
+pub use observer::{Observer, Seen};
 pub use plan::NetworkPlan;
 
 use crate::encoders::{Draw, EncoderConfig};
@@ -56,6 +61,8 @@ const EVALUATION_BYTES_GPU: usize = 1 << 30;
 
 /// A layer, or a norm joined with its LIF layer, with its place in the file.
 struct Node {
+    /// Its place in the file; of joined ones, the norm's.
+    index: usize,
     /// `layers.3`, the prefix of its tensors' names.
     name: String,
     /// `layers.4.lif`, where it gives spikes of its own.
@@ -100,6 +107,12 @@ impl Tape {
     }
 }
 
+/// The gradient [T, B, K] of the last layer's currents, from that of their mean over time.
+fn of_each_step(grad: &Tensor, time_steps: usize) -> candle_core::Result<Tensor> {
+    let each = (grad / time_steps as f64)?.unsqueeze(0)?;
+    crate::layers::repeat(&each, time_steps)?.contiguous()
+}
+
 impl Network {
     /// The network that `plan` describes, with the initial weights of `seed`.
     pub fn build(config: &NetworkConfig, plan: NetworkPlan, seed: u64, device: &Device) -> Result<Self> {
@@ -126,7 +139,7 @@ impl Network {
             };
             let neurons = matches!(spiking, LayerConfig::Lif(_)).then(|| format!("layers.{last}.lif"));
             let name = format!("layers.{index}");
-            nodes.push(Node { name, neurons, layer: layer.build_joined(next, layer_plan, &shared)? });
+            nodes.push(Node { index, name, neurons, layer: layer.build_joined(next, layer_plan, &shared)? });
         }
         Ok(Self { plan, encoder: config.encoder, nodes, seed })
     }
@@ -178,8 +191,7 @@ impl Network {
         input_wanted: bool,
         watch: &mut impl Watch,
     ) -> Result<Option<Tensor>> {
-        let each = (grad / tape.time_steps as f64)?.unsqueeze(0)?;
-        let mut grad = crate::layers::repeat(&each, tape.time_steps)?.contiguous()?;
+        let mut grad = of_each_step(grad, tape.time_steps)?;
         for (i, (node, saved)) in self.nodes.iter_mut().zip(tape.saved).enumerate().rev() {
             let next = node.layer.backward(saved, grad, i > 0 || input_wanted)?;
             watch.ended(Part::Backward { layer: &node.name });
@@ -191,38 +203,86 @@ impl Network {
         Ok(Some(grad))
     }
 
-    /// Evaluation: logits [B, K] and activity, with running statistics; `draw` numbers the Poisson draw.
+    /// Evaluation: logits [B, K] and activity, with running statistics; `draw` numbers the Poisson draw. No more than the first `time_steps`
+    /// steps are computed, whose mean the logits are.
+    pub fn evaluate(
+        &self,
+        inputs: &Tensor,
+        draw: usize,
+        indices: &[u32],
+        time_steps: usize,
+    ) -> Result<(Tensor, Activity)> {
+        let (currents, activity) = self.evaluate_observed(inputs, draw, indices, time_steps, &mut ())?;
+        Ok((currents.mean(0)?, activity))
+    }
+
+    /// The same while `observer` looks; the last layer's currents [T, B, K] in place of their mean over time.
     ///
     /// Images go through a few at a time; what becomes of one depends on no other.
-    pub fn evaluate(&self, inputs: &Tensor, draw: usize, indices: &[u32]) -> Result<(Tensor, Activity)> {
+    ///
+    /// # Errors
+    /// [`Error::Run`] for no time-steps, or for more than the network was built for.
+    pub fn evaluate_observed(
+        &self,
+        inputs: &Tensor,
+        draw: usize,
+        indices: &[u32],
+        time_steps: usize,
+        observer: &mut impl Observer,
+    ) -> Result<(Tensor, Activity)> {
+        let most = self.plan.time_steps;
+        if !(1..=most).contains(&time_steps) {
+            return Err(Error::Run(format!("{time_steps} time-steps: expected 1 to {most}, the network's.")));
+        }
         let image_bytes = self.plan.largest_signal(1).max(1);
         let room = match inputs.device() {
             Device::Cpu => EVALUATION_BYTES.saturating_mul(rayon::current_num_threads()),
             _ => EVALUATION_BYTES_GPU,
         };
         let together = (room / image_bytes).max(1);
-        // [B, C, H, W] or [T, B, C, H, W].
-        let batch_dim = inputs.rank().saturating_sub(4);
-        let (mut logits, mut activity) = (Vec::new(), Activity::default());
+        let (mut currents, mut activity) = (Vec::new(), Activity::default());
         for (start, indices) in (0..).step_by(together).zip(indices.chunks(together)) {
-            let images = inputs.narrow(batch_dim, start, indices.len())?;
-            let (some, more) = self.evaluate_together(&images, draw, indices)?;
-            logits.push(some);
+            let images = self.images(inputs, start, indices.len(), time_steps)?;
+            let (some, more) = self.evaluate_together(&images, draw, indices, time_steps, observer)?;
+            currents.push(some);
             activity.add(&more)?;
         }
-        Ok((Tensor::cat(&logits, 0)?, activity))
+        Ok((Tensor::cat(&currents, 1)?, activity))
     }
 
-    fn evaluate_together(&self, inputs: &Tensor, draw: usize, indices: &[u32]) -> Result<(Tensor, Activity)> {
+    /// `count` of the `inputs` from number `start` on: images [B, C, H, W], or the first `time_steps` of sequences [T, B, C, H, W].
+    fn images(&self, inputs: &Tensor, start: usize, count: usize, time_steps: usize) -> Result<Tensor> {
+        match inputs.rank() {
+            5 => Ok(inputs.narrow(0, 0, time_steps)?.narrow(1, start, count)?),
+            _ => Ok(inputs.narrow(0, start, count)?),
+        }
+    }
+
+    fn evaluate_together(
+        &self,
+        inputs: &Tensor,
+        draw: usize,
+        indices: &[u32],
+        time_steps: usize,
+        observer: &mut impl Observer,
+    ) -> Result<(Tensor, Activity)> {
         let draw = Draw { seed: self.seed, purpose: Purpose::PoissonEvaluation, epoch: draw, indices };
-        let mut x = self.encoder.encode(inputs, self.plan.time_steps, &draw)?;
+        let mut x = self.encoder.encode(inputs, time_steps, &draw)?;
         let mut activity = Activity::default();
         for node in &self.nodes {
             let y = node.layer.evaluate(&x)?;
-            activity.observe(node.neurons.as_deref(), &y);
+            let neurons = node.neurons.as_deref();
+            activity.observe(neurons, &y);
+            observer.saw(&Seen { index: node.index, neurons, input: &x, output: &y })?;
             x = y.sequence;
         }
-        Ok((x.mean(0)?, activity))
+        Ok((x, activity))
+    }
+
+    /// Mean gamma of every BNTT layer at every time-step.
+    pub fn gammas(&mut self) -> Result<Gammas> {
+        let kinds = self.plan.kinds.clone();
+        Ok(gammas(&self.state(), |index, _| kinds.get(index) == Some(&"bntt"))?)
     }
 
     /// Learned tensors with their full names (`layers.0.weight`), in the order of the layers.

@@ -24,6 +24,10 @@ pub enum Purpose {
     Split = 7,
     /// Random inputs of tests and benchmarks.
     Synthetic = 8,
+    /// Noise on one image and random starts of attacks; `layer` tells kinds apart, `epoch` is the draw.
+    Attack = 9,
+    /// Poisson spikes whose gradient an attack follows.
+    PoissonAttack = 10,
 }
 
 /// A stream of random numbers, addressed by (seed, purpose, layer, epoch, index) and read at any position.

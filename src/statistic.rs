@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Mean and spread of one number over runs.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Statistic {
     pub mean: f64,
     /// The sample standard deviation, `sqrt(sum (x - mean)^2 / (n - 1))`; one run has none.

@@ -93,7 +93,7 @@ fn check_network(name: &str, network_text: &str, optimizer_text: &str) -> Result
     for (name, found) in network.state() {
         assert_close(&after[&name], &found, 1e-3, &format!("{name} after the steps"))?;
     }
-    let (logits, _) = network.evaluate(&batch.inputs, 0, &batch.indices)?;
+    let (logits, _) = network.evaluate(&batch.inputs, 0, &batch.indices, experiment.network.time_steps)?;
     assert_close(&fixture["logits_eval"], &logits, 1e-3, "logits in evaluation")
 }
 

@@ -1,6 +1,6 @@
 //! `bntt compare`.
 
-use super::table::table;
+use super::table::{fitting, terminal_width};
 use crate::compare::{self, Compared, Comparison, Filter, Grid, Order};
 use crate::error::{Error, Result};
 use crate::tables::{csv, markdown};
@@ -49,11 +49,8 @@ pub fn compare(arguments: &Arguments) -> Result<()> {
         }
     }
     let comparison = compare::compare(runs, &arguments.filters, &arguments.sort)?;
-    let terminal = console::Term::stdout();
-    // What is piped is read by programs that cut lines as they like.
-    let width = terminal.size_checked().filter(|_| terminal.is_term()).map(|(_, columns)| columns.into());
     super::print(&match arguments.format {
-        Format::Text => text(&comparison, width),
+        Format::Text => text(&comparison, terminal_width()),
         Format::Markdown => {
             let Grid { header, rows, notes } = compare::grid(&comparison);
             let left = comparison.differences.len().saturating_add(2);
@@ -73,20 +70,7 @@ fn text(comparison: &Comparison, width: Option<usize>) -> String {
     if rows.is_empty() {
         return "no run has these values: leave out a --where\n".into();
     }
-    let all = [vec![header.clone()], rows.clone()].concat();
-    let wide = table(&all, 2);
-    let widest = wide.lines().map(|line| line.chars().count()).max().unwrap_or(0);
-    let shown = match width {
-        Some(width) if widest > width => {
-            let block = |row: &Vec<String>| {
-                let lines = header.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
-                let lines: Vec<_> = lines.map(|(name, cell)| vec![name.clone(), cell.clone()]).collect();
-                table(&lines, 2)
-            };
-            rows.iter().map(block).collect::<Vec<_>>().join("\n")
-        }
-        _ => wide,
-    };
+    let shown = fitting(&header, &rows, 2, width);
     format!("{shown}\n{}\n", notes.join("\n"))
 }
 

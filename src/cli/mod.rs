@@ -1,10 +1,14 @@
 //! The command line: one file a command.
 
+mod attack;
 mod bench;
 mod check;
 mod compare;
 mod doctor;
+mod early_exit;
+mod energy;
 mod eval;
+mod figures;
 mod fit;
 mod list;
 mod plot;
@@ -18,6 +22,7 @@ mod subject;
 mod sweep;
 mod table;
 mod tables;
+mod trained;
 
 use crate::error::{Error, Result};
 use clap::{Parser, Subcommand};
@@ -46,6 +51,9 @@ enum Command {
     Bench(bench::Arguments),
     Predict(predict::Arguments),
     List(list::Arguments),
+    EarlyExit(early_exit::Arguments),
+    Energy(energy::Arguments),
+    Attack(attack::Arguments),
     Compare(compare::Arguments),
     Table(tables::Arguments),
     Doctor(doctor::Arguments),
@@ -83,6 +91,9 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments),
         Command::List(arguments) => list::list(&arguments),
+        Command::EarlyExit(arguments) => early_exit::early_exit(&arguments),
+        Command::Energy(arguments) => energy::energy(&arguments),
+        Command::Attack(arguments) => attack::attack(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Table(arguments) => tables::table(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
@@ -90,6 +101,26 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Plot(arguments) => plot::plot(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Selftest(arguments) => selftest::selftest(&arguments),
+    }
+}
+
+/// How numbers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    /// All digits.
+    Json,
+}
+
+impl Format {
+    fn of(self, report: &impl serde::Serialize, text: impl FnOnce() -> String) -> Result<String> {
+        match self {
+            Self::Text => Ok(text()),
+            Self::Json => {
+                let json = serde_json::to_string_pretty(report);
+                Ok(json.map_err(|e| Error::io("write", "the report")(e.into()))? + "\n")
+            }
+        }
     }
 }
 

@@ -1,9 +1,7 @@
 //! `bntt plot`.
 
 use super::subject::{Shown, Subject};
-use crate::durable::write_atomically;
 use crate::error::{Error, Result};
-use crate::figures::png;
 use crate::report;
 use std::path::PathBuf;
 
@@ -28,6 +26,7 @@ pub struct Arguments {
 pub fn plot(arguments: &Arguments) -> Result<()> {
     let folder = &arguments.output;
     if folder.is_file() {
+        // Before anything is evaluated.
         return Err(Error::Run(format!("{}: expected a folder for the figures, found a file.", folder.display())));
     }
     let shown = match arguments.subject.read()? {
@@ -38,9 +37,7 @@ pub fn plot(arguments: &Arguments) -> Result<()> {
     for shown in &shown {
         match shown {
             report::Shown::Figure(figure) => {
-                let [svg, image] = ["svg", "png"].map(|kind| folder.join(format!("{}.{kind}", figure.name)));
-                write_atomically(&svg, figure.svg.as_bytes())?;
-                write_atomically(&image, &png(figure, f32::from(arguments.scale))?)?;
+                let [svg, image] = super::figures::write(folder, figure, arguments.scale)?;
                 super::print(&format!("{}\n{}\n", svg.display(), image.display()))?;
             }
             report::Shown::Absent { title, reason } => eprintln!("not drawn: {title}: {reason}"),

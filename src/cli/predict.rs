@@ -1,10 +1,11 @@
 //! `bntt predict`.
 
-use super::eval::Source;
+use super::trained::Source;
 use crate::checkpoint;
 use crate::data::{Batches, DataConfig, read_unlabelled};
+use crate::early_exit;
 use crate::error::{Error, Result};
-use crate::evaluate;
+use crate::evaluate::{self, Effort};
 use candle_core::Tensor;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,6 +28,9 @@ pub struct Arguments {
     /// Images to classify.
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
+    /// Time-steps to compute, at most the network's: no step after them. As many as in training unless given.
+    #[arg(long, value_name = "N")]
+    time_steps: Option<usize>,
     /// Where logits and labels go.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
@@ -34,7 +38,7 @@ pub struct Arguments {
 
 pub fn predict(arguments: &Arguments) -> Result<()> {
     let source = Source::open(&arguments.run_or_config, &[])?;
-    let (network, checked) = source.network(arguments.weights.as_deref(), super::eval::Which::Best)?;
+    let (mut network, checked) = source.network(arguments.weights.as_deref(), super::trained::Which::Best)?;
     let experiment = &checked.experiment;
     let coded = checked.shape.time_steps.is_some();
     let split = read_unlabelled(&arguments.input, if coded { "sequences" } else { "images" })?;
@@ -50,9 +54,11 @@ pub fn predict(arguments: &Arguments) -> Result<()> {
     let device = experiment.training.open_device()?;
     // The batch size changes memory alone, never a result.
     let data = DataConfig { batch_size: experiment.data.batch_size.max(1), ..experiment.data.clone() };
+    let usual = early_exit::effort(experiment, &mut network)?;
+    let effort = Effort { time_steps: arguments.time_steps.unwrap_or(usual.time_steps), ..usual };
     let mut logits = Vec::new();
     for batch in Batches::evaluate(&split, &data, &device)?.iter_from(0) {
-        logits.push(evaluate::logits(&network, &batch?, experiment.training.evaluation_draws)?.0);
+        logits.push(evaluate::logits(&network, &batch?, effort)?.0);
     }
     let logits = Tensor::cat(&logits, 0)?.to_device(&candle_core::Device::Cpu)?;
     let labels = logits.argmax(1)?;

@@ -1,9 +1,8 @@
 //! What `bntt report` and `bntt plot` are about: a run or a sweep, with its figures.
 
 use super::check;
-use super::eval::{Source, Which};
-use super::fit::with_memory_explained;
-use crate::data::Batches;
+use super::trained::{Trained, Which};
+use crate::early_exit;
 use crate::encoders::EncoderConfig;
 use crate::error::{Error, Result};
 use crate::report::series::{self, Of, Record, choose, said};
@@ -89,15 +88,11 @@ fn confusion(run: &RunFolder, asked: run::Which, overrides: &[String]) -> Result
         run::Which::Last => (run::Which::Last, Which::Last),
     };
     let epoch = crate::checkpoint::load(&run.checkpoint(which), &candle_core::Device::Cpu)?.progress.epoch;
-    let (network, checked) = Source::open(run.path(), overrides)?.network(None, of_checkpoint)?;
-    let experiment = &checked.experiment;
-    let dataset = experiment.data.load()?;
-    let device = experiment.training.open_device()?;
-    let batches = Batches::evaluate(&dataset.test, &experiment.data, &device)?;
-    let draws = experiment.training.evaluation_draws;
-    eprintln!("evaluating on {} test images; --no-evaluation leaves this out", dataset.test.len());
-    let confusion = with_memory_explained(&device, &checked, || Confusion::of(&network, &batches, draws))?;
-    let drawn = match (&experiment.network.encoder, draws) {
+    let mut trained = Trained::open(run.path(), overrides, of_checkpoint)?;
+    let effort = early_exit::effort(&trained.checked.experiment, &mut trained.network)?;
+    eprintln!("evaluating on {} test images; --no-evaluation leaves this out", trained.dataset.test.len());
+    let confusion = trained.on_test_images(|network, batches| Confusion::of(network, batches, effort))?;
+    let drawn = match (&trained.checked.experiment.network.encoder, effort.draws) {
         (EncoderConfig::Poisson(_), 1) => ", one Poisson draw".to_string(),
         (EncoderConfig::Poisson(_), draws) => format!(", logits averaged over {draws} Poisson draws"),
         _ => String::new(),

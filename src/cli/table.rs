@@ -21,6 +21,26 @@ pub fn table(rows: &[Vec<String>], left: usize) -> String {
     text
 }
 
+/// The table of `header` and `rows`, or where it is wider than `width` a block of lines for each row.
+pub fn fitting(header: &[String], rows: &[Vec<String>], left: usize, width: Option<usize>) -> String {
+    let wide = table(&[&[header.to_vec()], rows].concat(), left);
+    let widest = wide.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    if width.is_none_or(|width| widest <= width) {
+        return wide;
+    }
+    let block = |row: &Vec<String>| {
+        let lines = header.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+        table(&lines.map(|(name, cell)| vec![name.clone(), cell.clone()]).collect::<Vec<_>>(), 2)
+    };
+    rows.iter().map(block).collect::<Vec<_>>().join("\n")
+}
+
+/// The columns of the terminal that standard output is; nothing where it is piped: programs cut lines as they like.
+pub fn terminal_width() -> Option<usize> {
+    let terminal = console::Term::stdout();
+    terminal.size_checked().filter(|_| terminal.is_term()).map(|(_, columns)| columns.into())
+}
+
 /// 1234567 as "1,234,567".
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -42,6 +62,11 @@ pub fn bytes(number: usize) -> String {
 /// Counts in decimal units: "194.7 M".
 pub fn count(number: u64) -> String {
     scaled(number as f64, 1000.0, &["", "k", "M", "G", "T", "P"])
+}
+
+/// Energy, given in picojoule: "12.3 uJ".
+pub fn energy(picojoule: f64) -> String {
+    scaled(picojoule, 1000.0, &["pJ", "nJ", "uJ", "mJ", "J"])
 }
 
 fn scaled(mut number: f64, base: f64, units: &[&str]) -> String {

@@ -56,6 +56,25 @@ impl EncoderConfig {
         }
     }
 
+    /// The gradient of the normalised `images` [B, ...], from that of the sequence, [T, B, ...] or, where the sequence is the same at every
+    /// time-step, the sum [1, B, ...]. Exact where the sequence is a function of the image; through Poisson spikes straight through.
+    pub fn gradient(&self, images: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Poisson(config) => config.gradient(images, grad),
+            Self::Direct(_) => grad.sum(0),
+            Self::None(_) => Ok(grad.clone()),
+        }
+    }
+
+    /// The name in the file.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Poisson(_) => "poisson",
+            Self::Direct(_) => "direct",
+            Self::None(_) => "none",
+        }
+    }
+
     /// Whether two draws of the same image differ.
     pub fn is_random(&self) -> bool {
         matches!(self, Self::Poisson(_))

@@ -8,6 +8,7 @@ mod axis;
 mod canvas;
 mod colours;
 mod confusion;
+mod early_exit;
 mod firing_rates;
 mod gamma;
 mod heat;
@@ -16,15 +17,20 @@ mod legend;
 mod lines;
 mod loss;
 mod png;
+mod raster;
+mod rates_by_step;
 mod settings;
 
 pub use accuracy::accuracy;
 pub use confusion::confusion;
+pub use early_exit::early_exit;
 pub use firing_rates::firing_rates;
 pub use gamma::gamma;
 pub use learning_rate::learning_rate;
 pub use loss::loss;
 pub use png::png;
+pub use raster::{Fired, raster};
+pub use rates_by_step::rates_by_step;
 pub use settings::{Curve, Point, settings};
 
 /// A figure, drawn.

@@ -1,7 +1,7 @@
 //! Convolution of every time-step with the same weights.
 
 use super::plan::{Kept, Planned, numbers};
-use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
+use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Saved, Shared, Signal, map_sequence, per_input};
 use crate::ops::conv::{self, Geometry};
 use crate::ops::{Precision, bias};
 use candle_core::{DType, Result, Tensor};
@@ -101,9 +101,21 @@ impl Conv {
     }
 }
 
+impl Conv {
+    /// The gradient of the input that the output's `grad` belongs to.
+    fn back(&self, grad: &Tensor) -> Result<Tensor> {
+        conv::input_gradient(grad, &self.weight.value, &self.geometry, self.precision)
+    }
+}
+
 impl Layer for Conv {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
         Ok((self.evaluate(&x)?, Saved::of([x])))
+    }
+
+    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
+        let [x] = saved.take()?;
+        self.back(&per_input(&x, &grad)?.1)
     }
 
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
@@ -113,7 +125,7 @@ impl Layer for Conv {
         if let Some(bias) = &mut self.bias {
             bias.accumulate(bias::gradient(&grad, bias.value.elem_count())?)?;
         }
-        wanted.then(|| conv::input_gradient(&grad, &self.weight.value, &self.geometry, self.precision)).transpose()
+        wanted.then(|| self.back(&grad)).transpose()
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {

@@ -1,7 +1,7 @@
 //! Images to vectors.
 
 use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Output, Pass, Saved, Signal, map_sequence};
+use super::{Layer, LayerPlan, Output, Saved, Signal, map_sequence};
 use crate::ops::flatten;
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
@@ -25,16 +25,16 @@ pub struct Flatten {
 }
 
 impl Layer for Flatten {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
+    fn evaluate(&self, x: &Tensor) -> Result<Output> {
+        map_sequence(x, flatten::forward)
+    }
+
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
         Ok((self.evaluate(&x)?, Saved::nothing()))
     }
 
-    fn backward(&mut self, _: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+    fn input_gradient(&self, _: Saved, grad: Tensor) -> Result<Tensor> {
         let shape: Vec<usize> = grad.dims().iter().take(2).chain(&self.image).copied().collect();
-        wanted.then(|| flatten::gradient(&grad, &shape)).transpose()
-    }
-
-    fn evaluate(&self, x: &Tensor) -> Result<Output> {
-        map_sequence(x, flatten::forward)
+        flatten::gradient(&grad, &shape)
     }
 }

@@ -1,7 +1,7 @@
 //! Leaky integrate-and-fire neurons.
 
 use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Output, Pass, Saved, Shared, Signal};
+use super::{Layer, LayerPlan, Output, Saved, Shared, Signal};
 use crate::ops::lif;
 pub use crate::ops::lif::LifConfig;
 use candle_core::{Result, Tensor};
@@ -28,16 +28,16 @@ impl Lif {
 }
 
 impl Layer for Lif {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
-        Ok((lif::forward(&x, &self.config)?.into(), Saved::of([x])))
-    }
-
-    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
-        let [x] = saved.take()?;
-        wanted.then(|| lif::gradient(&x, &grad, &self.config)).transpose()
-    }
-
     fn evaluate(&self, x: &Tensor) -> Result<Output> {
         Ok(lif::forward(x, &self.config)?.into())
+    }
+
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
+        Ok((self.evaluate(&x)?, Saved::of([x])))
+    }
+
+    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
+        let [x] = saved.take()?;
+        lif::gradient(&x, &grad, &self.config)
     }
 }

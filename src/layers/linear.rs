@@ -1,7 +1,7 @@
 //! The same weight matrix applied at every time-step.
 
 use super::plan::{Kept, Planned, numbers};
-use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal, map_sequence, per_input};
+use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Saved, Shared, Signal, map_sequence, per_input};
 use crate::ops::{Precision, bias, linear};
 use candle_core::{DType, Result, Tensor};
 use schemars::JsonSchema;
@@ -79,9 +79,21 @@ impl Linear {
     }
 }
 
+impl Linear {
+    /// The gradient of the input that the output's `grad` belongs to.
+    fn back(&self, grad: &Tensor) -> Result<Tensor> {
+        linear::input_gradient(grad, &self.weight.value, self.precision)
+    }
+}
+
 impl Layer for Linear {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
         Ok((self.evaluate(&x)?, Saved::of([x])))
+    }
+
+    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
+        let [x] = saved.take()?;
+        self.back(&per_input(&x, &grad)?.1)
     }
 
     fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
@@ -91,7 +103,7 @@ impl Layer for Linear {
         if let Some(bias) = &mut self.bias {
             bias.accumulate(bias::gradient(&grad, bias.value.elem_count())?)?;
         }
-        wanted.then(|| linear::input_gradient(&grad, &self.weight.value, self.precision)).transpose()
+        wanted.then(|| self.back(&grad)).transpose()
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {

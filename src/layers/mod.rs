@@ -145,16 +145,28 @@ pub struct Pass<'a> {
 
 /// A layer in training and in evaluation.
 pub trait Layer: Send + Sync {
-    /// Training: the output and what backward needs. Batch norms update their running statistics.
-    fn forward(&mut self, x: Tensor, pass: &Pass<'_>) -> Result<(Output, Saved)>;
-
-    /// Takes what `forward` saved and the output's gradient; adds into the parameters' gradients and returns the input's,
-    /// or nothing when it is not `wanted`. For an input that is constant in time it returns one time-step: the sum. So may the
-    /// output's gradient be where the output is constant.
-    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>>;
-
-    /// Evaluation: running statistics, no dropout, nothing kept.
+    /// Evaluation: running statistics, no dropout, nothing kept. A sequence may have fewer time-steps than the network: its first ones.
     fn evaluate(&self, x: &Tensor) -> Result<Output>;
+
+    /// Evaluation that can be walked back: the output and what `input_gradient` needs.
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)>;
+
+    /// The input's gradient of an evaluation, from what `evaluate_saving` saved and the output's gradient; parameters and statistics are
+    /// constants. For an input that is constant in time it is one time-step: the sum. So may the output's gradient be where the output is
+    /// constant.
+    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor>;
+
+    /// Training: the output and what `backward` needs. Batch norms update their running statistics. Layers that do in training what they
+    /// do in evaluation leave this as it is.
+    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
+        self.evaluate_saving(x)
+    }
+
+    /// Takes what `forward` saved and the output's gradient; adds into the parameters' gradients and returns the input's, or nothing when
+    /// it is not `wanted`. Time-steps are summed as in `input_gradient`.
+    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+        wanted.then(|| self.input_gradient(saved, grad)).transpose()
+    }
 
     /// Learned tensors, in a fixed order.
     fn parameters(&mut self) -> Vec<&mut Parameter> {

@@ -91,8 +91,21 @@ impl Norm {
         Ok(batch)
     }
 
-    pub(super) fn running(&self) -> Statistics {
-        Statistics { mean: self.running_mean.clone(), variance: self.running_var.clone() }
+    /// What the first `time_steps` steps are normalised with in evaluation: running statistics.
+    pub(super) fn running(&self, time_steps: usize) -> Result<Normalization> {
+        let groups = self.gamma.value.dim(0)?;
+        // A group a time-step, of which the first are wanted; or one group for all.
+        let first = |table: &Tensor| table.narrow(0, 0, groups.min(time_steps));
+        let with = Statistics { mean: first(&self.running_mean)?, variance: first(&self.running_var)? };
+        let all = self.normalization(&with)?;
+        Ok(Normalization { scale: first(&all.scale)?, ..all })
+    }
+
+    /// The gradient of the input that [`Norm::running`] normalises: it is a line, whose slope is left.
+    pub(super) fn running_gradient(&self, grad: &Tensor) -> Result<Tensor> {
+        let line = self.running(grad.dim(0)?)?;
+        let with = Statistics { mean: line.with.mean.zeros_like()?, ..line.with };
+        batch_norm::normalize(grad, &Normalization { with, shift: None, ..line })
     }
 
     /// Adds to the parameters' gradients and hands on the input's.
@@ -128,7 +141,15 @@ impl Layer for Norm {
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {
-        Ok(batch_norm::normalize(x, &self.normalization(&self.running())?)?.into())
+        Ok(batch_norm::normalize(x, &self.running(x.dim(0)?)?)?.into())
+    }
+
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
+        Ok((self.evaluate(&x)?, Saved::nothing()))
+    }
+
+    fn input_gradient(&self, _: Saved, grad: Tensor) -> Result<Tensor> {
+        self.running_gradient(&grad)
     }
 
     fn parameters(&mut self) -> Vec<&mut Parameter> {

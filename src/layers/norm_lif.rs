@@ -2,7 +2,7 @@
 
 use super::{Layer, Norm, Output, Parameter, Pass, Saved};
 use crate::ops::batch_norm::Statistics;
-use crate::ops::lif::LifConfig;
+use crate::ops::lif::{self, LifConfig};
 use crate::ops::norm_lif;
 use candle_core::{Result, Tensor};
 
@@ -29,7 +29,18 @@ impl Layer for NormLif {
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {
-        Ok(norm_lif::forward(x, &self.norm.normalization(&self.norm.running())?, &self.lif)?.into())
+        Ok(norm_lif::forward(x, &self.norm.running(x.dim(0)?)?, &self.lif)?.into())
+    }
+
+    /// One after the other: with statistics that are constants, the fused op's gradient would be another.
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
+        let currents = self.norm.evaluate(&x)?.sequence;
+        Ok((lif::forward(&currents, &self.lif)?.into(), Saved::of([currents])))
+    }
+
+    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
+        let [currents] = saved.take()?;
+        self.norm.running_gradient(&lif::gradient(&currents, &grad, &self.lif)?)
     }
 
     fn parameters(&mut self) -> Vec<&mut Parameter> {

@@ -1,7 +1,7 @@
 //! Pooling of every time-step.
 
 use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Output, Pass, Saved, Signal, map_sequence, once};
+use super::{Layer, LayerPlan, Output, Saved, Signal, map_sequence, once};
 use crate::ops::pool::{self, Window};
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
@@ -58,7 +58,7 @@ impl Pool {
 }
 
 impl Layer for Pool {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
         if !matches!(self.config, PoolConfig::Max(_)) {
             return Ok((self.evaluate(&x)?, Saved::nothing()));
         }
@@ -72,18 +72,15 @@ impl Layer for Pool {
         Ok((y.into(), Saved::of([places])))
     }
 
-    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
-        if !wanted {
-            return Ok(None);
-        }
+    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
         let shape_of = |grad: &Tensor| grad.dims().iter().take(2).chain(&self.image).copied().collect::<Vec<_>>();
         if !matches!(self.config, PoolConfig::Max(_)) {
-            return pool::average_gradient(&grad, &shape_of(&grad), self.window).map(Some);
+            return pool::average_gradient(&grad, &shape_of(&grad), self.window);
         }
         let [places] = saved.take()?;
         // The places of an input that was constant in time have one step.
         let grad = if places.dim(0)? < grad.dim(0)? { grad.sum_keepdim(0)? } else { grad };
-        pool::max_gradient(&grad, &places, &shape_of(&grad), self.window).map(Some)
+        pool::max_gradient(&grad, &places, &shape_of(&grad), self.window)
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {

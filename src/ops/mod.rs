@@ -21,6 +21,7 @@ mod fresh;
 pub mod gpu;
 pub mod lif;
 pub mod linear;
+pub mod nonzero;
 pub mod norm_lif;
 pub mod poisson;
 pub mod pool;

@@ -2,7 +2,7 @@
 
 use crate::data::Batches;
 use crate::error::{Error, Result};
-use crate::evaluate::logits;
+use crate::evaluate::{Effort, logits};
 use crate::network::Network;
 
 /// Images by label and predicted class.
@@ -13,16 +13,16 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// Predicts every image of `batches`, with logits averaged over `draws` Poisson draws.
+    /// Predicts every image of `batches`, with as much effort as is asked for.
     ///
     /// # Errors
     /// [`Error::Data`] for a label that the network has no class for; what reading data and computing can give.
-    pub fn of(network: &Network, batches: &Batches<'_>, draws: usize) -> Result<Self> {
+    pub fn of(network: &Network, batches: &Batches<'_>, effort: Effort) -> Result<Self> {
         let classes = network.plan().classes;
         let mut counts = vec![vec![0u64; classes]; classes];
         for batch in batches.iter_from(0) {
             let batch = batch?;
-            let predicted = logits(network, &batch, draws)?.0.argmax(1)?.to_vec1::<u32>()?;
+            let predicted = logits(network, &batch, effort)?.0.argmax(1)?.to_vec1::<u32>()?;
             for (label, class) in batch.labels.to_vec1::<u32>()?.into_iter().zip(predicted) {
                 let cell = counts.get_mut(label as usize).and_then(|row| row.get_mut(class as usize));
                 *cell.ok_or_else(|| {

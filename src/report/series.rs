@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::experiment::{Checked, Experiment};
 use crate::listing::{self, RunSummary};
 use crate::metrics::{self, EpochMetrics};
+use crate::network::{self, Gammas};
 use crate::provenance::Provenance;
 use crate::run::{RunFolder, Which};
 use candle_core::{Device, Tensor};
@@ -23,7 +24,7 @@ pub struct Record {
 }
 
 /// Mean gamma at every time-step, by layer, and the checkpoint it is from.
-pub type Gamma = (Vec<(String, Vec<f64>)>, Of);
+pub type Gamma = (Gammas, Of);
 
 /// Which checkpoint a figure is about, in words: "The best checkpoint, epoch 9, chosen on the test images."
 pub struct Of {
@@ -72,52 +73,20 @@ impl Of {
 pub fn gamma(run: &RunFolder, asked: Which, experiment: &Read<Checked>) -> Read<Gamma> {
     let which = choose(run, asked);
     let checkpoint = checkpoint::load(&run.checkpoint(which), &Device::Cpu).map_err(said)?;
-    let mut layers = Vec::new();
-    for (name, tensor) in &checkpoint.model {
-        let Some(index) = index_of_gamma(name) else { continue };
-        let is_bntt = match experiment {
-            Ok(checked) => checked.plan.kinds.get(index) == Some(&"bntt"),
-            // Without a config it is told by its shape: other norms have one group for all time-steps.
-            Err(_) => tensor.dims().first().is_some_and(|&groups| groups > 1),
-        };
-        if is_bntt {
-            layers.push((index, means(tensor).map_err(|e| format!("{name}: {e}"))?));
-        }
-    }
+    let is_bntt = |index: usize, gamma: &Tensor| match experiment {
+        Ok(checked) => checked.plan.kinds.get(index) == Some(&"bntt"),
+        // Without a config it is told by its shape: other norms have one group for all time-steps.
+        Err(_) => gamma.dims().first().is_some_and(|&groups| groups > 1),
+    };
+    let layers = network::gammas(&checkpoint.model, is_bntt).map_err(|e| format!("gamma: {e}"))?;
     if layers.is_empty() {
         return Err("The network has no BNTT layer, and so no gamma by time-step.".into());
     }
-    layers.sort_by_key(|&(index, _)| index);
-    let named = layers.into_iter().map(|(index, means)| (format!("layers.{index}.bntt"), means)).collect();
-    Ok((named, Of::new(which, checkpoint.progress.epoch)))
-}
-
-/// The layer's place, from `layers.3.gamma`.
-fn index_of_gamma(name: &str) -> Option<usize> {
-    name.strip_prefix("layers.")?.strip_suffix(".gamma")?.parse().ok()
-}
-
-/// [T, C] to the mean over C at every T.
-fn means(gamma: &Tensor) -> candle_core::Result<Vec<f64>> {
-    gamma.to_dtype(candle_core::DType::F64)?.mean(1)?.to_vec1()
+    Ok((layers, Of::new(which, checkpoint.progress.epoch)))
 }
 
 /// An error as a sentence of the page.
 pub fn said(error: Error) -> String {
     let text = error.to_string();
     if text.ends_with(['.', '!', '?']) { text } else { text + "." }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gammas_are_averaged_over_channels_for_every_time_step() -> candle_core::Result<()> {
-        let gamma = Tensor::new(&[[1f32, 3.0], [0.5, 0.0], [-1.0, 1.0]], &Device::Cpu)?;
-        assert_eq!(means(&gamma)?, [2.0, 0.25, 0.0]);
-        assert_eq!(index_of_gamma("layers.12.gamma"), Some(12));
-        assert_eq!([index_of_gamma("layers.12.weight"), index_of_gamma("gamma")], [None, None]);
-        Ok(())
-    }
 }

@@ -1,5 +1,6 @@
 //! The `[training]` section.
 
+use crate::early_exit::EarlyExitConfig;
 use crate::error::{Error, Result};
 use crate::ops::Precision;
 use candle_core::Device;
@@ -36,6 +37,9 @@ pub struct TrainingConfig {
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub evaluation_draws: usize,
+    /// Evaluate no further than to the step after which BNTT's gammas let little through; all time-steps when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_exit: Option<EarlyExitConfig>,
     /// Weights to start from, a safetensors file such as another run's `checkpoints/best/model.safetensors`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<PathBuf>,

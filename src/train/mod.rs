@@ -11,6 +11,7 @@ pub use step::{Step, step};
 use crate::checkpoint::{self, Checkpoint, Progress};
 use crate::data::{Batches, Dataset, Resident};
 use crate::durable::sha256_hex;
+use crate::early_exit;
 use crate::error::Result;
 use crate::evaluate::evaluate;
 use crate::experiment::{Checked, Experiment};
@@ -282,11 +283,14 @@ impl<'a> Trainer<'a> {
     }
 
     /// Scores on the test images; nothing when it was asked to stop before the end.
-    fn evaluate(&self) -> Result<Option<crate::metrics::Scores>> {
+    fn evaluate(&mut self) -> Result<Option<crate::metrics::Scores>> {
+        let effort = early_exit::effort(self.experiment, &mut self.network)?;
+        if self.experiment.training.early_exit.is_some() {
+            info!("evaluating {} of {} time-steps", effort.time_steps, self.experiment.network.time_steps);
+        }
         let batches = Batches::evaluate(&self.dataset.test, &self.experiment.data, &self.device)?;
         let batches = batches.out_of(self.resident[1].as_ref());
-        let draws = self.experiment.training.evaluation_draws;
-        let evaluation = evaluate(&self.network, &batches, draws, &self.stop)?;
+        let evaluation = evaluate(&self.network, &batches, effort, &self.stop)?;
         Ok(evaluation.map(|evaluation| epoch::scores(&evaluation.score)))
     }
 

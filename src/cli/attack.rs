@@ -1,0 +1,196 @@
+//! `bntt attack`.
+
+use super::table::{fitting, terminal_width};
+use super::trained::{Trained, Which};
+use crate::attack::{self, Perturbation, Setting};
+use crate::error::{Error, Result};
+use crate::statistic::Statistic;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Show how accurate runs are on test images that were changed by an attacker or by noise.
+///
+/// Pixels are in 0..1 and stay there; they are normalised inside. FGSM and PGD follow the gradient of the cross-entropy by the pixels, through
+/// time with the neurons' surrogate gradient, running statistics being constants: through direct coding exactly, through Poisson spikes
+/// straight (dS/dx = 1 / scale), with spikes of their own. PGD starts at random. Without a choice both are shown. Accuracy is the mean over the
+/// draws of all that is random, with the sample standard deviation.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  bntt attack runs/quickstart/v0001 --fgsm --eps 2/255,8/255\n  \
+                  bntt attack runs/direct/v0001 runs/poisson/v0001 --pgd --gaussian 0.05,0.1 --salt-and-pepper 0.02 data.limit.test=1000")]
+pub struct Arguments {
+    /// Run folders, a column each, and values that replace those of all runs, as in `data.limit.test=1000`.
+    #[arg(required = true, value_name = "RUN|KEY=VALUE")]
+    runs: Vec<String>,
+    /// Which weights.
+    #[arg(long, value_enum, default_value = "best")]
+    checkpoint: Which,
+    /// One step along the sign of the gradient.
+    #[arg(long)]
+    fgsm: bool,
+    /// Many small steps from a random start.
+    #[arg(long)]
+    pgd: bool,
+    /// Largest changes of a pixel.
+    #[arg(long, value_name = "EPS,..", value_delimiter = ',', default_value = "8/255", value_parser = share)]
+    eps: Vec<f64>,
+    /// Length of a step of PGD.
+    #[arg(long, value_name = "ALPHA", default_value = "2/255", value_parser = share)]
+    alpha: f64,
+    /// Steps of PGD.
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..1000))]
+    steps: u16,
+    /// Standard deviations of normal noise.
+    #[arg(long, value_name = "DEVIATION,..", value_delimiter = ',', num_args = 0..=1, default_missing_value = "0.05,0.1,0.2", value_parser = share)]
+    gaussian: Vec<f64>,
+    /// Shares of the values that become 0 or 1.
+    #[arg(long, value_name = "SHARE,..", value_delimiter = ',', num_args = 0..=1, default_missing_value = "0.01,0.05,0.1", value_parser = share)]
+    salt_and_pepper: Vec<f64>,
+    /// Draws of Poisson spikes, noise and random starts.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    draws: u16,
+    /// Poisson draws over which an attacker averages each gradient.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    gradient_draws: u16,
+    #[arg(long, value_enum, default_value = "text")]
+    format: super::Format,
+}
+
+/// A share of the range of a pixel: `8/255` or `0.03`.
+fn share(text: &str) -> std::result::Result<f64, String> {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    let value = match text.split_once('/') {
+        Some((above, below)) => number(above).zip(number(below)).map(|(above, below)| above / below),
+        None => number(text),
+    };
+    let wrong = || format!("expected a number above 0 and up to 1, such as 8/255 or 0.03, found {text:?}");
+    value.filter(|&value| value > 0.0 && value <= 1.0).ok_or_else(wrong)
+}
+
+/// All numbers, in percent.
+#[derive(Serialize)]
+struct Report {
+    runs: Vec<Column>,
+    draws: u16,
+    gradient_draws: u16,
+}
+
+#[derive(Serialize)]
+struct Column {
+    run: PathBuf,
+    encoder: &'static str,
+    time_steps: usize,
+    images: usize,
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    perturbation: Perturbation,
+    name: String,
+    top1: Statistic,
+}
+
+pub fn attack(arguments: &Arguments) -> Result<()> {
+    let (overrides, runs): (Vec<String>, Vec<String>) =
+        arguments.runs.iter().cloned().partition(|word| word.contains('='));
+    if runs.is_empty() {
+        return Err(Error::Run("bntt attack: expected one run folder or more, found only values.".into()));
+    }
+    let perturbations = perturbations(arguments);
+    let mut columns = Vec::with_capacity(runs.len());
+    for run in &runs {
+        columns.push(column(Path::new(run), &overrides, &perturbations, arguments)?);
+    }
+    let report = Report { runs: columns, draws: arguments.draws, gradient_draws: arguments.gradient_draws };
+    super::print(&arguments.format.of(&report, || text(&report))?)
+}
+
+/// Clean images first, then attacks, then noise. Without any choice both attacks.
+fn perturbations(arguments: &Arguments) -> Vec<Perturbation> {
+    let Arguments { fgsm, pgd, eps, gaussian, salt_and_pepper, alpha, steps, .. } = arguments;
+    let none = !fgsm && !pgd && gaussian.is_empty() && salt_and_pepper.is_empty();
+    let mut all = vec![Perturbation::Clean];
+    if *fgsm || none {
+        all.extend(eps.iter().map(|&eps| Perturbation::Fgsm { eps }));
+    }
+    if *pgd || none {
+        all.extend(eps.iter().map(|&eps| Perturbation::Pgd { eps, alpha: *alpha, steps: usize::from(*steps) }));
+    }
+    all.extend(gaussian.iter().map(|&deviation| Perturbation::Gaussian { deviation }));
+    all.extend(salt_and_pepper.iter().map(|&share| Perturbation::SaltAndPepper { share }));
+    all
+}
+
+fn column(run: &Path, overrides: &[String], perturbations: &[Perturbation], arguments: &Arguments) -> Result<Column> {
+    let trained = Trained::open(run, overrides, arguments.checkpoint)?;
+    let experiment = &trained.checked.experiment;
+    attack::check(&trained.dataset.test)?;
+    let setting = Setting {
+        data: &experiment.data,
+        encoder: experiment.network.encoder,
+        channels: trained.checked.shape.channels,
+        seed: experiment.seed,
+        draws: usize::from(arguments.draws),
+        gradient_draws: usize::from(arguments.gradient_draws),
+        together: experiment.data.batch_size,
+    };
+    let mut rows = Vec::with_capacity(perturbations.len());
+    for &perturbation in perturbations {
+        let name = perturbation.describe();
+        eprintln!("{}: {name}", run.display());
+        let top1 =
+            trained.on_test_images(|network, batches| attack::accuracy(network, batches, &perturbation, &setting))?;
+        rows.push(Row { perturbation, name, top1 });
+    }
+    Ok(Column {
+        run: run.to_path_buf(),
+        encoder: experiment.network.encoder.kind(),
+        time_steps: experiment.network.time_steps,
+        images: trained.dataset.test.len(),
+        rows,
+    })
+}
+
+fn text(report: &Report) -> String {
+    let of_run = |column: &Column| {
+        let name =
+            column.run.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>();
+        format!(
+            "{} ({}, T {})",
+            name.into_iter().rev().collect::<Vec<_>>().join("/"),
+            column.encoder,
+            column.time_steps
+        )
+    };
+    // A run a row where there are more runs than changes would be no better: names are long.
+    let names: Vec<String> = report.runs.iter().map(of_run).collect();
+    let header = [vec!["top-1 %".to_string()], (1..=names.len()).map(|i| format!("[{i}]")).collect()].concat();
+    let rows = report.runs.first().map_or(&[][..], |first| &first.rows);
+    let row = |(i, row): (usize, &Row)| {
+        let cells =
+            report.runs.iter().map(|column| column.rows.get(i).map_or(String::new(), |row| row.top1.to_string()));
+        [vec![row.name.clone()], cells.collect()].concat()
+    };
+    let rows: Vec<Vec<String>> = rows.iter().enumerate().map(row).collect();
+    let legend = names.iter().enumerate().map(|(i, name)| format!("[{}] {name}\n", i.saturating_add(1)));
+    let images = report.runs.iter().map(|column| column.images).max().unwrap_or(0);
+    format!(
+        "{}\n{}{images} test images; mean ± standard deviation over {} draws where something is random.\n",
+        fitting(&header, &rows, 1, terminal_width()),
+        legend.collect::<String>(),
+        report.draws
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_fractions_or_numbers_above_0_and_up_to_1() {
+        assert_eq!([share("8/255"), share("0.5"), share("1")], [Ok(8.0 / 255.0), Ok(0.5), Ok(1.0)]);
+        for wrong in ["0", "-1/255", "2", "1/0", "x", "8/", "NaN"] {
+            assert!(share(wrong).unwrap_err().contains("such as 8/255"), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `bntt early-exit`.
+
+use super::figures::Figures;
+use super::table::{fitting, table, terminal_width};
+use super::trained::OfRun;
+use crate::early_exit::{self, Curve, EarlyExitConfig, ExitLayers};
+use crate::energy::{Constants, products};
+use crate::error::{Error, Result};
+use crate::evaluate::Effort;
+use crate::figures;
+use crate::network::Gammas;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Show what a run's network gets right when it stops before its last time-step, and what that takes.
+///
+/// Prints the mean gamma of every BNTT layer by time-step, the exit that gamma tells, and accuracy, firing rate, synaptic operations and
+/// energy after every number of time-steps, from one pass over the test images: logits after t time-steps are the mean over these. The
+/// exit is after the first step at which the mean gamma of every BNTT layer is below the threshold (Kim & Panda 2021). Beside it: each
+/// image stopping by itself, once the softmax of its mean logits gives some class the confidence asked for.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  bntt early-exit runs/vgg9_cifar10_bntt/v0001 --figures figures\n  \
+                  bntt early-exit runs/quickstart/v0001 --threshold 0.3 --layers average --confidence 0.8,0.9 --stop")]
+pub struct Arguments {
+    #[command(flatten)]
+    of: OfRun,
+    /// Mean gammas below it end the sequence.
+    #[arg(long, value_name = "GAMMA", default_value_t = 0.1)]
+    threshold: f64,
+    /// Which layers' gammas must be below the threshold.
+    #[arg(long, value_enum, default_value = "every")]
+    layers: ExitLayers,
+    /// Compute no step past the exit: the table ends there. Without it, it goes on to the last time-step.
+    #[arg(long)]
+    stop: bool,
+    /// Probabilities of the likeliest class at which an image ends.
+    #[arg(long, value_name = "P,..", value_delimiter = ',', default_value = "0.5,0.6,0.7,0.8,0.9,0.95,0.99,0.999")]
+    confidence: Vec<f64>,
+    /// Costs of operations: a TOML table; that of 45 nm unless given.
+    #[arg(long, value_name = "FILE")]
+    constants: Option<PathBuf>,
+    #[command(flatten)]
+    figures: Figures,
+    #[arg(long, value_enum, default_value = "text")]
+    format: super::Format,
+}
+
+/// All numbers.
+#[derive(Serialize)]
+struct Report {
+    run: PathBuf,
+    time_steps: usize,
+    threshold: f64,
+    layers: ExitLayers,
+    /// Mean gammas by layer and time-step.
+    gammas: Gammas,
+    /// The number of time-steps up to the exit.
+    exit: Option<usize>,
+    draws: usize,
+    #[serde(flatten)]
+    curve: Curve,
+}
+
+pub fn early_exit(arguments: &Arguments) -> Result<()> {
+    let Arguments { threshold, layers, .. } = *arguments;
+    let wrong = |what: &str, found: f64| Error::Run(format!("{what}: expected a number above 0, found {found}"));
+    if !(threshold.is_finite() && threshold > 0.0) {
+        return Err(wrong("--threshold", threshold));
+    }
+    if let Some(&p) = arguments.confidence.iter().find(|p| !(**p > 0.0 && **p <= 1.0)) {
+        return Err(Error::Run(format!("--confidence: expected probabilities above 0 and up to 1, found {p}")));
+    }
+    let costs = Constants::load(arguments.constants.as_deref())?;
+    let mut trained = arguments.of.open()?;
+    let experiment = &trained.checked.experiment;
+    let (all, draws) = (experiment.network.time_steps, experiment.training.evaluation_draws);
+    let gammas = trained.network.gammas()?;
+    let exit = EarlyExitConfig { threshold, layers }.time_steps(&gammas);
+    let time_steps = exit.filter(|_| arguments.stop).unwrap_or(all);
+    let products = products(&experiment.network, &trained.checked.plan);
+    let effort = Effort { draws, time_steps };
+    let curve = trained.on_test_images(|network, batches| {
+        early_exit::curve(network, batches, effort, &arguments.confidence, (&products, &costs))
+    })?;
+    let report =
+        Report { run: arguments.of.run.clone(), time_steps: all, threshold, layers, gammas, exit, draws, curve };
+    arguments.figures.write(|| {
+        let mut figures = vec![figures::early_exit(&report.curve, exit)?];
+        if !report.gammas.is_empty() {
+            figures.push(figures::gamma(&report.gammas, "")?);
+        }
+        Ok(figures)
+    })?;
+    super::print(&arguments.format.of(&report, || text(&report))?)
+}
+
+fn text(report: &Report) -> String {
+    let Report { curve, exit, gammas, time_steps, threshold, .. } = report;
+    let rule = match report.layers {
+        ExitLayers::Every => "the mean gamma of every BNTT layer is",
+        ExitLayers::Average => "the layers' mean gammas are on average",
+    };
+    let said = match (exit, gammas.is_empty()) {
+        (_, true) => "The network has no BNTT layer, and so no gamma that tells an exit.".to_string(),
+        (Some(exit), _) => {
+            format!("Exit after {exit} of {time_steps} time-steps: {rule} below {threshold} there for the first time.")
+        }
+        (None, _) => format!("No exit: at none of the {time_steps} time-steps {rule} below {threshold}."),
+    };
+    let steps = gammas.first().map_or(0, |(_, means)| means.len());
+    let header: Vec<String> = [vec!["mean gamma".to_string()], (1..=steps).map(|t| t.to_string()).collect()].concat();
+    let of_layer = |(layer, means): &(String, Vec<f64>)| {
+        [vec![layer.clone()], means.iter().map(|g| format!("{g:.2}")).collect()].concat()
+    };
+    let rows: Vec<Vec<String>> = gammas.iter().map(of_layer).collect();
+    let gamma = if rows.is_empty() { String::new() } else { fitting(&header, &rows, 1, terminal_width()) + "\n" };
+    format!(
+        "{gamma}{said}\n\n{}\n{}\n{} images{}. Operations: a sum for every connection of every spike; those before average pools\nare passed on one by one.\n",
+        by_step(curve, *exit),
+        by_confidence(curve),
+        curve.images,
+        if report.draws == 1 { String::new() } else { format!(", logits averaged over {} draws", report.draws) },
+    )
+}
+
+fn by_step(curve: &Curve, exit: Option<usize>) -> String {
+    let head = ["time-steps", "top-1 %", "firing rate", "operations/image", "energy/image", ""];
+    let mut rows = vec![head.map(String::from).to_vec()];
+    rows.extend(curve.steps.iter().map(|at| {
+        vec![
+            at.time_steps.to_string(),
+            format!("{:.2}", at.top1),
+            format!("{:.4}", at.firing_rate),
+            super::table::count(at.operations as u64),
+            super::table::energy(at.energy),
+            if Some(at.time_steps) == exit { "<- exit".into() } else { String::new() },
+        ]
+    }));
+    table(&rows, 0)
+}
+
+fn by_confidence(curve: &Curve) -> String {
+    let mut rows = vec![["confidence", "mean time-steps", "top-1 %"].map(String::from).to_vec()];
+    rows.extend(
+        curve
+            .confidences
+            .iter()
+            .map(|at| vec![at.confidence.to_string(), format!("{:.2}", at.time_steps), format!("{:.2}", at.top1)]),
+    );
+    table(&rows, 0)
+}

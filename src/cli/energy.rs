@@ -1,0 +1,185 @@
+//! `bntt energy`.
+
+use super::figures::Figures;
+use super::table::{count, energy as joule, fitting, terminal_width};
+use super::trained::{OfRun, Trained};
+use crate::energy::{Constants, LayerEnergy, Meter, Product, Spikes, account, products, total};
+use crate::error::{Error, Result};
+use crate::figures::{self, Fired};
+use crate::network::{Observer, Seen};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Count a run's spikes and synaptic operations on its test images, and what they would take in energy.
+///
+/// For every convolution and linear layer, per image: multiply-accumulates (MACs) of one dense step; R, the spikes per neuron over all
+/// time-steps; synaptic operations, one for each connection of each value that is not zero, counted from what the layer received (fewer at
+/// borders); and the energy by the papers' formula (R x MACs x 0.9 pJ), by the count, by the count with memory traffic, and of the same layers
+/// as an ANN (MACs x 4.6 pJ). A layer behind an average pool receives means: they are counted as such (after pooling, a product each) and as
+/// the spikes that they are made of (before pooling, a sum each). A direct-coded first layer computes once, with products.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  bntt energy runs/quickstart/v0001 --figures figures\n  \
+                  bntt energy runs/quickstart/v0001 data.limit.test=100 --constants 7nm.toml --format json")]
+pub struct Arguments {
+    #[command(flatten)]
+    of: OfRun,
+    /// Costs of operations: a TOML table of multiply_accumulate, accumulate and memory_access in picojoule; that of 45 nm unless given.
+    #[arg(long, value_name = "FILE")]
+    constants: Option<PathBuf>,
+    /// The test image whose spikes the raster shows.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    image: usize,
+    #[command(flatten)]
+    figures: Figures,
+    #[arg(long, value_enum, default_value = "text")]
+    format: super::Format,
+}
+
+/// All numbers, energies in picojoule.
+#[derive(Serialize)]
+struct Report {
+    run: PathBuf,
+    images: u64,
+    time_steps: usize,
+    constants: Constants,
+    layers: Vec<LayerEnergy>,
+    /// Spikes per neuron at every time-step, by LIF layer.
+    rates: Vec<(String, Vec<f64>)>,
+}
+
+pub fn energy(arguments: &Arguments) -> Result<()> {
+    let constants = Constants::load(arguments.constants.as_deref())?;
+    let trained = arguments.of.open()?;
+    let (experiment, plan) = (&trained.checked.experiment, &trained.checked.plan);
+    let time_steps = experiment.network.time_steps;
+    let products = products(&experiment.network, plan);
+    let (meter, images) = measure(&trained, &products, time_steps)?;
+    let rate = |spikes: &Spikes| {
+        let chances = (spikes.neurons.saturating_mul(images)).max(1) as f64;
+        (spikes.layer.clone(), spikes.spikes.iter().map(|&count| count as f64 / chances).collect())
+    };
+    let report = Report {
+        run: arguments.of.run.clone(),
+        images,
+        time_steps,
+        constants,
+        layers: account(&products, &meter, images, time_steps, &constants),
+        rates: meter.spikes.iter().map(rate).collect(),
+    };
+    arguments.figures.write(|| {
+        let of = format!("Test image {} (counted from 0).", arguments.image);
+        Ok(vec![figures::rates_by_step(&report.rates)?, figures::raster(&fired(&trained, arguments.image)?, &of)?])
+    })?;
+    super::print(&arguments.format.of(&report, || text(&report, &products))?)
+}
+
+/// What flows through the network for all test images, one Poisson draw each, and how many they are.
+fn measure<'a>(trained: &Trained, products: &'a [Product], time_steps: usize) -> Result<(Meter<'a>, u64)> {
+    let mut meter = Meter::new(products, &trained.checked.plan, time_steps);
+    let mut images = 0u64;
+    trained.on_test_images(|network, batches| {
+        for batch in batches.iter_from(0) {
+            let batch = batch?;
+            network.evaluate_observed(&batch.inputs, 0, &batch.indices, time_steps, &mut meter)?;
+            images = images.saturating_add(batch.indices.len() as u64);
+        }
+        Ok(())
+    })?;
+    Ok((meter, images))
+}
+
+/// The spikes of every neuron for one image.
+struct Recorder(Vec<Fired>);
+
+impl Observer for Recorder {
+    fn saw(&mut self, seen: &Seen<'_>) -> candle_core::Result<()> {
+        let Some(layer) = seen.neurons else { return Ok(()) };
+        let spikes = seen.output.sequence.contiguous()?.flatten_from(1)?.to_dtype(candle_core::DType::F32)?;
+        let steps = spikes.to_vec2::<f32>()?.into_iter();
+        let steps = steps.map(|step| step.into_iter().map(|spike| spike != 0.0).collect()).collect();
+        self.0.push(Fired { layer: layer.to_string(), steps });
+        Ok(())
+    }
+}
+
+fn fired(trained: &Trained, image: usize) -> Result<Vec<Fired>> {
+    let images = trained.dataset.test.len();
+    if image >= images {
+        return Err(Error::Run(format!(
+            "--image {image}: there are {images} test images; expected a number below that."
+        )));
+    }
+    let mut recorder = Recorder(Vec::new());
+    trained.on_test_images(|network, batches| {
+        let size = trained.checked.experiment.data.batch_size.max(1);
+        let place = image.checked_rem(size).unwrap_or_default();
+        let batch = batches.batch(image.checked_div(size).unwrap_or_default())?;
+        // Images are a dimension from the right: [B, C, H, W], or [T, B, C, H, W].
+        let dim = batch.inputs.rank().saturating_sub(4);
+        let inputs = batch.inputs.narrow(dim, place, 1)?;
+        let indices: Vec<u32> = batch.indices.get(place).copied().into_iter().collect();
+        network.evaluate_observed(&inputs, 0, &indices, network.plan().time_steps, &mut recorder)?;
+        Ok(())
+    })?;
+    Ok(recorder.0)
+}
+
+fn text(report: &Report, products: &[Product]) -> String {
+    let Report { layers, images, time_steps, constants, .. } = report;
+    let header = [
+        "layer",
+        "MACs",
+        "R",
+        "operations, after pooling",
+        "before pooling",
+        "E formula",
+        "E after pooling",
+        "E before pooling",
+        "E with memory",
+        "E ANN",
+        "E ANN with memory",
+    ];
+    let row = |layer: &LayerEnergy, rate: String| {
+        let operations = [layer.operations, layer.operations_before_pooling].map(|n| count(n.round() as u64));
+        let energies =
+            [layer.formula, layer.pooled, layer.counted, layer.with_memory, layer.ann, layer.ann_with_memory];
+        [vec![layer.layer.clone(), count(layer.macs), rate], operations.to_vec(), energies.map(joule).to_vec()].concat()
+    };
+    let mut rows: Vec<_> = layers.iter().map(|layer| row(layer, format!("{:.3}", layer.spikes_per_neuron))).collect();
+    let sum = |column: fn(&LayerEnergy) -> f64| total(layers, column);
+    let all = LayerEnergy {
+        layer: "total".into(),
+        macs: layers.iter().map(|layer| layer.macs).fold(0, u64::saturating_add),
+        spikes_per_neuron: 0.0,
+        operations: sum(|l| l.operations),
+        operations_before_pooling: sum(|l| l.operations_before_pooling),
+        formula: sum(|l| l.formula),
+        counted: sum(|l| l.counted),
+        pooled: sum(|l| l.pooled),
+        with_memory: sum(|l| l.with_memory),
+        ann: sum(|l| l.ann),
+        ann_with_memory: sum(|l| l.ann_with_memory),
+    };
+    rows.push(row(&all, String::new()));
+    let ratio = |snn: f64, ann: f64| format!("{:.2}", ann / snn.max(f64::MIN_POSITIVE));
+    let header = header.map(String::from);
+    let multiplied: Vec<_> = products.iter().filter(|p| p.operands != crate::energy::Operands::Spikes).collect();
+    let multiplied = match multiplied.is_empty() {
+        true => "every layer receives spikes".to_string(),
+        false => format!(
+            "{} multiplied with numbers, not spikes",
+            multiplied.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ")
+        ),
+    };
+    format!(
+        "{}\n{images} images, {time_steps} time-steps; {multiplied}.\nEnergy per image at {} pJ a multiply-accumulate, {} a sum, {} a memory access, \
+         nothing reused.\nThe ANN takes {} times the energy by the formula, {} by the count before pooling, {} with memory.\n",
+        fitting(&header, &rows, 1, terminal_width()),
+        constants.multiply_accumulate,
+        constants.accumulate,
+        constants.memory_access,
+        ratio(all.formula, all.ann),
+        ratio(all.counted, all.ann),
+        ratio(all.with_memory, all.ann_with_memory),
+    )
+}

@@ -1,0 +1,115 @@
+//! How commands find a trained network and the images to try it on.
+
+use super::fit::with_memory_explained;
+use crate::checkpoint;
+use crate::data::{Batches, Dataset};
+use crate::error::{Error, Result};
+use crate::experiment::{Checked, Experiment};
+use crate::network::Network;
+use crate::run::{self, RunFolder};
+use candle_core::Device;
+use std::path::{Path, PathBuf};
+
+/// The network of a run, on the run's test images.
+#[derive(clap::Args)]
+pub struct OfRun {
+    /// Run folder.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Values that replace the run's, as in `data.dataset.cifar10.path=/data/cifar10` or `data.limit.test=1000`.
+    #[arg(value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Which weights.
+    #[arg(long, value_enum, default_value = "best")]
+    pub checkpoint: Which,
+}
+
+/// A trained network with the test images of its experiment.
+pub struct Trained {
+    pub network: Network,
+    pub checked: Checked,
+    pub dataset: Dataset,
+    pub device: Device,
+}
+
+impl OfRun {
+    pub fn open(&self) -> Result<Trained> {
+        Trained::open(&self.run, &self.overrides, self.checkpoint)
+    }
+}
+
+impl Trained {
+    /// The network of a run folder, and its data set.
+    pub fn open(run: &Path, overrides: &[String], which: Which) -> Result<Self> {
+        let source = Source::open(run, overrides)?;
+        if source.folder.is_none() {
+            let path = run.display();
+            return Err(Error::Run(format!(
+                "{path}: expected a run folder such as runs/quickstart/v0001, found a file"
+            )));
+        }
+        let (network, checked) = source.network(None, which)?;
+        let dataset = checked.experiment.data.load()?;
+        let device = checked.experiment.training.open_device()?;
+        Ok(Self { network, checked, dataset, device })
+    }
+
+    /// What `work` makes of the network and the test images; where there is no memory for it, an error says what would fit.
+    pub fn on_test_images<R>(&self, work: impl FnOnce(&Network, &Batches<'_>) -> Result<R>) -> Result<R> {
+        let batches = Batches::evaluate(&self.dataset.test, &self.checked.experiment.data, &self.device)?;
+        with_memory_explained(&self.device, &self.checked, || work(&self.network, &batches))
+    }
+}
+
+/// A run's two checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Which {
+    /// Highest top-1 accuracy on the test images: chosen on test data.
+    Best,
+    /// After the last epoch.
+    Last,
+}
+
+impl From<Which> for run::Which {
+    fn from(which: Which) -> Self {
+        match which {
+            Which::Best => Self::Best,
+            Which::Last => Self::Last,
+        }
+    }
+}
+
+/// Where a network's description comes from.
+pub struct Source {
+    pub checked: Checked,
+    pub folder: Option<RunFolder>,
+}
+
+impl Source {
+    /// A run folder, or an experiment file.
+    pub fn open(path: &Path, overrides: &[String]) -> Result<Self> {
+        let folder = if path.is_file() { None } else { Some(RunFolder::open(path)?) };
+        let config = folder.as_ref().map_or_else(|| path.to_path_buf(), RunFolder::config);
+        Ok(Self { checked: Experiment::load(&config, overrides)?, folder })
+    }
+
+    /// The network with the weights of `file`, or of the run's checkpoint.
+    pub fn network(self, file: Option<&Path>, which: Which) -> Result<(Network, Checked)> {
+        let Self { checked: Checked { experiment, shape, plan }, folder } = self;
+        let device = experiment.training.open_device()?;
+        let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &device)?;
+        let (path, tensors) = match (file, folder) {
+            (Some(file), _) => (file.to_path_buf(), checkpoint::load_tensors(file, &device)?),
+            (None, Some(folder)) => {
+                let path = folder.checkpoint(which.into());
+                (path.join("model.safetensors"), checkpoint::load(&path, &device)?.model)
+            }
+            (None, None) => {
+                return Err(Error::Weights("an experiment file has no weights: name them with --weights FILE".into()));
+            }
+        };
+        checkpoint::matching(&network.state_shapes(), &tensors, &path)?;
+        network.load_state(&tensors)?;
+        Ok((network, Checked { experiment, shape, plan }))
+    }
+}
