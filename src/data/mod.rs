@@ -5,24 +5,29 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `digits.rs` `idx.rs` `cifar.rs` `tensors.rs` (on `safetensors.rs`) | read a data set |
+//! | `digits.rs` `idx.rs` `cifar.rs` `tiny_imagenet.rs` (on `jpeg.rs`) `tensors.rs` (on `safetensors.rs`) | read a data set |
 //! | `files.rs` | finds, measures and hashes data files |
-//! | `split.rs` | images and labels in memory |
+//! | `split.rs` `bytes.rs` | images and labels, in memory or mapped from a file |
+//! | `cache/` | data sets that take long to decode are decoded once |
 //! | `augment.rs` `normalize.rs` | what happens to a pixel |
 //! | `batches.rs` | order, batches, tensors |
 //! | `resident.rs` | images on a GPU, of which batches are made there |
 
 mod augment;
 mod batches;
+mod bytes;
+mod cache;
 mod cifar;
 mod digits;
 mod files;
 mod idx;
+mod jpeg;
 mod normalize;
 mod resident;
 mod safetensors;
 mod split;
 mod tensors;
+mod tiny_imagenet;
 
 use std::path::PathBuf;
 
@@ -31,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 pub use augment::AugmentConfig;
 pub use batches::{Batch, Batches};
+pub use bytes::Bytes;
 pub use cifar::{Cifar10Config, Cifar100Config};
 pub use digits::DigitsConfig;
 pub use idx::{FashionMnistConfig, MnistConfig};
@@ -38,6 +44,7 @@ pub use normalize::NormalizeConfig;
 pub use resident::Resident;
 pub use split::{Dataset, Items, Split};
 pub use tensors::{TensorsConfig, read_unlabelled};
+pub use tiny_imagenet::TinyImagenetConfig;
 
 use crate::error::{Error, Mistake, Result};
 
@@ -89,6 +96,8 @@ pub enum DatasetConfig {
     Cifar10(Cifar10Config),
     /// CIFAR-100: 60,000 colour images of 32x32 pixels, 100 (fine) classes.
     Cifar100(Cifar100Config),
+    /// Tiny-ImageNet: 110,000 colour images of 64x64 pixels, 200 classes, or some of its classes.
+    TinyImagenet(TinyImagenetConfig),
     /// Your own data, as safetensors files.
     Tensors(TensorsConfig),
 }
@@ -112,16 +121,18 @@ pub struct DataShape {
 }
 
 impl DatasetConfig {
-    /// The data set's shape. Known without any file but for `tensors`, where headers and labels are read.
+    /// The data set's shape. Known without any file but for `tensors`, where headers and labels are read, and `tiny_imagenet`, whose
+    /// list of classes is, where there is one.
     ///
     /// # Errors
-    /// [`Error::Data`] when a `tensors` file is missing or malformed.
+    /// [`Error::Data`] when a `tensors` file is missing or malformed, or a list of classes malformed.
     pub fn shape(&self) -> Result<DataShape> {
         match self {
             Self::Digits(_) => Ok(digits::SHAPE),
             Self::Mnist(_) | Self::FashionMnist(_) => Ok(idx::SHAPE),
             Self::Cifar10(_) => Ok(cifar::SHAPE_10),
             Self::Cifar100(_) => Ok(cifar::SHAPE_100),
+            Self::TinyImagenet(config) => config.shape(),
             Self::Tensors(config) => config.shape(),
         }
     }
@@ -134,7 +145,19 @@ impl DatasetConfig {
             Self::FashionMnist(config) => vec![&mut config.path],
             Self::Cifar10(config) => vec![&mut config.path],
             Self::Cifar100(config) => vec![&mut config.path],
+            Self::TinyImagenet(config) => vec![&mut config.path],
             Self::Tensors(config) => vec![&mut config.train, &mut config.test],
+        }
+    }
+
+    /// What the classes are called, in the order of the labels; `None` where they are numbers, or where the files that name them lack.
+    pub fn class_names(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Digits(_) | Self::Mnist(_) | Self::Tensors(_) => None,
+            Self::FashionMnist(_) => Some(idx::FASHION.map(String::from).into()),
+            Self::Cifar10(config) => Some(config.class_names()),
+            Self::Cifar100(config) => config.class_names(),
+            Self::TinyImagenet(config) => config.class_names(),
         }
     }
 
@@ -146,14 +169,15 @@ impl DatasetConfig {
             Self::FashionMnist(config) => config.load(),
             Self::Cifar10(config) => config.load(),
             Self::Cifar100(config) => config.load(),
+            Self::TinyImagenet(config) => config.load(),
             Self::Tensors(config) => config.load(),
         }
     }
 }
 
 impl DataConfig {
-    /// Mistakes that need more than one value to be seen, as (dotted key from the top of the file, problem). No file is
-    /// read: what depends on the shape of `tensors` files is left to [`DataConfig::load`].
+    /// Mistakes that need more than one value to be seen, as (dotted key from the top of the file, problem). No data
+    /// are read: what depends on the shape of `tensors` files is left to [`DataConfig::load`].
     pub fn mistakes(&self) -> Vec<(String, String)> {
         let shape = match &self.dataset {
             DatasetConfig::Tensors(_) => None,

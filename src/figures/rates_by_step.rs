@@ -29,6 +29,7 @@ pub fn rates_by_step(layers: &[(String, Vec<f64>)]) -> Result<Figure> {
         colour: blues,
         cell: (48, 5),
         square: false,
+        upwards: false,
     }
     .draw()
 }
