@@ -16,6 +16,8 @@ mod augment;
 mod batches;
 mod cifar;
 mod digits;
+#[allow(dead_code)]
+mod events;
 mod files;
 mod idx;
 mod normalize;
