@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,16 +15,61 @@ use crate::error::{Error, Result};
 /// # Errors
 /// [`Error::Io`] when the folder is missing or cannot be written to; the old content is then untouched.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let aside = beside(path, &format!(".{}-{number}.tmp", std::process::id()));
-    let written =
-        write_and_sync(&aside, bytes).and_then(|()| fs::rename(&aside, path).map_err(Error::io("write", path)));
-    if written.is_err() {
-        let _ = fs::remove_file(&aside);
+    let mut aside = Aside::create(path)?;
+    aside.write_all(bytes).map_err(Error::io("write", path))?;
+    aside.keep().map(drop)
+}
+
+/// A file that is written piece by piece beside its place, and takes it when it is kept. One that is dropped before leaves nothing.
+#[derive(Debug)]
+pub struct Aside {
+    path: PathBuf,
+    aside: PathBuf,
+    file: File,
+    kept: bool,
+}
+
+impl Aside {
+    /// # Errors
+    /// [`Error::Io`] when the folder of `path` is missing or cannot be written to.
+    pub fn create(path: &Path) -> Result<Self> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let aside = beside(path, &format!(".{}-{number}.tmp", std::process::id()));
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&aside);
+        let file = opened.map_err(Error::io("create", &aside))?;
+        Ok(Self { path: path.into(), aside, file, kept: false })
     }
-    written?;
-    sync_folder(&parent(path))
+
+    /// Waits until the disk has the file, moves it to its place and gives it, open for reading.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; what was in its place is then untouched, but for an error from flushing the folder.
+    pub fn keep(mut self) -> Result<File> {
+        self.file.sync_all().map_err(Error::io("write", &self.path))?;
+        fs::rename(&self.aside, &self.path).map_err(Error::io("write", &self.path))?;
+        self.kept = true;
+        sync_folder(&parent(&self.path))?;
+        self.file.try_clone().map_err(Error::io("open", &self.path))
+    }
+}
+
+impl Write for Aside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = fs::remove_file(&self.aside);
+        }
+    }
 }
 
 /// Writes a new file and waits until the disk has it. The folder's own entry is not waited for: see [`sync_folder`].
@@ -105,6 +150,23 @@ mod tests {
         fs::write(taken.join("inside"), b"").unwrap();
         let message = write_atomically(&taken, b"x").unwrap_err().to_string();
         assert!(message.contains("cannot write") && message.contains("taken"), "{message}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_written_aside_appears_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let mut dropped = Aside::create(&path).unwrap();
+        dropped.write_all(b"half").unwrap();
+        drop(dropped);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let mut kept = Aside::create(&path).unwrap();
+        kept.write_all(b"one").unwrap();
+        kept.write_all(b"two").unwrap();
+        assert!(!path.exists());
+        assert_eq!(kept.keep().unwrap().metadata().unwrap().len(), 6);
+        assert_eq!(fs::read(&path).unwrap(), b"onetwo");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -123,7 +123,7 @@ impl Cifar<'_> {
                 let hash = self.read(path, records, &mut pixels, &mut labels)?;
                 checksums.insert(path.display().to_string(), hash);
             }
-            Ok::<_, Error>(Split { items: Items::Bytes(pixels), labels, shape: vec![channels, height, width] })
+            Ok::<_, Error>(Split { items: Items::Bytes(pixels.into()), labels, shape: vec![channels, height, width] })
         });
         Ok(Dataset { train: train?, test: test?, shape: self.shape, checksums })
     }

@@ -7,13 +7,17 @@
 //! |---|---|
 //! | `digits.rs` `idx.rs` `cifar.rs` `tensors.rs` (on `safetensors.rs`) | read a data set |
 //! | `files.rs` | finds, measures and hashes data files |
-//! | `split.rs` | images and labels in memory |
+//! | `split.rs` `bytes.rs` | images and labels, in memory or mapped from a file |
+//! | `cache/` | data sets that take long to decode are decoded once |
 //! | `augment.rs` `normalize.rs` | what happens to a pixel |
 //! | `batches.rs` | order, batches, tensors |
 //! | `resident.rs` | images on a GPU, of which batches are made there |
 
 mod augment;
 mod batches;
+mod bytes;
+#[allow(dead_code, reason = "no data set uses it yet")]
+mod cache;
 mod cifar;
 mod digits;
 #[allow(dead_code)]
@@ -33,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 pub use augment::AugmentConfig;
 pub use batches::{Batch, Batches};
+pub use bytes::Bytes;
 pub use cifar::{Cifar10Config, Cifar100Config};
 pub use digits::DigitsConfig;
 pub use idx::{FashionMnistConfig, MnistConfig};

@@ -141,7 +141,7 @@ impl<'a> TensorFile<'a> {
     /// The values of all items; all floats are finite.
     pub fn read_items(&self) -> Result<Items> {
         if self.items.info.dtype == Dtype::U8 {
-            return Ok(Items::Bytes(self.read(&self.items.info, |[byte]| byte)?));
+            return Ok(Items::Bytes(self.read(&self.items.info, |[byte]| byte)?.into()));
         }
         let floats = self.read(&self.items.info, f32::from_le_bytes)?;
         match floats.iter().enumerate().find(|(_, value)| !value.is_finite()) {

@@ -1,8 +1,8 @@
-//! Images and labels in memory.
+//! Images and labels.
 
 use std::collections::BTreeMap;
 
-use super::DataShape;
+use super::{Bytes, DataShape};
 
 /// Both splits of a data set.
 #[derive(Debug, Clone)]
@@ -11,7 +11,8 @@ pub struct Dataset {
     pub test: Split,
     /// With the number of images found on disk.
     pub shape: DataShape,
-    /// SHA-256 in hexadecimal of every file that was read, by its path.
+    /// SHA-256 in hexadecimal of every file that was read, by its path; of a folder of thousands of files one of all of them, by the
+    /// folder's path.
     pub checksums: BTreeMap<String, String>,
 }
 
@@ -28,7 +29,7 @@ pub struct Split {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Items {
     /// Pixels, 0 black to 255 white: four times smaller than floats.
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
     /// Values of the user's own.
     Floats(Vec<f32>),
 }
@@ -53,16 +54,13 @@ impl Split {
         self.labels.is_empty()
     }
 
-    /// Keeps the first `n` items, or all where there are fewer, and gives the memory of the others back.
+    /// Keeps the first `n` items, or all where there are fewer, and gives the memory of the others back. Nothing is copied out of a file.
     pub(super) fn truncate(&mut self, n: usize) {
         let n = n.min(self.len());
         let values = self.shape.iter().fold(n, |product, &size| product.saturating_mul(size));
         self.labels.truncate(n);
         match &mut self.items {
-            Items::Bytes(bytes) => {
-                bytes.truncate(values);
-                bytes.shrink_to_fit();
-            }
+            Items::Bytes(bytes) => bytes.truncate(values),
             Items::Floats(floats) => {
                 floats.truncate(values);
                 floats.shrink_to_fit();

@@ -194,7 +194,7 @@ fn settings_that_do_not_fit_the_images_are_refused() {
     assert_eq!(error(&images(), &config_3), expected);
     let expected = "7 images make no batches of 0; expected 1 or more of both.";
     assert_eq!(error(&images(), &config(0)), expected);
-    let short = Split { items: Items::Bytes(vec![0; 83]), ..images() };
+    let short = Split { items: Items::Bytes(vec![0; 83].into()), ..images() };
     assert_eq!(error(&short, &config(1)), "7 items of shape [2, 2, 3] cannot have 83 values.");
     let flat = Split { shape: vec![6, 2], ..images() };
     assert_eq!(error(&flat, &config(1)), "items of shape [6, 2] are no images; expected [C, H, W].");

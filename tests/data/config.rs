@@ -75,7 +75,7 @@ fn limit_keeps_the_first_images_and_more_than_there_are_means_all() {
     let limited = config(&format!("{text}\nlimit = {{ train = 10, test = 1000 }}")).load().unwrap();
     assert_eq!(limited.train.labels, whole.train.labels[..10]);
     let (Items::Bytes(some), Items::Bytes(all)) = (&limited.train.items, &whole.train.items) else { panic!() };
-    assert_eq!(some, &all[..640]);
+    assert_eq!(some[..], all[..640]);
     assert_eq!(limited.test, whole.test);
     assert_eq!(limited.shape.train, 1438);
 }

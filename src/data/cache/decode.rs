@@ -1,0 +1,159 @@
+//! Source files to items, side by side.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use sha2::{Digest, Sha256};
+use tracing::info;
+
+use super::{Recipe, Source};
+use crate::data::{Bytes, files};
+use crate::durable::sha256_hex;
+use crate::error::{Error, Result};
+use crate::reading;
+
+/// Files that a thread has in hand at once.
+const FILES_A_THREAD: usize = 8;
+
+/// How often a long decoding says how far it is.
+const BETWEEN_WORDS: Duration = Duration::from_secs(20);
+
+/// What is decoded of a file: one or more of these.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::data) struct Item {
+    pub label: u32,
+    /// As many as the recipe's shape says.
+    pub pixels: Vec<u8>,
+}
+
+/// The training and the test split. `P` stands for a split's pixels: their number while they are written, or the bytes themselves.
+#[derive(Debug)]
+pub(super) struct Decoded<P> {
+    pub labels: [Vec<u32>; 2],
+    pub pixels: [P; 2],
+    /// Of the source files.
+    pub sha256: String,
+}
+
+impl Decoded<usize> {
+    /// With the pixels, which `bytes` begins with; `None` where it has too few.
+    pub fn of(self, bytes: &Bytes) -> Option<Decoded<Bytes>> {
+        let [train, test] = self.pixels;
+        let pixels = [bytes.part(0..train)?, bytes.part(train..train.checked_add(test)?)?];
+        Some(Decoded { labels: self.labels, pixels, sha256: self.sha256 })
+    }
+}
+
+/// Why a data set could not be decoded.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// A source file cannot be used.
+    Source(Error),
+    /// The place for what is decoded cannot be used.
+    Sink(String),
+}
+
+impl Failure {
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::Source(error) => error,
+            Self::Sink(problem) => Error::Data(problem),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Source(error)
+    }
+}
+
+/// A file's SHA-256 and items.
+type Outcome = Result<(String, Vec<Item>)>;
+
+/// Decodes all files of the recipe and writes their pixels to `sink`, in order: at no time are more than a few files in memory.
+pub(super) fn all<T: Sync>(
+    recipe: &Recipe<'_, T>,
+    decode: &(impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>> + Sync),
+    sink: &mut impl Write,
+) -> Result<Decoded<usize>, Failure> {
+    let mut hashes = Vec::new();
+    for path in &recipe.beside {
+        hashes.push((path, files::checksum(&recipe.folder.join(path))?));
+    }
+    let (mut labels, mut pixels) = ([Vec::new(), Vec::new()], [0usize; 2]);
+    let mut progress = Progress::of(recipe);
+    let group = rayon::current_num_threads().saturating_mul(FILES_A_THREAD).max(1);
+    for ((sources, labels), pixels) in recipe.splits.iter().zip(&mut labels).zip(&mut pixels) {
+        for sources in sources.chunks(group) {
+            let outcomes: Vec<Outcome> = sources.par_iter().map(|source| one(recipe, source, decode)).collect();
+            // In order, so that of several broken files it is always the first that is named.
+            for (source, outcome) in sources.iter().zip(outcomes) {
+                let (hash, items) = outcome?;
+                hashes.push((&source.path, hash));
+                for Item { label, pixels: bytes } in items {
+                    sink.write_all(&bytes).map_err(|error| Failure::Sink(format!("cannot write: {error}")))?;
+                    labels.push(label);
+                    *pixels = pixels.saturating_add(bytes.len());
+                }
+            }
+            progress.add(sources.len());
+        }
+    }
+    Ok(Decoded { labels, pixels, sha256: joined(hashes) })
+}
+
+fn one<T>(
+    recipe: &Recipe<'_, T>,
+    source: &Source<T>,
+    decode: impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>>,
+) -> Outcome {
+    let path = recipe.folder.join(&source.path);
+    let content = reading::bytes(&path, recipe.longest).map_err(Error::io("read", &path))?;
+    let items = decode(&source.about, &path, &content)?;
+    for Item { label, pixels } in &items {
+        if *label as usize >= recipe.classes {
+            let most = recipe.classes.saturating_sub(1);
+            return Err(Error::Data(format!("{}: the label is {label}; expected 0 to {most}.", path.display())));
+        }
+        if Some(pixels.len()) != recipe.item_length() {
+            let (length, shape) = (pixels.len(), &recipe.shape);
+            return Err(Error::Data(format!("{}: an item of {length} bytes; expected {shape:?}.", path.display())));
+        }
+    }
+    Ok((sha256_hex(&content), items))
+}
+
+/// The SHA-256 of `sha256sum`'s lines of all files, sorted by path.
+fn joined(mut hashes: Vec<(&PathBuf, String)>) -> String {
+    hashes.sort();
+    let mut all = Sha256::new();
+    for (path, hash) in hashes {
+        all.update(format!("{hash}  {}\n", path.display()));
+    }
+    files::hexadecimal(all)
+}
+
+/// How far a long decoding is.
+struct Progress {
+    set: &'static str,
+    done: usize,
+    all: usize,
+    said: Instant,
+}
+
+impl Progress {
+    fn of<T>(recipe: &Recipe<'_, T>) -> Self {
+        Self { set: recipe.set, done: 0, all: recipe.splits.iter().flatten().count(), said: Instant::now() }
+    }
+
+    fn add(&mut self, files: usize) {
+        self.done = self.done.saturating_add(files);
+        if self.said.elapsed() > BETWEEN_WORDS {
+            info!("{}: decoded {} of {} files", self.set, self.done, self.all);
+            self.said = Instant::now();
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A cache file:
+//!
+//! ```text
+//! magic (16 bytes) | pixels of train, of test | labels of train, of test (u32) | about (JSON) | its length (u64) | SHA-256 of all before
+//! ```
+//!
+//! Numbers are little-endian. What is known last stands last, so that pixels are written as they are decoded.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Recipe;
+use super::decode::Decoded;
+use super::key::Key;
+use crate::data::Bytes;
+use crate::durable::Aside;
+use crate::reading;
+
+/// What a cache file begins with. The digit is the layout's version.
+const MAGIC: &[u8; 16] = b"bntt data set 1\n";
+
+#[derive(Serialize, Deserialize)]
+struct About {
+    key: Key,
+    /// In the training and the test split.
+    items: [usize; 2],
+    /// Of the source files.
+    sha256: String,
+}
+
+/// Why a cache file is not used.
+#[derive(Debug, PartialEq)]
+pub(super) enum Refusal {
+    Absent,
+    /// What has changed since it was written.
+    Changed(String),
+    /// What is wrong with it.
+    Damaged(String),
+}
+
+/// A cache file in the making.
+pub(super) struct Writer {
+    file: BufWriter<Aside>,
+    sha256: Sha256,
+}
+
+impl Writer {
+    pub fn new(aside: Aside) -> io::Result<Self> {
+        let mut writer = Self { file: BufWriter::with_capacity(1 << 18, aside), sha256: Sha256::new() };
+        writer.write_all(MAGIC)?;
+        Ok(writer)
+    }
+
+    /// Writes what follows the pixels.
+    pub fn finish(mut self, key: &Key, decoded: &Decoded<usize>) -> io::Result<Aside> {
+        for label in decoded.labels.iter().flatten() {
+            self.write_all(&label.to_le_bytes())?;
+        }
+        let items = decoded.labels.each_ref().map(Vec::len);
+        let about = About { key: key.clone(), items, sha256: decoded.sha256.clone() };
+        let about = serde_json::to_vec(&about)?;
+        self.write_all(&about)?;
+        self.write_all(&(about.len() as u64).to_le_bytes())?;
+        let sha256 = std::mem::take(&mut self.sha256).finalize();
+        self.write_all(&sha256)?;
+        self.file.into_inner().map_err(io::IntoInnerError::into_error)
+    }
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.sha256.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Maps a cache file that this process has just written.
+pub(super) fn mapped(file: &File, decoded: Decoded<usize>) -> io::Result<Decoded<Bytes>> {
+    let shorter = || io::Error::other("it is shorter than what was written");
+    let bytes = map(file)?;
+    let pixels = bytes.part(MAGIC.len()..bytes.len()).ok_or_else(shorter)?;
+    decoded.of(&pixels).ok_or_else(shorter)
+}
+
+fn map(file: &File) -> io::Result<Bytes> {
+    // SAFETY: cache files are written under another name, by one process, and only then moved to their place, after which nobody opens
+    // them for writing: they are replaced by another file or removed, and then live on for as long as they are mapped.
+    unsafe { Bytes::map(file) }
+}
+
+/// The content of the cache file at `place`, if it was made for `key` and is whole.
+pub(super) fn open<T>(place: &Path, key: &Key, recipe: &Recipe<'_, T>) -> Result<Decoded<Bytes>, Refusal> {
+    let (file, _) = reading::open(place).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Refusal::Absent,
+        _ => Refusal::Damaged(format!("cannot be opened: {error}")),
+    })?;
+    let bytes = map(&file).map_err(|error| Refusal::Damaged(format!("cannot be mapped: {error}")))?;
+    let damaged = |problem: &str| Refusal::Damaged(problem.into());
+    let content = bytes.strip_prefix(MAGIC).ok_or_else(|| damaged("is of another version, or of another program"))?;
+    let (about, values) =
+        about(content).ok_or_else(|| damaged("is truncated or damaged: its end does not describe it"))?;
+    if about.key != *key {
+        return Err(Refusal::Changed(key.change_since(&about.key)));
+    }
+    if !is_intact(&bytes) {
+        return Err(damaged("is damaged: its content has another SHA-256 than it says"));
+    }
+    about
+        .content(values, &bytes, recipe)
+        .ok_or_else(|| damaged("holds other numbers of pixels and labels than it says"))
+}
+
+/// Splits what follows the magic into what describes it, and pixels and labels.
+fn about(content: &[u8]) -> Option<(About, &[u8])> {
+    let (rest, _) = content.split_last_chunk::<32>()?;
+    let (rest, length) = rest.split_last_chunk::<8>()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    let (values, about) = rest.split_at_checked(rest.len().checked_sub(length)?)?;
+    Some((serde_json::from_slice(about).ok()?, values))
+}
+
+fn is_intact(file: &[u8]) -> bool {
+    file.split_last_chunk::<32>().is_some_and(|(content, sha256)| *Sha256::digest(content) == *sha256)
+}
+
+impl About {
+    /// Pixels and labels out of `values`, which stand in `file` after the magic.
+    fn content<T>(self, values: &[u8], file: &Bytes, recipe: &Recipe<'_, T>) -> Option<Decoded<Bytes>> {
+        let [train, test] = self.items;
+        let item = recipe.item_length()?;
+        let pixels = [train.checked_mul(item)?, test.checked_mul(item)?];
+        let (_, labels) = values.split_at_checked(pixels[0].checked_add(pixels[1])?)?;
+        let (labels, []) = labels.as_chunks() else { return None };
+        let labels: Vec<u32> = labels.iter().map(|&label| u32::from_le_bytes(label)).collect();
+        let in_range = labels.iter().all(|&label| (label as usize) < recipe.classes);
+        if labels.len() != train.checked_add(test)? || !in_range {
+            return None;
+        }
+        let (train_labels, test_labels) = labels.split_at_checked(train)?;
+        let decoded = Decoded { labels: [train_labels.to_vec(), test_labels.to_vec()], pixels, sha256: self.sha256 };
+        decoded.of(&file.part(MAGIC.len()..file.len())?)
+    }
+}

@@ -1,0 +1,205 @@
+//! Data sets that take long to decode are decoded once, into one file that is mapped into memory from then on.
+//!
+//! The file lies in `$BNTT_CACHE`, else in `$XDG_CACHE_HOME/bntt/data`, else in `~/.cache/bntt/data`, and may be removed at any time. It is
+//! used for as long as its [key](key::Key) agrees: the data set's settings, the version of its decoder, and every source file's length
+//! and time of change. Its own SHA-256 is verified whenever it is opened (a second for 1 to 2 GB, with a processor's SHA instructions); a
+//! file that is damaged is made anew. Where no file can be written, the decoded data stay in memory.
+//!
+//! A cache file is never written in place: it is written aside and moved (see [`Aside`]), so that processes that
+//! have the old one mapped go on with the old one, and any number of them may decode at once. On network file systems a file that another
+//! machine replaces may vanish under a mapping all the same (ESTALE): let `BNTT_CACHE` name a local disk there.
+
+mod decode;
+mod file;
+mod key;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use tracing::{info, warn};
+
+pub(super) use decode::Item;
+
+use self::decode::{Decoded, Failure};
+use self::file::Refusal;
+use self::key::Key;
+use super::{Bytes, Items, Split};
+use crate::durable::Aside;
+use crate::error::{Error, Result};
+
+/// A data set that is decoded file by file.
+pub(super) struct Recipe<'a, T> {
+    /// The data set's key in the experiment file.
+    pub set: &'static str,
+    /// Of the decoder: to be raised whenever it gives other bytes for the same files.
+    pub version: u32,
+    /// The folder that holds all of the files.
+    pub folder: &'a Path,
+    /// Whatever else the decoded bytes depend on.
+    pub settings: serde_json::Value,
+    /// Of one item, `[C, H, W]` or `[T, C, H, W]`.
+    pub shape: Vec<usize>,
+    /// Labels are below this number.
+    pub classes: usize,
+    /// The most bytes that a file to decode may have.
+    pub longest: u64,
+    /// The files of the training and of the test split, in the order of their items.
+    pub splits: [Vec<Source<T>>; 2],
+    /// Files that are not decoded but tell labels, as paths within `folder`.
+    pub beside: Vec<PathBuf>,
+}
+
+/// A file to decode.
+pub(super) struct Source<T> {
+    /// Within the folder.
+    pub path: PathBuf,
+    /// What its decoder is told of it, such as its label.
+    pub about: T,
+}
+
+impl<T> Recipe<'_, T> {
+    /// How many bytes an item has.
+    fn item_length(&self) -> Option<usize> {
+        self.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))
+    }
+
+    /// All files, within the folder.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let decoded = self.splits.iter().flatten().map(|source| &source.path);
+        decoded.chain(&self.beside).map(PathBuf::as_path)
+    }
+}
+
+/// Both splits and the checksum of the source files, by the folder's path: the SHA-256 of what `sha256sum` prints of the files, sorted by
+/// their paths within the folder.
+///
+/// `decode` gives the items of a file: from what its [`Source`] tells of it, its path (for messages) and its content.
+///
+/// # Errors
+/// [`Error::Io`] and [`Error::Data`] for source files that are missing or malformed: of several the first in the order of the recipe. What is
+/// wrong with the cache is warned of and is no error.
+pub(super) fn load<T: Sync>(
+    recipe: &Recipe<'_, T>,
+    decode: impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>> + Sync,
+) -> Result<([Split; 2], BTreeMap<String, String>)> {
+    load_from(folder(|name| std::env::var_os(name)).as_deref(), recipe, decode)
+}
+
+/// Where cache files lie; nowhere for a user without a home.
+fn folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let named = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    // A relative path in XDG_CACHE_HOME is to be ignored, says the XDG Base Directory Specification.
+    named("BNTT_CACHE")
+        .or_else(|| named("XDG_CACHE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("bntt/data")))
+        .or_else(|| named("HOME").map(|path| path.join(".cache/bntt/data")))
+}
+
+fn load_from<T: Sync>(
+    cache: Option<&Path>,
+    recipe: &Recipe<'_, T>,
+    decode: impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>> + Sync,
+) -> Result<([Split; 2], BTreeMap<String, String>)> {
+    let key = Key::of(recipe)?;
+    let place = cache.map(|cache| cache.join(key.file_name()));
+    let found = place.as_deref().map(|place| found(place, &key, recipe)).transpose()?.flatten();
+    let decoded = match found {
+        Some(decoded) => decoded,
+        None => made(place.as_deref(), &key, recipe, &decode)?,
+    };
+    let Decoded { labels, pixels, sha256 } = decoded;
+    let split = |labels, pixels| Split { items: Items::Bytes(pixels), labels, shape: recipe.shape.clone() };
+    let ([train, test], [train_pixels, test_pixels]) = (labels, pixels);
+    let checksums = BTreeMap::from([(recipe.folder.display().to_string(), sha256)]);
+    Ok(([split(train, train_pixels), split(test, test_pixels)], checksums))
+}
+
+/// What the cache holds, if it is what the key asks for.
+fn found<T>(place: &Path, key: &Key, recipe: &Recipe<'_, T>) -> Result<Option<Decoded<Bytes>>> {
+    let start = Instant::now();
+    let (set, path) = (recipe.set, place.display());
+    match file::open(place, key, recipe) {
+        Ok(decoded) => {
+            info!("{set}: decoded before, read from {path}, verified in {}", seconds(start.elapsed()));
+            return Ok(Some(decoded));
+        }
+        Err(Refusal::Absent) => {}
+        Err(Refusal::Changed(what)) => info!("{set}: {what} since {path} was written; decoding again"),
+        Err(Refusal::Damaged(problem)) => warn!("{set}: the cache file {path} {problem}; decoding again"),
+    }
+    Ok(None)
+}
+
+/// Decodes into the cache or, where that cannot be, into memory.
+fn made<T: Sync>(
+    place: Option<&Path>,
+    key: &Key,
+    recipe: &Recipe<'_, T>,
+    decode: &(impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>> + Sync),
+) -> Result<Decoded<Bytes>> {
+    let start = Instant::now();
+    let (set, folder, files) = (recipe.set, recipe.folder.display(), recipe.splits.iter().flatten().count());
+    info!("{set}: decoding the {files} files of {folder}");
+    let written = match place {
+        Some(place) => into_file(place, key, recipe, decode),
+        None => Err(Failure::Sink("there is no folder for it: neither BNTT_CACHE nor HOME is set".into())),
+    };
+    match (written, place) {
+        (Ok(decoded), place) => {
+            let path = place.unwrap_or(Path::new("")).display();
+            info!("{set}: decoded in {}; kept in {path}", seconds(start.elapsed()));
+            Ok(decoded)
+        }
+        (Err(Failure::Source(error)), _) => Err(error),
+        (Err(Failure::Sink(problem)), _) => {
+            warn!(
+                "{set}: no cache file, so that the next run decodes again: {problem}; BNTT_CACHE may name another folder"
+            );
+            let mut bytes = Vec::new();
+            let decoded = decode::all(recipe, decode, &mut bytes).map_err(Failure::into_error)?;
+            info!("{set}: decoded in {}", seconds(start.elapsed()));
+            decoded.of(&bytes.into()).ok_or_else(|| Error::Data(format!("{set}: fewer bytes than were decoded.")))
+        }
+    }
+}
+
+fn into_file<T: Sync>(
+    place: &Path,
+    key: &Key,
+    recipe: &Recipe<'_, T>,
+    decode: &(impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>> + Sync),
+) -> Result<Decoded<Bytes>, Failure> {
+    let refused = |error: Error| Failure::Sink(error.to_string());
+    let folder = place.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(Error::io("create", folder)).map_err(refused)?;
+    remove_abandoned(place);
+    let aside = Aside::create(place).map_err(refused)?;
+    let mut writer = file::Writer::new(aside).map_err(|error| refused(Error::io("write", place)(error)))?;
+    let decoded = decode::all(recipe, decode, &mut writer)?;
+    let aside = writer.finish(key, &decoded).map_err(|error| refused(Error::io("write", place)(error)))?;
+    let file = aside.keep().map_err(refused)?;
+    file::mapped(&file, decoded).map_err(|error| refused(Error::io("map", place)(error)))
+}
+
+/// Removes what a process that was killed left beside `place`: nobody has written to it for an hour.
+fn remove_abandoned(place: &Path) {
+    let (Some(folder), Some(name)) = (place.parent(), place.file_name()) else { return };
+    let start = format!("{}.", name.to_string_lossy());
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let written = entry.metadata().and_then(|about| about.modified());
+        let age = written.ok().and_then(|written| SystemTime::now().duration_since(written).ok());
+        if name.starts_with(&start) && name.ends_with(".tmp") && age > Some(Duration::from_secs(3600)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests;
