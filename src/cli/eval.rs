@@ -93,7 +93,7 @@ pub fn eval(arguments: &Arguments) -> Result<()> {
     }
     let (network, checked) = source.network(None, arguments.checkpoint)?;
     let experiment = &checked.experiment;
-    let dataset = experiment.data.load()?;
+    let dataset = experiment.load_data()?;
     let device = experiment.training.open_device()?;
     let batches = Batches::evaluate(&dataset.test, &experiment.data, &device)?;
     let draws = arguments.draws.map_or(experiment.training.evaluation_draws, |draws| draws as usize);

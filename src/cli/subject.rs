@@ -91,7 +91,7 @@ fn confusion(run: &RunFolder, asked: run::Which, overrides: &[String]) -> Result
     let epoch = crate::checkpoint::load(&run.checkpoint(which), &candle_core::Device::Cpu)?.progress.epoch;
     let (network, checked) = Source::open(run.path(), overrides)?.network(None, of_checkpoint)?;
     let experiment = &checked.experiment;
-    let dataset = experiment.data.load()?;
+    let dataset = experiment.load_data()?;
     let device = experiment.training.open_device()?;
     let batches = Batches::evaluate(&dataset.test, &experiment.data, &device)?;
     let draws = experiment.training.evaluation_draws;

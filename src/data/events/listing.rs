@@ -11,26 +11,25 @@ pub(super) struct Layout<'a> {
     pub set: &'static str,
     /// Its key in the experiment file.
     pub key: &'static str,
-    /// What the folder holds, in words.
+    /// What the folder holds and where that is published, in words.
     pub holds: &'static str,
-    /// Where that is published.
-    pub published: &'static str,
     /// What the names of recordings end in, without the dot.
     pub extension: &'static str,
 }
 
 impl Layout<'_> {
     /// # Errors
-    /// When the data set's folder or any of `folders` within it is missing: names all that are.
-    pub fn check(&self, folders: &[PathBuf]) -> Result<()> {
-        let Self { path, set, key, holds, published, .. } = self;
+    /// When the data set's folder or any of the files and folders `parts` within it is missing: names all that are.
+    pub fn check(&self, parts: &[PathBuf]) -> Result<()> {
+        let Self { path, set, key, holds, .. } = self;
         let name = path.display();
         let problem = match path.is_dir() {
             false if path.exists() => format!("{name} is no folder"),
             false => format!("the folder {name} does not exist"),
             true => {
-                let missing = folders.iter().filter(|folder| !path.join(folder).is_dir());
-                let missing: Vec<String> = missing.map(|folder| folder.display().to_string()).collect();
+                // Links that lead nowhere are there: opening them tells where they lead.
+                let missing = parts.iter().filter(|part| path.join(part).symlink_metadata().is_err());
+                let missing: Vec<String> = missing.map(|part| part.display().to_string()).collect();
                 if missing.is_empty() {
                     return Ok(());
                 }
@@ -38,8 +37,7 @@ impl Layout<'_> {
             }
         };
         Err(Error::Data(format!(
-            "{problem}. The {set} folder holds {holds}, published at {published}; put them there or correct \
-             data.dataset.{key}.path."
+            "{problem}. The {set} folder holds {holds}; put them there or correct data.dataset.{key}.path."
         )))
     }
 
@@ -82,8 +80,8 @@ mod tests {
     use std::fs;
 
     fn layout(path: &Path) -> Layout<'_> {
-        let (holds, published) = ("folders of recordings", "https://example.org");
-        Layout { path, set: "Example", key: "example", holds, published, extension: "bin" }
+        let holds = "folders of recordings, published at https://example.org";
+        Layout { path, set: "Example", key: "example", holds, extension: "bin" }
     }
 
     #[test]

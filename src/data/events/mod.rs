@@ -6,28 +6,34 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `nmnist.rs` `dvs_cifar10.rs` `dvs_recordings.rs` | a data set: its files, labels and split |
 //! | `aedat.rs` `atis.rs` | read a recording: AEDAT 2.0 of a DVS128, `.bin` of an ATIS (N-MNIST) |
 //! | `clock.rs` | times that wrap round and step back |
 //! | `frames.rs` | counts events into frames |
 //! | `windows.rs` | cuts a long recording into pieces |
+//! | `sequences.rs` | recordings to splits, decoded once |
 //! | `listing.rs` | finds the recordings of a folder |
 
 mod aedat;
 mod atis;
 mod clock;
+mod dvs_cifar10;
+mod dvs_recordings;
 mod frames;
 mod listing;
+mod nmnist;
+mod sequences;
 mod windows;
 
 use std::path::Path;
 
+pub use dvs_cifar10::{DvsCifar10Config, Tested};
+pub use dvs_recordings::DvsRecordingsConfig;
 pub use frames::{Equal, FramesConfig, Values};
+pub use nmnist::NmnistConfig;
 
 use super::files::room;
 use crate::error::Error;
-
-/// The largest recording that is read, in bytes: 134 million events of a DVS128, a quarter of an hour of much to see.
-const LARGEST: u64 = 1 << 30;
 
 /// A pixel that became brighter or darker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
