@@ -58,8 +58,8 @@ pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<Event>> {
                 place(index)
             )));
         }
-        // Seven bits each.
-        let [column, row] = [1, 8].map(|shift| 127 - (address >> shift & 127) as u8);
+        // Seven bits each; 127 less a number of seven bits is the number with every bit turned.
+        let [column, row] = [1, 8].map(|shift| (!address >> shift & 127) as u8);
         events.push(Event { time, row, column, on: address & 1 == 0 });
     }
     match events.is_empty() {
