@@ -151,7 +151,12 @@ fn names_say_the_time_steps_the_leak_and_the_coding() -> Result {
 #[test]
 fn networks_have_the_published_multiply_accumulates() -> Result {
     // Millions per image and time-step, computed from the layer widths by hand.
-    let expected = [("vgg9_cifar10_bntt", 194.7), ("vgg11_cifar100_bntt_t30", 155.3), ("vgg5_cifar10_direct", 66.8)];
+    let expected = [
+        ("vgg9_cifar10_bntt", 194.7),
+        ("vgg11_cifar100_bntt_t30", 155.3),
+        ("vgg5_cifar10_direct", 66.8),
+        ("vgg11_tiny_imagenet_bntt", 614.0),
+    ];
     for (stem, millions) in expected {
         let found = load(stem)?.plan.macs() as f64 / 1e6;
         assert!((found - millions).abs() < 0.05, "{stem}: {found}, expected {millions}");
@@ -191,6 +196,16 @@ fn the_settings_of_rate_against_direct_are_those_of_its_code() -> Result {
     }
     assert_eq!(load("vgg5_cifar10_direct")?.experiment.network.time_steps, 10);
     assert_eq!(load("vgg9_cifar100_poisson")?.experiment.network.time_steps, 20);
+    Ok(())
+}
+
+#[test]
+fn tiny_imagenet_is_trained_as_the_third_party_says_with_the_authors_older_neuron() -> Result {
+    let Experiment { data, network, optimizer, training, .. } = load("vgg11_tiny_imagenet_bntt")?.experiment;
+    assert_eq!([network.time_steps, data.batch_size, training.epochs], [30, 64, 90]);
+    assert_eq!((network.lif.leak, network.lif.fire_before_integrate), (0.99, true));
+    let OptimizerConfig::Sgd(sgd) = optimizer else { return Err("it should use sgd".into()) };
+    assert_eq!([sgd.lr, sgd.momentum, sgd.weight_decay], [0.1, 0.9, 1e-4]);
     Ok(())
 }
 

@@ -96,7 +96,8 @@ fn confusion(run: &RunFolder, asked: run::Which, overrides: &[String]) -> Result
     let batches = Batches::evaluate(&dataset.test, &experiment.data, &device)?;
     let draws = experiment.training.evaluation_draws;
     eprintln!("evaluating on {} test images; --no-evaluation leaves this out", dataset.test.len());
-    let confusion = with_memory_explained(&device, &checked, || Confusion::of(&network, &batches, draws))?;
+    let mut confusion = with_memory_explained(&device, &checked, || Confusion::of(&network, &batches, draws))?;
+    confusion.names = experiment.data.dataset.class_names();
     let drawn = match (&experiment.network.encoder, draws) {
         (EncoderConfig::Poisson(_), 1) => ", one Poisson draw".to_string(),
         (EncoderConfig::Poisson(_), draws) => format!(", logits averaged over {draws} Poisson draws"),

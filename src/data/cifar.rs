@@ -37,6 +37,8 @@ pub(super) const SHAPE_10: DataShape =
     DataShape { channels: 3, height: 32, width: 32, classes: 10, time_steps: None, train: 50_000, test: 10_000 };
 pub(super) const SHAPE_100: DataShape = DataShape { classes: 100, ..SHAPE_10 };
 
+const NAMES_10: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
 const PIXELS: usize = 3 * 32 * 32;
 
 /// What tells the two sets apart.
@@ -53,6 +55,11 @@ impl Cifar10Config {
         cifar_10(&self.path).load()
     }
 
+    /// Those of `batches.meta.txt`, which is published with the files, or else what it holds.
+    pub(super) fn class_names(&self) -> Vec<String> {
+        files::names(&self.path.join("batches.meta.txt"), NAMES_10.len()).unwrap_or(NAMES_10.map(String::from).into())
+    }
+
     /// [`DataConfig::load`](super::DataConfig::load) for files of `records` records each, as no one publishes them: for the
     /// tests of hostile files, which write a million.
     #[doc(hidden)]
@@ -62,6 +69,11 @@ impl Cifar10Config {
 }
 
 impl Cifar100Config {
+    /// Those of `fine_label_names.txt`, which is published with the files.
+    pub(super) fn class_names(&self) -> Option<Vec<String>> {
+        files::names(&self.path.join("fine_label_names.txt"), SHAPE_100.classes)
+    }
+
     pub(super) fn load(&self) -> Result<Dataset> {
         cifar_100(&self.path).load()
     }
@@ -221,6 +233,18 @@ mod tests {
         assert_eq!(dataset.train.labels, [99, 5]);
         assert_eq!(dataset.test.labels, [42, 0]);
         assert_eq!(pixels(&dataset.train)[1], &record(&[0, 5], 2)[2..]);
+    }
+
+    #[test]
+    fn classes_are_called_as_in_the_published_list_of_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_path_buf();
+        let (ten, hundred) = (Cifar10Config { path: path.clone() }, Cifar100Config { path: path.clone() });
+        assert_eq!((ten.class_names()[9].as_str(), hundred.class_names()), ("truck", None));
+        fs::write(path.join("batches.meta.txt"), "0\n1\n2\n3\n4\n5\n6\n7\n8\nlorry\n\n").unwrap();
+        let names: Vec<String> = (0..100).map(|class| format!("fine {class}")).collect();
+        fs::write(path.join("fine_label_names.txt"), names.join("\n")).unwrap();
+        assert_eq!((ten.class_names()[9].as_str(), hundred.class_names()), ("lorry", Some(names)));
     }
 
     #[test]

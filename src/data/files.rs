@@ -103,6 +103,14 @@ pub(super) fn room<T>(count: usize, path: &Path) -> Result<Vec<T>> {
     }
 }
 
+/// The `count` names of a file of one a line; `None` of a file that is absent or holds another number of them.
+pub(super) fn names(path: &Path, count: usize) -> Option<Vec<String>> {
+    const LONGEST: u64 = 1 << 16;
+    let text = reading::text(path, LONGEST).ok()?;
+    let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect();
+    (names.len() == count).then_some(names)
+}
+
 /// SHA-256 of a file, in hexadecimal, read piece by piece.
 pub(super) fn checksum(path: &Path) -> Result<String> {
     struct Hasher(Sha256);
@@ -178,6 +186,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = open(folder.path()).unwrap_err().to_string();
         assert!(error.ends_with(": it is a folder, and a regular file was expected"), "{error}");
+    }
+
+    #[test]
+    fn names_are_as_many_as_there_are_classes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("names.txt");
+        assert_eq!(names(&path, 2), None);
+        fs::write(&path, "apple\r\naquarium_fish\n\n").unwrap();
+        assert_eq!(names(&path, 2).unwrap(), ["apple", "aquarium_fish"]);
+        assert_eq!(names(&path, 3), None);
     }
 
     #[test]

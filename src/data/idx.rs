@@ -58,6 +58,10 @@ impl FashionMnistConfig {
     }
 }
 
+/// As the README of Fashion-MNIST lists them.
+pub(super) const FASHION: [&str; 10] =
+    ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
+
 fn load(folder: &Folder) -> Result<Dataset> {
     let paths = folder.locate()?;
     for [image_file, label_file] in paths.as_chunks().0 {

@@ -5,7 +5,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `digits.rs` `idx.rs` `cifar.rs` `tensors.rs` (on `safetensors.rs`) | read a data set |
+//! | `digits.rs` `idx.rs` `cifar.rs` `tiny_imagenet.rs` (on `jpeg.rs`) `tensors.rs` (on `safetensors.rs`) | read a data set |
 //! | `events/` | reads recordings of event cameras |
 //! | `files.rs` | finds, measures and hashes data files |
 //! | `split.rs` `bytes.rs` | images and labels, in memory or mapped from a file |
@@ -23,11 +23,13 @@ mod digits;
 mod events;
 mod files;
 mod idx;
+mod jpeg;
 mod normalize;
 mod resident;
 mod safetensors;
 mod split;
 mod tensors;
+mod tiny_imagenet;
 
 use std::path::PathBuf;
 
@@ -45,6 +47,7 @@ pub use normalize::NormalizeConfig;
 pub use resident::Resident;
 pub use split::{Dataset, Items, Split};
 pub use tensors::{TensorsConfig, read_unlabelled};
+pub use tiny_imagenet::TinyImagenetConfig;
 
 use crate::error::{Error, Mistake, Result};
 
@@ -96,6 +99,8 @@ pub enum DatasetConfig {
     Cifar10(Cifar10Config),
     /// CIFAR-100: 60,000 colour images of 32x32 pixels, 100 (fine) classes.
     Cifar100(Cifar100Config),
+    /// Tiny-ImageNet: 110,000 colour images of 64x64 pixels, 200 classes, or some of its classes.
+    TinyImagenet(TinyImagenetConfig),
     /// N-MNIST: 70,000 recordings of handwritten digits by an event camera of 34x34 pixels.
     Nmnist(NmnistConfig),
     /// CIFAR10-DVS: 10,000 recordings of moving images by an event camera of 128x128 pixels.
@@ -125,16 +130,18 @@ pub struct DataShape {
 }
 
 impl DatasetConfig {
-    /// The data set's shape, of events in `time_steps` frames. Known without any file but for `tensors`, where headers and labels are read.
+    /// The data set's shape, of events in `time_steps` frames. Known without any file but for `tensors`, where headers and labels are
+    /// read, and `tiny_imagenet`, whose list of classes is, where there is one.
     ///
     /// # Errors
-    /// [`Error::Data`] when a `tensors` file is missing or malformed.
+    /// [`Error::Data`] when a `tensors` file is missing or malformed, or a list of classes malformed.
     pub fn shape(&self, time_steps: usize) -> Result<DataShape> {
         match self {
             Self::Digits(_) => Ok(digits::SHAPE),
             Self::Mnist(_) | Self::FashionMnist(_) => Ok(idx::SHAPE),
             Self::Cifar10(_) => Ok(cifar::SHAPE_10),
             Self::Cifar100(_) => Ok(cifar::SHAPE_100),
+            Self::TinyImagenet(config) => config.shape(),
             Self::Nmnist(config) => Ok(config.shape(time_steps)),
             Self::DvsCifar10(config) => Ok(config.shape(time_steps)),
             Self::DvsRecordings(config) => Ok(config.shape(time_steps)),
@@ -150,6 +157,7 @@ impl DatasetConfig {
             Self::FashionMnist(config) => vec![&mut config.path],
             Self::Cifar10(config) => vec![&mut config.path],
             Self::Cifar100(config) => vec![&mut config.path],
+            Self::TinyImagenet(config) => vec![&mut config.path],
             Self::Nmnist(config) => vec![&mut config.path],
             Self::DvsCifar10(config) => vec![&mut config.path],
             Self::DvsRecordings(config) => vec![&mut config.path],
@@ -167,6 +175,19 @@ impl DatasetConfig {
         }
     }
 
+    /// What the classes are called, in the order of the labels; `None` where they are numbers, or where the files that name them lack.
+    pub fn class_names(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Digits(_) | Self::Mnist(_) | Self::Nmnist(_) | Self::Tensors(_) => None,
+            Self::FashionMnist(_) => Some(idx::FASHION.map(String::from).into()),
+            Self::Cifar10(config) => Some(config.class_names()),
+            Self::Cifar100(config) => config.class_names(),
+            Self::TinyImagenet(config) => config.class_names(),
+            Self::DvsCifar10(config) => Some(config.class_names()),
+            Self::DvsRecordings(config) => Some(config.classes.clone()),
+        }
+    }
+
     /// Both splits, whole.
     fn load(&self, time_steps: usize) -> Result<Dataset> {
         match self {
@@ -175,6 +196,7 @@ impl DatasetConfig {
             Self::FashionMnist(config) => config.load(),
             Self::Cifar10(config) => config.load(),
             Self::Cifar100(config) => config.load(),
+            Self::TinyImagenet(config) => config.load(),
             Self::Nmnist(config) => config.load(time_steps),
             Self::DvsCifar10(config) => config.load(time_steps),
             Self::DvsRecordings(config) => config.load(time_steps),
@@ -184,8 +206,8 @@ impl DatasetConfig {
 }
 
 impl DataConfig {
-    /// Mistakes that need more than one value to be seen, as (dotted key from the top of the file, problem). No file is
-    /// read: what depends on the shape of `tensors` files is left to [`DataConfig::load`].
+    /// Mistakes that need more than one value to be seen, as (dotted key from the top of the file, problem). No data
+    /// are read: what depends on the shape of `tensors` files is left to [`DataConfig::load`].
     pub fn mistakes(&self) -> Vec<(String, String)> {
         let shape = match &self.dataset {
             DatasetConfig::Tensors(_) => None,

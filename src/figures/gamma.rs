@@ -33,6 +33,7 @@ pub fn gamma(layers: &[(String, Vec<f64>)], of: &str) -> Result<Figure> {
         rows: layers.iter().map(|(layer, _)| layer.clone()).collect(),
         columns: (1..=time_steps).map(|step| step.to_string()).collect(),
         first: 1,
+        upwards: false,
         cells: layers.iter().map(|(_, means)| means.iter().map(cell).collect()).collect(),
         range,
         ticks: ticks.map(tick).to_vec(),

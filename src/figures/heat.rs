@@ -21,6 +21,8 @@ pub struct Heat<'a> {
     pub columns: Vec<String>,
     /// The number of the first column: where there is no room for all numbers, round ones stay.
     pub first: usize,
+    /// Whether columns are called by names, which are written upwards.
+    pub upwards: bool,
     /// A value and its text for every row and column; cells without a value stay white.
     pub cells: Vec<Vec<Option<(f64, String)>>>,
     pub range: (f64, f64),
@@ -37,6 +39,8 @@ pub struct Heat<'a> {
 struct Layout {
     left: u32,
     bottom: u32,
+    /// The height of the columns' labels.
+    below: u32,
     /// Width and height of a cell, in units.
     cell: (i32, i32),
 }
@@ -51,13 +55,18 @@ impl Heat<'_> {
         let wide = (room / columns / UNIT * UNIT).clamp(self.cell.1 * UNIT, self.cell.0 * UNIT);
         let high = if self.square { wide } else { (900 / self.rows.len().max(1) as u32).clamp(1, 28) * UNIT };
         let (table, lines) = (columns * wide / UNIT, self.rows.len() as u32 * high / UNIT);
-        let size = (WIDTH.max(left + table + SCALE), TITLE + lines.max(60) + 62);
-        let layout = Layout { left, bottom: lines, cell: (wide as i32, high as i32) };
+        let below = if self.upwards { self.widest_column() } else { 16 };
+        let size = (WIDTH.max(left + table + SCALE), TITLE + lines.max(60) + below + 46);
+        let layout = Layout { left, bottom: lines, below, cell: (wide as i32, high as i32) };
         figure(self.name, self.title, self.caption, size, |area| {
             self.paint_cells(area, &layout)?;
             self.paint_labels(area, &layout)?;
             self.paint_scale(area, left + table + 16, lines.clamp(60, 300))
         })
+    }
+
+    fn widest_column(&self) -> u32 {
+        self.columns.iter().map(|column| width(&printable(column), LABELS)).max().unwrap_or(0)
     }
 
     fn paint_cells(&self, area: &Area, layout: &Layout) -> Painted {
@@ -88,17 +97,19 @@ impl Heat<'_> {
         for (i, row) in every(&self.rows, 0, units(16), high) {
             area.draw_text(&printable(row), &right, (units(layout.left - 8), i as i32 * high + high / 2))?;
         }
-        let widest = self.columns.iter().map(|column| width(column, LABELS)).max().unwrap_or(0);
-        let below = text(LABELS).pos(Pos::new(HPos::Center, VPos::Top));
-        for (i, column) in every(&self.columns, self.first, units(widest + 8), wide) {
+        let (style, room) = match self.upwards {
+            true => (text(LABELS).transform(FontTransform::Rotate270).pos(Pos::new(HPos::Right, VPos::Center)), 16),
+            false => (text(LABELS).pos(Pos::new(HPos::Center, VPos::Top)), self.widest_column() + 8),
+        };
+        for (i, column) in every(&self.columns, self.first, units(room), wide) {
             let x = units(layout.left) + i as i32 * wide + wide / 2;
-            area.draw_text(&printable(column), &below, (x, units(layout.bottom + 6)))?;
+            area.draw_text(&printable(column), &style, (x, units(layout.bottom + 6)))?;
         }
         let middle = units(layout.left) + self.columns.len() as i32 * wide / 2;
         area.draw_text(
             self.x,
             &text(13.0).pos(Pos::new(HPos::Center, VPos::Top)),
-            (middle, units(layout.bottom + 28)),
+            (middle, units(layout.bottom + layout.below + 12)),
         )?;
         let upwards = text(13.0).transform(FontTransform::Rotate270).pos(Pos::new(HPos::Center, VPos::Top));
         area.draw_text(self.y, &upwards, (units(8), units(layout.bottom.max(60) / 2)))?;

@@ -94,7 +94,7 @@ mod tests {
     fn many_classes_and_time_steps_fit_and_are_numbered_by_round_numbers() -> Result<()> {
         let mut counts = vec![vec![0; 100]; 100];
         counts[3][97] = 5;
-        let (texts, width, height) = read(&confusion(&counts, "")?);
+        let (texts, width, height) = read(&confusion(&counts, None, "")?);
         assert!(width <= 700.0 && height <= 700.0, "{width} x {height}");
         assert!(["0", "10", "90"].iter().all(|label| texts.contains(&(*label).to_string())), "{texts:?}");
         assert!(!texts.contains(&"97".to_string()), "{texts:?}");

@@ -10,6 +10,8 @@ use crate::network::Network;
 pub struct Confusion {
     /// [label][predicted class].
     pub counts: Vec<Vec<u64>>,
+    /// What the classes are called, where they have names.
+    pub names: Option<Vec<String>>,
 }
 
 impl Confusion {
@@ -30,7 +32,7 @@ impl Confusion {
                 })? += 1;
             }
         }
-        Ok(Self { counts })
+        Ok(Self { counts, names: None })
     }
 
     pub fn images(&self) -> u64 {

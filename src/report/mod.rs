@@ -68,7 +68,9 @@ pub fn run_figures(
         Err(reason) => absent("Mean gamma by layer and time-step", &reason),
     });
     match confusion {
-        Some(Ok((confusion, of))) => shown.push(Shown::Figure(figures::confusion(&confusion.counts, &of)?)),
+        Some(Ok((confusion, of))) => {
+            shown.push(Shown::Figure(figures::confusion(&confusion.counts, confusion.names.as_deref(), &of)?))
+        }
         Some(Err(reason)) => shown.push(absent("Confusion matrix", &reason)),
         None => {}
     }

@@ -15,6 +15,9 @@ fn every_data_set_is_read_from_toml_and_written_back() {
         "fashion_mnist = { path = 'a' }",
         "cifar10 = { path = 'a' }",
         "cifar100 = { path = 'a' }",
+        "nmnist = { path = 'a', frames = { equal = 'count', values = 'binary', size = 17 } }",
+        "dvs_cifar10 = { path = 'a', test = 'first' }",
+        "dvs_recordings = { path = 'a', train = 'b', test = 'c', classes = ['d', 'e'], window_ms = 100, stride_ms = 50 }",
         "tensors = { train = 'a', test = 'b' }",
     ] {
         let config = config(&format!(

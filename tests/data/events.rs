@@ -1,14 +1,27 @@
 //! Recordings of event cameras, written here byte by byte, through the public path.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use bntt::data::{Batches, DataConfig, Dataset, Items, Split};
 use bntt::error::Result;
 use candle_core::Device;
+use sha2::{Digest, Sha256};
 
-/// Keeps what is decoded out of the user's cache.
+/// Keeps what is decoded out of the user's cache, in an empty one.
+fn use_own_cache() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("event_data_sets");
+        let _ = fs::remove_dir_all(&cache);
+        // SAFETY: nothing in this process reads the environment but through `std::env`, which has a lock for it.
+        unsafe { std::env::set_var("BNTT_CACHE", cache) };
+    });
+}
+
 fn load(text: &str, folder: &Path, time_steps: usize) -> Result<Dataset> {
+    use_own_cache();
     config(text, folder).load(time_steps)
 }
 
@@ -244,4 +257,51 @@ fn mistakes_of_event_data_sets_are_found_without_the_files() {
         config("dataset = { dvs_cifar10 = { PATH, frames = { size = 48 } } }", nowhere).dataset.shape(20).unwrap();
     assert_eq!([shape.height, shape.classes, shape.train, shape.test], [48, 10, 9_000, 1_000]);
     assert_eq!(shape.time_steps, Some(20));
+}
+
+/// A folder of real recordings within the one that BNTT_DATA names.
+fn real(name: &str) -> Option<PathBuf> {
+    let path =
+        std::env::var_os("BNTT_DATA").map(|folder| PathBuf::from(folder).join(name)).filter(|path| path.is_dir());
+    if path.is_none() {
+        println!("not run: BNTT_DATA names no folder that holds {name}");
+    }
+    path
+}
+
+fn sha256(split: &Split) -> String {
+    Sha256::digest(counts(split)).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+// The checksums are those of frames made in Python: numpy's `add.at` at (floor((s - start) 10 / length) or floor(i 10 / N), p, row size //
+// side, column size // side), counts of at most 255, as bytes, recording after recording in the order of their numbers.
+
+#[test]
+fn frames_of_real_n_mnist_are_those_made_in_python() {
+    let Some(folder) = real("nmnist_small") else { return };
+    let folder = Some(folder.join("nmnist-small")).filter(|path| path.is_dir()).unwrap_or(folder);
+    let dataset = load("dataset = { nmnist = { PATH } }", &folder, 10).unwrap();
+    // The published labels of MNIST, whose order is kept.
+    assert_eq!(dataset.train.labels[..10], [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
+    assert_eq!(dataset.test.labels[..10], [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]);
+    assert_eq!(sha256(&dataset.train), "c5b1fd33c34f70a0f048a63db7e16eeb63a9c3b588e96953dbf0a8d65a235b74");
+    assert_eq!(sha256(&dataset.test), "9665b967e9cf0061649e8b9815e8c60c52dc456c6169e4638cfacc1d139dce55");
+    let text = "dataset = { nmnist = { PATH, frames = { equal = 'count', size = 17 } } }";
+    let dataset = load(text, &folder, 10).unwrap();
+    assert_eq!(sha256(&dataset.train), "c753af184899111542f5c5f7d1ae38c1d9cf2ffc056a7f15a5e2d7bc5d834fd1");
+    assert_eq!(sha256(&dataset.test), "bf745e5635d56e7677811e4aed84d0a9a14e29ef4e75855c9155373aecdd4739");
+}
+
+#[test]
+fn frames_of_real_sessions_are_those_made_in_python() {
+    let Some(folder) = real("dvs128_objects") else { return };
+    let text = "dataset = { dvs_recordings = { PATH, train = 'DataSet2', test = 'NeuromorphicObjectDataSet_100', window_ms = 500, \
+                stride_ms = 125, frames = { size = 32 }, classes = ['Caixa', 'Caneca', 'Estilete', 'Lapiseira', 'Tesoura'] } }";
+    let dataset = load(text, &folder, 10).unwrap();
+    let windows =
+        |split: &Split| [0, 1, 2, 3, 4].map(|class| split.labels.iter().filter(|&&label| label == class).count());
+    assert_eq!(windows(&dataset.train), [144, 161, 144, 145, 147]);
+    assert_eq!(windows(&dataset.test), [65, 67, 67, 72, 66]);
+    assert_eq!(sha256(&dataset.train), "078221bb0fcc289dd53d44207552244f77f26d690da07aca0a11e6fd2b285507");
+    assert_eq!(sha256(&dataset.test), "1a1caa8e2463d5ac5e87c7d0b94b9c4421db1b76098cedcc9145b3257426a630");
 }

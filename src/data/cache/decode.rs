@@ -127,11 +127,13 @@ fn one<T>(
 }
 
 /// The SHA-256 of `sha256sum`'s lines of all files, sorted by path.
-fn joined(mut hashes: Vec<(&PathBuf, String)>) -> String {
-    hashes.sort();
+fn joined(hashes: Vec<(&PathBuf, String)>) -> String {
+    // As text, like `LC_ALL=C sort`: paths compare by their parts.
+    let mut lines: Vec<_> = hashes.into_iter().map(|(path, hash)| (path.display().to_string(), hash)).collect();
+    lines.sort();
     let mut all = Sha256::new();
-    for (path, hash) in hashes {
-        all.update(format!("{hash}  {}\n", path.display()));
+    for (path, hash) in lines {
+        all.update(format!("{hash}  {path}\n"));
     }
     files::hexadecimal(all)
 }

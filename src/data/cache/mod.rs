@@ -85,11 +85,15 @@ pub(super) fn load<T: Sync>(
     recipe: &Recipe<'_, T>,
     decode: impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>> + Sync,
 ) -> Result<([Split; 2], BTreeMap<String, String>)> {
-    load_from(folder(|name| std::env::var_os(name)).as_deref(), recipe, decode)
+    load_from(folder().as_deref(), recipe, decode)
 }
 
 /// Where cache files lie; nowhere for a user without a home.
-fn folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+fn folder() -> Option<PathBuf> {
+    folder_by(|name| std::env::var_os(name))
+}
+
+fn folder_by(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let named = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     // A relative path in XDG_CACHE_HOME is to be ignored, says the XDG Base Directory Specification.
     named("BNTT_CACHE")
@@ -97,7 +101,11 @@ fn folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
         .or_else(|| named("HOME").map(|path| path.join(".cache/bntt/data")))
 }
 
-fn load_from<T: Sync>(
+/// [`load`] with a cache in a folder of one's own, or without one.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn load_from<T: Sync>(
     cache: Option<&Path>,
     recipe: &Recipe<'_, T>,
     decode: impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>> + Sync,

@@ -101,11 +101,18 @@ fn what_was_decoded_once_is_read_from_the_cache() {
 #[test]
 fn the_checksum_is_that_of_the_lines_of_sha256sum() {
     let set = Doubles::new();
-    // cd FOLDER && sha256sum a b c labels | sha256sum
-    let command = format!("cd '{}' && sha256sum a b c labels | sha256sum", set.folder.path().display());
+    // By their parts, d/x comes before d-x; by their letters, after it.
+    fs::create_dir(set.path("d")).unwrap();
+    for (from, to) in ["a", "b"].into_iter().zip(["d/x", "d-x"]) {
+        fs::copy(set.path(from), set.path(to)).unwrap();
+    }
+    let folder = set.folder.path().display();
+    let command = format!("cd '{folder}' && find * -type f | LC_ALL=C sort | xargs sha256sum | sha256sum");
     let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap().stdout;
     let expected = String::from_utf8(output).unwrap()[..64].to_string();
-    let (_, checksums) = set.load().unwrap();
+    let mut recipe = set.recipe();
+    recipe.beside.extend(["d/x".into(), "d-x".into()]);
+    let (_, checksums) = set.load_into(None, &recipe).unwrap();
     assert_eq!(checksums, BTreeMap::from([(set.folder.path().display().to_string(), expected)]));
 }
 
@@ -261,7 +268,7 @@ fn what_a_killed_process_left_is_removed_after_an_hour() {
 #[test]
 fn the_cache_lies_where_the_variables_say() {
     fn with(variables: &[(&str, &str)]) -> Option<PathBuf> {
-        folder(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value)))
+        folder_by(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value)))
     }
     let home = ("HOME", "/home/ada");
     for (variables, expected) in [

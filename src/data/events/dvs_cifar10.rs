@@ -77,6 +77,10 @@ impl DvsCifar10Config {
         })
     }
 
+    pub(in crate::data) fn class_names(&self) -> Vec<String> {
+        CLASSES.map(String::from).into()
+    }
+
     fn sequences(&self, time_steps: usize) -> Sequences<'_> {
         Sequences { time_steps, frames: &self.frames, side: aedat::SIDE, classes: CLASSES.len() }
     }

@@ -25,6 +25,11 @@ mod nmnist;
 mod sequences;
 mod windows;
 
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod real;
+
 use std::path::Path;
 
 pub use dvs_cifar10::{DvsCifar10Config, Tested};
