@@ -38,7 +38,7 @@ fn load(config: &TensorsConfig) -> Result<Dataset> {
 }
 
 fn shape(config: &TensorsConfig) -> Result<DataShape> {
-    DatasetConfig::Tensors(config.clone()).shape()
+    DatasetConfig::Tensors(config.clone()).shape(1)
 }
 
 /// The error of a pair of equal files, without the name of the first.

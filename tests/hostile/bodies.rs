@@ -127,7 +127,7 @@ pub fn weights(input: &[u8]) -> bool {
 fn check_split(split: &Split, classes: usize) {
     assert!(split.labels.iter().all(|&label| (label as usize) < classes));
     let values = match &split.items {
-        Items::Bytes(bytes) => bytes.len(),
+        Items::Bytes(bytes) | Items::Counts(bytes) => bytes.len(),
         Items::Floats(floats) => floats.len(),
     };
     assert_eq!(values, split.len() * split.shape.iter().product::<usize>());
