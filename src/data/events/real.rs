@@ -30,7 +30,7 @@ fn the_recordings_of_a_dvs128_hold_the_events_that_another_reader_finds() {
         ("DataSet2", "Caneca", [351_217, 193_235, 20_540_076]),
         ("DataSet2", "Celular", [307_531, 170_069, 17_164_914]),
         ("DataSet2", "Estilete", [314_257, 171_255, 18_378_445]),
-        ("DataSet2", "Lapiseira", [126_164, 73_701, 18_507_735]),
+        ("DataSet2", "Lapiseira", [126_164, 73_701, 18_507_653]),
         ("DataSet2", "Mouse", [293_096, 159_478, 18_425_300]),
         ("DataSet2", "Tesoura", [143_655, 83_973, 18_762_697]),
         ("NeuromorphicObjectDataSet_100", "Caixa", [374_039, 204_769, 32_774_180]),
