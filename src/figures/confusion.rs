@@ -47,7 +47,7 @@ pub fn confusion(counts: &[Vec<u64>], names: Option<&[String]>, of: &str) -> Res
         range: (0.0, 1.0),
         ticks: ticks.map(|share| (f64::sqrt(share), format!("{:.0} %", 100.0 * share))).to_vec(),
         colour: blues,
-        cell: (40, 4),
+        cell: (40, if upwards { 22 } else { 4 }),
         square: true,
     }
     .draw()
@@ -86,7 +86,7 @@ mod tests {
         let names = |n: usize| (0..n).map(|class| format!("class <{class}>")).collect::<Vec<_>>();
         let drawn = |n: usize, names: &[String]| confusion(&vec![vec![1; n]; n], Some(names), "").unwrap();
         assert_eq!(drawn(20, &names(20)).svg.matches("class &lt;19&gt;").count(), 2);
-        assert!(!drawn(21, &names(21)).svg.contains("class"), "numbers");
+        assert!(!drawn(21, &names(21)).svg.contains("class &lt;"), "numbers");
         assert!(!drawn(20, &names(19)).svg.contains("class &lt;"), "one name is missing");
         let long = drawn(2, &["a".repeat(25), "b".repeat(24)]).svg;
         assert!(

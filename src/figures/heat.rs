@@ -73,14 +73,17 @@ impl Heat<'_> {
         let (wide, high) = layout.cell;
         let (low, top) = self.range;
         let middle = Pos::new(HPos::Center, VPos::Center);
+        let size = 11.0;
+        // All or none: cells without their text among others would look as if they had no value.
+        let widest = self.cells.iter().flatten().flatten().map(|(_, words)| width(words, size)).max().unwrap_or(0);
+        let room = units(widest + 4) <= wide && high >= units(14);
         for (row, cells) in self.cells.iter().enumerate() {
             for (column, cell) in cells.iter().enumerate() {
                 let Some((value, words)) = cell else { continue };
                 let (x, y) = (units(layout.left) + column as i32 * wide, row as i32 * high);
                 let colour = (self.colour)((value - low) / (top - low));
                 area.draw(&Rectangle::new([(x, y), (x + wide, y + high)], colour.filled()))?;
-                let size = 11.0;
-                if units(width(words, size) + 4) <= wide && high >= units(14) {
+                if room {
                     let ink = if is_dark(colour) { WHITE } else { INK };
                     area.draw_text(words, &text(size).color(&ink).pos(middle), (x + wide / 2, y + high / 2))?;
                 }
