@@ -1,7 +1,7 @@
 //! An experiment: everything that a file says, resolved and checked once.
 
 use crate::config::{self, Loaded, SharedDefaults};
-use crate::data::{DataConfig, DataShape};
+use crate::data::{DataConfig, DataShape, Dataset};
 use crate::error::{Error, Mistake, Result};
 use crate::layers::LayerPlan;
 use crate::network::{NetworkConfig, NetworkPlan};
@@ -74,6 +74,14 @@ impl Experiment {
         Self::check(config::parse(text, name, overrides, &SHARED)?)
     }
 
+    /// Its data set; events as `network.time_steps` frames.
+    ///
+    /// # Errors
+    /// As [`DataConfig::load`].
+    pub fn load_data(&self) -> Result<Dataset> {
+        self.data.load(self.network.time_steps)
+    }
+
     /// The experiment as a file that repeats it.
     pub fn to_toml(&self) -> Result<String> {
         config::to_toml(self, &SHARED)
@@ -97,7 +105,7 @@ impl Experiment {
         mistakes.extend(check_name(&experiment.name).err().map(|problem| ("name".into(), problem.to_string())));
         mistakes.extend(experiment.data.mistakes());
         mistakes.extend(experiment.training.mistakes());
-        let shape = experiment.data.dataset.shape();
+        let shape = experiment.data.dataset.shape(experiment.network.time_steps);
         match &shape {
             Ok(shape) => match NetworkPlan::new(&experiment.network, shape, experiment.training.precision) {
                 Ok(plan) => {

@@ -20,7 +20,7 @@ const STEPS: usize = 1000;
 #[test]
 fn a_thousand_steps_take_no_memory() -> Result<(), Box<dyn std::error::Error>> {
     let Checked { experiment, plan, .. } = Experiment::parse(TEXT, "flat.toml", &[])?;
-    let dataset = experiment.data.load()?;
+    let dataset = experiment.load_data()?;
     let mut network = Network::build(&experiment.network, plan, 0, &Device::Cpu)?;
     let mut optimizer = Optimizer::new(&experiment.optimizer);
     let (mut before, mut taken, mut epoch) = (0, 0, 0);

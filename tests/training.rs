@@ -31,7 +31,7 @@ fn parse(overrides: &[&str]) -> Result<Checked> {
 /// Trains `epochs` of an experiment's epochs and stops as a crash would.
 fn train(checked: &Checked, root: &Path, epochs: usize) -> Result<RunFolder> {
     let folder = RunFolder::create(root, &checked.experiment.name)?;
-    let dataset = checked.experiment.data.load()?;
+    let dataset = checked.experiment.load_data()?;
     let network = train::start(checked, &Device::Cpu)?;
     let mut trainer = Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?;
     trainer.train_until(epochs, &mut EpochBar::new(&Log::silent()))?;
@@ -39,7 +39,7 @@ fn train(checked: &Checked, root: &Path, epochs: usize) -> Result<RunFolder> {
 }
 
 fn resume(checked: &Checked, folder: &RunFolder, stop: Stop) -> Result<Ended> {
-    let dataset = checked.experiment.data.load()?;
+    let dataset = checked.experiment.load_data()?;
     let checkpoint = checkpoint::load(&folder.checkpoint(Which::Last), &Device::Cpu)?;
     let trainer = Trainer::resume(checked, &dataset, folder, checkpoint, Device::Cpu)?;
     Ok(trainer.until(stop).train(&mut EpochBar::new(&Log::silent()))?)
@@ -48,7 +48,7 @@ fn resume(checked: &Checked, folder: &RunFolder, stop: Stop) -> Result<Ended> {
 /// Trains to the end, asked to stop again and again: the `n`th time that it asks, for every `n` in turn. How often it stopped.
 fn train_with_stops(checked: &Checked, root: &Path, stops: &[u64]) -> Result<(RunFolder, usize)> {
     let folder = RunFolder::create(root, &checked.experiment.name)?;
-    let dataset = checked.experiment.data.load()?;
+    let dataset = checked.experiment.load_data()?;
     let network = train::start(checked, &Device::Cpu)?;
     let mut trainer =
         Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?.until(Stop::after(stops[0]));
@@ -143,7 +143,7 @@ fn checkpoints_inside_an_epoch_come_after_so_many_steps() -> Result {
     let checked = parse(&["training.checkpoint_every={steps = 4}"])?;
     let root = tempfile::tempdir()?;
     let folder = RunFolder::create(root.path(), "small")?;
-    let dataset = checked.experiment.data.load()?;
+    let dataset = checked.experiment.load_data()?;
     let network = train::start(&checked, &Device::Cpu)?;
     let mut trainer = Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?;
     trainer.train_until(1, &mut EpochBar::new(&Log::silent()))?;

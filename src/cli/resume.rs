@@ -66,7 +66,7 @@ pub fn go_on(folder: &RunFolder, checked: &Checked, with: &Resumption) -> Result
     if epoch >= experiment.training.epochs {
         return super::print(&format!("{}: all {epoch} epochs are done\n", folder.path().display()));
     }
-    let dataset = experiment.data.load()?;
+    let dataset = experiment.load_data()?;
     let stop = Stop::on_signals()?;
     let device_name = device::name(&device);
     let mut provenance = match Provenance::load(&folder.provenance()) {

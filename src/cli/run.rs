@@ -70,7 +70,7 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     let device = experiment.training.open_device()?;
     refuse_what_does_not_fit(&checked, &device, session.insist)?;
     // Everything that can be wrong with the data or the weights is found before a folder appears.
-    let dataset = experiment.data.load()?;
+    let dataset = experiment.load_data()?;
     let network = start(&checked, &device)?;
     let stop = Stop::on_signals()?;
 

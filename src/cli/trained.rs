@@ -49,7 +49,7 @@ impl Trained {
             )));
         }
         let (network, checked) = source.network(None, which)?;
-        let dataset = checked.experiment.data.load()?;
+        let dataset = checked.experiment.load_data()?;
         let device = checked.experiment.training.open_device()?;
         Ok(Self { network, checked, dataset, device })
     }

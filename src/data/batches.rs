@@ -189,6 +189,11 @@ impl<'a> Batches<'a> {
                     change.apply(source, width, out, channel.byte(0), |byte| channel.byte(byte));
                 }
             }
+            Items::Counts(counts) => {
+                for ((channel, out), source) in out.zip(counts.chunks_exact(plane).skip(before)) {
+                    change.apply(source, width, out, channel.float(0.0), |count| channel.float(count.into()));
+                }
+            }
             Items::Floats(floats) => {
                 for ((channel, out), source) in out.zip(floats.chunks_exact(plane).skip(before)) {
                     change.apply(source, width, out, channel.float(0.0), |value| channel.float(value));

@@ -6,6 +6,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `digits.rs` `idx.rs` `cifar.rs` `tiny_imagenet.rs` (on `jpeg.rs`) `tensors.rs` (on `safetensors.rs`) | read a data set |
+//! | `events/` | reads recordings of event cameras |
 //! | `files.rs` | finds, measures and hashes data files |
 //! | `split.rs` `bytes.rs` | images and labels, in memory or mapped from a file |
 //! | `cache/` | data sets that take long to decode are decoded once |
@@ -19,6 +20,7 @@ mod bytes;
 mod cache;
 mod cifar;
 mod digits;
+mod events;
 mod files;
 mod idx;
 mod jpeg;
@@ -39,6 +41,7 @@ pub use batches::{Batch, Batches};
 pub use bytes::Bytes;
 pub use cifar::{Cifar10Config, Cifar100Config};
 pub use digits::DigitsConfig;
+pub use events::{DvsCifar10Config, DvsRecordingsConfig, Equal, FramesConfig, NmnistConfig, Tested, Values};
 pub use idx::{FashionMnistConfig, MnistConfig};
 pub use normalize::NormalizeConfig;
 pub use resident::Resident;
@@ -98,6 +101,12 @@ pub enum DatasetConfig {
     Cifar100(Cifar100Config),
     /// Tiny-ImageNet: 110,000 colour images of 64x64 pixels, 200 classes, or some of its classes.
     TinyImagenet(TinyImagenetConfig),
+    /// N-MNIST: 70,000 recordings of handwritten digits by an event camera of 34x34 pixels.
+    Nmnist(NmnistConfig),
+    /// CIFAR10-DVS: 10,000 recordings of moving images by an event camera of 128x128 pixels.
+    DvsCifar10(DvsCifar10Config),
+    /// Your own long recordings of a DVS128, one a class, session against session.
+    DvsRecordings(DvsRecordingsConfig),
     /// Your own data, as safetensors files.
     Tensors(TensorsConfig),
 }
@@ -114,25 +123,28 @@ pub struct DataShape {
     pub classes: usize,
     /// The number of time-steps of already coded sequences; `None` for images.
     pub time_steps: Option<usize>,
-    /// Training images of the whole set (before `limit`). Before loading: the official number.
+    /// Training images of the whole set (before `limit`). Before loading: the official number, 0 where there is none.
     pub train: usize,
-    /// Test images of the whole set (before `limit`). Before loading: the official number.
+    /// Test images of the whole set (before `limit`). Before loading: the official number, 0 where there is none.
     pub test: usize,
 }
 
 impl DatasetConfig {
-    /// The data set's shape. Known without any file but for `tensors`, where headers and labels are read, and `tiny_imagenet`, whose
-    /// list of classes is, where there is one.
+    /// The data set's shape, of events in `time_steps` frames. Known without any file but for `tensors`, where headers and labels are
+    /// read, and `tiny_imagenet`, whose list of classes is, where there is one.
     ///
     /// # Errors
     /// [`Error::Data`] when a `tensors` file is missing or malformed, or a list of classes malformed.
-    pub fn shape(&self) -> Result<DataShape> {
+    pub fn shape(&self, time_steps: usize) -> Result<DataShape> {
         match self {
             Self::Digits(_) => Ok(digits::SHAPE),
             Self::Mnist(_) | Self::FashionMnist(_) => Ok(idx::SHAPE),
             Self::Cifar10(_) => Ok(cifar::SHAPE_10),
             Self::Cifar100(_) => Ok(cifar::SHAPE_100),
             Self::TinyImagenet(config) => config.shape(),
+            Self::Nmnist(config) => Ok(config.shape(time_steps)),
+            Self::DvsCifar10(config) => Ok(config.shape(time_steps)),
+            Self::DvsRecordings(config) => Ok(config.shape(time_steps)),
             Self::Tensors(config) => config.shape(),
         }
     }
@@ -146,23 +158,38 @@ impl DatasetConfig {
             Self::Cifar10(config) => vec![&mut config.path],
             Self::Cifar100(config) => vec![&mut config.path],
             Self::TinyImagenet(config) => vec![&mut config.path],
+            Self::Nmnist(config) => vec![&mut config.path],
+            Self::DvsCifar10(config) => vec![&mut config.path],
+            Self::DvsRecordings(config) => vec![&mut config.path],
             Self::Tensors(config) => vec![&mut config.train, &mut config.test],
+        }
+    }
+
+    /// Mistakes that need more than one value to be seen, as (dotted key, problem).
+    fn mistakes(&self) -> Vec<(String, String)> {
+        match self {
+            Self::Nmnist(config) => config.mistakes(),
+            Self::DvsCifar10(config) => config.mistakes(),
+            Self::DvsRecordings(config) => config.mistakes(),
+            _ => Vec::new(),
         }
     }
 
     /// What the classes are called, in the order of the labels; `None` where they are numbers, or where the files that name them lack.
     pub fn class_names(&self) -> Option<Vec<String>> {
         match self {
-            Self::Digits(_) | Self::Mnist(_) | Self::Tensors(_) => None,
+            Self::Digits(_) | Self::Mnist(_) | Self::Nmnist(_) | Self::Tensors(_) => None,
             Self::FashionMnist(_) => Some(idx::FASHION.map(String::from).into()),
             Self::Cifar10(config) => Some(config.class_names()),
             Self::Cifar100(config) => config.class_names(),
             Self::TinyImagenet(config) => config.class_names(),
+            Self::DvsCifar10(config) => Some(config.class_names()),
+            Self::DvsRecordings(config) => Some(config.classes.clone()),
         }
     }
 
     /// Both splits, whole.
-    fn load(&self) -> Result<Dataset> {
+    fn load(&self, time_steps: usize) -> Result<Dataset> {
         match self {
             Self::Digits(_) => digits::load(),
             Self::Mnist(config) => config.load(),
@@ -170,6 +197,9 @@ impl DatasetConfig {
             Self::Cifar10(config) => config.load(),
             Self::Cifar100(config) => config.load(),
             Self::TinyImagenet(config) => config.load(),
+            Self::Nmnist(config) => config.load(time_steps),
+            Self::DvsCifar10(config) => config.load(time_steps),
+            Self::DvsRecordings(config) => config.load(time_steps),
             Self::Tensors(config) => config.load(),
         }
     }
@@ -181,13 +211,14 @@ impl DataConfig {
     pub fn mistakes(&self) -> Vec<(String, String)> {
         let shape = match &self.dataset {
             DatasetConfig::Tensors(_) => None,
-            dataset => dataset.shape().ok(),
+            // No mistake depends on the number of time-steps.
+            dataset => dataset.shape(1).ok(),
         };
         self.mistakes_given(shape)
     }
 
     fn mistakes_given(&self, shape: Option<DataShape>) -> Vec<(String, String)> {
-        let mut mistakes = Vec::new();
+        let mut mistakes = self.dataset.mistakes();
         if let Some(normalize) = &self.normalize {
             mistakes.extend(normalize.mistakes(shape.map(|shape| shape.channels)));
         }
@@ -195,7 +226,8 @@ impl DataConfig {
             mistakes.extend(augment.mistakes(&shape));
         }
         let limit = self.limit.as_ref().and_then(|limit| limit.train);
-        let images = [limit, shape.map(|shape| shape.train)].into_iter().flatten().min();
+        let known = shape.map(|shape| shape.train).filter(|&images| images > 0);
+        let images = [limit, known].into_iter().flatten().min();
         if let Some(images) = images.filter(|&images| self.batch_size > images) {
             let cause = if Some(images) == limit { " that data.limit.train leaves" } else { "" };
             mistakes.push((
@@ -210,13 +242,13 @@ impl DataConfig {
         mistakes
     }
 
-    /// Reads the data set, checks every file and applies `limit`.
+    /// Reads the data set, checks every file and applies `limit`. Events become sequences of `time_steps` frames.
     ///
     /// # Errors
     /// [`Error::Data`] or [`Error::Io`] for files that are missing, malformed or hold labels out of range, and
     /// [`Error::Config`] for settings that do not fit `tensors` files.
-    pub fn load(&self) -> Result<Dataset> {
-        let mut dataset = self.dataset.load()?;
+    pub fn load(&self, time_steps: usize) -> Result<Dataset> {
+        let mut dataset = self.dataset.load(time_steps)?;
         let mistakes = self.mistakes_given(Some(dataset.shape));
         if !mistakes.is_empty() {
             let place = String::new();

@@ -30,6 +30,8 @@ pub struct Split {
 pub enum Items {
     /// Pixels, 0 black to 255 white: four times smaller than floats.
     Bytes(Bytes),
+    /// Numbers of events, as they are: 3 is 3.0.
+    Counts(Bytes),
     /// Values of the user's own.
     Floats(Vec<f32>),
 }
@@ -38,7 +40,7 @@ impl Items {
     /// The number of values.
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Bytes(bytes) => bytes.len(),
+            Self::Bytes(bytes) | Self::Counts(bytes) => bytes.len(),
             Self::Floats(floats) => floats.len(),
         }
     }
@@ -60,7 +62,7 @@ impl Split {
         let values = self.shape.iter().fold(n, |product, &size| product.saturating_mul(size));
         self.labels.truncate(n);
         match &mut self.items {
-            Items::Bytes(bytes) => bytes.truncate(values),
+            Items::Bytes(bytes) | Items::Counts(bytes) => bytes.truncate(values),
             Items::Floats(floats) => {
                 floats.truncate(values);
                 floats.shrink_to_fit();

@@ -57,7 +57,7 @@ pub fn network(device: &Device) -> Result<Vec<Finding>> {
 fn losses(device: &Device, resident: bool) -> Result<Vec<f64>> {
     let checked = Experiment::parse(EXPERIMENT, "the selftest's network", &[])?;
     let experiment = &checked.experiment;
-    let dataset = experiment.data.load()?;
+    let dataset = experiment.load_data()?;
     let resident = if resident { crate::data::Resident::new(&dataset.train, &experiment.data, device)? } else { None };
     let batches = Batches::train(&dataset.train, &experiment.data, 0, 0, device)?.out_of(resident.as_ref());
     let mut network = Network::build(&experiment.network, checked.plan.clone(), 0, device)?;

@@ -69,10 +69,10 @@ impl Runs {
 }
 
 /// An experiment without what does not change what is computed: seed, name, where the data lie, device, threads and how often a checkpoint is
-/// saved. The paths of `tensors` stay, since they say which data set it is, and so do those of initial weights.
+/// saved. The paths of `tensors` and `dvs_recordings` stay, since they say which data set it is, and so do those of initial weights.
 fn essence(mut experiment: Experiment) -> Experiment {
     experiment.make_paths_absolute();
-    if !matches!(experiment.data.dataset, DatasetConfig::Tensors(_)) {
+    if !matches!(experiment.data.dataset, DatasetConfig::Tensors(_) | DatasetConfig::DvsRecordings(_)) {
         experiment.data.dataset.paths().into_iter().for_each(PathBuf::clear);
     }
     experiment.seed = 0;

@@ -15,6 +15,9 @@ fn every_data_set_is_read_from_toml_and_written_back() {
         "fashion_mnist = { path = 'a' }",
         "cifar10 = { path = 'a' }",
         "cifar100 = { path = 'a' }",
+        "nmnist = { path = 'a', frames = { equal = 'count', values = 'binary', size = 17 } }",
+        "dvs_cifar10 = { path = 'a', test = 'first' }",
+        "dvs_recordings = { path = 'a', train = 'b', test = 'c', classes = ['d', 'e'], window_ms = 100, stride_ms = 50 }",
         "tensors = { train = 'a', test = 'b' }",
     ] {
         let config = config(&format!(
@@ -44,7 +47,7 @@ fn the_shapes_are_known_without_the_files() {
     let shape = |dataset: &str| {
         let shape = config(&format!("dataset = {{ {dataset} = {{ path = 'nowhere' }} }}\nbatch_size = 1"))
             .dataset
-            .shape()
+            .shape(1)
             .unwrap();
         [shape.channels, shape.height, shape.width, shape.classes, shape.train, shape.test]
     };
@@ -71,8 +74,8 @@ fn all_mistakes_of_the_table_are_found_at_once() {
 #[test]
 fn limit_keeps_the_first_images_and_more_than_there_are_means_all() {
     let text = "dataset = { digits = {} }\nbatch_size = 8";
-    let whole = config(text).load().unwrap();
-    let limited = config(&format!("{text}\nlimit = {{ train = 10, test = 1000 }}")).load().unwrap();
+    let whole = config(text).load(1).unwrap();
+    let limited = config(&format!("{text}\nlimit = {{ train = 10, test = 1000 }}")).load(1).unwrap();
     assert_eq!(limited.train.labels, whole.train.labels[..10]);
     let (Items::Bytes(some), Items::Bytes(all)) = (&limited.train.items, &whole.train.items) else { panic!() };
     assert_eq!(some[..], all[..640]);
@@ -99,7 +102,7 @@ fn settings_that_do_not_fit_the_tensors_are_named_by_key() {
                     data.normalize.std: expected one value for each of the data set's 1 channels, found 2\n\
                     data.batch_size: a batch of 2 is larger than the 1 training images, so that no batch would be \
                     full; use a batch_size of at most 1";
-    assert_eq!(config.load().unwrap_err().to_string(), expected);
+    assert_eq!(config.load(1).unwrap_err().to_string(), expected);
 }
 
 #[test]

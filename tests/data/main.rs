@@ -2,6 +2,7 @@
 
 mod batches;
 mod config;
+mod events;
 mod idx;
 mod real;
 mod tensors;

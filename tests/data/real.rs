@@ -15,13 +15,13 @@ fn load(name: &str) -> Option<(Dataset, PathBuf)> {
     };
     let text = format!("dataset = {{ {name} = {{ path = '{}' }} }}\nbatch_size = 100", path.display());
     let config: DataConfig = toml::from_str(&text).unwrap();
-    Some((config.load().unwrap(), path))
+    Some((config.load(1).unwrap(), path))
 }
 
 fn bytes(split: &Split) -> &[u8] {
     match &split.items {
         Items::Bytes(bytes) => bytes,
-        Items::Floats(_) => panic!("pixels are bytes"),
+        _ => panic!("pixels are bytes"),
     }
 }
 

@@ -34,11 +34,11 @@ fn files(train: &[Tensor], test: &[Tensor]) -> (tempfile::TempDir, TensorsConfig
 
 fn load(config: &TensorsConfig) -> Result<Dataset> {
     let dataset = DatasetConfig::Tensors(config.clone());
-    DataConfig { dataset, batch_size: 1, augment: None, normalize: None, limit: None }.load()
+    DataConfig { dataset, batch_size: 1, augment: None, normalize: None, limit: None }.load(1)
 }
 
 fn shape(config: &TensorsConfig) -> Result<DataShape> {
-    DatasetConfig::Tensors(config.clone()).shape()
+    DatasetConfig::Tensors(config.clone()).shape(1)
 }
 
 /// The error of a pair of equal files, without the name of the first.

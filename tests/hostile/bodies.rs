@@ -127,7 +127,7 @@ pub fn weights(input: &[u8]) -> bool {
 fn check_split(split: &Split, classes: usize) {
     assert!(split.labels.iter().all(|&label| (label as usize) < classes));
     let values = match &split.items {
-        Items::Bytes(bytes) => bytes.len(),
+        Items::Bytes(bytes) | Items::Counts(bytes) => bytes.len(),
         Items::Floats(floats) => floats.len(),
     };
     assert_eq!(values, split.len() * split.shape.iter().product::<usize>());
@@ -156,7 +156,7 @@ pub fn idx(input: &[u8]) -> bool {
         |folder| write_all(folder, &files),
         |folder| {
             let config = data(DatasetConfig::Mnist(MnistConfig { path: folder.to_path_buf() }));
-            with_one_replaced(folder, &files, input, || config.load().is_ok_and(|dataset| check_dataset(&dataset)))
+            with_one_replaced(folder, &files, input, || config.load(1).is_ok_and(|dataset| check_dataset(&dataset)))
         },
     )
 }
@@ -199,11 +199,11 @@ pub fn tensors(input: &[u8]) -> bool {
             let [train, test] = [choice / 2 * 2, choice / 2 * 2 + 1].map(|place| folder.join(files[place].0));
             let dataset = DatasetConfig::Tensors(TensorsConfig { train: train.clone(), test });
             with_one_replaced(folder, &files, input, || {
-                let shape = dataset.shape();
+                let shape = dataset.shape(1);
                 if let Ok(split) = read_unlabelled(&train, "--input") {
                     check_split(&split, 1);
                 }
-                data(dataset.clone()).load().is_ok_and(|loaded| {
+                data(dataset.clone()).load(1).is_ok_and(|loaded| {
                     assert_eq!(shape.expect("the shape of what can be loaded"), loaded.shape);
                     check_dataset(&loaded)
                 })

@@ -1,0 +1,80 @@
+//! N-MNIST: the digits of MNIST on a screen, seen by an ATIS camera that moves three times.
+//!
+//! Orchard, Jayawant, Cohen, Thakor 2015, "Converting Static Image Datasets to Spiking Neuromorphic Datasets Using Saccades", Frontiers in
+//! Neuroscience 9:437. The split is the published one.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::listing::Layout;
+use super::sequences::{Recordings, Sequences};
+use super::{FramesConfig, atis, windows};
+use crate::data::cache::Source;
+use crate::data::{DataShape, Dataset};
+use crate::error::Result;
+
+/// Where N-MNIST lies, and how its recordings become frames.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NmnistConfig {
+    /// The folder of `Train/0` to `Train/9` and `Test/0` to `Test/9`, with any number of the recordings.
+    pub path: PathBuf,
+    /// How events become frames.
+    #[serde(default)]
+    pub frames: FramesConfig,
+}
+
+const CLASSES: u32 = 10;
+const SIDE: usize = atis::SIDE as usize;
+
+impl NmnistConfig {
+    pub(in crate::data) fn shape(&self, time_steps: usize) -> DataShape {
+        self.sequences(time_steps).shape(60_000, 10_000)
+    }
+
+    pub(in crate::data) fn mistakes(&self) -> Vec<(String, String)> {
+        self.frames.mistake("nmnist", SIDE).into_iter().collect()
+    }
+
+    pub(in crate::data) fn load(&self, time_steps: usize) -> Result<Dataset> {
+        let sequences = self.sequences(time_steps);
+        let recordings = Recordings {
+            set: "nmnist",
+            folder: &self.path,
+            splits: [self.recordings("Train")?, self.recordings("Test")?],
+            settings: Value::Null,
+        };
+        sequences.load(recordings, |&label, path, content| {
+            let events = atis::events(content, path)?;
+            Ok(vec![sequences.item(label, &events, &(0..windows::duration(&events)), path)?])
+        })
+    }
+
+    fn sequences(&self, time_steps: usize) -> Sequences<'_> {
+        Sequences { time_steps, frames: &self.frames, side: SIDE, classes: CLASSES as usize }
+    }
+
+    /// The recordings of a split with their labels, in the order of MNIST, which is that of the numbers in their names.
+    fn recordings(&self, split: &str) -> Result<Vec<Source<u32>>> {
+        let layout = Layout {
+            path: &self.path,
+            set: "N-MNIST",
+            key: "nmnist",
+            holds: "folders Train/0 to Train/9 and Test/0 to Test/9 of recordings such as 00002.bin, published at \
+                    https://www.garrickorchard.com/datasets/n-mnist",
+            extension: "bin",
+        };
+        let folders: Vec<PathBuf> = (0..CLASSES).map(|label| PathBuf::from(split).join(label.to_string())).collect();
+        layout.check(&folders)?;
+        let mut recordings = Vec::new();
+        for (label, folder) in (0..).zip(&folders) {
+            let found = layout.recordings(folder, |stem| stem.parse().ok(), "00002.bin")?;
+            recordings.extend(found.into_iter().map(|(number, path)| (number, label, path)));
+        }
+        recordings.sort();
+        Ok(recordings.into_iter().map(|(_, label, path)| Source { path, about: label }).collect())
+    }
+}
