@@ -8,10 +8,11 @@
 //! | `digits.rs` `idx.rs` `cifar.rs` `tensors.rs` (on `safetensors.rs`) | read a data set |
 //! | `files.rs` | finds, measures and hashes data files |
 //! | `split.rs` | images and labels in memory |
-//! | `augment.rs` `normalize.rs` | what happens to a pixel |
+//! | `augment.rs` `affine.rs` `normalize.rs` | what happens to a pixel |
 //! | `batches.rs` | order, batches, tensors |
 //! | `resident.rs` | images on a GPU, of which batches are made there |
 
+mod affine;
 mod augment;
 mod batches;
 mod cifar;
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use affine::AffineConfig;
 pub use augment::AugmentConfig;
 pub use batches::{Batch, Batches};
 pub use cifar::{Cifar10Config, Cifar100Config};
@@ -139,7 +141,10 @@ impl DatasetConfig {
     }
 
     /// Both splits, whole.
-    fn load(&self) -> Result<Dataset> {
+    ///
+    /// # Errors
+    /// [`Error::Data`] or [`Error::Io`] for files that are missing, malformed or hold labels out of range.
+    pub fn load(&self) -> Result<Dataset> {
         match self {
             Self::Digits(_) => digits::load(),
             Self::Mnist(config) => config.load(),
