@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod compare;
+mod data;
 mod doctor;
 mod eval;
 mod fit;
@@ -41,6 +42,7 @@ enum Command {
     Run(run::Arguments),
     Sweep(sweep::Arguments),
     Check(check::Arguments),
+    Data(data::Arguments),
     Resume(resume::Arguments),
     Eval(eval::Arguments),
     Bench(bench::Arguments),
@@ -78,6 +80,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Run(arguments) => run::run(&arguments),
         Command::Sweep(arguments) => sweep::sweep(&arguments),
         Command::Check(arguments) => check::check(&arguments),
+        Command::Data(arguments) => data::data(&arguments),
         Command::Resume(arguments) => resume::resume(&arguments),
         Command::Eval(arguments) => eval::eval(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
