@@ -81,7 +81,7 @@ fn in_words(verified: &Verified) -> String {
 fn listing() -> String {
     let mut text = String::new();
     for set in SETS {
-        let size = set.bytes().map_or_else(|| "size not published".into(), |size| bytes(size as usize));
+        let size = set.bytes().map_or_else(|| "an unknown size".into(), |size| bytes(size as usize));
         text.push_str(&format!(
             "{}\n  {}\n  {size} to fetch; licence: {}; {}\n",
             set.name, set.title, set.licence, set.page

@@ -50,10 +50,10 @@ pub enum Packing {
 
 impl Set {
     /// What to fetch by hand, and where to put it.
-    pub fn by_hand(&self, folder: &Path) -> String {
+    pub fn by_hand<'a>(&self, archives: impl Iterator<Item = &'a Archive>, folder: &Path) -> String {
         let mut text =
             format!("fetch these files and put them into {} (published at {}):", folder.display(), self.page);
-        for archive in self.archives {
+        for archive in archives {
             let url = archive.urls.first().copied().unwrap_or_default();
             text.push_str(&format!("\n  {url} as {} ({})", archive.file, archive.about()));
         }

@@ -53,12 +53,11 @@ impl Order<'_> {
         let client = Client::new(self.patience);
         for archive in set.archives {
             if sums.holds(archive.file) {
-                let checked = sums.check(archive.file, &mut |_| {});
-                checked?;
+                sums.check(archive.file)?;
                 info!("{} is there already, as {} says", archive.file, sums.path().display());
                 continue;
             }
-            let (path, fetched) = self.archive(&client, archive)?;
+            let (path, fetched) = self.archive(&client, archive, &sums)?;
             let files = self.unpack(archive, &path)?;
             sums.record(archive.file, &format!("{} from {fetched}", archive.about()), files)?;
             if fetched != BY_HAND {
@@ -69,7 +68,7 @@ impl Order<'_> {
     }
 
     /// The archive's file, and the address that it came from.
-    fn archive(&self, client: &Client, archive: &Archive) -> Result<(PathBuf, String)> {
+    fn archive(&self, client: &Client, archive: &Archive, sums: &Sums) -> Result<(PathBuf, String)> {
         let path = self.folder.join(archive.file);
         if path.exists() {
             info!("{} is there: it is not fetched", path.display());
@@ -85,11 +84,12 @@ impl Order<'_> {
                 Err(transfer::Failure::There(problem)) => failures.push(format!("{url}: {problem}")),
             }
         }
+        let lacking = self.set.archives.iter().filter(|archive| !sums.holds(archive.file));
         Err(Error::Data(format!(
             "cannot fetch {}:\n  {}\nBy hand: {}\nThen give the same command again, which checks and unpacks them.",
             archive.file,
             failures.join("\n  "),
-            self.set.by_hand(self.folder)
+            self.set.by_hand(lacking, self.folder)
         )))
     }
 

@@ -82,23 +82,22 @@ impl Sums {
     ///
     /// # Errors
     /// [`Error::Data`] that names the files that are missing or differ.
-    pub fn check(&self, archive: &str, seen: &mut dyn FnMut(&Path)) -> Result<()> {
-        self.compare(self.sections.iter().filter(|section| section.archive == archive), seen)
+    pub fn check(&self, archive: &str) -> Result<()> {
+        self.compare(self.sections.iter().filter(|section| section.archive == archive))
     }
 
     /// Compares all files with the list.
     ///
     /// # Errors
     /// As [`Sums::check`].
-    pub fn check_all(&self, seen: &mut dyn FnMut(&Path)) -> Result<()> {
-        self.compare(self.sections.iter(), seen)
+    pub fn check_all(&self) -> Result<()> {
+        self.compare(self.sections.iter())
     }
 
-    fn compare<'a>(&'a self, sections: impl Iterator<Item = &'a Section>, seen: &mut dyn FnMut(&Path)) -> Result<()> {
+    fn compare<'a>(&'a self, sections: impl Iterator<Item = &'a Section>) -> Result<()> {
         let mut wrong = Vec::new();
         for (file, expected) in sections.flat_map(|section| &section.files) {
             let path = self.folder.join(file);
-            seen(&path);
             if path.symlink_metadata().is_err() {
                 wrong.push(format!("{} is missing", file.display()));
             } else if hash::<Sha256>(&path)? != *expected {
@@ -160,14 +159,14 @@ mod tests {
         sums.record("a.zip", "no checksum is published from http://x", vec![("sub/abc".into(), ABC.into())]).unwrap();
         let sums = Sums::load(folder.path()).unwrap();
         assert!(sums.holds("a.zip") && sums.len() == 1);
-        sums.check("a.zip", &mut |_| {}).unwrap();
+        sums.check("a.zip").unwrap();
         let text = fs::read_to_string(sums.path()).unwrap();
         assert_eq!(text, format!("# a.zip: no checksum is published from http://x\n{ABC}  sub/abc\n"));
 
         fs::write(folder.path().join("sub/abc"), "abd").unwrap();
-        assert!(sums.check_all(&mut |_| {}).unwrap_err().to_string().contains("lists: sub/abc has changed."));
+        assert!(sums.check_all().unwrap_err().to_string().contains("lists: sub/abc has changed."));
         fs::remove_file(folder.path().join("sub/abc")).unwrap();
-        assert!(sums.check_all(&mut |_| {}).unwrap_err().to_string().contains("lists: sub/abc is missing."));
+        assert!(sums.check_all().unwrap_err().to_string().contains("lists: sub/abc is missing."));
     }
 
     #[test]

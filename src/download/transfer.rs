@@ -232,11 +232,17 @@ fn interrupted(stop: &Stop) -> Result<(), Failure> {
 }
 
 fn unreachable_server(error: &ureq::Error) -> Trouble {
+    let text = error.to_string();
     match error {
-        ureq::Error::HostNotFound => never("its host was not found: is this machine offline?".into()),
+        // The system's resolver has no kind of error of its own.
+        ureq::Error::HostNotFound | ureq::Error::Io(_)
+            if text.contains("host not found") || text.contains("lookup address") =>
+        {
+            never("its host was not found: is this machine offline?".into())
+        }
         ureq::Error::BadUri(problem) => never(format!("it is no address: {problem}")),
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Http(_) => never(error.to_string()),
-        error => again(format!("it cannot be reached: {error}")),
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Http(_) => never(text),
+        _ => again(format!("it cannot be reached: {text}")),
     }
 }
 
