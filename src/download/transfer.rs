@@ -240,6 +240,7 @@ fn unreachable_server(error: &ureq::Error) -> Trouble {
         {
             never("its host was not found: is this machine offline?".into())
         }
+        _ if text.contains("invalid peer certificate") => never(format!("its certificate is not trusted: {text}")),
         ureq::Error::BadUri(problem) => never(format!("it is no address: {problem}")),
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Http(_) => never(text),
         _ => again(format!("it cannot be reached: {text}")),
