@@ -125,11 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_turn_counts_against_the_clock_and_shifts_go_right_and_down() {
+    fn a_quarter_turn_goes_with_the_clock_and_shifts_go_right_and_down() {
         let image = [1, 2, 3, 4];
         let still = Turn { degrees: 0.0, right: 0.0, down: 0.0, scale: 1.0 };
         assert_eq!(still.apply(&image, [2, 2]), image);
-        // By 180 degrees there is no question of direction; what a shift leaves is 0.
+        assert_eq!(Turn { degrees: 90.0, ..still }.apply(&image, [2, 2]), [3, 1, 4, 2]);
+        // What a shift leaves is 0.
         assert_eq!(Turn { degrees: 180.0, ..still }.apply(&image, [2, 2]), [4, 3, 2, 1]);
         assert_eq!(Turn { right: 1.0, ..still }.apply(&image, [2, 2]), [0, 1, 0, 3]);
         assert_eq!(Turn { down: 1.0, ..still }.apply(&image, [2, 2]), [0, 0, 1, 2]);
