@@ -52,6 +52,9 @@ pub mod device;
 /// Whether a run folder is whole.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod doctor;
+/// Data sets from their official addresses.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod download;
 /// Files that are either whole or absent.
 pub mod durable;
 /// Stopping before the last time-step.

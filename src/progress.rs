@@ -6,7 +6,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::logging::Log;
 
+mod bytes;
 mod line;
+
+pub use bytes::ByteBar;
 
 use line::{State, left, line};
 

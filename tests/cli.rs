@@ -213,7 +213,9 @@ fn the_schema_is_the_one_that_ships_and_help_shows_examples() {
     let desk = Desk::new();
     let shipped = std::fs::read_to_string("configs/bntt.schema.json").expect("the schema");
     assert!(desk.ok(&["schema"]) == shipped, "run: bntt schema > configs/bntt.schema.json");
-    for command in ["run", "check", "resume", "eval", "predict", "list", "bench", "schema", "selftest", "doctor"] {
+    for command in
+        ["run", "check", "resume", "eval", "predict", "list", "bench", "schema", "selftest", "doctor", "data"]
+    {
         assert!(desk.ok(&[command, "--help"]).contains("Example"), "{command}");
     }
 }
@@ -295,6 +297,15 @@ fn values_that_contradict_each_other_are_refused() {
             &["network.encoder=none"][..],
             "network.encoder: \"none\" needs a data set of sequences, and this one has images",
         ),
+        (
+            &["network.encoder={ sequential = { order = 'rows' } }"],
+            "network.time_steps: the encoder shows the 8 rows of an image of 8x8 one after another, but time_steps is 2: write \
+             time_steps = 8",
+        ),
+        (
+            &["network.encoder={ sequential = { order = 'pixels' } }"],
+            "network.time_steps: the encoder shows the 64 pixels of an image of 8x8 one after another",
+        ),
         (&["data.batch_size=1"], "data.batch_size: layer 2 bntt needs batches of at least 2 images to have a variance"),
         (
             &["training.device=gpu"],
@@ -306,6 +317,15 @@ fn values_that_contradict_each_other_are_refused() {
             &["training.checkpoint_every={ minutes = -1 }"],
             "training.checkpoint_every.minutes: expected a number above 0",
         ),
+        (
+            &["data.augment.affine.scale=[1.2, 0.8]"],
+            "data.augment.affine.scale: expected the smallest factor, then the largest, found 1.2, then 0.8",
+        ),
+        (
+            &["data.augment.affine.degrees=200"],
+            "data.augment.affine.degrees: expected a number from 0 to 180, found 200",
+        ),
+        (&["data.augment.affine.scale=[0, 1]"], "data.augment.affine.scale[0]: expected a number above 0, found 0"),
         (&["network.time_steps=1000000000"], "--insist trains all the same"),
         (&["name=../up"], "name: \"../up\" cannot be the name of a run: it starts with a dot"),
         (&["data.batch_size=65"], "batch_size"),

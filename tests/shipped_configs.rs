@@ -1,5 +1,6 @@
 //! Every shipped experiment loads, builds, and is what its head and its name say.
 
+use bntt::data::AffineConfig;
 use bntt::experiment::{Checked, Experiment};
 use bntt::layers::InitConfig;
 use bntt::network::Network;
@@ -166,6 +167,8 @@ fn networks_have_the_published_multiply_accumulates() -> Result {
         assert_eq!(found, load("vgg9_cifar10_bntt")?.plan.macs(), "{norm}");
     }
     assert_eq!(load("mlp_mnist_direct")?.plan.macs(), 784 * 800 + 800 * 10);
+    assert_eq!(load("sequential_mnist")?.plan.macs(), 28 * 256 + 256 * 256 + 256 * 10);
+    assert_eq!(load("sequential_mnist_pixels")?.plan.macs(), 256 + 256 * 256 + 256 * 10);
     Ok(())
 }
 
@@ -186,6 +189,9 @@ fn the_settings_of_rate_against_direct_are_those_of_its_code() -> Result {
             !checked.plan.kinds.iter().any(|kind| kind.contains("norm") || ["bntt", "tdbn"].contains(kind)),
             "{stem}"
         );
+        let turned = AffineConfig { degrees: 30.0, shift: 0.15, scale: [0.85, 1.11] };
+        let affine = data.augment.as_ref().and_then(|augment| augment.affine);
+        assert_eq!(affine, stem.starts_with("mlp_mnist").then_some(turned), "{stem}");
         let family: Vec<&str> = stem.split('_').take(3).collect();
         steps.entry(family.join("_")).or_default().push(network.time_steps);
     }

@@ -4,6 +4,7 @@ mod attack;
 mod bench;
 mod check;
 mod compare;
+mod data;
 mod doctor;
 mod early_exit;
 mod energy;
@@ -46,6 +47,7 @@ enum Command {
     Run(run::Arguments),
     Sweep(sweep::Arguments),
     Check(check::Arguments),
+    Data(data::Arguments),
     Resume(resume::Arguments),
     Eval(eval::Arguments),
     Bench(bench::Arguments),
@@ -86,6 +88,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Run(arguments) => run::run(&arguments),
         Command::Sweep(arguments) => sweep::sweep(&arguments),
         Command::Check(arguments) => check::check(&arguments),
+        Command::Data(arguments) => data::data(&arguments),
         Command::Resume(arguments) => resume::resume(&arguments),
         Command::Eval(arguments) => eval::eval(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),

@@ -1,9 +1,10 @@
-//! Random crops and flips of training images.
+//! Random changes to training images: crops and flips, after [`super::affine`] maps.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::DataShape;
+use super::affine::{AffineConfig, Turn};
 use crate::ops::batch::Cut;
 use crate::rng::Stream;
 
@@ -18,34 +19,43 @@ pub struct AugmentConfig {
     /// Mirror every second image, left to right, at random.
     #[serde(default)]
     pub flip: bool,
+    /// Turn, shift and scale the image, before it is cut and mirrored; not at all when absent. Batches are then made by the processor,
+    /// also for a GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affine: Option<AffineConfig>,
 }
 
 impl AugmentConfig {
     /// Mistakes as (dotted key, problem).
-    pub(super) fn mistakes(&self, shape: &DataShape) -> Option<(String, String)> {
+    pub(super) fn mistakes(&self, shape: &DataShape) -> Vec<(String, String)> {
         let side = shape.height.min(shape.width);
-        (self.crop_padding >= side).then(|| {
+        let padding = (self.crop_padding >= side).then(|| {
             let DataShape { height, width, .. } = shape;
             let problem = format!(
                 "a padding of {} pixels can move an image of {height}x{width} out of sight; expected less than {side}",
                 self.crop_padding
             );
-            ("data.augment.crop_padding".into(), problem)
-        })
+            ("data.augment.crop_padding".to_string(), problem)
+        });
+        padding.into_iter().chain(self.affine.as_ref().and_then(AffineConfig::mistakes)).collect()
     }
 
-    /// What happens to one image: numbers 0 and 1 of its stream place the crop (y, x), number 2 decides the flip.
-    pub(super) fn draw(&self, stream: &Stream) -> Change {
+    /// What happens to one image of `height` and `width` pixels: numbers 0 and 1 of its stream place the crop (y, x), number 2 decides the
+    /// flip, and those from 3 on are the affine map's.
+    pub(super) fn draw(&self, stream: &Stream, size: [usize; 2]) -> Change {
         let padding = self.crop_padding;
         let offsets = u32::try_from(padding.saturating_mul(2).saturating_add(1)).unwrap_or(u32::MAX);
         let offset = |position| (stream.below(position, offsets) as isize).saturating_sub_unsigned(padding);
-        Change { down: offset(0), right: offset(1), flip: self.flip && stream.uniform(2) < 0.5 }
+        let turn = self.affine.map(|affine| affine.draw(stream, size));
+        Change { turn, down: offset(0), right: offset(1), flip: self.flip && stream.uniform(2) < 0.5 }
     }
 }
 
 /// Where the pixels of a changed image come from. The default changes nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Change {
+    /// How the image is turned, shifted and scaled before it is cut.
+    pub turn: Option<Turn>,
     /// Rows by which the crop lies below the original; negative: above.
     pub down: isize,
     /// Columns by which the crop lies to the right of the original; negative: to the left.
@@ -55,16 +65,22 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// The same for images on a device. Paddings are smaller than the image.
+    /// The same for images on a device, which are not turned. Paddings are smaller than the image.
     pub fn cut(self) -> Cut {
-        let Self { down, right, flip } = self;
+        let Self { down, right, flip, .. } = self;
         Cut { down: down as i32, right: right as i32, flip }
     }
 
     /// Writes the changed and converted `source`, a plane of rows of `width` values, to `out`; `border` where the crop
     /// leaves the image.
-    pub fn apply<P: Copy>(&self, source: &[P], width: usize, out: &mut [f32], border: f32, convert: impl Fn(P) -> f32) {
+    pub fn apply<P>(&self, source: &[P], width: usize, out: &mut [f32], border: f32, convert: impl Fn(P) -> f32)
+    where
+        P: Copy + Default,
+    {
         let width = width.max(1);
+        let height = source.len().checked_div(width).unwrap_or_default();
+        let turned = self.turn.map(|turn| turn.apply(source, [height, width]));
+        let source = turned.as_deref().unwrap_or(source);
         for (y, row) in out.chunks_exact_mut(width).enumerate() {
             let from = y.checked_add_signed(self.down).and_then(|y| source.chunks_exact(width).nth(y));
             let Some(from) = from else {
@@ -114,8 +130,12 @@ mod tests {
         for y in 0..=2 * padding {
             for x in 0..=2 * padding {
                 for flip in [false, true] {
-                    let change =
-                        Change { down: y as isize - padding as isize, right: x as isize - padding as isize, flip };
+                    let change = Change {
+                        turn: None,
+                        down: y as isize - padding as isize,
+                        right: x as isize - padding as isize,
+                        flip,
+                    };
                     let mut out = vec![f32::NAN; 20];
                     change.apply(&source, width, &mut out, 0.0, f32::from);
                     assert_eq!(out, naive(&source, [height, width], padding, [y, x], flip), "{change:?}");
@@ -125,12 +145,32 @@ mod tests {
     }
 
     #[test]
+    fn an_image_is_turned_before_it_is_cut() {
+        let turn = Turn { degrees: 180.0, right: 0.0, down: 0.0, scale: 1.0 };
+        let change = Change { turn: Some(turn), down: 0, right: 1, flip: false };
+        let mut out = [f32::NAN; 4];
+        change.apply(&[1u8, 2, 3, 4], 2, &mut out, -1.0, f32::from);
+        assert_eq!(out, [3.0, -1.0, 1.0, -1.0]);
+    }
+
+    #[test]
+    fn an_affine_map_leaves_crop_and_flip_as_they_were() {
+        let plain = AugmentConfig { crop_padding: 2, flip: true, affine: None };
+        let turning = AffineConfig { degrees: 30.0, shift: 0.15, scale: [0.85, 1.11] };
+        let turning = AugmentConfig { affine: Some(turning), ..plain.clone() };
+        for image in 0..100 {
+            let stream = Stream::new(3, Purpose::Augment, 0, 1, image);
+            assert_eq!(Change { turn: None, ..turning.draw(&stream, [8, 8]) }, plain.draw(&stream, [8, 8]));
+        }
+    }
+
+    #[test]
     fn crops_reach_every_offset_equally_often_and_half_the_images_are_flipped() {
-        let config = AugmentConfig { crop_padding: 2, flip: true };
+        let config = AugmentConfig { crop_padding: 2, flip: true, affine: None };
         let n = 20_000;
         let (mut down, mut right, mut flips) = ([0; 5], [0; 5], 0);
         for image in 0..n {
-            let change = config.draw(&Stream::new(3, Purpose::Augment, 0, 1, image));
+            let change = config.draw(&Stream::new(3, Purpose::Augment, 0, 1, image), [8, 8]);
             down[(change.down + 2) as usize] += 1;
             right[(change.right + 2) as usize] += 1;
             flips += usize::from(change.flip);
@@ -142,17 +182,18 @@ mod tests {
 
     #[test]
     fn nothing_configured_changes_nothing() {
-        let config = AugmentConfig { crop_padding: 0, flip: false };
+        let config = AugmentConfig { crop_padding: 0, flip: false, affine: None };
         for image in 0..100 {
-            assert_eq!(config.draw(&Stream::new(3, Purpose::Augment, 0, 1, image)), Change::default());
+            assert_eq!(config.draw(&Stream::new(3, Purpose::Augment, 0, 1, image), [8, 8]), Change::default());
         }
     }
 
     #[test]
     fn a_padding_as_large_as_the_image_is_a_mistake() {
         let shape = crate::data::digits::SHAPE;
-        assert_eq!(AugmentConfig { crop_padding: 7, flip: false }.mistakes(&shape), None);
-        let (key, problem) = AugmentConfig { crop_padding: 8, flip: false }.mistakes(&shape).unwrap();
+        let mistakes = |crop_padding| AugmentConfig { crop_padding, flip: false, affine: None }.mistakes(&shape);
+        assert_eq!(mistakes(7), []);
+        let (key, problem) = mistakes(8).pop().unwrap();
         assert_eq!(key, "data.augment.crop_padding");
         assert_eq!(problem, "a padding of 8 pixels can move an image of 8x8 out of sight; expected less than 8");
     }

@@ -101,9 +101,10 @@ impl<'a> Batches<'a> {
         })
     }
 
-    /// The same batches out of the split's pixels on the device, where they lie there.
+    /// The same batches out of the split's pixels on the device, where they lie there and no image is to be turned.
     pub fn out_of(self, resident: Option<&'a Resident>) -> Self {
-        Self { resident, ..self }
+        let turning = self.augment.as_ref().is_some_and(|augment| augment.config.affine.is_some());
+        Self { resident: resident.filter(|_| !turning), ..self }
     }
 
     /// The number of batches.
@@ -173,7 +174,8 @@ impl<'a> Batches<'a> {
 
     fn change(&self, index: u32) -> Change {
         self.augment.as_ref().map_or_else(Change::default, |Augmentation { config, seed, epoch }| {
-            config.draw(&Stream::new(*seed, Purpose::Augment, 0, *epoch, index as usize))
+            let size = self.split.shape.last_chunk().copied().unwrap_or_default();
+            config.draw(&Stream::new(*seed, Purpose::Augment, 0, *epoch, index as usize), size)
         })
     }
 

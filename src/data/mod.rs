@@ -10,10 +10,11 @@
 //! | `files.rs` | finds, measures and hashes data files |
 //! | `split.rs` `bytes.rs` | images and labels, in memory or mapped from a file |
 //! | `cache/` | data sets that take long to decode are decoded once |
-//! | `augment.rs` `normalize.rs` | what happens to a pixel |
+//! | `augment.rs` `affine.rs` `normalize.rs` | what happens to a pixel |
 //! | `batches.rs` | order, batches, tensors |
 //! | `resident.rs` | images on a GPU, of which batches are made there |
 
+mod affine;
 mod augment;
 mod batches;
 mod bytes;
@@ -36,6 +37,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use affine::AffineConfig;
 pub use augment::AugmentConfig;
 pub use batches::{Batch, Batches};
 pub use bytes::Bytes;
@@ -189,7 +191,11 @@ impl DatasetConfig {
     }
 
     /// Both splits, whole.
-    fn load(&self, time_steps: usize) -> Result<Dataset> {
+    /// Recordings become `time_steps` frames; images do not depend on it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] or [`Error::Io`] for files that are missing, malformed or hold labels out of range.
+    pub fn load(&self, time_steps: usize) -> Result<Dataset> {
         match self {
             Self::Digits(_) => digits::load(),
             Self::Mnist(config) => config.load(),

@@ -1,12 +1,14 @@
-//! Encoders: images [B, C, H, W] to sequences [T, B, C, H, W].
+//! Encoders: images [B, C, H, W] to sequences [T, B, C, H, W], or [T, B, F] where an image is shown part by part.
 //!
 //! [`EncoderConfig`] is the registry: a new encoder is one file and three lines here.
 
 mod direct;
 mod poisson;
+mod sequential;
 
 pub use direct::DirectConfig;
 pub use poisson::PoissonConfig;
+pub use sequential::{Order, SequentialConfig};
 
 use crate::rng::{Purpose, Stream};
 use candle_core::{Result, Tensor};
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub enum EncoderConfig {
     Poisson(PoissonConfig),
     Direct(DirectConfig),
+    Sequential(SequentialConfig),
     /// The data set's sequences as they are.
     None(NoneConfig),
 }
@@ -52,6 +55,8 @@ impl EncoderConfig {
         match self {
             Self::Poisson(config) => config.encode(inputs, time_steps, draw),
             Self::Direct(config) => config.encode(inputs, time_steps),
+            // The first of them, where a network stops early.
+            Self::Sequential(config) => config.encode(inputs)?.narrow(0, 0, time_steps),
             Self::None(_) => Ok(inputs.clone()),
         }
     }
@@ -62,6 +67,7 @@ impl EncoderConfig {
         match self {
             Self::Poisson(config) => config.gradient(images, grad),
             Self::Direct(_) => grad.sum(0),
+            Self::Sequential(config) => config.gradient(images, grad),
             Self::None(_) => Ok(grad.clone()),
         }
     }
@@ -71,8 +77,30 @@ impl EncoderConfig {
         match self {
             Self::Poisson(_) => "poisson",
             Self::Direct(_) => "direct",
+            Self::Sequential(_) => "sequential",
             Self::None(_) => "none",
         }
+    }
+
+    /// What the first layer gets of an image [C, H, W] at a time-step: [C, H, W], or [F] features.
+    pub fn signal(&self, image: [usize; 3]) -> Vec<usize> {
+        match self {
+            Self::Sequential(config) => vec![config.features(image)],
+            Self::Poisson(_) | Self::Direct(_) | Self::None(_) => image.to_vec(),
+        }
+    }
+
+    /// What keeps images [C, H, W] from being coded in so many time-steps, as a sentence.
+    pub fn mistake(&self, [channels, height, width]: [usize; 3], time_steps: usize) -> Option<String> {
+        let Self::Sequential(config) = self else { return None };
+        let needed = config.time_steps([channels, height, width]);
+        (needed != time_steps).then(|| {
+            let parts = config.parts();
+            format!(
+                "the encoder shows the {needed} {parts} of an image of {height}x{width} one after another, but time_steps is \
+                 {time_steps}: write time_steps = {needed}"
+            )
+        })
     }
 
     /// Whether two draws of the same image differ.

@@ -56,6 +56,7 @@ impl Signal {
     /// "64 x 8 x 8" or "1024 features".
     pub fn describe(&self) -> String {
         match self.shape.as_slice() {
+            [1] => "1 feature".into(),
             [features] => format!("{features} features"),
             dims => dims.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x "),
         }

@@ -26,7 +26,7 @@ impl NetworkPlan {
     pub fn new(config: &NetworkConfig, data: &DataShape, precision: Precision) -> Result<Self, Vec<NetworkMistake>> {
         let mut mistakes = encoder_mistakes(config, data);
         let constant = config.encoder.is_constant() && config.time_steps > 1;
-        let input = Signal { shape: vec![data.channels, data.height, data.width], spikes: false, constant };
+        let input = Signal { shape: config.encoder.signal(image_of(data)), spikes: false, constant };
         if !config.layers.iter().any(|layer| matches!(layer, LayerConfig::Lif(_))) {
             let problem = "there is no \"lif\" layer: a spiking network needs at least one".to_string();
             mistakes.push(("network.layers".into(), problem));
@@ -144,9 +144,16 @@ fn encoder_mistakes(config: &NetworkConfig, data: &DataShape) -> Vec<NetworkMist
             let problem = format!("the data set's sequences have {found} time-steps, but time_steps is {asked}");
             return vec![("network.time_steps".into(), problem)];
         }
-        _ => return Vec::new(),
+        _ => {
+            let problem = config.encoder.mistake(image_of(data), config.time_steps);
+            return problem.into_iter().map(|problem| ("network.time_steps".into(), problem)).collect();
+        }
     };
     vec![("network.encoder".into(), problem)]
+}
+
+fn image_of(data: &DataShape) -> [usize; 3] {
+    [data.channels, data.height, data.width]
 }
 
 fn readout_mistake(config: &NetworkConfig, output: &Signal, classes: usize) -> Option<NetworkMistake> {

@@ -79,10 +79,11 @@ pub fn start(checked: &Checked, device: &Device) -> Result<Network> {
     Ok(network)
 }
 
-/// Both splits on `device`, where it is a GPU with room for them.
+/// Both splits on `device`, where it is a GPU with room for them; training images that are to be turned stay here.
 fn resident(experiment: &Experiment, dataset: &Dataset, device: &Device) -> Result<[Option<Resident>; 2]> {
     let of = |split| Resident::of(split, &experiment.data, device);
-    Ok([of(&dataset.train)?, of(&dataset.test)?])
+    let turned = experiment.data.augment.as_ref().is_some_and(|augment| augment.affine.is_some());
+    Ok([if turned { None } else { of(&dataset.train)? }, of(&dataset.test)?])
 }
 
 impl<'a> Trainer<'a> {

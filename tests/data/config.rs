@@ -23,7 +23,7 @@ fn every_data_set_is_read_from_toml_and_written_back() {
         let config = config(&format!(
             "dataset = {{ {dataset} }}\nbatch_size = 8\naugment = {{ flip = true }}\nlimit = {{ test = 5 }}"
         ));
-        assert_eq!(config.augment, Some(AugmentConfig { crop_padding: 0, flip: true }));
+        assert_eq!(config.augment, Some(AugmentConfig { crop_padding: 0, flip: true, affine: None }));
         assert_eq!(config.limit, Some(LimitConfig { train: None, test: Some(5) }));
         assert_eq!(toml::from_str::<DataConfig>(&toml::to_string(&config).unwrap()).unwrap(), config);
     }
@@ -36,6 +36,7 @@ fn unknown_keys_are_refused_everywhere() {
         "dataset = { mnist = { path = 'a', pat = 'b' } }\nbatch_size = 8",
         "dataset = { digits = {} }\nbatch_size = 8\nshuffle = true",
         "dataset = { digits = {} }\nbatch_size = 8\naugment = { flop = true }",
+        "dataset = { digits = {} }\nbatch_size = 8\naugment = { affine = { angle = 30 } }",
         "dataset = { digits = {} }\nbatch_size = 8\nlimit = { validation = 1 }",
     ] {
         assert!(toml::from_str::<DataConfig>(text).unwrap_err().to_string().contains("unknown field"), "{text}");
