@@ -162,7 +162,6 @@ fn text(report: &Report) -> String {
             column.time_steps
         )
     };
-    // A run a row where there are more runs than changes would be no better: names are long.
     let names: Vec<String> = report.runs.iter().map(of_run).collect();
     let header = [vec!["top-1 %".to_string()], (1..=names.len()).map(|i| format!("[{i}]")).collect()].concat();
     let rows = report.runs.first().map_or(&[][..], |first| &first.rows);
