@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::durable::hex;
 use crate::error::{Error, Result};
 use crate::reading;
 
@@ -131,7 +132,7 @@ pub(super) fn checksum(path: &Path) -> Result<String> {
 
 /// The finished hash as 64 hexadecimal digits.
 pub(super) fn hexadecimal(hasher: Sha256) -> String {
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hasher.finalize())
 }
 
 #[cfg(test)]

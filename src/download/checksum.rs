@@ -9,6 +9,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use super::failure::refused;
+use crate::durable::hex;
 use crate::error::{Error, Result};
 use crate::reading;
 
@@ -55,14 +56,10 @@ pub fn hash<D: Digest>(path: &Path) -> Result<String> {
     let mut piece = vec![0; 1 << 18];
     loop {
         match file.read(&mut piece).map_err(refused("read", path))? {
-            0 => return Ok(hexadecimal(&hasher.finalize())),
+            0 => return Ok(hex(&hasher.finalize())),
             length => hasher.update(piece.get(..length).unwrap_or_default()),
         }
     }
-}
-
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

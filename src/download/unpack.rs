@@ -11,8 +11,9 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::catalogue::{Archive, Packing};
-use super::checksum::{hash, hexadecimal};
+use super::checksum::hash;
 use super::failure::refused;
+use crate::durable::hex;
 use crate::error::{Error, Result};
 use crate::progress::ByteBar;
 use crate::stop::Stop;
@@ -184,7 +185,7 @@ impl Out<'_> {
             }
         }
         file.sync_all().map_err(refused("write", &path))?;
-        self.files.push((place.to_path_buf(), hexadecimal(&hasher.finalize())));
+        self.files.push((place.to_path_buf(), hex(&hasher.finalize())));
         Ok(())
     }
 }
