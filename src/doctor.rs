@@ -4,7 +4,6 @@ use crate::checkpoint;
 use crate::durable::{beside, sha256_hex};
 use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
-use crate::lock::Lock;
 use crate::metrics;
 use crate::network::Network;
 use crate::provenance::{Outcome, Provenance};
@@ -47,7 +46,7 @@ pub fn examine(run: &RunFolder) -> Result<Diagnosis> {
         format!("{}, {} epochs", checked.experiment.name, checked.experiment.training.epochs)
     });
     doctor.note("provenance.json", Provenance::load(&run.provenance()), |provenance| {
-        format!("{} sessions, {}", provenance.sessions.len(), outcome(&provenance.outcome, Lock::is_held(run)))
+        format!("{} sessions, {}", provenance.sessions.len(), outcome(&provenance.outcome, run.is_at_work()))
     });
     doctor.metrics();
     let checked = experiment.as_ref();
@@ -154,7 +153,7 @@ fn verdict(run: &RunFolder, checked: Option<&Checked>, usable: Option<(usize, us
                 the same"
             .into();
     };
-    if Lock::is_held(run) {
+    if run.is_at_work() {
         return "a process works on this run; look again when it has ended".into();
     }
     let last = run.checkpoint(Which::Last);

@@ -1,14 +1,23 @@
 //! Files that are whole or absent: written aside, flushed to the disk, then renamed into place.
+//!
+//! Names of what is not finished are random and made exclusively (`O_EXCL`): a process number is no name, since two containers, or two hosts on
+//! one file system, have the same. Every unfinished file is locked by its maker, so that what a dead one left can be told and taken away.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::error::{Error, Result};
+use crate::lock::{self, Lock};
+
+/// What lies unfinished and unlocked for so long was left by a dead process. Where locks do not work, time alone tells.
+const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 
 /// Writes `bytes` to `path` so that a reader, or a crash at any moment, finds the old content or the new, never a mixture.
 ///
@@ -24,58 +33,124 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 #[derive(Debug)]
 pub struct Aside {
     path: PathBuf,
-    aside: PathBuf,
-    file: File,
-    kept: bool,
+    file: NamedTempFile,
 }
 
 impl Aside {
     /// # Errors
     /// [`Error::Io`] when the folder of `path` is missing or cannot be written to.
     pub fn create(path: &Path) -> Result<Self> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let aside = beside(path, &format!(".{}-{number}.tmp", std::process::id()));
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&aside);
-        let file = opened.map_err(Error::io("create", &aside))?;
-        Ok(Self { path: path.into(), aside, file, kept: false })
+        Self::create_with_mode(path, 0o666)
+    }
+
+    /// The same with other permissions than all that the umask leaves.
+    ///
+    /// # Errors
+    /// As [`Aside::create`].
+    pub fn create_with_mode(path: &Path, mode: u32) -> Result<Self> {
+        let (folder, name) = (parent(path), path.file_name().unwrap_or_default());
+        let mut prefix = name.to_os_string();
+        prefix.push(".");
+        remove_abandoned(&folder, &prefix, OsStr::new(".tmp"));
+        let open = |place: &Path| {
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .mode(mode)
+                .custom_flags(libc::O_NOFOLLOW)
+                .open(place)
+        };
+        let made = tempfile::Builder::new().prefix(&prefix).suffix(".tmp").rand_bytes(12).make_in(&folder, open);
+        let (file, place) = made.map_err(Error::io("create", path))?.into_parts();
+        // On a file system without locks its age tells whether it is still wanted.
+        let _ = lock::try_lock(&file);
+        Ok(Self { path: path.into(), file: NamedTempFile::from_parts(file, place) })
+    }
+
+    /// Sets its permissions, whatever the umask.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn set_mode(&self, mode: u32) -> io::Result<()> {
+        self.file.as_file().set_permissions(fs::Permissions::from_mode(mode))
     }
 
     /// Waits until the disk has the file, moves it to its place and gives it, open for reading.
     ///
     /// # Errors
     /// [`Error::Io`]; what was in its place is then untouched, but for an error from flushing the folder.
-    pub fn keep(mut self) -> Result<File> {
-        self.file.sync_all().map_err(Error::io("write", &self.path))?;
-        fs::rename(&self.aside, &self.path).map_err(Error::io("write", &self.path))?;
-        self.kept = true;
-        sync_folder(&parent(&self.path))?;
-        self.file.try_clone().map_err(Error::io("open", &self.path))
+    pub fn keep(self) -> Result<File> {
+        let Self { path, file } = self;
+        file.as_file().sync_all().map_err(Error::io("write", &path))?;
+        let file = file.persist(&path).map_err(|refused| Error::io("write", &path)(refused.error))?;
+        sync_folder(&parent(&path))?;
+        Ok(file)
     }
 }
 
 impl Write for Aside {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        self.file.as_file_mut().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file.as_file_mut().flush()
     }
 }
 
-impl Drop for Aside {
-    fn drop(&mut self) {
-        if !self.kept {
-            let _ = fs::remove_file(&self.aside);
+/// A new folder in `container` of a name that nobody else has, removed when it is dropped, and its lock.
+///
+/// # Errors
+/// [`Error::Io`] when `container` cannot be written to.
+pub fn unfinished_folder(container: &Path, prefix: &str) -> Result<(TempDir, Lock)> {
+    remove_abandoned(container, OsStr::new(prefix), OsStr::new(""));
+    let made = tempfile::Builder::new()
+        .prefix(prefix)
+        .rand_bytes(12)
+        .permissions(fs::Permissions::from_mode(0o777))
+        .tempdir_in(container)
+        .map_err(Error::io("create a folder in", container))?;
+    let lock = Lock::take(&made.path().join(lock::NAME), made.path())?;
+    Ok((made, lock))
+}
+
+/// Removes what dead processes left in a folder: files, and folders with a `lock`, of names that begin and end so, which nobody has written to for
+/// an hour and nobody holds.
+pub fn remove_abandoned(folder: &Path, prefix: &OsStr, suffix: &OsStr) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let (name, prefix, suffix) = (name.as_encoded_bytes(), prefix.as_encoded_bytes(), suffix.as_encoded_bytes());
+        if name.len() <= prefix.len().saturating_add(suffix.len())
+            || !name.starts_with(prefix)
+            || !name.ends_with(suffix)
+        {
+            continue;
         }
+        let Ok(about) = entry.metadata() else { continue };
+        let age = about.modified().ok().and_then(|written| SystemTime::now().duration_since(written).ok());
+        let lock = if about.is_dir() { entry.path().join(lock::NAME) } else { entry.path() };
+        if age.is_none_or(|age| age < ABANDONED_AFTER) || about.is_symlink() || lock::is_held(&lock) {
+            continue;
+        }
+        let _ = if about.is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
     }
+}
+
+/// Makes a folder with all around it that is missing, and waits until the disk has them.
+///
+/// # Errors
+/// [`Error::Io`] naming the folder that cannot be made.
+pub fn create_folders(folder: &Path) -> Result<()> {
+    let missing: Vec<&Path> =
+        folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    missing.into_iter().try_for_each(|made| sync_folder(&parent(made)))
 }
 
 /// Writes a new file and waits until the disk has it. The folder's own entry is not waited for: see [`sync_folder`].
 pub fn write_and_sync(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).open(path).map_err(Error::io("create", path))?;
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io("create", path))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", path))
 }
 

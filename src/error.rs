@@ -21,6 +21,9 @@ pub enum Error {
     /// A run folder that cannot be used as asked.
     #[error("{0}")]
     Run(String),
+    /// A run, or the runs of a name, that another process works on.
+    #[error("{0}")]
+    Busy(String),
     /// Training left the finite numbers; the last good checkpoint is untouched.
     #[error("{0}")]
     Diverged(String),

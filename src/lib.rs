@@ -56,6 +56,7 @@ pub mod doctor;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod download;
 /// Files that are either whole or absent.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod durable;
 /// Stopping before the last time-step.
 pub mod early_exit;
@@ -99,6 +100,12 @@ pub mod network;
 pub mod ops;
 /// Gradients to new weights; learning rate schedules.
 pub mod optimizers;
+/// Files that a command was asked to write.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod output;
+/// What may reach a terminal.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod printing;
 /// How far a run is: a bar on a terminal, lines elsewhere.
 pub mod progress;
 /// Where a run came from.

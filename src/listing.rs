@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
-use crate::lock::Lock;
 use crate::metrics::{self, EpochMetrics};
-use crate::nesting;
 use crate::provenance::{Outcome, Provenance};
 use crate::reading;
 use crate::run::{RunFolder, check_name, versions};
@@ -74,7 +72,7 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
     let metrics = metrics::so_far(&run);
     let state = match (&provenance, &metrics) {
         (Ok(provenance), Ok(_)) if run.config().is_file() => match provenance.outcome {
-            Outcome::Running if Lock::is_held(&run) => "running",
+            Outcome::Running if run.is_at_work() => "running",
             Outcome::Running => "killed",
             Outcome::Completed => "completed",
             Outcome::Interrupted => "interrupted",
@@ -104,8 +102,6 @@ fn best(metrics: &[EpochMetrics]) -> Option<(usize, f64)> {
 }
 
 fn epochs_asked_for(config: &Path) -> Option<usize> {
-    let text = reading::text(config, LARGEST_FILE).ok()?;
-    nesting::check(&text).ok()?;
-    let table: toml::Table = text.parse().ok()?;
+    let (_, table): (_, toml::Table) = reading::toml(config, LARGEST_FILE).ok()?;
     table.get("training")?.get("epochs")?.as_integer()?.try_into().ok()
 }

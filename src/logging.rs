@@ -16,6 +16,8 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::error::{Error, Result};
+use crate::printing::visible;
+use crate::reading;
 
 /// Beyond this, early lines are dropped: no run logs so much before its folder exists.
 const MOST_WAITING: usize = 1 << 20;
@@ -83,7 +85,8 @@ impl Log {
     /// # Errors
     /// [`Error::Io`] when the file cannot be opened or written.
     pub fn write_to(&self, path: &Path) -> Result<()> {
-        let mut open = OpenOptions::new().append(true).create(true).open(path).map_err(Error::io("open", path))?;
+        let mut open =
+            reading::own(OpenOptions::new().append(true).create(true), path).map_err(Error::io("open", path))?;
         let mut file = lock(&self.0.file);
         if let LogFile::Waiting(lines) = &*file {
             open.write_all(lines).map_err(Error::io("write", PathBuf::from(path)))?;
@@ -132,7 +135,8 @@ impl<S: Subscriber> Layer<S> for Log {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
-        let text = visible(&(text.message + &text.fields));
+        let text = text.message + &text.fields;
+        let text = visible(&text);
         let level = *event.metadata().level();
         let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
         // An event of several lines is told from several events by its indent.
@@ -170,13 +174,6 @@ fn screen_line(level: Level, text: &str, colour: bool) -> String {
         true => format!("\x1b[{code}m{label}\x1b[0m{text}"),
         false => format!("{label}{text}"),
     }
-}
-
-/// Replaces control characters, which a file's name may hold, so that they cannot steer the terminal.
-fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
-        .collect()
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

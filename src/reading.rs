@@ -3,9 +3,12 @@
 //! A pipe would block until somebody writes to it, and a device such as `/dev/zero` has no end. The errors are
 //! [`std::io::Error`]s whose text goes on after "cannot open FILE: ".
 
-use std::fs::{self, File, FileType};
+use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use crate::nesting;
 
 /// Opens a regular file, or what a chain of links to one leads to, and tells its length in bytes.
 ///
@@ -14,13 +17,35 @@ use std::path::Path;
 pub fn open(path: &Path) -> Result<(File, u64)> {
     // Before it is opened: opening a pipe waits for its other end.
     let about = fs::metadata(path).map_err(|error| explained(error, path))?;
-    if !about.is_file() {
-        let problem = format!("it is {}, and a regular file was expected", kind(about.file_type()));
-        return Err(Error::new(ErrorKind::InvalidInput, problem));
+    regular(about.file_type())?;
+    // It may have become a pipe since.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let about = file.metadata()?;
+    regular(about.file_type())?;
+    Ok((file, about.len()))
+}
+
+/// Opens a file of a folder that is this program's own, such as a run's `log.txt`: as `options` say, but for no link, which could lead to a file of
+/// somebody else's, and for nothing that is no regular file.
+///
+/// # Errors
+/// As [`open`], and for links.
+pub fn own(options: &mut OpenOptions, path: &Path) -> Result<File> {
+    let refused = |error: Error| match fs::symlink_metadata(path).map(|about| about.file_type()) {
+        Ok(found) if !found.is_file() => regular(found).err().unwrap_or(error),
+        _ => error,
+    };
+    let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).map_err(refused)?;
+    regular(file.metadata()?.file_type())?;
+    Ok(file)
+}
+
+fn regular(found: FileType) -> Result<()> {
+    if found.is_file() {
+        return Ok(());
     }
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
-    Ok((file, length))
+    let problem = format!("it is {}, and a regular file was expected", kind(found));
+    Err(Error::new(ErrorKind::InvalidInput, problem))
 }
 
 /// The whole content of a regular file of at most `most` bytes.
@@ -49,6 +74,23 @@ pub fn text(path: &Path, most: u64) -> Result<String> {
     })
 }
 
+/// The TOML of a file of at most `most` bytes, nested no deeper than this program could follow: its text, and what it says as a `T`.
+///
+/// # Errors
+/// As [`text`], and for what is no TOML or no `T`, with line and column.
+pub fn toml<T: serde::de::DeserializeOwned>(path: &Path, most: u64) -> Result<(String, T)> {
+    let text = text(path, most)?;
+    let invalid = |problem: String| Error::new(ErrorKind::InvalidData, problem);
+    nesting::check(&text).map_err(|(offset, problem)| {
+        let line = text.get(..offset).unwrap_or_default().matches('\n').count().saturating_add(1);
+        invalid(format!("line {line}: {problem}"))
+    })?;
+    match toml::from_str(&text) {
+        Ok(value) => Ok((text, value)),
+        Err(error) => Err(invalid(error.to_string().trim_end().to_string())),
+    }
+}
+
 /// A link whose end is missing looks as if it were missing itself.
 fn explained(error: Error, path: &Path) -> Error {
     match fs::read_link(path) {
@@ -70,7 +112,11 @@ fn kind(of: FileType) -> &'static str {
             () => {}
         }
     }
-    if of.is_dir() { "a folder" } else { "something else" }
+    match () {
+        () if of.is_dir() => "a folder",
+        () if of.is_symlink() => "a link",
+        () => "something else",
+    }
 }
 
 #[cfg(test)]
@@ -109,5 +155,42 @@ mod tests {
         assert_eq!(refused(&dangling), "it is a link to nowhere, which does not exist");
         let text = refused(&circle);
         assert!(text.contains("symbolic links"), "{text}");
+    }
+
+    #[test]
+    fn a_file_of_ones_own_is_no_link_and_no_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, dangling, pipe] = ["file", "link", "dangling", "pipe"].map(|name| folder.path().join(name));
+        fs::write(&file, "kept").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("new"), &dangling).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let append = |path: &Path| own(OpenOptions::new().append(true).create(true), path);
+        assert!(append(&file).is_ok());
+        for (path, found) in [(&link, "a link"), (&dangling, "a link"), (&pipe, "a pipe")] {
+            let expected = format!("it is {found}, and a regular file was expected");
+            assert_eq!(append(path).unwrap_err().to_string(), expected);
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
+        assert!(!folder.path().join("new").exists(), "nothing was made where the link leads");
+    }
+
+    #[test]
+    fn toml_that_is_nested_too_deep_or_wrong_is_refused_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        let refused = |text: &str| {
+            fs::write(&path, text).unwrap();
+            toml::<::toml::Table>(&path, 10_000).unwrap_err().to_string()
+        };
+        // Dotted keys within brackets within dotted keys: what made the parser run out of stack.
+        let square = format!("b = 1\na = {}1{}", "{a.a.a.a=".repeat(500), "}".repeat(500));
+        let text = refused(&square);
+        assert!(text.contains("line 2") && text.contains("deep"), "{text}");
+        let text = refused("a = 1\nb = = 2");
+        assert!(text.contains("line 2, column 5"), "{text}");
+        fs::write(&path, "a = 1").unwrap();
+        assert_eq!(toml::<::toml::Table>(&path, 10_000).unwrap().0, "a = 1");
+        assert!(toml::<::toml::Table>(&path, 4).unwrap_err().to_string().contains("at most 4"));
     }
 }

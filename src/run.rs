@@ -3,11 +3,12 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::durable::sync_folder;
+use crate::durable::{self, sync_folder};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::lock::{self, Lock};
+use crate::stop::Stop;
 
 /// One version of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,20 +34,48 @@ impl RunFolder {
         Ok(Self::create_with(root, name, |_| Ok(()))?.0)
     }
 
-    /// The same with what `fill` puts into it: the folder appears under its name with all that, or not at all.
-    pub fn create_with<T>(root: &Path, name: &str, fill: impl FnOnce(&Self) -> Result<T>) -> Result<(Self, T)> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
+    /// The same with what `fill` puts into it, and its lock: the folder appears under its name with all that, on the disk, or not at all.
+    ///
+    /// # Errors
+    /// As [`RunFolder::create`], and those of `fill`.
+    pub fn create_with(root: &Path, name: &str, fill: impl FnOnce(&Self) -> Result<()>) -> Result<(Self, Lock)> {
         check_name(name)?;
         let container = root.join(name);
-        fs::create_dir_all(&container).map_err(Error::io("create", &container))?;
-        let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let new = Self { path: container.join(format!(".new-{}-{count}", std::process::id())) };
-        fs::create_dir_all(new.checkpoints()).map_err(Error::io("create", new.checkpoints()))?;
-        let made = fill(&new).and_then(|filled| Ok((new.take_version(&container)?, filled)));
-        if made.is_err() {
-            let _ = fs::remove_dir_all(&new.path);
-        }
-        made
+        durable::create_folders(&container)?;
+        let (unfinished, lock) = durable::unfinished_folder(&container, ".new-")?;
+        let new = Self { path: unfinished.path().to_path_buf() };
+        fs::create_dir(new.checkpoints()).map_err(Error::io("create", new.checkpoints()))?;
+        fill(&new)?;
+        sync_folder(&new.checkpoints())?;
+        sync_folder(&new.path)?;
+        let run = new.take_version(&container)?;
+        // It has another name now, under which it is not removed.
+        let _ = unfinished.keep();
+        Ok((run, lock))
+    }
+
+    /// Takes the run's lock.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] naming the process that works on it, [`Error::Io`] when the lock's file cannot be opened.
+    pub fn take_lock(&self) -> Result<Lock> {
+        Lock::take(&self.lock(), &self.path)
+    }
+
+    /// Whether a process works on the run. Looking hinders nobody.
+    pub fn is_at_work(&self) -> bool {
+        lock::is_held(&self.lock())
+    }
+
+    /// Waits for the lock of a name, held from the decision whether there is a run to go on with until that run's own lock is taken.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] when asked to stop meanwhile; those of making the folder.
+    pub fn wait_for_name(root: &Path, name: &str, stop: &Stop) -> Result<Lock> {
+        check_name(name)?;
+        let container = root.join(name);
+        durable::create_folders(&container)?;
+        Lock::wait(&container.join(".lock"), &container, stop)
     }
 
     /// Renames this folder to the next free version. No version is empty, so that none is replaced.
@@ -153,7 +182,7 @@ impl RunFolder {
         self.path.join("steps.jsonl")
     }
 
-    /// Held by the process that works on the run: see [`crate::lock::Lock`].
+    /// Held by the process that works on the run: see [`Lock`].
     pub fn lock(&self) -> PathBuf {
         self.path.join("lock")
     }
@@ -171,6 +200,20 @@ impl RunFolder {
 
     fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
+    }
+
+    /// What no other file may be written over: everything that a run leaves here, be it there or not.
+    pub fn own_files(&self) -> Vec<PathBuf> {
+        vec![
+            self.config(),
+            self.provenance(),
+            self.metrics_jsonl(),
+            self.metrics_csv(),
+            self.steps(),
+            self.lock(),
+            self.log(),
+            self.checkpoints(),
+        ]
     }
 }
 

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::Command;
 
 use bntt::listing::list;
-use bntt::lock::Lock;
 use bntt::metrics::{EpochMetrics, Metrics, Scores, read};
 use bntt::provenance::{Git, Outcome, Provenance};
 use bntt::run::{RunFolder, Which};
@@ -292,7 +291,7 @@ fn the_list_shows_every_run_and_calls_broken_ones_damaged() {
     }
     start("b", Some(Outcome::Failed("x".into())));
     let at_work = start("b", None);
-    let _lock = Lock::take(&at_work).unwrap();
+    let _lock = at_work.take_lock().unwrap();
     start("b", None);
     RunFolder::create(root.path(), "a").unwrap();
     let binary = start("c", Some(Outcome::Interrupted));
@@ -322,14 +321,14 @@ fn the_list_shows_every_run_and_calls_broken_ones_damaged() {
 fn a_lock_is_refused_while_it_is_held_names_its_holder_and_goes_with_it() {
     let root = tempfile::tempdir().unwrap();
     let run = RunFolder::create(root.path(), "a").unwrap();
-    assert!(!Lock::is_held(&run));
-    let lock = Lock::take(&run).unwrap();
-    assert!(Lock::is_held(&run));
-    let message = Lock::take(&run).unwrap_err().to_string();
+    assert!(!run.is_at_work());
+    let lock = run.take_lock().unwrap();
+    assert!(run.is_at_work());
+    let message = run.take_lock().unwrap_err().to_string();
     assert!(message.contains(&format!("process {}", std::process::id())) && message.contains("v0001"), "{message}");
     drop(lock);
-    assert!(!Lock::is_held(&run));
-    Lock::take(&run).unwrap();
+    assert!(!run.is_at_work());
+    run.take_lock().unwrap();
 }
 
 #[test]
@@ -338,12 +337,13 @@ fn a_run_folder_appears_whole_or_not_at_all() {
     let filled = RunFolder::create_with(root.path(), "a", |run| {
         assert!(list(root.path()).unwrap().is_empty(), "not there before it is filled");
         fs::write(run.config(), "x").unwrap();
-        Ok(7)
+        Ok(())
     });
-    let (run, seven) = filled.unwrap();
-    assert!(run.path().ends_with("a/v0001") && fs::read_to_string(run.config()).unwrap() == "x" && seven == 7);
-    let refused: Result<_, _> =
-        RunFolder::create_with(root.path(), "a", |_| Err::<(), _>(bntt::error::Error::Run("no".into())));
+    let (run, lock) = filled.unwrap();
+    assert!(run.path().ends_with("a/v0001") && fs::read_to_string(run.config()).unwrap() == "x" && run.is_at_work());
+    drop(lock);
+    assert!(!run.is_at_work());
+    let refused = RunFolder::create_with(root.path(), "a", |_| Err(bntt::error::Error::Run("no".into())));
     assert_eq!(refused.unwrap_err().to_string(), "no");
     assert_eq!(fs::read_dir(root.path().join("a")).unwrap().count(), 1, "what was not filled is gone");
     assert!(RunFolder::newest(root.path(), "a").unwrap().unwrap().path().ends_with("v0001"));

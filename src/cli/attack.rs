@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::statistic::Statistic;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use tracing::info;
 
 /// Show how accurate runs are on test images that were changed by an attacker or by noise.
 ///
@@ -137,7 +138,7 @@ fn column(run: &Path, overrides: &[String], perturbations: &[Perturbation], argu
     let mut rows = Vec::with_capacity(perturbations.len());
     for &perturbation in perturbations {
         let name = perturbation.describe();
-        eprintln!("{}: {name}", run.display());
+        info!("{}: {name}", run.display());
         let top1 =
             trained.on_test_images(|network, batches| attack::accuracy(network, batches, &perturbation, &setting))?;
         rows.push(Row { perturbation, name, top1 });

@@ -3,11 +3,11 @@
 use super::table::{bytes, table};
 use crate::download::{Order, Patience, SETS, Set, Verified, verify};
 use crate::error::{Error, Result};
-use crate::logging;
+use crate::logging::Log;
 use crate::stop::Stop;
 use clap::builder::PossibleValuesParser;
 use std::path::{Path, PathBuf};
-use tracing::{Level, info, warn};
+use tracing::{info, warn};
 
 /// Fetch a data set from its official address, or check one that is there.
 ///
@@ -39,21 +39,20 @@ pub struct Arguments {
     list: bool,
 }
 
-pub fn data(arguments: &Arguments) -> Result<()> {
+pub fn data(arguments: &Arguments, log: &Log) -> Result<()> {
     let Some(set) = SETS.iter().find(|set| Some(set.name) == arguments.name.as_deref()) else {
         return super::print(&listing());
     };
     let folder = arguments.path.clone().unwrap_or_else(|| Path::new("data").join(set.name));
     if !arguments.verify {
-        fetch(set, &folder, arguments.url.as_deref())?;
+        fetch(set, &folder, arguments.url.as_deref(), log)?;
     }
     super::print(&format!("{}: {}\n", folder.display(), in_words(&verify(set, &folder)?)))
 }
 
-fn fetch(set: &Set, folder: &Path, url: Option<&str>) -> Result<()> {
-    let log = logging::init(Level::INFO);
+fn fetch(set: &Set, folder: &Path, url: Option<&str>, log: &Log) -> Result<()> {
     info!("{}; licence: {}", set.title, set.licence);
-    let order = Order { set, folder, url, patience: Patience::default(), log, stop: Stop::on_signals()? };
+    let order = Order { set, folder, url, patience: Patience::default(), log: log.clone(), stop: Stop::on_signals()? };
     let fetched = order.fetch();
     if let Err(Error::Interrupted(reason)) = &fetched {
         warn!("stopped by {}; what has come is kept, and the same command goes on", reason.name());

@@ -1,9 +1,10 @@
 //! Figures as files.
 
-use crate::durable::write_atomically;
 use crate::error::{Error, Result};
 use crate::figures::{Figure, png};
+use crate::output;
 use std::path::{Path, PathBuf};
+use tracing::info;
 
 /// Where a command writes its figures.
 #[derive(clap::Args)]
@@ -19,7 +20,7 @@ impl Figures {
         let Some(folder) = &self.figures else { return Ok(()) };
         for figure in figures()? {
             for path in write(folder, &figure, 2)? {
-                eprintln!("{}", path.display());
+                info!("{}", path.display());
             }
         }
         Ok(())
@@ -34,7 +35,7 @@ pub fn write(folder: &Path, figure: &Figure, scale: u8) -> Result<[PathBuf; 2]> 
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     let paths = ["svg", "png"].map(|kind| folder.join(format!("{}.{kind}", figure.name)));
     let [svg, image] = &paths;
-    write_atomically(svg, figure.svg.as_bytes())?;
-    write_atomically(image, &png(figure, f32::from(scale))?)?;
+    output::write(svg, figure.svg.as_bytes(), &[])?;
+    output::write(image, &png(figure, f32::from(scale))?, &[])?;
     Ok(paths)
 }

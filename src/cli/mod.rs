@@ -26,8 +26,11 @@ mod tables;
 mod trained;
 
 use crate::error::{Error, Result};
+use crate::logging::{self, Log};
+use crate::printing::visible;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use tracing::{Level, error};
 
 /// Trains spiking neural networks with Batch Normalization Through Time from a TOML file.
 #[derive(Parser)]
@@ -68,28 +71,44 @@ enum Command {
 /// Runs the command that the process's arguments ask for. Exit codes: 0 done, 1 a failure inside the program, 2 something for
 /// the user to mend; of a run that was asked to stop 130 (SIGINT), 143 (SIGTERM) or 0 (SIGUSR1).
 pub fn main() -> ExitCode {
-    let Arguments { command } = Arguments::parse();
-    match dispatch(command) {
+    let Arguments { command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(wrong) => return refuse_arguments(&wrong),
+    };
+    let log = logging::init(Level::INFO);
+    match dispatch(command, &log) {
         Ok(()) => ExitCode::SUCCESS,
         // Nobody reads what a closed pipe would have taken: `bntt list | head`.
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         // It has said so itself, in the run's log too.
         Err(error @ Error::Interrupted(_)) => ExitCode::from(error.exit_code()),
+        // In the run's log too, where there is one.
         Err(error) => {
-            eprintln!("error: {error}");
+            error!("{error}");
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-fn dispatch(command: Command) -> Result<()> {
+/// Help, the version, or what is wrong with the arguments, which may hold anything.
+fn refuse_arguments(wrong: &clap::Error) -> ExitCode {
+    use std::io::Write;
+    // Nothing can be done about a standard error that is closed or full.
+    let _ = match wrong.use_stderr() {
+        true => std::io::stderr().write_all(visible(&wrong.render().to_string()).as_bytes()),
+        false => wrong.print(),
+    };
+    ExitCode::from(u8::try_from(wrong.exit_code()).unwrap_or(2))
+}
+
+fn dispatch(command: Command, log: &Log) -> Result<()> {
     crate::ops::simd::asked().map_err(Error::Device)?;
     match command {
-        Command::Run(arguments) => run::run(&arguments),
-        Command::Sweep(arguments) => sweep::sweep(&arguments),
+        Command::Run(arguments) => run::run(&arguments, log),
+        Command::Sweep(arguments) => sweep::sweep(&arguments, log),
         Command::Check(arguments) => check::check(&arguments),
-        Command::Data(arguments) => data::data(&arguments),
-        Command::Resume(arguments) => resume::resume(&arguments),
+        Command::Data(arguments) => data::data(&arguments, log),
+        Command::Resume(arguments) => resume::resume(&arguments, log),
         Command::Eval(arguments) => eval::eval(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments),
@@ -131,7 +150,7 @@ impl Format {
 fn print(text: &str) -> Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
+    out.write_all(visible(text).as_bytes())
         .and_then(|()| out.flush())
         .map_err(crate::error::Error::io("write", "standard output"))
 }

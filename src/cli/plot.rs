@@ -4,6 +4,7 @@ use super::subject::{Shown, Subject};
 use crate::error::{Error, Result};
 use crate::report;
 use std::path::PathBuf;
+use tracing::warn;
 
 /// Write the figures of a run or a sweep as SVG and PNG files.
 ///
@@ -40,7 +41,7 @@ pub fn plot(arguments: &Arguments) -> Result<()> {
                 let [svg, image] = super::figures::write(folder, figure, arguments.scale)?;
                 super::print(&format!("{}\n{}\n", svg.display(), image.display()))?;
             }
-            report::Shown::Absent { title, reason } => eprintln!("not drawn: {title}: {reason}"),
+            report::Shown::Absent { title, reason } => warn!("not drawn: {title}: {reason}"),
         }
     }
     Ok(())

@@ -1,11 +1,13 @@
 //! `bntt predict`.
 
 use super::trained::Source;
-use crate::checkpoint;
 use crate::data::{Batches, DataConfig, read_unlabelled};
 use crate::early_exit;
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Effort};
+use crate::output;
+use crate::run::RunFolder;
+use crate::weights;
 use candle_core::Tensor;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,6 +40,9 @@ pub struct Arguments {
 
 pub fn predict(arguments: &Arguments) -> Result<()> {
     let source = Source::open(&arguments.run_or_config, &[])?;
+    let own = source.folder.as_ref().map_or_else(|| vec![arguments.run_or_config.clone()], RunFolder::own_files);
+    let inputs = [vec![arguments.input.clone()], arguments.weights.iter().cloned().collect(), own].concat();
+    output::check(&arguments.output, &inputs)?;
     let (mut network, checked) = source.network(arguments.weights.as_deref(), super::trained::Which::Best)?;
     let experiment = &checked.experiment;
     let coded = checked.shape.time_steps.is_some();
@@ -63,9 +68,7 @@ pub fn predict(arguments: &Arguments) -> Result<()> {
     let logits = Tensor::cat(&logits, 0)?.to_device(&candle_core::Device::Cpu)?;
     let labels = logits.argmax(1)?;
     let count = labels.elem_count();
-    checkpoint::save_tensors(
-        &arguments.output,
-        &BTreeMap::from([("logits".into(), logits), ("labels".into(), labels)]),
-    )?;
+    let tensors = BTreeMap::from([("logits".into(), logits), ("labels".into(), labels)]);
+    output::write(&arguments.output, &weights::to_bytes(&arguments.output, &tensors)?, &inputs)?;
     super::print(&format!("{count} images classified: {}\n", arguments.output.display()))
 }

@@ -1,8 +1,8 @@
 //! `bntt report`.
 
 use super::subject::{Shown, Subject};
-use crate::durable::write_atomically;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::output;
 use crate::report::{run_page, sweep_page};
 use std::path::PathBuf;
 
@@ -16,22 +16,19 @@ use std::path::PathBuf;
 pub struct Arguments {
     #[command(flatten)]
     subject: Subject,
-    /// The page; one that is there is replaced.
+    /// The page; one that is there is replaced. /dev/stdout sends it on.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }
 
 pub fn report(arguments: &Arguments) -> Result<()> {
     // Before an evaluation that may take minutes.
-    let folder = arguments.output.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        let (output, folder) = (arguments.output.display(), folder.display());
-        return Err(Error::Run(format!("{output} cannot be written: there is no folder {folder}. Make it first.")));
-    }
+    let inputs = arguments.subject.inputs();
+    output::check(&arguments.output, &inputs)?;
     let page = match arguments.subject.read()? {
         Shown::Run(report) => run_page(&report),
         Shown::Sweep(report) => sweep_page(&report),
     };
-    write_atomically(&arguments.output, page.as_bytes())?;
+    output::write(&arguments.output, page.as_bytes(), &inputs)?;
     super::print(&format!("{}\n", arguments.output.display()))
 }

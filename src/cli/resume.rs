@@ -7,14 +7,13 @@ use crate::device;
 use crate::durable::{beside, sha256_hex};
 use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
-use crate::lock::Lock;
-use crate::logging::{self, Log};
+use crate::logging::Log;
 use crate::provenance::Provenance;
 use crate::run::{RunFolder, Which};
 use crate::stop::Stop;
 use crate::train::{Trainer, start};
 use std::path::PathBuf;
-use tracing::{Level, info};
+use tracing::info;
 
 /// Continue a run from its last checkpoint.
 ///
@@ -29,11 +28,11 @@ pub struct Arguments {
     insist: bool,
 }
 
-pub fn resume(arguments: &Arguments) -> Result<()> {
+pub fn resume(arguments: &Arguments, log: &Log) -> Result<()> {
     let folder = RunFolder::open(&arguments.run)?;
     let checked = Experiment::load(&folder.config(), &[])?;
     let threads = start_threads(&checked.experiment)?;
-    go_on(&folder, &checked, &Resumption { log: logging::init(Level::INFO), threads, insist: arguments.insist })
+    go_on(&folder, &checked, &Resumption { log: log.clone(), threads, insist: arguments.insist })
 }
 
 /// With what a run is continued.
@@ -46,7 +45,7 @@ pub struct Resumption {
 /// Continues the run in `folder`, whose experiment `checked` is, from its beginning where it was killed before the first checkpoint.
 pub fn go_on(folder: &RunFolder, checked: &Checked, with: &Resumption) -> Result<()> {
     let experiment = &checked.experiment;
-    let _lock = Lock::take(folder)?;
+    let _lock = folder.take_lock()?;
     let device = experiment.training.open_device()?;
     refuse_what_does_not_fit(checked, &device, with.insist)?;
     let checkpoint = checkpoint::find(&folder.checkpoint(Which::Last), &device)?;

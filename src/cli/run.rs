@@ -6,8 +6,7 @@ use crate::device;
 use crate::durable::write_atomically;
 use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
-use crate::lock::Lock;
-use crate::logging::{self, Log};
+use crate::logging::Log;
 use crate::progress::EpochBar;
 use crate::provenance::{Outcome, Provenance};
 use crate::run::RunFolder;
@@ -15,7 +14,7 @@ use crate::stop::Stop;
 use crate::train::{Ended, Trainer, start};
 use candle_core::Device;
 use std::path::{Path, PathBuf};
-use tracing::{Level, info};
+use tracing::info;
 
 /// Train the network that an experiment file describes.
 ///
@@ -42,9 +41,9 @@ pub struct Arguments {
     insist: bool,
 }
 
-pub fn run(arguments: &Arguments) -> Result<()> {
+pub fn run(arguments: &Arguments, log: &Log) -> Result<()> {
     let Arguments { config, overrides, runs, resume_or_start, insist } = arguments;
-    train_planned(config, overrides, &Session { runs, resume: *resume_or_start, insist: *insist })
+    train_planned(config, overrides, &Session { runs, resume: *resume_or_start, insist: *insist, log })
 }
 
 /// How a run is to be started.
@@ -55,6 +54,7 @@ pub struct Session<'a> {
     pub resume: bool,
     /// Whether to train even if the predicted memory is more than there is.
     pub insist: bool,
+    pub log: &'a Log,
 }
 
 /// Trains the run that a file and values in place of its own describe.
@@ -63,7 +63,7 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     checked.experiment.make_paths_absolute();
     let experiment = &checked.experiment;
     let threads = start_threads(experiment)?;
-    let log = logging::init(Level::INFO);
+    let log = session.log.clone();
     if let (true, Some(folder)) = (session.resume, RunFolder::newest_of(session.runs, experiment)?) {
         return go_on(&folder, &checked, &Resumption { log, threads, insist: session.insist });
     }
@@ -77,8 +77,7 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, dataset.checksums.clone());
     let (folder, _lock) = RunFolder::create_with(session.runs, &experiment.name, |folder| {
         write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
-        provenance.save(&folder.provenance())?;
-        Lock::take(folder)
+        provenance.save(&folder.provenance())
     })?;
     log.write_to(&folder.log())?;
     info!("{} -> {}", config.display(), folder.path().display());

@@ -2,14 +2,17 @@
 
 use super::check;
 use super::trained::{Trained, Which};
+use crate::config::LARGEST_FILE;
 use crate::early_exit;
 use crate::encoders::EncoderConfig;
 use crate::error::{Error, Result};
+use crate::reading;
 use crate::report::series::{self, Of, Record, choose, said};
 use crate::report::{Confusion, RunReport, SweepRecord, SweepReport, run_figures, sweep_figures};
 use crate::run::{self, RunFolder};
 use crate::sweep::Sweep;
 use std::path::{Path, PathBuf};
+use tracing::info;
 
 #[derive(clap::Args)]
 pub struct Subject {
@@ -37,6 +40,11 @@ pub enum Shown {
 }
 
 impl Subject {
+    /// The files that are read, which nothing may be written over.
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        RunFolder::open(&self.path).map_or_else(|_| vec![self.path.clone()], |run| run.own_files())
+    }
+
     /// Reads everything and draws the figures; what cannot be had is a sentence in its place.
     pub fn read(&self) -> Result<Shown> {
         if self.path.is_file() {
@@ -77,8 +85,9 @@ impl Subject {
 }
 
 fn is_experiment(path: &Path) -> bool {
-    let table = std::fs::read_to_string(path).ok().and_then(|text| text.parse::<toml::Table>().ok());
-    table.is_some_and(|table| ["network", "training", "data", "optimizer"].iter().any(|key| table.contains_key(*key)))
+    let table = reading::toml(path, LARGEST_FILE);
+    let keys = ["network", "training", "data", "optimizer"];
+    table.is_ok_and(|(_, table): (_, toml::Table)| keys.iter().any(|key| table.contains_key(*key)))
 }
 
 /// The checkpoint on the test images, and what was evaluated, in words.
@@ -90,7 +99,7 @@ fn confusion(run: &RunFolder, asked: run::Which, overrides: &[String]) -> Result
     let epoch = crate::checkpoint::load(&run.checkpoint(which), &candle_core::Device::Cpu)?.progress.epoch;
     let mut trained = Trained::open(run.path(), overrides, of_checkpoint)?;
     let effort = early_exit::effort(&trained.checked.experiment, &mut trained.network)?;
-    eprintln!("evaluating on {} test images; --no-evaluation leaves this out", trained.dataset.test.len());
+    info!("evaluating on {} test images; --no-evaluation leaves this out", trained.dataset.test.len());
     let mut confusion = trained.on_test_images(|network, batches| Confusion::of(network, batches, effort))?;
     confusion.names = trained.checked.experiment.data.dataset.class_names();
     let drawn = match (&trained.checked.experiment.network.encoder, effort.draws) {

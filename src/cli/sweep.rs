@@ -4,11 +4,11 @@ use super::run::{Session, train_planned};
 use super::table::{bytes, count, grouped, table};
 use crate::error::{Error, Result};
 use crate::listing::RunSummary;
-use crate::logging;
+use crate::logging::Log;
 use crate::stop::Stop;
 use crate::sweep::{Event, Planned, Sweep, slurm, train};
 use std::path::PathBuf;
-use tracing::{Level, error, info, warn};
+use tracing::{error, info, warn};
 
 /// Train all runs of a sweep: what is complete is skipped, what was stopped goes on.
 ///
@@ -41,7 +41,7 @@ pub struct Arguments {
     only: Option<usize>,
 }
 
-pub fn sweep(arguments: &Arguments) -> Result<()> {
+pub fn sweep(arguments: &Arguments, log: &Log) -> Result<()> {
     let sweep = Sweep::load(&arguments.sweep)?;
     if let Some(number) = arguments.only {
         let count = sweep.runs.len();
@@ -51,7 +51,7 @@ pub fn sweep(arguments: &Arguments) -> Result<()> {
                 count.saturating_sub(1)
             )));
         };
-        let session = Session { runs: &arguments.runs, resume: true, insist: false };
+        let session = Session { runs: &arguments.runs, resume: true, insist: false, log };
         return train_planned(&run.config, &run.overrides, &session);
     }
     if arguments.dry_run {
@@ -69,7 +69,6 @@ pub fn sweep(arguments: &Arguments) -> Result<()> {
         let (number, path) = (due.len(), arguments.sweep.display());
         return super::print(&format!("job {job}: {number} runs; `bntt sweep {path} --status` shows how they stand\n"));
     }
-    logging::init(Level::INFO);
     let all = sweep.runs.len();
     info!("{}: {all} runs, {} to train, {} at a time", sweep.name, due.len(), arguments.jobs);
     let stop = Stop::on_signals()?;

@@ -17,11 +17,12 @@ pub use grid::{Grid, grid};
 pub use records::{json, records};
 pub use select::{Filter, Order};
 
+use crate::config::LARGEST_FILE;
 use crate::error::Result;
+use crate::reading;
 use crate::results::{Results, Score};
 use crate::run::RunFolder;
 use crate::sweep::Sweep;
-use std::fs;
 use std::path::{Path, PathBuf};
 use toml::Table;
 
@@ -61,8 +62,8 @@ impl Compared {
 
     fn of(run: &RunFolder) -> Self {
         let results = Results::of(run);
-        let text = fs::read_to_string(run.config()).map_err(|error| error.to_string());
-        let config = text.and_then(|text| text.parse::<Table>().map_err(|error| error.message().to_string()));
+        let config = reading::toml(&run.config(), LARGEST_FILE).map(|(_, config): (_, Table)| config);
+        let config = config.map_err(|error| error.to_string());
         let unreadable = |why: &String| format!("{} cannot be read: {why}.", run.config().display());
         let damaged = || format!("{} is damaged: `bntt doctor` says where.", run.path().display());
         let problem = config.as_ref().err().map(unreadable);

@@ -1,7 +1,6 @@
 //! What operations cost.
 
 use crate::error::{Error, Result};
-use crate::nesting;
 use crate::reading;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -30,18 +29,17 @@ impl Constants {
     /// # Errors
     /// A file that is missing or no such table, or a cost below 0.
     pub fn load(file: Option<&Path>) -> Result<Self> {
-        let (name, text) = match file {
-            Some(path) => (path.display().to_string(), reading::text(path, LONGEST).map_err(Error::io("read", path))?),
-            None => ("45nm.toml".into(), TABLE.to_string()),
-        };
+        let name = file.map_or_else(|| "45nm.toml".into(), |path| path.display().to_string());
         let wrong = |problem: String| {
             Error::Run(format!(
                 "{name}: {problem}; expected multiply_accumulate, accumulate and memory_access in picojoule, as in \
                  `multiply_accumulate = 4.6`."
             ))
         };
-        nesting::check(&text).map_err(|(_, problem)| wrong(problem))?;
-        let costs: Self = toml::from_str(&text).map_err(|error| wrong(error.message().to_string()))?;
+        let costs: Self = match file {
+            Some(path) => reading::toml(path, LONGEST).map_err(|error| wrong(error.to_string()))?.1,
+            None => toml::from_str(TABLE).map_err(|error| wrong(error.message().to_string()))?,
+        };
         let all = [costs.multiply_accumulate, costs.accumulate, costs.memory_access];
         match all.iter().find(|cost| !(cost.is_finite() && **cost >= 0.0)) {
             Some(cost) => Err(wrong(format!("a cost is {cost}"))),

@@ -1,12 +1,14 @@
 //! A run folder as plain data. What cannot be read becomes a sentence in its place, so that the rest is still shown.
 
 use crate::checkpoint;
+use crate::config::LARGEST_FILE;
 use crate::error::Error;
 use crate::experiment::{Checked, Experiment};
 use crate::listing::{self, RunSummary};
 use crate::metrics::{self, EpochMetrics};
 use crate::network::{self, Gammas};
 use crate::provenance::Provenance;
+use crate::reading;
 use crate::run::{RunFolder, Which};
 use candle_core::{Device, Tensor};
 
@@ -39,7 +41,7 @@ impl Record {
         Self {
             summary: listing::of(run),
             metrics: metrics::so_far(run).map_err(said),
-            config: std::fs::read_to_string(&config).map_err(|e| said(Error::io("read", &config)(e))),
+            config: reading::text(&config, LARGEST_FILE).map_err(|e| said(Error::io("read", &config)(e))),
             experiment: Experiment::load(&config, &[]).map_err(said),
             provenance: Provenance::load(&run.provenance()).map_err(said),
         }

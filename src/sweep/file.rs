@@ -1,6 +1,8 @@
 //! What a sweep's file says.
 
+use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
+use crate::reading;
 use crate::run::check_name;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -40,8 +42,7 @@ struct Written {
 
 pub fn read(path: &Path) -> Result<File> {
     let refuse = |problem: String| Error::Run(format!("{}: {problem}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-    let written: Written = toml::from_str(&text).map_err(|e| refuse(e.to_string().trim_end().to_string()))?;
+    let (_, written): (_, Written) = reading::toml(path, LARGEST_FILE).map_err(|e| refuse(e.to_string()))?;
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let name = written.name.unwrap_or(stem);
     check_name(&name).map_err(|problem| refuse(problem.to_string()))?;

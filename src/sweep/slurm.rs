@@ -7,6 +7,7 @@
 use super::Sweep;
 use crate::durable::write_atomically;
 use crate::error::{Error, Result};
+use crate::reading;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ pub fn submit(sweep: &Sweep, due: &[usize], runs: &Path, options: &[String]) -> 
 /// # Errors
 /// [`Error::Run`] with what squeue said, or that there is none.
 pub fn tasks(sweep: &Sweep, runs: &Path) -> Result<BTreeMap<usize, String>> {
-    let Ok(job) = fs::read_to_string(folder(sweep, runs).join("job")) else { return Ok(BTreeMap::new()) };
+    let Ok(job) = reading::text(&folder(sweep, runs).join("job"), 1 << 10) else { return Ok(BTreeMap::new()) };
     let mut command = Command::new("squeue");
     command.args(["--noheader", "--array", "--format=%K %T", "--jobs", job.trim()]);
     // A job that SLURM has forgotten is an error of squeue's, and no task for us.

@@ -1,7 +1,9 @@
 //! What a table's file says. The grammar stands in [the module above](super).
 
 use super::published::Published;
+use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
+use crate::reading;
 use crate::settings::suggestion;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -112,9 +114,8 @@ struct Known {
 /// # Errors
 /// [`Error::Io`] when it cannot be read, [`Error::Run`] naming the place of a mistake.
 pub fn read(path: &Path) -> Result<File> {
-    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
     let refuse = |problem: String| Error::Run(format!("{}: {problem}", path.display()));
-    let written: Written = toml::from_str(&text).map_err(|error| refuse(error.to_string().trim_end().to_string()))?;
+    let (_, written): (_, Written) = reading::toml(path, LARGEST_FILE).map_err(|error| refuse(error.to_string()))?;
     check(&written).map_err(&refuse)?;
     let beside = |other: &PathBuf| path.parent().unwrap_or(Path::new("")).join(other);
     let columns: Vec<Option<&Column>> = match written.columns.is_empty() {

@@ -54,7 +54,9 @@ pub use cells::Cell;
 pub use grid::{Grid, grid};
 pub use published::{Evidence, Published};
 
+use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
+use crate::reading;
 use std::path::Path;
 
 /// A table whose cells are filled.
@@ -87,10 +89,9 @@ impl Table {
     /// # Errors
     /// [`Error::Run`] or [`Error::Config`] naming the file and the place of a mistake; [`Error::Io`] when something cannot be read.
     pub fn load(path: &Path, runs: Option<&Path>) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
         let refuse = |problem: String| Error::Run(format!("{}: {problem}", path.display()));
-        let table: toml::Table =
-            toml::from_str(&text).map_err(|error| refuse(error.to_string().trim_end().to_string()))?;
+        let (_, table): (_, toml::Table) =
+            reading::toml(path, LARGEST_FILE).map_err(|error| refuse(error.to_string()))?;
         match (table.contains_key("rows"), table.contains_key("network"), table.contains_key("base")) {
             (true, ..) => of_file::fill(file::read(path)?, runs),
             (false, false, true) => of_sweep::fill(path, runs.unwrap_or(Path::new("runs"))),
