@@ -1,7 +1,8 @@
 //! A network on a whole split.
 
 use crate::data::{Batch, Batches};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::finite::FirstLayer;
 use crate::network::{Activity, Network};
 use crate::ops::cross_entropy::{Score, score};
 use crate::stop::Stop;
@@ -37,6 +38,9 @@ pub fn logits(network: &Network, batch: &Batch, effort: Effort) -> Result<(Tenso
 
 /// Scores every image of a split, the last partial batch included; nothing when `stop` is asked for before the end. A GPU is waited for at the
 /// end alone.
+///
+/// # Errors
+/// [`Error::Diverged`] naming the layer when logits or the loss are not finite: such an evaluation has no accuracy.
 pub fn evaluate(network: &Network, batches: &Batches<'_>, effort: Effort, stop: &Stop) -> Result<Option<Evaluation>> {
     let (mut total, mut activity) = (None, Activity::default());
     let stopped = batches.ahead(0, |batches| {
@@ -53,11 +57,30 @@ pub fn evaluate(network: &Network, batches: &Batches<'_>, effort: Effort, stop: 
             });
             activity.add(&more)?;
         }
-        Ok::<_, crate::error::Error>(false)
+        Ok::<_, Error>(false)
     })?;
     if stopped {
         return Ok(None);
     }
     let score = total.map(|total| Score::read(&total)).transpose()?.unwrap_or_default();
+    if !score.loss().is_finite() {
+        return Err(diverged(network, batches, effort)?);
+    }
     Ok(Some(Evaluation { score, activity }))
+}
+
+/// What to say of an evaluation whose loss is not finite: computed once more, batch by batch, to find the layer.
+fn diverged(network: &Network, batches: &Batches<'_>, Effort { draws, time_steps }: Effort) -> Result<Error> {
+    let mut first = FirstLayer::default();
+    'batches: for batch in batches.iter_from(0) {
+        let batch = batch?;
+        for draw in 0..draws {
+            network.evaluate_observed(&batch.inputs, draw, &batch.indices, time_steps, &mut first)?;
+            if first.0.is_some() {
+                break 'batches;
+            }
+        }
+    }
+    let what = first.0.unwrap_or_else(|| "the loss is beyond what numbers hold".into());
+    Ok(Error::Diverged(format!("the evaluation is not finite, and has no accuracy: {what}")))
 }

@@ -74,6 +74,12 @@ pub mod evaluate;
 pub mod experiment;
 /// Numbers of runs as SVG and PNG.
 pub mod figures;
+/// Numbers that are not finite.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod finite;
+/// Whether two runs compute the same.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod identity;
 /// Sequence to sequence, each with its own reverse.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod layers;
@@ -114,15 +120,24 @@ pub mod provenance;
 /// Files that users name, which may be anything.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod reading;
+/// What a run's growing files held.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod records;
 /// Pages about runs and sweeps.
 pub mod report;
 /// What a run came to.
 pub mod results;
+/// Whether, and from where, a run can go on.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod resumption;
 /// Counter-based random numbers.
 pub mod rng;
 /// Run folders.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod run;
+/// Small text files with a checksum.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod sealed;
 /// Every op on a GPU against its CPU twin.
 pub mod selftest;
 /// Settings by dotted key.

@@ -20,6 +20,8 @@ pub struct RunSummary {
     /// `running`, `completed`, `interrupted`, `failed`, `killed` where no process is left to say how it ended, or `damaged` when the folder's
     /// files cannot be read.
     pub state: &'static str,
+    /// Why it failed or is damaged, as a sentence.
+    pub problem: Option<String>,
     pub epochs_done: usize,
     /// The epochs asked for, where config.toml tells.
     pub epochs: Option<usize>,
@@ -35,6 +37,14 @@ pub struct RunSummary {
 /// # Errors
 /// [`Error::Io`] when `root` itself cannot be read; a broken run is listed as damaged.
 pub fn list(root: &Path) -> Result<Vec<RunSummary>> {
+    Ok(folders(root)?.into_iter().map(|(name, version, path)| summary(name, version, path)).collect())
+}
+
+/// Name, version and folder of all runs below `root`, in this order.
+///
+/// # Errors
+/// As [`list`].
+pub fn folders(root: &Path) -> Result<Vec<(String, u32, PathBuf)>> {
     let mut names = Vec::new();
     let entries = match fs::read_dir(root) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -52,7 +62,7 @@ pub fn list(root: &Path) -> Result<Vec<RunSummary>> {
     let mut runs = Vec::new();
     for (name, path) in names {
         for (version, path) in versions(&path).unwrap_or_default() {
-            runs.push(summary(name.clone(), version, path));
+            runs.push((name.clone(), version, path));
         }
     }
     Ok(runs)
@@ -70,15 +80,21 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
     let run = RunFolder::at(path);
     let provenance = Provenance::load(&run.provenance());
     let metrics = metrics::so_far(&run);
-    let state = match (&provenance, &metrics) {
-        (Ok(provenance), Ok(_)) if run.config().is_file() => match provenance.outcome {
-            Outcome::Running if run.is_at_work() => "running",
-            Outcome::Running => "killed",
-            Outcome::Completed => "completed",
-            Outcome::Interrupted => "interrupted",
-            Outcome::Failed(_) => "failed",
+    let epochs = epochs_asked_for(&run.config());
+    let (state, problem) = match (&provenance, &metrics, epochs) {
+        (Err(problem), ..) | (_, Err(problem), _) => ("damaged", Some(problem.to_string())),
+        (_, _, None) => ("damaged", Some(format!("{} cannot be read.", run.config().display()))),
+        (Ok(provenance), Ok(lines), Some(epochs)) => match &provenance.outcome {
+            Outcome::Running if run.is_at_work() => ("running", None),
+            Outcome::Running => ("killed", None),
+            Outcome::Completed if lines.len() == epochs => ("completed", None),
+            Outcome::Completed => {
+                let problem = format!("it was completed, and {} lacks epochs.", run.metrics_jsonl().display());
+                ("damaged", Some(problem))
+            }
+            Outcome::Interrupted => ("interrupted", None),
+            Outcome::Failed(problem) => ("failed", Some(problem.clone())),
         },
-        _ => "damaged",
     };
     let metrics = metrics.unwrap_or_default();
     let best = best(&metrics);
@@ -86,8 +102,9 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
         name,
         version,
         state,
+        problem,
         epochs_done: metrics.last().map_or(0, |last| last.epoch),
-        epochs: epochs_asked_for(&run.config()),
+        epochs,
         best_accuracy: best.map(|(_, top1)| top1),
         best_epoch: best.map(|(epoch, _)| epoch),
         started: provenance.ok().map(|provenance| provenance.started),

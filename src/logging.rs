@@ -95,8 +95,15 @@ impl Log {
         Ok(())
     }
 
+    /// Says how far something is, where there is no bar: on the screen and in the file, which then has what the screen had.
+    pub(crate) fn say(&self, line: &str) {
+        let time = now();
+        self.store(&format!("{time} INFO  {line}\n"));
+        self.show(line);
+    }
+
     /// Writes a line to the screen alone, above a bar that is being drawn.
-    pub(crate) fn show(&self, line: &str) {
+    fn show(&self, line: &str) {
         // Nothing can be done about a closed stderr, and a run of days must not end for it.
         self.0.bars.suspend(|| {
             let mut screen = lock(&self.0.screen);
@@ -138,13 +145,17 @@ impl<S: Subscriber> Layer<S> for Log {
         let text = text.message + &text.fields;
         let text = visible(&text);
         let level = *event.metadata().level();
-        let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+        let time = now();
         // An event of several lines is told from several events by its indent.
         self.store(&format!("{time} {level:<5} {}\n", text.replace('\n', "\n    ")));
         if level <= self.0.level {
             self.show(&screen_line(level, &text, self.0.style.colour));
         }
     }
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// An event's message, and its other fields as ` name=value`.

@@ -1,20 +1,22 @@
 //! The numbers of a run: a line an epoch in `metrics.jsonl` and `metrics.csv`, a line a step in `steps.jsonl`.
 //!
-//! Lines are only added at the end. A resumed run first takes away those that lie beyond its checkpoint, and then writes
-//! them again: no line is doubled or lost.
+//! Lines are only added at the end. A checkpoint knows how much there was of both `.jsonl` files ([`Records`]): a resumed run takes away what lies
+//! beyond, and writes it again, so that no line is doubled or lost. `metrics.csv` says the same as `metrics.jsonl` and is made anew from it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use sha2::{Digest, Sha256};
+
+use crate::durable;
 use crate::error::{Error, Result};
 use crate::reading;
-use crate::run::RunFolder;
+use crate::records::{Records, Verified, Written};
+use crate::run::{RunFolder, Which};
 
-/// Bytes; a line has about 100 a layer.
-const LONGEST_LINE: u64 = 1 << 20;
 /// Bytes of `metrics.jsonl`.
 const LARGEST_TABLE: u64 = 1 << 28;
 
@@ -27,13 +29,16 @@ pub struct EpochMetrics {
     /// Absent in an epoch without an evaluation.
     pub test: Option<Scores>,
     /// The learning rate of the epoch's last step.
+    #[serde(with = "number")]
     pub lr: f64,
     /// Spikes per neuron and time-step, 0 to 1, of every LIF layer in the network's order.
     #[serde(with = "in_order")]
     pub firing_rates: Vec<(String, f64)>,
     /// Training images a second, without the evaluation.
+    #[serde(with = "number")]
     pub images_per_second: f64,
     /// The whole epoch, with its evaluation.
+    #[serde(with = "number")]
     pub seconds: f64,
     /// Absent where the operating system does not tell.
     pub peak_memory_bytes: Option<u64>,
@@ -42,11 +47,28 @@ pub struct EpochMetrics {
 /// The results on one split.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
+    #[serde(with = "number")]
     pub loss: f64,
     /// Accuracy in percent.
+    #[serde(with = "number")]
     pub top1: f64,
     /// How often the label is among the five likeliest classes, in percent.
+    #[serde(with = "number")]
     pub top5: f64,
+}
+
+/// Numbers of which JSON has none for NaN and infinities: they are `null`, which is read as NaN, so that a line can always be read back.
+mod number {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        // serde_json writes null for what is not finite.
+        to.serialize_f64(*value)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+    }
 }
 
 /// Pairs as one JSON object whose keys keep their order.
@@ -59,7 +81,10 @@ mod in_order {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, f64)>, D::Error> {
         let object = serde_json::Map::deserialize(from)?;
-        let number = |(name, value): (String, serde_json::Value)| value.as_f64().map(|value| (name, value));
+        let number = |(name, value): (String, serde_json::Value)| match value {
+            serde_json::Value::Null => Some((name, f64::NAN)),
+            value => value.as_f64().map(|value| (name, value)),
+        };
         let numbers: Option<Vec<_>> = object.into_iter().map(number).collect();
         numbers.ok_or_else(|| serde::de::Error::custom("a firing rate is not a number"))
     }
@@ -69,52 +94,79 @@ mod in_order {
 struct Step {
     epoch: usize,
     step: usize,
+    #[serde(with = "number")]
     loss: f64,
+}
+
+/// A file that grows at its end, and the hash of all it holds.
+#[derive(Debug)]
+struct Growing {
+    path: PathBuf,
+    file: BufWriter<File>,
+    bytes: u64,
+    sha256: Sha256,
+}
+
+impl Growing {
+    /// Opens a file to add to, without what lies beyond its first bytes, whose hash is `sha256`.
+    fn open(path: PathBuf, keep: &Written, sha256: Sha256) -> Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = reading::own(options.append(true).create(true), &path).map_err(Error::io("open", &path))?;
+        file.set_len(keep.bytes).and_then(|()| file.sync_all()).map_err(Error::io("shorten", &path))?;
+        Ok(Self { path, file: BufWriter::new(file), bytes: keep.bytes, sha256 })
+    }
+
+    fn add(&mut self, line: &str) -> Result<()> {
+        self.file.write_all(line.as_bytes()).map_err(Error::io("write", &self.path))?;
+        self.sha256.update(line);
+        self.bytes = self.bytes.saturating_add(line.len() as u64);
+        Ok(())
+    }
+
+    /// Hands everything to the disk.
+    fn flush(&mut self) -> Result<()> {
+        let flushed = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
+        flushed.map_err(Error::io("write", &self.path))
+    }
+
+    fn written(&self) -> Written {
+        Written::of(self.bytes, &self.sha256)
+    }
 }
 
 /// The metrics files of a run that is at work.
 #[derive(Debug)]
 pub struct Metrics {
-    jsonl: (PathBuf, File),
+    jsonl: Growing,
     csv: (PathBuf, File),
-    steps: (PathBuf, BufWriter<File>),
+    steps: Growing,
 }
 
 impl Metrics {
-    /// Opens the files of a run folder and keeps the lines of the first `keep_epochs` epochs and of the first `keep_steps`
-    /// steps of the epoch after those; (0, 0) for a new run.
+    /// Opens the files of a run folder and keeps what was verified of them, [`Verified::nothing`] for a new run.
     ///
     /// # Errors
-    /// [`Error::Run`] naming a line that cannot be read, unless it is the last: a crash may cut that one short.
-    pub fn open(folder: &RunFolder, keep_epochs: usize, keep_steps: usize) -> Result<Self> {
-        let jsonl = open_truncated(folder.metrics_jsonl(), |_, line| {
-            Ok(serde_json::from_str::<EpochMetrics>(line).map_err(|e| e.to_string())?.epoch <= keep_epochs)
-        })?;
-        let csv = open_truncated(folder.metrics_csv(), |number, line| match number {
-            1 => Ok(keep_epochs > 0),
-            _ => {
-                let first = line.split(',').next().unwrap_or_default();
-                Ok(first.parse::<usize>().map_err(|e| format!("the epoch {first:?}: {e}"))? <= keep_epochs)
-            }
-        })?;
-        let (path, file) = open_truncated(folder.steps(), |_, line| {
-            let Step { epoch, step, .. } = serde_json::from_str(line).map_err(|e| e.to_string())?;
-            Ok(epoch <= keep_epochs || (epoch == keep_epochs.saturating_add(1) && step <= keep_steps))
-        })?;
-        Ok(Self { jsonl, csv, steps: (path, BufWriter::new(file)) })
+    /// [`Error::Run`] naming a line of `metrics.jsonl` that cannot be read, [`Error::Io`] when a file cannot be opened or cut.
+    pub fn open(folder: &RunFolder, keep: Verified) -> Result<Self> {
+        let Verified { records, metrics, steps } = keep;
+        let jsonl = Growing::open(folder.metrics_jsonl(), &records.metrics, metrics)?;
+        let steps = Growing::open(folder.steps(), &records.steps, steps)?;
+        let csv = folder.metrics_csv();
+        durable::write_atomically(&csv, table(&read(&jsonl.path)?).as_bytes())?;
+        let file = reading::own(OpenOptions::new().read(true).append(true), &csv).map_err(Error::io("open", &csv))?;
+        durable::sync_folder(folder.path())?;
+        Ok(Self { jsonl, csv: (csv, file), steps })
     }
 
     /// Adds a step, both counted from 1. It may stay in memory until [`flush`](Self::flush) or the epoch's end.
     pub fn step(&mut self, epoch: usize, step: usize, loss: f64) -> Result<()> {
-        let (path, file) = &mut self.steps;
-        let line = to_line(path, &Step { epoch, step, loss })?;
-        file.write_all(line.as_bytes()).map_err(Error::io("write", path))
+        let line = to_line(&self.steps.path, &Step { epoch, step, loss })?;
+        self.steps.add(&line)
     }
 
     /// Hands all lines to the disk: before a checkpoint inside an epoch.
     pub fn flush(&mut self) -> Result<()> {
-        let (path, file) = &mut self.steps;
-        file.flush().and_then(|()| file.get_ref().sync_data()).map_err(Error::io("write", path))
+        self.steps.flush()
     }
 
     /// Adds an epoch to both tables and hands all lines to the disk: before the epoch's checkpoint.
@@ -123,17 +175,25 @@ impl Metrics {
     /// [`Error::Run`] when the table has other columns, that is, other layers.
     pub fn epoch(&mut self, metrics: &EpochMetrics) -> Result<()> {
         self.flush()?;
-        let line = to_line(&self.jsonl.0, metrics)?;
+        let line = to_line(&self.jsonl.path, metrics)?;
         let row = self.csv_header_if_new(metrics)? + &csv_line(metrics);
-        append(&mut self.jsonl, &line)?;
-        append(&mut self.csv, &row)
+        self.jsonl.add(&line)?;
+        self.jsonl.flush()?;
+        let (path, file) = &mut self.csv;
+        // One write, so that a reader sees whole lines.
+        file.write_all(row.as_bytes()).and_then(|()| file.sync_data()).map_err(Error::io("write", path))
+    }
+
+    /// What a checkpoint of this moment relies on. All lines are on the disk after [`Metrics::flush`] or [`Metrics::epoch`].
+    pub fn records(&self) -> Records {
+        Records { metrics: self.jsonl.written(), steps: self.steps.written() }
     }
 
     fn csv_header_if_new(&self, metrics: &EpochMetrics) -> Result<String> {
         let (header, path) = (csv_header(metrics), &self.csv.0);
         let mut first = String::new();
-        let mut table = BufReader::new(File::open(path).map_err(Error::io("read", path))?);
-        table.read_line(&mut first).map_err(Error::io("read", path))?;
+        let file = reading::own(OpenOptions::new().read(true), path).map_err(Error::io("read", path))?;
+        BufReader::new(file).read_line(&mut first).map_err(Error::io("read", path))?;
         match first {
             _ if first.is_empty() => Ok(header),
             _ if first == header => Ok(String::new()),
@@ -142,29 +202,70 @@ impl Metrics {
     }
 }
 
+/// The whole of `metrics.csv`; empty while no epoch is done.
+fn table(lines: &[EpochMetrics]) -> String {
+    let header = lines.first().map_or_else(String::new, csv_header);
+    header + &lines.iter().map(csv_line).collect::<String>()
+}
+
+/// How many bytes of the beginning of both files can be read as epochs 1, 2, 3 and their steps, of those that lie before step `step` of the epoch
+/// after `epoch` others.
+pub fn readable(run: &RunFolder, epoch: usize, step: usize) -> Result<[u64; 2]> {
+    let mut next = 1usize;
+    let metrics = readable_bytes(&run.metrics_jsonl(), |line| {
+        let whole = serde_json::from_str::<EpochMetrics>(line).is_ok_and(|line| line.epoch == next && next <= epoch);
+        next = next.saturating_add(1);
+        whole
+    })?;
+    let steps = readable_bytes(&run.steps(), |line| {
+        let within = |at: Step| at.epoch <= epoch || (at.epoch == epoch.saturating_add(1) && at.step <= step);
+        serde_json::from_str(line).is_ok_and(within)
+    })?;
+    Ok([metrics, steps])
+}
+
+fn readable_bytes(path: &Path, mut whole: impl FnMut(&str) -> bool) -> Result<u64> {
+    if path.symlink_metadata().is_err() {
+        return Ok(0);
+    }
+    let bytes = reading::bytes(path, LARGEST_TABLE).map_err(Error::io("read", path))?;
+    let lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    let kept = lines.take_while(|line| {
+        line.strip_suffix(b"\n").and_then(|line| std::str::from_utf8(line).ok()).is_some_and(&mut whole)
+    });
+    Ok(kept.map(|line| line.len() as u64).sum())
+}
+
 /// The last epoch that was evaluated, counted from 1, and its scores on the test split.
 pub fn last_evaluated(lines: &[EpochMetrics]) -> Option<(usize, Scores)> {
     lines.iter().rev().find_map(|line| Some((line.epoch, line.test?)))
 }
 
-/// The epochs of a run so far; none where it has not finished one.
+/// The epochs of a run so far; none where it has not finished one. They are those that its last checkpoint knows of, and perhaps more.
 ///
 /// # Errors
-/// As [`read`].
+/// As [`read`]; [`Error::Run`] when lines were lost or changed since the last checkpoint.
 pub fn so_far(run: &RunFolder) -> Result<Vec<EpochMetrics>> {
     let path = run.metrics_jsonl();
+    if let Ok(records) = Records::load(&run.checkpoint(Which::Last)) {
+        records.metrics.verify(&path)?;
+    }
     if path.exists() { read(&path) } else { Ok(Vec::new()) }
 }
 
-/// Reads `metrics.jsonl`. A last line that was cut short is left out.
+/// Reads `metrics.jsonl`, the lines of epochs 1, 2, 3 and so on. A last line that was cut short is left out.
 ///
 /// # Errors
-/// [`Error::Io`] when the file cannot be read, [`Error::Run`] naming the line that is malformed.
+/// [`Error::Io`] when the file cannot be read, [`Error::Run`] naming the line that is malformed or out of turn.
 pub fn read(path: &Path) -> Result<Vec<EpochMetrics>> {
     let text = reading::text(path, LARGEST_TABLE).map_err(Error::io("read", path))?;
-    let mut epochs = Vec::new();
+    let mut epochs: Vec<EpochMetrics> = Vec::new();
     for (number, line) in (1..).zip(text.split_inclusive('\n')) {
-        match serde_json::from_str(line) {
+        match serde_json::from_str::<EpochMetrics>(line) {
+            Ok(line) if line.epoch != number => {
+                let problem = format!("expected epoch {number}, found epoch {}", line.epoch);
+                return Err(unreadable(path, number, &problem));
+            }
             Ok(epoch) => epochs.push(epoch),
             Err(_) if !line.ends_with('\n') => break,
             Err(e) => return Err(unreadable(path, number, &e.to_string())),
@@ -173,47 +274,8 @@ pub fn read(path: &Path) -> Result<Vec<EpochMetrics>> {
     Ok(epochs)
 }
 
-/// Opens a file to add to, without the lines from the first that `keep` (number, line) declines.
-fn open_truncated(
-    path: PathBuf,
-    keep: impl Fn(usize, &str) -> std::result::Result<bool, String>,
-) -> Result<(PathBuf, File)> {
-    if path.exists() {
-        reading::open(&path).map_err(Error::io("open", &path))?;
-    }
-    let file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(Error::io("open", &path))?;
-    let mut reader = BufReader::new(&file);
-    let mut kept = 0u64;
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let piece = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
-        let count = piece.map_err(Error::io("read", &path))? as u64;
-        let Some(text) = line.strip_suffix(b"\n") else {
-            if count == LONGEST_LINE {
-                return Err(unreadable(&path, number, &format!("it has more than {LONGEST_LINE} bytes")));
-            }
-            break;
-        };
-        let text = std::str::from_utf8(text).map_err(|e| e.to_string());
-        match text.and_then(|text| keep(number, text)) {
-            Ok(true) => kept = kept.saturating_add(count),
-            Ok(false) => break,
-            Err(_) if reader.fill_buf().map_err(Error::io("read", &path))?.is_empty() => break,
-            Err(problem) => return Err(unreadable(&path, number, &problem)),
-        }
-    }
-    file.set_len(kept).and_then(|()| file.sync_all()).map_err(Error::io("shorten", &path))?;
-    Ok((path, file))
-}
-
 fn unreadable(path: &Path, number: usize, problem: &str) -> Error {
     Error::Run(format!("{} line {number}: {problem}.", path.display()))
-}
-
-/// One write a line, so that a reader sees whole lines.
-fn append((path, file): &mut (PathBuf, File), line: &str) -> Result<()> {
-    file.write_all(line.as_bytes()).and_then(|()| file.sync_data()).map_err(Error::io("write", path))
 }
 
 fn to_line(path: &Path, value: &impl Serialize) -> Result<String> {

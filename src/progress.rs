@@ -76,7 +76,7 @@ impl EpochBar {
             self.draw();
         } else if !self.log.style().terminal && self.last_line.elapsed() >= BETWEEN_LINES {
             self.last_line = Instant::now();
-            self.log.show(&line(&self.state, usize::MAX, 0));
+            self.log.say(&line(&self.state, usize::MAX, 0));
         }
     }
 

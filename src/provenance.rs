@@ -31,6 +31,9 @@ pub struct Provenance {
     pub seed: u64,
     /// SHA-256 of each data file by name.
     pub data: BTreeMap<String, String>,
+    /// SHA-256 of `training.initial_weights`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_weights: Option<String>,
     /// The first is the run's start; each `resume` adds one.
     pub sessions: Vec<Session>,
 }
@@ -62,6 +65,9 @@ pub struct Session {
     pub threads: usize,
     /// Epochs that were completed when the session began.
     pub from_epoch: usize,
+    /// What was not as it should have been, and was accepted by the user: from here on the run is not the one that it would have been.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<String>,
     pub started: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
@@ -95,7 +101,15 @@ impl Provenance {
     pub fn begin(seed: u64, device: &str, threads: usize, data: BTreeMap<String, String>) -> Self {
         let session = Session::begin(0, device, threads);
         let started = session.started.clone();
-        Self { outcome: Outcome::Running, started, ended: None, seed, data, sessions: vec![session] }
+        Self {
+            outcome: Outcome::Running,
+            started,
+            ended: None,
+            seed,
+            data,
+            initial_weights: None,
+            sessions: vec![session],
+        }
     }
 
     /// Adds a session that goes on after `from_epoch` completed epochs.
@@ -103,6 +117,13 @@ impl Provenance {
         self.outcome = Outcome::Running;
         self.ended = None;
         self.sessions.push(Session::begin(from_epoch, device, threads));
+    }
+
+    /// Notes what the newest session takes as it is.
+    pub fn accept(&mut self, losses: &[String]) {
+        if let Some(session) = self.sessions.last_mut() {
+            session.accepted.extend_from_slice(losses);
+        }
     }
 
     /// Ends the run and its newest session now.
@@ -139,6 +160,7 @@ impl Session {
             device: device.into(),
             threads,
             from_epoch,
+            accepted: Vec::new(),
             started: now(),
             ended: None,
         }

@@ -43,7 +43,7 @@ impl Results {
         let path = run.path().canonicalize().unwrap_or_else(|_| run.path().to_path_buf());
         let version = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let summary = listing::of(run);
-        let lines = metrics::read(&run.metrics_jsonl()).unwrap_or_default();
+        let lines = metrics::so_far(run).unwrap_or_default();
         Self::from_lines(format!("{}/{version}", run.name()), summary, &lines)
     }
 

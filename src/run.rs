@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::durable::{self, sync_folder};
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
 use crate::lock::{self, Lock};
 use crate::stop::Stop;
 
@@ -97,14 +96,6 @@ impl RunFolder {
                 Err(e) => return Err(Error::io("create", &path)(e)),
             }
         }
-    }
-
-    /// The newest version of an experiment's name, if its config is the same.
-    pub fn newest_of(root: &Path, experiment: &Experiment) -> Result<Option<Self>> {
-        let Some(folder) = Self::newest(root, &experiment.name)? else { return Ok(None) };
-        // Compared as experiments, not as texts: a newer program writes keys that an older one did not know.
-        let alike = Experiment::load(&folder.config(), &[]).is_ok_and(|found| found.experiment == *experiment);
-        Ok(alike.then_some(folder))
     }
 
     /// The newest version below `<root>/<name>`, if there is one.

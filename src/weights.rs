@@ -44,6 +44,17 @@ pub fn load_with_sha256(path: &Path, device: &Device) -> Result<(BTreeMap<String
     Ok((tensors, durable::hex(&reader.sha256.finalize())))
 }
 
+/// The SHA-256 of a file's bytes in hexadecimal.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be read.
+pub fn sha256(path: &Path) -> Result<String> {
+    let (file, length) = reading::open(path).map_err(Error::io("open", path))?;
+    let mut reader = Hashing { inner: BufReader::new(file).take(length), sha256: Sha256::new() };
+    std::io::copy(&mut reader, &mut std::io::sink()).map_err(Error::io("read", path))?;
+    Ok(durable::hex(&reader.sha256.finalize()))
+}
+
 /// The bytes of a safetensors file; `path` is for messages.
 pub(crate) fn to_bytes(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>> {
     let refused = |e: &dyn Display| Error::Weights(format!("cannot write {}: {e}.", path.display()));

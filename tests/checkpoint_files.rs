@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bntt::checkpoint::{Progress, find, load, load_tensors, matching, save, save_tensors};
+use bntt::checkpoint::{
+    Checkpoint, Contents, Partial, Progress, candidates, load, load_tensors, matching, mend, save, save_tensors,
+};
+use bntt::records::Records;
 use candle_core::{DType, Device, Tensor};
 
 type Tensors = BTreeMap<String, Tensor>;
@@ -22,13 +25,21 @@ fn bits(tensor: &Tensor) -> Vec<u32> {
     tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap().into_iter().map(f32::to_bits).collect()
 }
 
+/// As `last` is saved, from which a run is continued.
 fn save_epoch(folder: &Path, epoch: usize) {
-    let progress = Progress { epoch, ..Progress::new("vgg9", "cafe") };
-    save(folder, &model(epoch as f32), &named([]), &progress).unwrap();
+    let progress = Progress { epoch, ..Progress::new("vgg9", "cafe", "da7a") };
+    let (model, records) = (model(epoch as f32), Records::nothing());
+    let contents = Contents { model: &model, optimizer: &named([]), progress: &progress, records: Some(&records) };
+    save(folder, contents).unwrap();
+}
+
+/// What a run is continued from.
+fn newest(folder: &Path) -> Checkpoint {
+    candidates(folder).iter().find_map(|place| load(place, &Device::Cpu).ok()).unwrap()
 }
 
 fn epoch_at(folder: &Path) -> usize {
-    let checkpoint = load(folder, &Device::Cpu).unwrap();
+    let checkpoint = newest(folder);
     assert_eq!(bits(&checkpoint.model["conv1.weight"]), bits(&model(checkpoint.progress.epoch as f32)["conv1.weight"]));
     checkpoint.progress.epoch
 }
@@ -48,10 +59,11 @@ fn a_checkpoint_comes_back_bit_for_bit() {
         global_step: 1187,
         best_top1: Some(0.1 + 0.2),
         best_epoch: Some(2),
-        ..Progress::new("vgg9", "cafe")
+        ..Progress::new("vgg9", "cafe", "da7a")
     };
     let optimizer = named([("momentum.conv1.weight", Tensor::new(&[1f64, 2.], &Device::Cpu).unwrap())]);
-    save(&folder, &model(1.5), &optimizer, &progress).unwrap();
+    let contents = Contents { model: &model(1.5), optimizer: &optimizer, progress: &progress, records: None };
+    save(&folder, contents).unwrap();
     let loaded = load(&folder, &Device::Cpu).unwrap();
     assert_eq!(bits(&loaded.model["conv1.weight"]), bits(&model(1.5)["conv1.weight"]));
     assert_eq!(loaded.model["conv1.weight"].dims(), [2, 3]);
@@ -111,7 +123,9 @@ fn a_save_that_fails_leaves_the_checkpoint_it_found_whole() {
         fs::rename(elsewhere, folder.with_file_name(left)).unwrap();
         // A tensor of a type that no file can hold.
         let odd = Tensor::zeros(2, DType::F32, &Device::Cpu).unwrap().to_dtype(DType::F8E4M3).unwrap();
-        let failed = save(&folder, &named([("odd", odd)]), &named([]), &Progress::new("a", "b"));
+        let (progress, odd) = (Progress::new("a", "b", "c"), named([("odd", odd)]));
+        let contents = Contents { model: &odd, optimizer: &named([]), progress: &progress, records: None };
+        let failed = save(&folder, contents);
         let message = failed.unwrap_err().to_string();
         assert!(message.contains("\"odd\" has the type F8E4M3"), "{message}");
         assert_eq!(epoch_at(&folder), 1);
@@ -139,11 +153,16 @@ fn a_damaged_checkpoint_is_refused_with_its_name() {
     let short = damage("short", "model.safetensors", &|bytes| bytes[..bytes.len() - 1].to_vec());
     assert!(short.contains("short/model.safetensors is not a whole safetensors file"), "{short}");
     let empty = damage("empty", "progress.toml", &|_| Vec::new());
-    assert!(empty.contains("progress.toml is malformed") && empty.contains("missing field"), "{empty}");
-    let newer = damage("newer", "progress.toml", &|bytes| {
-        String::from_utf8(bytes).unwrap().replace("version = 1", "version = 9").into()
+    assert!(empty.contains("progress.toml is malformed: expected `sha256 = \"...\"` in the first line"), "{empty}");
+    let edited = damage("edited", "progress.toml", &|bytes| {
+        String::from_utf8(bytes).unwrap().replace("epoch = 1", "epoch = 0").into()
     });
-    assert!(newer.contains("format 9"), "{newer}");
+    assert!(edited.contains("progress.toml is malformed: it is damaged: it has the SHA-256 "), "{edited}");
+    let newer = damage("newer", "progress.toml", &|bytes| {
+        let text = String::from_utf8(bytes).unwrap().replace("version = 2", "version = 9");
+        bntt::sealed::seal(text.split_once('\n').unwrap().1).into()
+    });
+    assert!(newer.contains("it has format 9, and this program reads format 2"), "{newer}");
     let folder = root.path().join("halved");
     save_epoch(&folder, 1);
     fs::remove_file(folder.join("optimizer.safetensors")).unwrap();
@@ -260,22 +279,94 @@ fn weights_for_another_network_are_refused_with_what_differs() {
 }
 
 #[test]
-fn a_first_checkpoint_that_was_cut_short_is_none_and_a_damaged_one_is_an_error() {
+fn what_lies_beside_a_checkpoint_is_never_read_in_its_place_and_the_best_keeps_no_other_epoch() {
     let root = tempfile::tempdir().unwrap();
-    let last = root.path().join("last");
-    assert!(find(&last, &Device::Cpu).unwrap().is_none(), "nothing is there");
-    let new = root.path().join("last.new");
-    fs::create_dir(&new).unwrap();
-    fs::write(new.join("model.safetensors"), b"half").unwrap();
-    assert!(find(&last, &Device::Cpu).unwrap().is_none(), "the first was cut short");
-    save_epoch(&last, 1);
-    assert_eq!(find(&last, &Device::Cpu).unwrap().unwrap().progress.epoch, 1);
-    fs::rename(&last, &new).unwrap();
-    assert_eq!(find(&last, &Device::Cpu).unwrap().unwrap().progress.epoch, 1, "whole, but not renamed yet");
-    fs::rename(&new, &last).unwrap();
+    let [last, best] = ["last", "best"].map(|name| root.path().join(name));
+    for epoch in 1..=3 {
+        save_epoch(&last, epoch);
+        let progress = Progress { epoch, ..Progress::new("vgg9", "cafe", "da7a") };
+        let contents =
+            Contents { model: &model(epoch as f32), optimizer: &named([]), progress: &progress, records: None };
+        save(&best, contents).unwrap();
+    }
+    let names = fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    assert_eq!(names, ["best", "last", "last.previous"]);
     fs::write(last.join("model.safetensors"), b"half").unwrap();
-    assert!(
-        find(&last, &Device::Cpu).unwrap_err().to_string().contains("model.safetensors"),
-        "what was whole is damaged"
-    );
+    assert!(load(&last, &Device::Cpu).is_err(), "the one before is another epoch's");
+    assert_eq!(newest(&last).progress.epoch, 2);
+    // A save that was cut short between its two renames is finished by whoever continues the run, not by one who looks.
+    for (beside, epoch) in [("best.new", 3), ("best.previous", 3)] {
+        fs::rename(&best, root.path().join(beside)).unwrap();
+        assert!(load(&best, &Device::Cpu).unwrap_err().to_string().contains("there is no checkpoint folder"));
+        mend(&best).unwrap();
+        assert_eq!(load(&best, &Device::Cpu).unwrap().progress.epoch, epoch);
+    }
+}
+
+#[test]
+fn weights_or_moments_that_are_not_finite_are_refused_by_name() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("last");
+    let progress = Progress::new("a", "b", "c");
+    let wrong = named([("momentum.conv1.weight", Tensor::new(&[0f32, f32::NAN], &Device::Cpu).unwrap())]);
+    for (model, optimizer, expected) in [
+        (&wrong, &named([]), "model.safetensors: momentum.conv1.weight[1] is NaN; expected finite numbers."),
+        (&model(f32::INFINITY), &named([]), "model.safetensors: conv1.weight[0, 0] is inf; expected finite numbers."),
+        (&model(1.0), &wrong, "optimizer.safetensors: momentum.conv1.weight[1] is NaN; expected finite numbers."),
+    ] {
+        save(&folder, Contents { model, optimizer, progress: &progress, records: None }).unwrap();
+        let text = load(&folder, &Device::Cpu).unwrap_err().to_string();
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+/// A run of 5 epochs of 10 steps of 16 images each.
+#[test]
+fn progress_that_leaves_out_a_step_or_does_one_twice_is_refused() {
+    let neurons = Vec::new();
+    let partial = |images| {
+        Some(Partial { loss_sum: 1.0, top1: 1, top5: 1, images, lr: 0.1, seconds: 1.0, neurons: neurons.clone() })
+    };
+    let at = |epoch, step, global_step| {
+        let partial = if step > 0 { partial(step * 16) } else { None };
+        Progress { epoch, step, global_step, partial, ..Progress::new("a", "b", "c") }
+    };
+    for fine in
+        [at(0, 0, 0), at(2, 3, 23), at(2, 10, 30), at(5, 0, 50), Progress { best_epoch: Some(2), ..at(2, 0, 20) }]
+    {
+        assert_eq!(fine.check(5, 10, 16), Ok(()), "{fine:?}");
+    }
+    for (wrong, expected) in [
+        (at(6, 0, 60), "it has done 6 of 5 epochs"),
+        (at(5, 1, 51), "it has done 1 of 10 steps of epoch 6"),
+        (at(2, 11, 31), "it has done 11 of 10 steps of epoch 3"),
+        (at(2, i64::MAX as usize, 20), "it has done 9223372036854775807 of 10 steps of epoch 3"),
+        (at(2, 3, 22), "it counts 22 steps, and 2 epochs of 10 and 3 more are others"),
+        (at(usize::MAX, 0, 20), "epochs"),
+        (
+            Progress { partial: partial(47), ..at(2, 3, 23) },
+            "the sums of its epoch are of 47 images, and 3 batches of 16",
+        ),
+        (Progress { partial: None, ..at(2, 3, 23) }, "of 0 images, and 3 batches"),
+        (Progress { partial: partial(16), ..at(2, 0, 20) }, "of 16 images, and 0 batches"),
+        (Progress { best_epoch: Some(3), ..at(2, 0, 20) }, "its best epoch is still to come"),
+    ] {
+        let problem = wrong.check(5, 10, 16).unwrap_err();
+        assert!(problem.contains(expected), "{problem}");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_an_older_version_is_read_for_its_weights() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("last");
+    save_epoch(&folder, 3);
+    let text = fs::read_to_string(folder.join("progress.toml")).unwrap();
+    let body: String =
+        text.lines().skip(1).filter(|line| !line.starts_with("data_sha256")).map(|l| format!("{l}\n")).collect();
+    fs::write(folder.join("progress.toml"), body.replace("version = 2", "version = 1")).unwrap();
+    let old = load(&folder, &Device::Cpu).unwrap().progress;
+    assert_eq!((old.version, old.epoch, old.data_sha256), (1, 3, None));
 }

@@ -170,15 +170,22 @@ fn a_doctor_finds_what_is_damaged_and_says_what_can_be_resumed() {
     for (file, expected) in [
         ("checkpoints/last/model.safetensors", "`bntt resume runs/tiny/v0001` goes on after epoch 1"),
         ("checkpoints/last/optimizer.safetensors", "`bntt resume runs/tiny/v0001` goes on after epoch 1"),
-        ("checkpoints/best/model.safetensors", "complete: all 2 epochs are done"),
+        ("checkpoints/best/model.safetensors", "it cannot be resumed: "),
     ] {
         let said = damage(file, &last_byte);
         assert!(said.contains("WRONG") && said.contains("SHA-256") && said.contains(expected), "{file}: {said}");
     }
     let said = damage("checkpoints/last/progress.toml", &|bytes| bytes.truncate(40));
     assert!(said.contains("progress.toml is malformed") && said.contains("goes on after epoch 1"), "{said}");
-    let said = damage("metrics.jsonl", &|bytes| drop(bytes.drain(..1)));
-    assert!(said.contains("metrics.jsonl") && said.contains("line 1"), "{said}");
+    for file in ["metrics.jsonl", "steps.jsonl"] {
+        let said = damage(file, &|bytes| drop(bytes.drain(..1)));
+        assert!(
+            said.contains("has lost its last 1 bytes") && said.contains("it cannot be resumed: "),
+            "{file}: {said}"
+        );
+        let said = damage(file, &|bytes| bytes[30] ^= 1);
+        assert!(said.contains("is damaged: its first") && said.contains("--accept-damaged-records"), "{file}: {said}");
+    }
     let said = damage("config.toml", &|bytes| bytes.truncate(20));
     assert!(said.contains("config.toml cannot be used"), "{said}");
     assert!(desk.ok(&["doctor", "runs/tiny"]).contains("complete"), "nothing was changed by looking");

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use bntt::listing::list;
-use bntt::metrics::{EpochMetrics, Metrics, Scores, read};
+use bntt::metrics::{EpochMetrics, Metrics, Scores, read, readable};
 use bntt::provenance::{Git, Outcome, Provenance};
+use bntt::records::Verified;
 use bntt::run::{RunFolder, Which};
 
 fn epoch(epoch: usize, top1: Option<f64>) -> EpochMetrics {
@@ -94,7 +95,7 @@ fn opening_what_is_no_run_says_what_is_missing() {
 fn an_epoch_is_one_line_of_json_and_one_row_of_the_table() {
     let root = tempfile::tempdir().unwrap();
     let run = RunFolder::create(root.path(), "a").unwrap();
-    let mut metrics = Metrics::open(&run, 0, 0).unwrap();
+    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
     let written = [epoch(1, Some(97.5)), epoch(2, None)];
     for line in &written {
         metrics.epoch(line).unwrap();
@@ -123,7 +124,7 @@ fn a_resumed_run_writes_the_same_files_as_an_uninterrupted_one() {
         }
     };
     let [whole, resumed] = ["whole", "resumed"].map(|name| RunFolder::create(root.path(), name).unwrap());
-    let mut metrics = Metrics::open(&whole, 0, 0).unwrap();
+    let mut metrics = Metrics::open(&whole, Verified::nothing()).unwrap();
     for e in 1..=3 {
         steps(&mut metrics, e, 1, 4);
         metrics.epoch(&epoch(e, Some(50.0))).unwrap();
@@ -131,11 +132,14 @@ fn a_resumed_run_writes_the_same_files_as_an_uninterrupted_one() {
     drop(metrics);
 
     // The run is killed after epoch 2 while its checkpoint stands at step 3 of epoch 2; the last lines are cut short.
-    let mut metrics = Metrics::open(&resumed, 0, 0).unwrap();
-    for e in 1..=2 {
-        steps(&mut metrics, e, 1, 4);
-        metrics.epoch(&epoch(e, Some(50.0))).unwrap();
-    }
+    let mut metrics = Metrics::open(&resumed, Verified::nothing()).unwrap();
+    steps(&mut metrics, 1, 1, 4);
+    metrics.epoch(&epoch(1, Some(50.0))).unwrap();
+    steps(&mut metrics, 2, 1, 3);
+    metrics.flush().unwrap();
+    let checkpoint = metrics.records();
+    steps(&mut metrics, 2, 4, 4);
+    metrics.epoch(&epoch(2, Some(50.0))).unwrap();
     drop(metrics);
     for path in [resumed.metrics_jsonl(), resumed.metrics_csv(), resumed.steps()] {
         let mut text = fs::read_to_string(&path).unwrap();
@@ -143,7 +147,7 @@ fn a_resumed_run_writes_the_same_files_as_an_uninterrupted_one() {
         fs::write(&path, text).unwrap();
     }
     assert_eq!(read(&resumed.metrics_jsonl()).unwrap().len(), 1);
-    let mut metrics = Metrics::open(&resumed, 1, 3).unwrap();
+    let mut metrics = Metrics::open(&resumed, checkpoint.verify(&resumed).unwrap()).unwrap();
     steps(&mut metrics, 2, 4, 4);
     metrics.epoch(&epoch(2, Some(50.0))).unwrap();
     steps(&mut metrics, 3, 1, 4);
@@ -156,14 +160,78 @@ fn a_resumed_run_writes_the_same_files_as_an_uninterrupted_one() {
 }
 
 #[test]
+fn records_that_were_lost_or_changed_are_refused_and_nothing_is_cut() {
+    let root = tempfile::tempdir().unwrap();
+    let run = RunFolder::create(root.path(), "a").unwrap();
+    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
+    for e in 1..=2 {
+        metrics.step(e, 1, 0.5).unwrap();
+        metrics.epoch(&epoch(e, Some(50.0))).unwrap();
+    }
+    let records = metrics.records();
+    drop(metrics);
+    records.verify(&run).unwrap();
+    for path in [run.metrics_jsonl(), run.steps()] {
+        let whole = fs::read(&path).unwrap();
+        // A digit of a loss: the line can be read as well as before.
+        let digit = whole.iter().position(|&byte| byte == b'5').unwrap();
+        let mut flipped = whole.clone();
+        flipped[digit] = b'6';
+        let zeros = vec![0; whole.len()];
+        let middle: Vec<u8> = whole.split_inclusive(|&b| b == b'\n').skip(1).flatten().copied().collect();
+        for damaged in [&flipped, &zeros, &middle, &whole[..whole.len() - 1].to_vec(), &Vec::new()] {
+            fs::write(&path, damaged).unwrap();
+            let text = records.verify(&run).unwrap_err().to_string();
+            assert!(text.contains("is damaged: its first") || text.contains("has lost its last"), "{text}");
+            assert_eq!(fs::read(&path).unwrap(), *damaged);
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(records.verify(&run).unwrap_err().to_string().starts_with("cannot open"));
+        fs::write(&path, [&whole[..], b"more, of an epoch that is repeated\n"].concat()).unwrap();
+        records.verify(&run).unwrap();
+    }
+    // What can still be read of them, for a user who accepts the loss.
+    let whole = fs::read_to_string(run.metrics_jsonl()).unwrap();
+    fs::write(run.metrics_jsonl(), whole.replace("\"epoch\":2", "\"epoch\":3")).unwrap();
+    let first = whole.lines().next().unwrap().len() as u64 + 1;
+    let steps = fs::read_to_string(run.steps()).unwrap();
+    assert_eq!(readable(&run, 2, 0).unwrap(), [first, steps.find("more").unwrap() as u64]);
+}
+
+#[test]
+fn the_table_is_made_anew_from_the_lines_and_a_link_in_its_place_is_not_followed() {
+    let root = tempfile::tempdir().unwrap();
+    let run = RunFolder::create(root.path(), "a").unwrap();
+    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
+    metrics.epoch(&epoch(1, Some(97.5))).unwrap();
+    let records = metrics.records();
+    drop(metrics);
+    let table = fs::read(run.metrics_csv()).unwrap();
+    let precious = root.path().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    fs::remove_file(run.metrics_csv()).unwrap();
+    std::os::unix::fs::symlink(&precious, run.metrics_csv()).unwrap();
+    drop(Metrics::open(&run, records.verify(&run).unwrap()).unwrap());
+    assert_eq!(fs::read(run.metrics_csv()).unwrap(), table);
+    for path in [run.metrics_jsonl(), run.steps()] {
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&precious, &path).unwrap();
+        let text = Metrics::open(&run, Verified::nothing()).unwrap_err().to_string();
+        assert!(text.contains("it is a link, and a regular file was expected"), "{text}");
+        fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+}
+
+#[test]
 fn a_new_start_in_the_same_folder_empties_the_tables() {
     let root = tempfile::tempdir().unwrap();
     let run = RunFolder::create(root.path(), "a").unwrap();
-    let mut metrics = Metrics::open(&run, 0, 0).unwrap();
+    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
     metrics.step(1, 1, 2.5).unwrap();
     metrics.epoch(&epoch(1, None)).unwrap();
     drop(metrics);
-    drop(Metrics::open(&run, 0, 0).unwrap());
+    drop(Metrics::open(&run, Verified::nothing()).unwrap());
     for path in [run.metrics_jsonl(), run.metrics_csv(), run.steps()] {
         assert_eq!(fs::read(path).unwrap(), b"");
     }
@@ -173,37 +241,39 @@ fn a_new_start_in_the_same_folder_empties_the_tables() {
 fn a_malformed_line_is_named() {
     let root = tempfile::tempdir().unwrap();
     let run = RunFolder::create(root.path(), "a").unwrap();
-    let mut metrics = Metrics::open(&run, 0, 0).unwrap();
+    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
     for e in 1..=3 {
         metrics.epoch(&epoch(e, None)).unwrap();
     }
     drop(metrics);
     let text = fs::read_to_string(run.metrics_jsonl()).unwrap().replace("\"epoch\":2", "\"epoch\":\"two\"");
     fs::write(run.metrics_jsonl(), &text).unwrap();
-    for message in
-        [read(&run.metrics_jsonl()).unwrap_err().to_string(), Metrics::open(&run, 3, 0).unwrap_err().to_string()]
-    {
-        assert!(message.contains("metrics.jsonl line 2: invalid type: string \"two\""), "{message}");
-    }
-    assert_eq!(fs::read_to_string(run.metrics_jsonl()).unwrap(), text, "a refusal changes nothing");
+    let message = read(&run.metrics_jsonl()).unwrap_err().to_string();
+    assert!(message.contains("metrics.jsonl line 2: invalid type: string \"two\""), "{message}");
+    let twice = text.replace("\"epoch\":\"two\"", "\"epoch\":1");
+    fs::write(run.metrics_jsonl(), &twice).unwrap();
+    let message = read(&run.metrics_jsonl()).unwrap_err().to_string();
+    assert!(message.contains("metrics.jsonl line 2: expected epoch 2, found epoch 1"), "{message}");
 }
 
 #[test]
 fn numbers_that_are_not_finite_do_not_stop_the_writing() {
     let root = tempfile::tempdir().unwrap();
     let run = RunFolder::create(root.path(), "a").unwrap();
-    let mut metrics = Metrics::open(&run, 0, 0).unwrap();
+    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
     metrics.step(1, 1, f64::NAN).unwrap();
     metrics.epoch(&EpochMetrics { lr: f64::INFINITY, ..epoch(1, None) }).unwrap();
     drop(metrics);
     assert_eq!(lines(&run.steps()), [r#"{"epoch":1,"step":1,"loss":null}"#]);
+    let read = read(&run.metrics_jsonl()).unwrap();
+    assert!(read[0].lr.is_nan() && read[0].train.loss == epoch(1, None).train.loss, "and it is read back: {read:?}");
 }
 
 #[test]
 fn other_layers_do_not_go_into_the_same_table() {
     let root = tempfile::tempdir().unwrap();
     let run = RunFolder::create(root.path(), "a").unwrap();
-    let mut metrics = Metrics::open(&run, 0, 0).unwrap();
+    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
     metrics.epoch(&epoch(1, None)).unwrap();
     let other = EpochMetrics { firing_rates: vec![("lif1".into(), 0.5)], ..epoch(2, None) };
     assert!(metrics.epoch(&other).unwrap_err().to_string().contains("metrics.csv line 1"));
@@ -285,7 +355,7 @@ fn the_list_shows_every_run_and_calls_broken_ones_damaged() {
         run
     };
     let good = start("b", Some(Outcome::Completed));
-    let mut metrics = Metrics::open(&good, 0, 0).unwrap();
+    let mut metrics = Metrics::open(&good, Verified::nothing()).unwrap();
     for (e, top1) in [(1, Some(60.0)), (2, Some(80.0)), (3, None), (4, Some(80.0)), (5, Some(70.0))] {
         metrics.epoch(&epoch(e, top1)).unwrap();
     }

@@ -3,6 +3,7 @@
 use bntt::experiment::{Checked, Experiment};
 use bntt::logging::Log;
 use bntt::progress::EpochBar;
+use bntt::records::Records;
 use bntt::run::{RunFolder, Which};
 use bntt::stop::Stop;
 use bntt::train::{self, Ended, Trainer};
@@ -41,7 +42,8 @@ fn train(checked: &Checked, root: &Path, epochs: usize) -> Result<RunFolder> {
 fn resume(checked: &Checked, folder: &RunFolder, stop: Stop) -> Result<Ended> {
     let dataset = checked.experiment.load_data()?;
     let checkpoint = checkpoint::load(&folder.checkpoint(Which::Last), &Device::Cpu)?;
-    let trainer = Trainer::resume(checked, &dataset, folder, checkpoint, Device::Cpu)?;
+    let records = Records::load(&checkpoint.folder)?.verify(folder)?;
+    let trainer = Trainer::resume(checked, &dataset, folder, (checkpoint, records), Device::Cpu)?;
     Ok(trainer.until(stop).train(&mut EpochBar::new(&Log::silent()))?)
 }
 

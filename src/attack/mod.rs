@@ -9,6 +9,7 @@ pub use scale::Scale;
 use crate::data::{Batches, DataConfig, Items, Split};
 use crate::encoders::EncoderConfig;
 use crate::error::{Error, Result};
+use crate::finite;
 use crate::network::Network;
 use crate::ops::cross_entropy::{Score, score};
 use crate::statistic::Statistic;
@@ -49,6 +50,7 @@ pub fn accuracy(
                 _ => scale.normalize(&perturbation.apply(&attacker, &images, draw)?)?,
             };
             let (logits, _) = network.evaluate(&changed, draw, &batch.indices, network.plan().time_steps)?;
+            finite::check_logits(&logits)?;
             total.add(&Score::read(&score(&logits, &batch.labels, 0.0)?)?);
         }
     }

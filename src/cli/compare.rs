@@ -77,7 +77,7 @@ fn text(comparison: &Comparison, width: Option<usize>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::Difference;
+    use crate::settings::Difference;
 
     fn comparison() -> Comparison {
         let run = |name: &str| Compared {

@@ -1,24 +1,28 @@
 //! `bntt doctor`.
 
 use super::table::table;
-use crate::doctor::{Finding, examine};
+use crate::doctor::examine;
 use crate::error::{Error, Result};
+use crate::resumption::Finding;
 use crate::run::RunFolder;
 use std::path::PathBuf;
 
-/// Check a run folder: config, records, checksums of the checkpoints; and say what can be resumed.
+/// Check a run folder: config, records, data, checksums of the checkpoints; and say what can be resumed.
 ///
-/// Changes nothing. The exit code is 2 when something is wrong.
+/// It judges as `bntt resume` does and changes nothing. The exit code is 2 when something is wrong, or when the run could not be resumed here.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  bntt doctor runs/quickstart/v0001")]
 pub struct Arguments {
     /// Run folder; the newest version if it is the folder of a run's name.
     run: PathBuf,
+    /// Values that `bntt resume` would be given, as in `data.dataset.cifar10.path=/data/cifar10`.
+    #[arg(value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
 }
 
 pub fn doctor(arguments: &Arguments) -> Result<()> {
     let run = RunFolder::open(&arguments.run)?;
-    let diagnosis = examine(&run)?;
+    let diagnosis = examine(&run, &arguments.overrides);
     let rows = diagnosis.findings.iter().map(|Finding { what, found, wrong }| {
         vec![what.clone(), if *wrong { "WRONG" } else { "ok" }.to_string(), found.clone()]
     });
@@ -28,5 +32,10 @@ pub fn doctor(arguments: &Arguments) -> Result<()> {
         table(&rows.collect::<Vec<_>>(), 3),
         diagnosis.verdict
     ))?;
-    if diagnosis.is_healthy() { Ok(()) } else { Err(Error::Run(format!("{} is damaged", run.path().display()))) }
+    let path = run.path().display();
+    match (diagnosis.is_healthy(), diagnosis.resumable) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Error::Run(format!("{path} is damaged"))),
+        (false, false) => Err(Error::Run(format!("{path} cannot be resumed"))),
+    }
 }

@@ -6,6 +6,7 @@ use super::trained::{OfRun, Trained};
 use crate::energy::{Constants, LayerEnergy, Meter, Product, Spikes, account, products, total};
 use crate::error::{Error, Result};
 use crate::figures::{self, Fired};
+use crate::finite;
 use crate::network::{Observer, Seen};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -80,7 +81,8 @@ fn measure<'a>(trained: &Trained, products: &'a [Product], time_steps: usize) ->
     trained.on_test_images(|network, batches| {
         for batch in batches.iter_from(0) {
             let batch = batch?;
-            network.evaluate_observed(&batch.inputs, 0, &batch.indices, time_steps, &mut meter)?;
+            let (currents, _) = network.evaluate_observed(&batch.inputs, 0, &batch.indices, time_steps, &mut meter)?;
+            finite::check_logits(&currents)?;
             images = images.saturating_add(batch.indices.len() as u64);
         }
         Ok(())

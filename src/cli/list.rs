@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::listing;
 use std::path::PathBuf;
 
-/// List runs: state, epochs, best top-1 accuracy on the test images.
+/// List runs: state, epochs, best top-1 accuracy on the test images; of a run that failed or is damaged, why.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  bntt list --runs runs")]
 pub struct Arguments {
@@ -20,7 +20,9 @@ pub fn list(arguments: &Arguments) -> Result<()> {
         return super::print(&format!("no runs under {}: start one with bntt run CONFIG\n", arguments.runs.display()));
     }
     let mut rows = vec![["run", "state", "started", "epochs", "best top-1", "epoch"].map(String::from).to_vec()];
+    let mut problems = vec![None];
     for run in runs {
+        problems.push(run.problem);
         let best = run.best_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %"));
         let epoch = run.best_epoch.map_or(String::new(), |epoch| epoch.to_string());
         let started = run.started.as_deref().and_then(|time| time.get(..16)).unwrap_or_default().replace('T', " ");
@@ -28,5 +30,12 @@ pub fn list(arguments: &Arguments) -> Result<()> {
         let done = format!("{}{epochs}", run.epochs_done);
         rows.push(vec![run.path.display().to_string(), run.state.into(), started, done, best, epoch]);
     }
-    super::print(&table(&rows, 3))
+    let mut text = String::new();
+    for (line, problem) in table(&rows, 3).lines().zip(problems) {
+        text += &format!("{line}\n");
+        for line in problem.iter().flat_map(|problem| problem.lines()) {
+            text += &format!("    {line}\n");
+        }
+    }
+    super::print(&text)
 }

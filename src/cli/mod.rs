@@ -10,7 +10,7 @@ mod early_exit;
 mod energy;
 mod eval;
 mod figures;
-mod fit;
+pub(crate) mod fit;
 mod list;
 mod plot;
 mod predict;

@@ -5,6 +5,7 @@ use crate::data::{Batches, DataConfig, read_unlabelled};
 use crate::early_exit;
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Effort};
+use crate::finite;
 use crate::output;
 use crate::run::RunFolder;
 use crate::weights;
@@ -66,6 +67,7 @@ pub fn predict(arguments: &Arguments) -> Result<()> {
         logits.push(evaluate::logits(&network, &batch?, effort)?.0);
     }
     let logits = Tensor::cat(&logits, 0)?.to_device(&candle_core::Device::Cpu)?;
+    finite::check_logits(&logits)?;
     let labels = logits.argmax(1)?;
     let count = labels.elem_count();
     let tensors = BTreeMap::from([("logits".into(), logits), ("labels".into(), labels)]);

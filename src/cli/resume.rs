@@ -4,35 +4,53 @@ use super::fit::refuse_what_does_not_fit;
 use super::run::{start_threads, train};
 use crate::checkpoint;
 use crate::device;
-use crate::durable::{beside, sha256_hex};
+use crate::durable::beside;
 use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
+use crate::lock::Lock;
 use crate::logging::Log;
 use crate::provenance::Provenance;
+use crate::resumption::{self, Accepted, Examination, Point, Verdict};
 use crate::run::{RunFolder, Which};
 use crate::stop::Stop;
-use crate::train::{Trainer, start};
-use std::path::PathBuf;
-use tracing::info;
+use crate::train::Trainer;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tracing::{info, warn};
 
 /// Continue a run from its last checkpoint.
 ///
-/// The continued run is the same run: its weights and metrics are those of one that was never stopped.
+/// The continued run is the same run: its weights and metrics are those of one that was never stopped. What could make it another is refused: a
+/// config, records or data that have changed. Values may be given that change no number: where the data lie, training.threads,
+/// training.device, training.checkpoint_every, training.tensorboard.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  bntt resume runs/quickstart/v0001")]
+#[command(after_help = "Examples:\n  bntt resume runs/quickstart/v0001\n  \
+                        bntt resume runs/vgg9_cifar10_bntt data.dataset.cifar10.path=/scratch/cifar10 training.threads=8")]
 pub struct Arguments {
     /// Run folder; the newest version if it is the folder of a run's name.
     run: PathBuf,
+    /// Values for this session, as in `data.dataset.cifar10.path=/data/cifar10`; config.toml stays as it is.
+    #[arg(value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
     /// Train even if the memory that is predicted is more than there is.
     #[arg(long)]
     insist: bool,
+    /// Go on with data that are not those that the run began with; recorded in provenance.json.
+    #[arg(long)]
+    accept_changed_data: bool,
+    /// Go on although metrics.jsonl, steps.jsonl or the best checkpoint are damaged; recorded in provenance.json, what is damaged is kept beside.
+    #[arg(long)]
+    accept_damaged_records: bool,
 }
 
 pub fn resume(arguments: &Arguments, log: &Log) -> Result<()> {
     let folder = RunFolder::open(&arguments.run)?;
-    let checked = Experiment::load(&folder.config(), &[])?;
+    let own = Experiment::load(&folder.config(), &[])?;
+    let checked = resumption::with_overrides(&folder, &own, &arguments.overrides)?;
     let threads = start_threads(&checked.experiment)?;
-    go_on(&folder, &checked, &Resumption { log: log.clone(), threads, insist: arguments.insist })
+    let accepted = Accepted { records: arguments.accept_damaged_records, data: arguments.accept_changed_data };
+    let lock = folder.take_lock()?;
+    go_on(&folder, lock, &checked, &Resumption { log: log.clone(), threads, insist: arguments.insist, accepted })
 }
 
 /// With what a run is continued.
@@ -40,57 +58,100 @@ pub struct Resumption {
     pub log: Log,
     pub threads: usize,
     pub insist: bool,
+    pub accepted: Accepted,
 }
 
-/// Continues the run in `folder`, whose experiment `checked` is, from its beginning where it was killed before the first checkpoint.
-pub fn go_on(folder: &RunFolder, checked: &Checked, with: &Resumption) -> Result<()> {
+/// Continues the run in `folder`, which is locked, as `checked` says.
+pub fn go_on(folder: &RunFolder, _lock: Lock, checked: &Checked, with: &Resumption) -> Result<()> {
     let experiment = &checked.experiment;
-    let _lock = folder.take_lock()?;
     let device = experiment.training.open_device()?;
-    refuse_what_does_not_fit(checked, &device, with.insist)?;
-    let checkpoint = checkpoint::find(&folder.checkpoint(Which::Last), &device)?;
-    let (mut epoch, mut step) = (0, 0);
-    if let Some(checkpoint) = &checkpoint {
-        let config = std::fs::read(folder.config()).map_err(Error::io("read", folder.config()))?;
-        if checkpoint.progress.config_sha256 != sha256_hex(&config) {
-            return Err(Error::Run(format!(
-                "{}: the checkpoint belongs to another config than {}, which has been changed since: restore it, or start a new run \
-                 with training.initial_weights",
-                checkpoint.folder.display(),
-                folder.config().display()
-            )));
+    let Examination { verdict, .. } = resumption::examine(folder, checked, with.accepted, &device);
+    let Point { checkpoint, records, mut losses } = match verdict? {
+        Verdict::Complete(epochs) => {
+            [Which::Best, Which::Last].into_iter().try_for_each(|which| checkpoint::mend(&folder.checkpoint(which)))?;
+            return super::print(&format!("{}: all {epochs} epochs are done\n", folder.path().display()));
         }
-        (epoch, step) = (checkpoint.progress.epoch, checkpoint.progress.step);
-    }
-    if epoch >= experiment.training.epochs {
-        return super::print(&format!("{}: all {epoch} epochs are done\n", folder.path().display()));
-    }
+        Verdict::GoesOn(point) => *point,
+    };
+    refuse_what_does_not_fit(checked, &device, with.insist)?;
     let dataset = experiment.load_data()?;
+    match resumption::check_data(folder, &checkpoint, &dataset.checksums) {
+        Err(problem) if with.accepted.data => losses.push(problem.to_string()),
+        checked => checked?,
+    }
     let stop = Stop::on_signals()?;
+    // Everything that can be wrong has been read; from here on files change.
+    let (epoch, step) = (checkpoint.progress.epoch, checkpoint.progress.step);
     let device_name = device::name(&device);
     let mut provenance = match Provenance::load(&folder.provenance()) {
         Ok(mut provenance) => {
+            warn_of_another_kind_of_device(&provenance, &device_name);
             provenance.resume(epoch, &device_name, with.threads);
             provenance
         }
         Err(error) => {
             // The record is not the run: it begins again, beside what is left of the old one.
-            let old = beside(&folder.provenance(), ".damaged");
-            tracing::warn!("{error} A new one is begun, and the old one kept as {}.", old.display());
-            let _ = std::fs::rename(folder.provenance(), &old);
+            let old = put_aside(&folder.provenance())?;
+            warn!("{error} A new one is begun, and the old one kept as {}.", old.display());
             Provenance::begin(experiment.seed, &device_name, with.threads, dataset.checksums.clone())
         }
     };
+    provenance.accept(&losses);
     provenance.save(&folder.provenance())?;
     with.log.write_to(&folder.log())?;
+    if !losses.is_empty() {
+        keep_what_is_damaged(folder, &losses)?;
+    }
+    [Which::Best, Which::Last].into_iter().try_for_each(|which| checkpoint::mend(&folder.checkpoint(which)))?;
     let inside = if step > 0 { format!(" and {step} steps") } else { String::new() };
     info!("resuming {} after epoch {epoch}{inside} of {}", folder.path().display(), experiment.training.epochs);
-    let trainer = || {
-        let trainer = match checkpoint {
-            Some(checkpoint) => Trainer::resume(checked, &dataset, folder, checkpoint, device.clone())?,
-            None => Trainer::begin(experiment, &dataset, folder, start(checked, &device)?, device.clone())?,
-        };
-        Ok(trainer.until(stop))
-    };
+    let trainer = || Ok(Trainer::resume(checked, &dataset, folder, (checkpoint, records), device.clone())?.until(stop));
     train(trainer, checked, &device, &mut provenance, folder, &with.log)
+}
+
+/// The CPU and a GPU round differently.
+fn warn_of_another_kind_of_device(provenance: &Provenance, now: &str) {
+    let kind = |name: &str| name.split([':', ' ']).next().unwrap_or_default().to_string();
+    if let Some(before) = provenance.sessions.last().filter(|session| kind(&session.device) != kind(now)) {
+        warn!(
+            "the run was computed on {} and goes on on {now}: it will not have the bits of an undisturbed run",
+            before.device
+        );
+    }
+}
+
+/// Copies of the records before they are cut, and the best checkpoint if it is none.
+fn keep_what_is_damaged(folder: &RunFolder, losses: &[String]) -> Result<()> {
+    losses.iter().for_each(|loss| warn!("accepted: {loss}"));
+    for path in [folder.metrics_jsonl(), folder.steps()] {
+        if path.symlink_metadata().is_ok_and(|about| about.is_file()) {
+            let copy = unused(&path);
+            fs::copy(&path, &copy).map_err(Error::io("copy", &path))?;
+        } else if path.symlink_metadata().is_ok() {
+            put_aside(&path)?;
+        }
+    }
+    let best = folder.checkpoint(Which::Best);
+    if best.exists() && checkpoint::load(&best, &candle_core::Device::Cpu).is_err() {
+        put_aside(&best)?;
+    }
+    Ok(())
+}
+
+/// Renames a file or folder to `<its name>.damaged`.
+fn put_aside(path: &Path) -> Result<PathBuf> {
+    let aside = unused(path);
+    if path.symlink_metadata().is_ok() {
+        fs::rename(path, &aside).map_err(Error::io("rename", path))?;
+    }
+    Ok(aside)
+}
+
+/// The first of `<path>.damaged`, `<path>.damaged2` and so on that nothing has.
+fn unused(path: &Path) -> PathBuf {
+    let names = (1u32..).map(|number| match number {
+        1 => beside(path, ".damaged"),
+        number => beside(path, &format!(".damaged{number}")),
+    });
+    names.into_iter().find(|name| name.symlink_metadata().is_err()).unwrap_or_else(|| beside(path, ".damaged"))
 }

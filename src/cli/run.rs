@@ -6,12 +6,15 @@ use crate::device;
 use crate::durable::write_atomically;
 use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
+use crate::identity::{self, Plan};
 use crate::logging::Log;
 use crate::progress::EpochBar;
 use crate::provenance::{Outcome, Provenance};
+use crate::resumption::Accepted;
 use crate::run::RunFolder;
 use crate::stop::Stop;
-use crate::train::{Ended, Trainer, start};
+use crate::train::{Ended, Trainer, save_start, start};
+use crate::weights;
 use candle_core::Device;
 use std::path::{Path, PathBuf};
 use tracing::info;
@@ -64,21 +67,39 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     let experiment = &checked.experiment;
     let threads = start_threads(experiment)?;
     let log = session.log.clone();
-    if let (true, Some(folder)) = (session.resume, RunFolder::newest_of(session.runs, experiment)?) {
-        return go_on(&folder, &checked, &Resumption { log, threads, insist: session.insist });
+    // Until there is a run folder and its own lock, so that two of the same name do not both begin.
+    let name = match session.resume {
+        true => Some(RunFolder::wait_for_name(session.runs, &experiment.name, &Stop::never())?),
+        false => None,
+    };
+    if session.resume {
+        let plan = Plan { experiment, set: &[], any_seed: false };
+        let found = identity::find(session.runs, &plan)?;
+        if let Some(folder) = found.run {
+            let lock = folder.take_lock()?;
+            drop(name);
+            let accepted = Accepted::default();
+            return go_on(&folder, lock, &checked, &Resumption { log, threads, insist: session.insist, accepted });
+        }
+        if let Some((folder, differ)) = found.other {
+            info!("{} is another experiment ({}): a new version is begun", folder.path().display(), differ.join("; "));
+        }
     }
     let device = experiment.training.open_device()?;
     refuse_what_does_not_fit(&checked, &device, session.insist)?;
     // Everything that can be wrong with the data or the weights is found before a folder appears.
     let dataset = experiment.load_data()?;
-    let network = start(&checked, &device)?;
+    let mut network = start(&checked, &device)?;
     let stop = Stop::on_signals()?;
 
     let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, dataset.checksums.clone());
+    provenance.initial_weights = experiment.training.initial_weights.as_deref().map(weights::sha256).transpose()?;
     let (folder, _lock) = RunFolder::create_with(session.runs, &experiment.name, |folder| {
         write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
-        provenance.save(&folder.provenance())
+        provenance.save(&folder.provenance())?;
+        save_start(experiment, &dataset, folder, &mut network)
     })?;
+    drop(name);
     log.write_to(&folder.log())?;
     info!("{} -> {}", config.display(), folder.path().display());
     let (images, test) = (dataset.train.len(), dataset.test.len());
@@ -102,6 +123,14 @@ pub fn train<'a>(
         let mut trainer = trainer()?;
         let ended = trainer.train(&mut EpochBar::new(log))?;
         Ok((ended, trainer.best(), trainer.place()))
+    });
+    let trained = trained.map_err(|error| match folder.path().exists() {
+        true => error,
+        // Whatever was being done just then, this is why it failed.
+        false => Error::Run(format!(
+            "{} is gone: the run folder was moved or deleted while the run worked ({error}).",
+            folder.path().display()
+        )),
     });
     provenance.finish(match &trained {
         Ok((Ended::Completed, ..)) => Outcome::Completed,

@@ -98,18 +98,18 @@ impl Source {
         let Self { checked: Checked { experiment, shape, plan }, folder } = self;
         let device = experiment.training.open_device()?;
         let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &device)?;
-        let (path, tensors) = match (file, folder) {
-            (Some(file), _) => (file.to_path_buf(), checkpoint::load_tensors(file, &device)?),
+        match (file, folder) {
+            (Some(file), _) => network.load_file(file)?,
             (None, Some(folder)) => {
                 let path = folder.checkpoint(which.into());
-                (path.join("model.safetensors"), checkpoint::load(&path, &device)?.model)
+                let found = checkpoint::load(&path, &device)?;
+                checkpoint::matching(&network.state_shapes(), &found.model, &path.join("model.safetensors"))?;
+                network.load_state(&found.model)?;
             }
             (None, None) => {
                 return Err(Error::Weights("an experiment file has no weights: name them with --weights FILE".into()));
             }
-        };
-        checkpoint::matching(&network.state_shapes(), &tensors, &path)?;
-        network.load_state(&tensors)?;
+        }
         Ok((network, Checked { experiment, shape, plan }))
     }
 }

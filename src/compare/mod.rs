@@ -7,12 +7,10 @@
 //!
 //! A folder that cannot be read is a row with a word for its state, so that one broken run hides no other.
 
-mod differences;
 mod grid;
 mod records;
 mod select;
 
-pub use differences::{Difference, differences};
 pub use grid::{Grid, grid};
 pub use records::{json, records};
 pub use select::{Filter, Order};
@@ -22,6 +20,7 @@ use crate::error::Result;
 use crate::reading;
 use crate::results::{Results, Score};
 use crate::run::RunFolder;
+use crate::settings::{Difference, differences};
 use crate::sweep::Sweep;
 use std::path::{Path, PathBuf};
 use toml::Table;
@@ -83,8 +82,10 @@ impl Compared {
     /// Those of [`Sweep::load`], and folders that cannot be read.
     pub fn of_sweep(path: &Path, runs: &Path) -> Result<Vec<Self>> {
         let mut all = Vec::new();
-        for planned in Sweep::load(path)?.runs {
-            all.push(match planned.run(runs)? {
+        let sweep = Sweep::load(path)?;
+        let folders = sweep.folders(runs)?;
+        for (planned, folder) in sweep.runs.iter().zip(folders) {
+            all.push(match folder {
                 Some(run) => Self::of(&run),
                 None => Self {
                     run: planned.name.clone(),

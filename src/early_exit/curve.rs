@@ -4,6 +4,7 @@ use crate::data::Batches;
 use crate::energy::{self, Constants, Meter, Product};
 use crate::error::Result;
 use crate::evaluate::Effort;
+use crate::finite;
 use crate::network::Network;
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
@@ -75,6 +76,7 @@ pub fn curve(
         }
         if let Some(sum) = currents {
             let currents = (sum / draws as f64)?.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+            finite::check_logits(&currents)?;
             tally.add(&currents.to_vec3()?, &batch.labels.to_vec1()?, confidences);
         }
     }

@@ -2,8 +2,11 @@
 
 use super::{Network, Node};
 use crate::error::{Error, Result};
-use candle_core::{DType, Tensor};
+use crate::finite;
+use crate::weights;
+use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 impl Network {
     /// All parameters and running statistics, by full name (`layers.1.running_mean`). The tensors share the network's
@@ -36,6 +39,20 @@ impl Network {
             }
         }
         Ok(())
+    }
+
+    /// Replaces every tensor by those of a safetensors file; numbers of 16 and 64 bits become 32.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] or [`Error::Io`] naming the file when it cannot be read, does not fit or is not finite; nothing is changed then.
+    pub fn load_file(&mut self, path: &Path) -> Result<()> {
+        let mut tensors = weights::load_tensors(path, &Device::Cpu)?;
+        weights::matching(&self.state_shapes(), &tensors, path)?;
+        for tensor in tensors.values_mut().filter(|tensor| tensor.dtype().is_float()) {
+            *tensor = tensor.to_dtype(DType::F32)?;
+        }
+        finite::check_weights(&tensors, path)?;
+        self.load_state(&tensors)
     }
 
     fn tensors(&mut self) -> impl Iterator<Item = (String, &mut Tensor)> {

@@ -30,7 +30,7 @@ mod product;
 mod scratch;
 pub mod simd;
 pub mod update;
-mod values;
+pub(crate) mod values;
 
 pub use precision::Precision;
 

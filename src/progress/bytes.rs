@@ -51,7 +51,7 @@ impl ByteBar {
             Some(bar) => bar.set_position(self.done),
             None if !self.log.style().terminal && self.last_line.elapsed() >= BETWEEN_LINES => {
                 self.last_line = Instant::now();
-                self.log.show(&self.line());
+                self.log.say(&self.line());
             }
             None => {}
         }

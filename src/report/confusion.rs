@@ -3,6 +3,7 @@
 use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::evaluate::{Effort, logits};
+use crate::finite;
 use crate::network::Network;
 
 /// Images by label and predicted class.
@@ -24,7 +25,9 @@ impl Confusion {
         let mut counts = vec![vec![0u64; classes]; classes];
         for batch in batches.iter_from(0) {
             let batch = batch?;
-            let predicted = logits(network, &batch, effort)?.0.argmax(1)?.to_vec1::<u32>()?;
+            let (logits, _) = logits(network, &batch, effort)?;
+            finite::check_logits(&logits)?;
+            let predicted = logits.argmax(1)?.to_vec1::<u32>()?;
             for (label, class) in batch.labels.to_vec1::<u32>()?.into_iter().zip(predicted) {
                 let cell = counts.get_mut(label as usize).and_then(|row| row.get_mut(class as usize));
                 *cell.ok_or_else(|| {

@@ -108,7 +108,7 @@ fn epochs(record: &Record) -> String {
 }
 
 fn provenance(provenance: &Provenance) -> String {
-    let Provenance { outcome, started, ended, seed, data, sessions } = provenance;
+    let Provenance { outcome, started, ended, seed, data, sessions, .. } = provenance;
     let outcome = match outcome {
         Outcome::Running => "no end recorded".to_string(),
         Outcome::Completed => "completed".into(),

@@ -55,7 +55,7 @@ impl Record {
 
 /// The checkpoint that was asked for; the last where the run has no best.
 pub fn choose(run: &RunFolder, asked: Which) -> Which {
-    if checkpoint::exists(&run.checkpoint(asked)) { asked } else { Which::Last }
+    if run.checkpoint(asked).exists() { asked } else { Which::Last }
 }
 
 impl Of {

@@ -42,9 +42,10 @@ impl SweepRecord {
     /// # Errors
     /// [`crate::error::Error::Io`] when the folder cannot be read.
     pub fn read(sweep: Sweep, folder: &Path) -> Result<Self> {
+        let folders = sweep.folders(folder)?;
         let mut runs = Vec::new();
-        for planned in sweep.runs {
-            let record = planned.run(folder)?.map(|run| Record::read(&run));
+        for (planned, folder) in sweep.runs.into_iter().zip(folders) {
+            let record = folder.map(|run| Record::read(&run));
             runs.push(Seeded { name: planned.name, settings: planned.settings, seed: planned.seed, record });
         }
         Ok(Self { name: sweep.name, path: sweep.path, folder: folder.to_path_buf(), axes: sweep.axes, runs })

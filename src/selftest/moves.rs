@@ -18,6 +18,17 @@ pub fn check(checks: &mut Checks<'_>) -> Result<()> {
             checks.close("loss gradient", &case, 1e-6, &gradient, &found)?;
         }
     }
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let case = format!("a logit is {value}");
+        let wrong = Tensor::full(value, (1, 12), &Device::Cpu)?;
+        let logits = Tensor::cat(&[&logits.narrow(0, 0, 4)?, &wrong], 0)?;
+        let score = cross_entropy::score(&logits, &labels, 0.0)?;
+        let (found, _) = cross_entropy::cuda::rows(checks.gpu, &checks.sent(&logits)?, &sent_labels, 0.0, false)?;
+        checks.same("counts beside what is not finite", &case, &score.narrow(0, 1, 3)?, &found.narrow(0, 1, 3)?)?;
+        // A number equals itself, NaN does not.
+        let is_number = |loss: &Tensor| loss.narrow(0, 0, 1)?.eq(&loss.narrow(0, 0, 1)?);
+        checks.same("loss of what is not finite", &case, &is_number(&score)?, &is_number(&found)?)?;
+    }
     for (clip, loss) in [(None, 1.0), (Some(3.0), 1.0), (Some(1e9), 1.0), (None, f64::NAN)] {
         for moments in 0..3 {
             moves(checks, clip, loss, moments)?;

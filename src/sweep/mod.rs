@@ -24,6 +24,8 @@ pub use jobs::{Ended, Event, train};
 pub use plan::Planned;
 
 use crate::error::Result;
+use crate::identity::Recorded;
+use crate::run::RunFolder;
 use std::path::{Path, PathBuf};
 
 /// A sweep's file and all its runs, checked.
@@ -44,5 +46,22 @@ impl Sweep {
         let file = file::read(path)?;
         let (axes, runs) = plan::plan(&file)?;
         Ok(Self { name: file.name, path: path.to_path_buf(), axes, runs })
+    }
+
+    /// Every run's folder below `root`, in order: that of its own name, or one of another name that is complete and computes the same.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Io`] when a folder cannot be read.
+    pub fn folders(&self, root: &Path) -> Result<Vec<Option<RunFolder>>> {
+        let mut all: Option<Vec<Recorded>> = None;
+        let mut folders = Vec::with_capacity(self.runs.len());
+        for planned in &self.runs {
+            folders.push(match (planned.run(root)?, &mut all) {
+                (Some(run), _) => Some(run),
+                (None, Some(all)) => planned.elsewhere(all),
+                (None, none) => planned.elsewhere(none.insert(Recorded::below(root)?)),
+            });
+        }
+        Ok(folders)
     }
 }

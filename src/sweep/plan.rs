@@ -4,7 +4,9 @@ use super::file::{File, beside};
 use crate::durable::sha256_hex;
 use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
+use crate::identity::{self, Plan, Recorded};
 use crate::listing::{self, RunSummary};
+use crate::provenance::Outcome;
 use crate::run::RunFolder;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,12 +30,28 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// Its run: the newest of its name, if the config is the same.
+    /// Its run, of its name, as [`identity::find`] has it.
     ///
     /// # Errors
     /// [`Error::Io`] when the folder cannot be read.
     pub fn run(&self, runs: &Path) -> Result<Option<RunFolder>> {
-        RunFolder::newest_of(runs, &self.checked.experiment)
+        Ok(identity::find(runs, &self.as_plan(&self.keys()))?.run)
+    }
+
+    /// A run of another name that computes the same, and is complete.
+    pub fn elsewhere(&self, all: &[Recorded]) -> Option<RunFolder> {
+        let keys = self.keys();
+        let same = self.as_plan(&keys).of(all.iter().filter(|run| run.outcome == Outcome::Completed));
+        same.last().map(|run| run.folder.clone())
+    }
+
+    /// What its sweep sets: these count, be they computed or not.
+    fn keys(&self) -> Vec<String> {
+        self.settings.iter().map(|(key, _)| key.clone()).filter(|key| key != "variant").collect()
+    }
+
+    fn as_plan<'a>(&'a self, set: &'a [String]) -> Plan<'a> {
+        Plan { experiment: &self.checked.experiment, set, any_seed: false }
     }
 
     /// How its run stands.

@@ -34,10 +34,9 @@
 //! absent = "..."
 //! ```
 //!
-//! **Which runs belong to a cell**: those whose config.toml says the same as the cell's experiment, wherever they are below the folder of runs,
-//! except for what does not change what is computed: `seed`, `name`, the path of the data set (not the files of `tensors`),
-//! `training.device`, `training.threads` and `training.checkpoint_every`. Of several runs with the same seed the newest complete one counts,
-//! since they repeat each other. A run counts when it has done all its epochs.
+//! **Which runs belong to a cell**: those that compute the same as the cell's experiment ([`crate::identity`]) with whatever seed, wherever they are
+//! below the folder of runs; a key that the row or the column sets always counts. Of a sweep, those that the sweep itself takes for its own. Of
+//! several runs with the same seed the newest complete one counts, since they repeat each other. A run counts when it has done all its epochs.
 
 mod cells;
 pub mod csv;

@@ -1,24 +1,27 @@
 //! A sweep as a table: a row for every setting of its axes.
 
 use super::cells::Cell;
-use super::runs::Runs;
+use super::runs;
 use super::{Row, Table};
 use crate::error::Result;
 use crate::sweep::{Planned, Sweep};
 use std::path::Path;
 
 /// The rows stand in the sweep's order; seeds are what a mean is over.
-pub fn fill(path: &Path, runs: &Path) -> Result<Table> {
+pub fn fill(path: &Path, root: &Path) -> Result<Table> {
     let sweep = Sweep::load(path)?;
-    let runs = Runs::below(runs)?;
-    let mut groups: Vec<(&Planned, Vec<u64>)> = Vec::new();
+    let folders = sweep.folders(root)?;
+    let mut groups: Vec<Vec<&Planned>> = Vec::new();
     for planned in &sweep.runs {
-        match groups.iter_mut().find(|(first, _)| first.settings == planned.settings) {
-            Some((_, seeds)) => seeds.push(planned.seed),
-            None => groups.push((planned, vec![planned.seed])),
+        match groups.iter_mut().find(|group| group.iter().all(|other| other.settings == planned.settings)) {
+            Some(group) => group.push(planned),
+            None => groups.push(vec![planned]),
         }
     }
-    let row = |(planned, seeds): &(&Planned, Vec<u64>)| {
+    let mut rows = Vec::new();
+    for group in groups {
+        let Some(planned) = group.first() else { continue };
+        let seeds: Vec<u64> = group.iter().map(|run| run.seed).collect();
         let mut labels: Vec<String> = planned.settings.iter().map(|(_, value)| value.clone()).collect();
         let place = match labels.is_empty() {
             true => sweep.name.clone(),
@@ -29,10 +32,9 @@ pub fn fill(path: &Path, runs: &Path) -> Result<Table> {
         if labels.is_empty() {
             labels.push(sweep.name.clone());
         }
-        let experiment = &planned.checked.experiment;
-        Row { labels, cells: vec![Cell::of(place, &runs.of(experiment, Some(seeds)), Some(seeds))] }
-    };
-    let rows = groups.iter().map(row).collect();
+        let found = runs::of_sweep(&sweep, &folders, |run| run.settings == planned.settings);
+        rows.push(Row { labels, cells: vec![Cell::of(place, &found, Some(&seeds))] });
+    }
     let heads = if sweep.axes.is_empty() { vec!["sweep".into()] } else { sweep.axes.clone() };
     Ok(Table {
         title: Some(sweep.name.clone()),
@@ -41,6 +43,6 @@ pub fn fill(path: &Path, runs: &Path) -> Result<Table> {
         heads,
         columns: Vec::new(),
         rows,
-        notes: runs.notes(),
+        notes: Vec::new(),
     })
 }

@@ -8,22 +8,26 @@ mod step;
 pub use config::{CheckpointEvery, TrainingConfig};
 pub use step::{Step, step};
 
-use crate::checkpoint::{self, Checkpoint, Progress};
+use crate::checkpoint::{self, Checkpoint, Contents, Progress};
 use crate::data::{Batches, Dataset, Resident};
 use crate::durable::sha256_hex;
 use crate::early_exit;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 use crate::experiment::{Checked, Experiment};
+use crate::finite;
+use crate::identity;
 use crate::metrics::{self, EpochMetrics, Metrics};
 use crate::network::Network;
 use crate::optimizers::{Moment, Optimizer};
 use crate::progress::EpochBar;
+use crate::records::{Records, Verified};
 use crate::run::{RunFolder, Which};
 use crate::stop::{Reason, Stop};
 use crate::tensorboard::Events;
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use epoch::Epoch;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 use tracing::{info, warn};
@@ -67,16 +71,30 @@ pub enum Ended {
 /// A network with the weights that its run starts from.
 ///
 /// # Errors
-/// When `training.initial_weights` does not fit.
+/// When `training.initial_weights` does not fit, or is not finite.
 pub fn start(checked: &Checked, device: &Device) -> Result<Network> {
     let Checked { experiment, plan, .. } = checked;
     let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
     if let Some(path) = &experiment.training.initial_weights {
-        let weights = checkpoint::load_tensors(path, device)?;
-        checkpoint::matching(&network.state_shapes(), &weights, path)?;
-        network.load_state(&weights)?;
+        network.load_file(path)?;
     }
     Ok(network)
+}
+
+/// Saves the checkpoint that a run begins with, so that a run folder is never without one: weights as they were drawn or given, and no step done.
+///
+/// # Errors
+/// As [`checkpoint::save`].
+pub fn save_start(experiment: &Experiment, dataset: &Dataset, folder: &RunFolder, network: &mut Network) -> Result<()> {
+    let (model, optimizer) = (network.state(), Optimizer::new(&experiment.optimizer).state()?);
+    let (progress, records) = (first_progress(experiment, dataset)?, Records::nothing());
+    let contents = Contents { model: &model, optimizer: &optimizer, progress: &progress, records: Some(&records) };
+    checkpoint::save(&folder.checkpoint(Which::Last), contents)
+}
+
+fn first_progress(experiment: &Experiment, dataset: &Dataset) -> Result<Progress> {
+    let config_sha256 = sha256_hex(experiment.to_toml()?.as_bytes());
+    Ok(Progress::new(&experiment.name, &config_sha256, &identity::data_sha256(&dataset.checksums)))
 }
 
 /// Both splits on `device`, where it is a GPU with room for them; training images that are to be turned stay here.
@@ -96,16 +114,19 @@ impl<'a> Trainer<'a> {
         device: Device,
     ) -> Result<Self> {
         let optimizer = Optimizer::new(&experiment.optimizer);
-        let progress = Progress::new(&experiment.name, &sha256_hex(experiment.to_toml()?.as_bytes()));
-        Self::at(experiment, dataset, folder, (network, optimizer, progress), device)
+        let progress = first_progress(experiment, dataset)?;
+        Self::at(experiment, dataset, folder, (network, optimizer, progress), Verified::nothing(), device)
     }
 
-    /// A run from `checkpoint`.
+    /// A run from `checkpoint`, whose `records` were verified.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for a checkpoint of another network, optimizer or data set; nothing is changed then.
     pub fn resume(
         checked: &'a Checked,
         dataset: &'a Dataset,
         folder: &'a RunFolder,
-        checkpoint: Checkpoint,
+        (checkpoint, records): (Checkpoint, Verified),
         device: Device,
     ) -> Result<Self> {
         let Checked { experiment, plan, .. } = checked;
@@ -116,7 +137,12 @@ impl<'a> Trainer<'a> {
         let mut optimizer = Optimizer::new(&experiment.optimizer);
         let shapes = network.parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
         optimizer.load_state(&moments, &shapes.collect::<Vec<_>>())?;
-        Self::at(experiment, dataset, folder, (network, optimizer, progress), device)
+        let batch = experiment.data.batch_size;
+        let steps = dataset.train.len().checked_div(batch).unwrap_or_default();
+        progress.check(experiment.training.epochs, steps, batch).map_err(|problem| {
+            Error::Weights(format!("the checkpoint {} does not belong to this run: {problem}.", path.display()))
+        })?;
+        Self::at(experiment, dataset, folder, (network, optimizer, progress), records, device)
     }
 
     fn at(
@@ -124,15 +150,17 @@ impl<'a> Trainer<'a> {
         dataset: &'a Dataset,
         folder: &'a RunFolder,
         (network, optimizer, progress): (Network, Optimizer, Progress),
+        records: Verified,
         device: Device,
     ) -> Result<Self> {
-        let metrics = Metrics::open(folder, progress.epoch, progress.step)?;
+        let resident = Arc::new(resident(experiment, dataset, &device)?);
+        let seen = progress.partial.as_ref().map_or(Ok(Epoch::default()), |partial| Epoch::of(partial, &device))?;
+        // Nothing is cut off before all that could refuse the run has been read.
+        let metrics = Metrics::open(folder, records)?;
         let events = match experiment.training.tensorboard {
             true => Some(Events::begin(folder, &metrics::read(&folder.metrics_jsonl())?)?),
             false => None,
         };
-        let resident = Arc::new(resident(experiment, dataset, &device)?);
-        let seen = progress.partial.as_ref().map_or(Ok(Epoch::default()), |partial| Epoch::of(partial, &device))?;
         let saved = Saved { global_step: progress.global_step, time: Instant::now() };
         let stop = Stop::never();
         Ok(Self {
@@ -180,6 +208,8 @@ impl<'a> Trainer<'a> {
             if let Some(reason) = self.train_epoch(epoch, bar)? {
                 return Ok(Ended::Interrupted(reason));
             }
+            // Before anything is scored or written of what is not finite.
+            self.state()?;
             let (training_seconds, started) = (self.seen.seconds, Instant::now());
             let due = (epoch + 1).is_multiple_of(self.experiment.training.evaluate_every) || epoch + 1 == epochs;
             let test = if due { self.evaluate()? } else { None };
@@ -284,6 +314,9 @@ impl<'a> Trainer<'a> {
     }
 
     /// Scores on the test images; nothing when it was asked to stop before the end.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when what comes of them is not finite.
     fn evaluate(&mut self) -> Result<Option<crate::metrics::Scores>> {
         let effort = early_exit::effort(self.experiment, &mut self.network)?;
         if self.experiment.training.early_exit.is_some() {
@@ -291,8 +324,23 @@ impl<'a> Trainer<'a> {
         }
         let batches = Batches::evaluate(&self.dataset.test, &self.experiment.data, &self.device)?;
         let batches = batches.out_of(self.resident[1].as_ref());
-        let evaluation = evaluate(&self.network, &batches, effort, &self.stop)?;
+        let evaluation = evaluate(&self.network, &batches, effort, &self.stop).map_err(|error| match error {
+            Error::Diverged(problem) => Error::Diverged(format!("{}: {problem}{ADVICE}", self.place())),
+            other => other,
+        })?;
         Ok(evaluation.map(|evaluation| epoch::scores(&evaluation.score)))
+    }
+
+    /// The tensors of the network and of the optimizer.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when one of them is not finite: neither evaluated nor saved.
+    fn state(&mut self) -> Result<(Tensors, Tensors)> {
+        let (model, optimizer) = (self.network.state(), self.optimizer.state()?);
+        match finite::first(model.iter().chain(&optimizer))? {
+            None => Ok((model, optimizer)),
+            Some(place) => Err(Error::Diverged(format!("{}: {place}{ADVICE}", self.place()))),
+        }
     }
 
     /// A checkpoint of the last step, the lines of all steps on disk before it.
@@ -303,12 +351,20 @@ impl<'a> Trainer<'a> {
     }
 
     fn save(&mut self, which: Which) -> Result<()> {
-        let directory = self.folder.checkpoint(which);
-        checkpoint::save(&directory, &self.network.state(), &self.optimizer.state()?, &self.progress)?;
+        let (model, optimizer) = self.state()?;
+        let records = (which == Which::Last).then(|| self.metrics.records());
+        let contents =
+            Contents { model: &model, optimizer: &optimizer, progress: &self.progress, records: records.as_ref() };
+        checkpoint::save(&self.folder.checkpoint(which), contents)?;
         self.saved = Saved { global_step: self.progress.global_step, time: Instant::now() };
         Ok(())
     }
 }
+
+/// What to try when training left the finite numbers.
+const ADVICE: &str = "; stopped before any checkpoint of it: try a lower learning rate, a warmup or training.clip";
+
+type Tensors = BTreeMap<String, Tensor>;
 
 fn describe(line: &EpochMetrics, epochs: usize) -> String {
     let test = line.test.as_ref().map_or(String::new(), |test| {

@@ -4,7 +4,6 @@ use bntt::experiment::Experiment;
 use bntt::metrics::{EpochMetrics, Metrics, Scores};
 use bntt::provenance::{Outcome, Provenance};
 use bntt::run::RunFolder;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -42,11 +41,12 @@ impl Desk {
         experiment.make_paths_absolute();
         let folder = RunFolder::create(&self.path("runs"), &experiment.name).expect("a run folder");
         std::fs::write(folder.config(), experiment.to_toml().expect("TOML")).expect("a config");
-        let mut provenance = Provenance::begin(experiment.seed, "cpu", 2, BTreeMap::new());
+        let data = experiment.load_data().map(|dataset| dataset.checksums).unwrap_or_default();
+        let mut provenance = Provenance::begin(experiment.seed, "cpu", 2, data);
         let complete = top1.len() == experiment.training.epochs;
         provenance.finish(if complete { Outcome::Completed } else { Outcome::Interrupted });
         provenance.save(&folder.provenance()).expect("a record");
-        let mut metrics = Metrics::open(&folder, 0, 0).expect("metrics");
+        let mut metrics = Metrics::open(&folder, bntt::records::Verified::nothing()).expect("metrics");
         for (i, &top1) in top1.iter().enumerate() {
             metrics.epoch(&epoch(i + 1, top1)).expect("an epoch");
         }

@@ -16,7 +16,9 @@ use bntt::data::{
 use bntt::experiment::Experiment;
 use bntt::metrics::{self, Metrics};
 use bntt::provenance::Provenance;
+use bntt::records::{Records, Verified, Written};
 use bntt::run::RunFolder;
+use bntt::sealed;
 use candle_core::Device;
 
 use crate::seeds;
@@ -212,19 +214,20 @@ pub fn tensors(input: &[u8]) -> bool {
     )
 }
 
-/// A checkpoint's `progress.toml`.
+/// A checkpoint's `progress.toml`, with a right checksum where it is text: else every input would be refused for that alone.
 pub fn progress(input: &[u8]) -> bool {
     in_folder(
         "progress",
         |_| {},
         |folder| {
-            fs::write(folder.join("progress.toml"), input).expect("a file");
+            let text = std::str::from_utf8(input).map(sealed::seal);
+            fs::write(folder.join("progress.toml"), text.map_or(input.to_vec(), String::into_bytes)).expect("a file");
             let read = Progress::load(folder);
             let taken = read.is_ok();
             assert!(checkpoint::load(folder, &Device::Cpu).is_err(), "the tensors are missing");
             if let Ok(progress) = read {
                 let text = toml_of(&progress);
-                fs::write(folder.join("progress.toml"), &text).expect("a file");
+                fs::write(folder.join("progress.toml"), sealed::seal(&text)).expect("a file");
                 assert_eq!(text, toml_of(&Progress::load(folder).expect("what was just written")));
             }
             taken
@@ -237,9 +240,10 @@ fn toml_of(progress: &Progress) -> String {
     let Progress { version, experiment, config_sha256, epoch, step, global_step, best_top1, best_epoch, .. } = progress;
     let best = best_top1.map(|best| format!("best_top1 = {}\n", float(best))).unwrap_or_default();
     let best_epoch = best_epoch.map(|epoch| format!("best_epoch = {epoch}\n")).unwrap_or_default();
+    let data = progress.data_sha256.as_ref().map(|sum| format!("data_sha256 = {}\n", quoted(sum))).unwrap_or_default();
     let [model, optimizer] = [&progress.model_sha256, &progress.optimizer_sha256].map(|text| quoted(text));
     format!(
-        "version = {version}\nexperiment = {}\nconfig_sha256 = {}\nepoch = {epoch}\nstep = {step}\n\
+        "version = {version}\nexperiment = {}\nconfig_sha256 = {}\n{data}epoch = {epoch}\nstep = {step}\n\
          global_step = {global_step}\n{best}{best_epoch}model_sha256 = {model}\noptimizer_sha256 = {optimizer}\n",
         quoted(experiment),
         quoted(config_sha256),
@@ -263,17 +267,27 @@ pub fn metrics_files(input: &[u8]) -> bool {
         let taken = with_one_replaced(folder.path(), &files, input, || {
             let before = metrics::read(&folder.metrics_jsonl());
             bntt::listing::list(root).expect("a list");
-            Metrics::open(&folder, 1, 1).is_ok_and(|_| {
-                let kept = metrics::read(&folder.metrics_jsonl()).expect("lines that were kept");
-                assert!(kept.iter().all(|line| line.epoch <= 1));
-                assert!(before.is_err() || before.is_ok_and(|before| kept.len() <= before.len()));
-                Metrics::open(&folder, 1, 1).expect("what was left can be opened again");
-                true
-            })
+            if let Ok(records) = kept(&folder) {
+                drop(Metrics::open(&folder, records).expect("what can be read can be gone on with"));
+                let kept_lines = metrics::read(&folder.metrics_jsonl()).expect("lines that were kept");
+                assert!(kept_lines.iter().all(|line| line.epoch <= 1));
+                assert!(before.as_ref().map_or(true, |before| kept_lines.len() <= before.len()));
+                kept(&folder).and_then(|kept| Metrics::open(&folder, kept)).expect("and can be opened again");
+            }
+            before.is_ok()
         });
         write_all(folder.path(), &files);
         taken
     })
+}
+
+/// What can be read of a run's records up to the first step of epoch 2.
+fn kept(folder: &RunFolder) -> bntt::error::Result<Verified> {
+    let [metrics, steps] = metrics::readable(folder, 1, 1)?;
+    let metrics = Written::first_of(&folder.metrics_jsonl(), metrics)?;
+    let steps = Written::first_of(&folder.steps(), steps)?;
+    let records = Records { metrics: metrics.0, steps: steps.0 };
+    Ok(Verified { records, metrics: metrics.1, steps: steps.1 })
 }
 
 /// A run's `provenance.json`.

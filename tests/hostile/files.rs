@@ -8,6 +8,7 @@ use bntt::data::read_unlabelled;
 use bntt::experiment::Experiment;
 use bntt::metrics::{self, Metrics};
 use bntt::provenance::Provenance;
+use bntt::records::{Verified, Written};
 use bntt::run::RunFolder;
 use candle_core::Device;
 
@@ -73,7 +74,8 @@ fn metrics_that_are_a_pipe_are_not_waited_for() {
     let run = RunFolder::create(root.path(), "a").expect("a run");
     let [(pipe, problem), ..] = no_regular_files(run.path());
     fs::rename(pipe, run.steps()).expect("a pipe");
-    assert_eq!(refused(Metrics::open(&run, 0, 0)), format!("cannot open {}: {problem}", run.steps().display()));
+    let opened = Metrics::open(&run, Verified::nothing());
+    assert_eq!(refused(opened), format!("cannot open {}: {problem}", run.steps().display()));
     fs::rename(run.steps(), run.metrics_jsonl()).expect("a pipe");
     let listed = bntt::listing::list(root.path()).expect("a list");
     assert_eq!(listed[0].state, "damaged");
@@ -85,8 +87,13 @@ fn a_line_without_an_end_is_not_read_to_its_end() {
     let run = RunFolder::create(root.path(), "a").expect("a run");
     // 1 GiB of zeros that take no room on the disk.
     fs::File::create(run.steps()).and_then(|file| file.set_len(1 << 30)).expect("a file");
-    let expected = format!("{} line 1: it has more than 1048576 bytes.", run.steps().display());
-    assert_eq!(refused(Metrics::open(&run, 1, 0)), expected);
+    let steps = run.steps();
+    let expected = "it has 1073741824 bytes, and at most 268435456 were expected";
+    assert_eq!(refused(metrics::readable(&run, 1, 0)), format!("cannot read {}: {expected}", steps.display()));
+    // No more than what a checkpoint knows of is read of it, and a byte of it is enough to see that it is another.
+    let one = Written { bytes: 1, sha256: "00".into() };
+    let expected = "is damaged: its first 1 bytes are not those that it had when the checkpoint was saved.";
+    assert_eq!(refused(one.verify(&steps)), format!("{} {expected}", steps.display()));
 }
 
 #[test]

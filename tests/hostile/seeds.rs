@@ -124,7 +124,7 @@ pub fn cifar100_files() -> Vec<(&'static str, Vec<u8>)> {
     ["train.bin", "test.bin"].map(|name| (name, [record(&[19, 99]), record(&[0, 7])].concat())).into()
 }
 
-const PROGRESS: &str = "version = 1\nexperiment = \"a\"\nconfig_sha256 = \"00\"\nepoch = 3\nstep = 2\nglobal_step = 32\n\
+const PROGRESS: &str = "version = 2\nexperiment = \"a\"\nconfig_sha256 = \"00\"\ndata_sha256 = \"03\"\nepoch = 3\nstep = 2\nglobal_step = 32\n\
                         best_top1 = 71.5\nbest_epoch = 2\nmodel_sha256 = \"01\"\noptimizer_sha256 = \"02\"\n";
 
 /// A run's files but for its checkpoints and provenance.

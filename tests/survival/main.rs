@@ -62,7 +62,7 @@ fn stopped_by(signal: i32) -> (Desk, Option<i32>, String) {
     for _ in 0..20 {
         let desk = Desk::new();
         let mut program = desk.start(&["run", "long.toml", "--resume-or-start"]);
-        program.wait_for(&desk.path("runs/long/v0001/checkpoints/last"));
+        program.wait_for(&desk.path("runs/long/v0001/checkpoints/last.previous"));
         program.signal(signal);
         let (code, said) = program.wait();
         if !said.contains("done: ") {
@@ -99,7 +99,7 @@ fn a_second_interrupt_ends_a_run_at_once_and_its_checkpoint_is_whole() {
     let desk = Desk::new();
     // Evaluations that would go on for long.
     let mut program = desk.start(&["run", "long.toml", "training.epochs=100000"]);
-    program.wait_for(&desk.path("runs/long/v0001/checkpoints/last"));
+    program.wait_for(&desk.path("runs/long/v0001/checkpoints/last.previous"));
     program.signal(libc::SIGINT);
     program.signal(libc::SIGINT);
     let (code, said) = program.wait();
@@ -134,7 +134,7 @@ fn two_runs_at_once_get_two_versions_and_a_run_at_work_is_not_resumed() {
     );
 
     let mut program = desk.start(&["run", "long.toml", "training.epochs=100000"]);
-    program.wait_for(&desk.path("runs/long/v0003/checkpoints/last"));
+    program.wait_for(&desk.path("runs/long/v0003/checkpoints/last.previous"));
     let (code, said) = desk.run(&["resume", "runs/long/v0003"]);
     assert!(code == Some(2) && said.contains(&format!("process {} on ", program.id())), "{said}");
     let (code, said) = desk.run(&["doctor", "runs/long/v0003"]);
@@ -162,7 +162,7 @@ fn a_run_folder_that_is_deleted_under_a_run_is_an_error_and_does_not_come_back()
     let desk = Desk::new();
     let mut program = desk.start(&["run", "long.toml", "training.epochs=100000"]);
     let run = desk.path("runs/long/v0001");
-    program.wait_for(&run.join("checkpoints/last"));
+    program.wait_for(&run.join("checkpoints/last.previous"));
     // Moved first: deleting takes several steps, between which the run could go on.
     std::fs::rename(&run, desk.path("elsewhere")).expect("a move");
     let (code, said) = program.wait();
@@ -174,7 +174,10 @@ fn a_run_folder_that_is_deleted_under_a_run_is_an_error_and_does_not_come_back()
 fn a_file_that_may_not_grow_any_more_is_an_error_and_the_checkpoint_before_stays_whole() {
     let desk = Desk::new();
     // The model fits into what a file may take, the growing lists of steps and epochs soon do not; ulimit counts blocks of 512 or 1024 bytes.
-    let (code, said) = desk.run_after("ulimit -f 1000", &["run", "long.toml", "training.epochs=100000"]);
+    let (code, said) = desk.run_after(
+        "ulimit -f 1000",
+        &["run", "long.toml", "training.epochs=100000", "training.checkpoint_every.minutes=10"],
+    );
     assert!(code == Some(2) && said.contains("error: cannot write") && said.contains("File too large"), "{said}");
     let (code, said) = desk.run(&["doctor", "runs/long"]);
     assert!(code == Some(0) && said.contains("goes on after epoch") && said.contains("failed: cannot write"), "{said}");

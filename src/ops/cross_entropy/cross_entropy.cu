@@ -9,6 +9,7 @@ KERNEL cross_entropy(const float *logits, const u32 *labels, int images, int cla
     for (int image = threadIdx.x; image < images; image += blockDim.x) {
         const float *row = logits + (i64)image * classes;
         int label = (int)labels[image], ahead = 0;
+        bool finite = true;
         float largest = row[0];
         for (int k = 1; k < classes; k++) {
             if (row[k] > largest) largest = row[k];
@@ -22,9 +23,12 @@ KERNEL cross_entropy(const float *logits, const u32 *labels, int images, int cla
             if (target > 0.0) loss -= target * log_probability;
             if (gradient) gradient[(i64)image * classes + k] = (float)((exp(log_probability) - target) / images);
             ahead += row[k] > row[label] || (row[k] == row[label] && k < label);
+            // Infinity less itself is NaN, which equals nothing.
+            finite = finite && row[k] - row[k] == 0.0f;
         }
-        top1 += ahead == 0;
-        top5 += ahead < 5;
+        if (!finite) loss = as_float(0x7fc00000);
+        top1 += finite && ahead == 0;
+        top5 += finite && ahead < 5;
     }
     loss = block_sum(loss, scratch);
     top1 = block_sum(top1, scratch);

@@ -4,6 +4,9 @@
 //!
 //!   loss = - (1 / B) sum over b, k of q[b, k] log softmax(Z[b])[k],   dloss/dZ = (softmax(Z) - q) / B.
 //!
+//! An image of whose logits one is not finite is predicted wrong, and makes the loss NaN: a NaN compares false with every other number, and would
+//! else count as right.
+//!
 //! Smoothing as in Szegedy et al. 2016 (and PyTorch's `label_smoothing`).
 
 pub mod cuda;
@@ -105,6 +108,10 @@ fn rows(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<(Score, Vec<
             }
             *g = ((log_probability.exp() - target) / images as f64) as f32;
         }
+        if row.iter().any(|z| !z.is_finite()) {
+            total.loss_sum = f64::NAN;
+            continue;
+        }
         let ahead = row.iter().enumerate().filter(|&(k, &z)| z > own || (z == own && k < label as usize)).count();
         total.top1 += usize::from(ahead == 0);
         total.top5 += usize::from(ahead < 5);
@@ -148,8 +155,26 @@ mod tests {
         };
         close(loss([1e4, 0.0])?, 0.0);
         close(loss([0.0, 1e4])?, 1e4);
-        assert!(loss([f32::NAN, 0.0])?.is_nan());
+        for not_finite in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for row in [[not_finite, 0.0], [0.0, not_finite], [not_finite; 2]] {
+                assert!(loss(row)?.is_nan(), "{row:?}");
+            }
+        }
         assert!(score(&Tensor::new(&[[0f32, 1.]], &Device::Cpu)?, &Tensor::new(&[2u32], &Device::Cpu)?, 0.0).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn an_image_whose_logits_are_not_finite_is_predicted_wrong() -> Result<()> {
+        for not_finite in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            // The label's own logit, another one, all of them; and an image beside it that is right.
+            for row in [[not_finite, 0.0, -1.0], [1.0, not_finite, 0.0], [not_finite; 3]] {
+                let logits = Tensor::new(&[row, [2.0, 1.0, 0.0]], &Device::Cpu)?;
+                let score = Score::read(&score(&logits, &Tensor::new(&[0u32, 0], &Device::Cpu)?, 0.0)?)?;
+                assert_eq!((score.top1, score.top5, score.images), (1, 1, 2), "{row:?}");
+                assert!(score.loss().is_nan(), "{row:?}");
+            }
+        }
         Ok(())
     }
 

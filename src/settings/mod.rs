@@ -1,5 +1,9 @@
 //! The settings of a resolved experiment by dotted key, and how their values compare.
 
+mod differences;
+
+pub use differences::{Difference, differences};
+
 use std::cmp::Ordering;
 use toml::{Table, Value};
 
