@@ -1,8 +1,9 @@
 //! Whether a run folder is whole, and what can be done with it.
 
 use crate::cli::fit::refuse_what_does_not_fit;
+use crate::config;
 use crate::error::Result;
-use crate::experiment::{Checked, Experiment};
+use crate::experiment::{Checked, Experiment, SHARED};
 use crate::provenance::{Outcome, Provenance};
 use crate::resumption::{self, Accepted, Examination, Finding, Verdict};
 use crate::run::RunFolder;
@@ -33,64 +34,50 @@ pub fn examine(run: &RunFolder, overrides: &[String]) -> Diagnosis {
         findings.push(Finding { what: what.into(), found: found.unwrap_or_else(|problem| problem), wrong });
     };
     let held = run.is_at_work();
-    let checked = Experiment::load(&run.config(), &[]);
-    note(
-        "config.toml",
-        checked
-            .as_ref()
-            .map_err(ToString::to_string)
-            .map(|checked| format!("{}, {} epochs", checked.experiment.name, checked.experiment.training.epochs)),
-    );
+    let own = config::load::<Experiment>(&run.config(), &[], &SHARED).map(|loaded| loaded.value);
+    let name = |own: &Experiment| format!("{}, {} epochs", own.name, own.training.epochs);
+    note("config.toml", own.as_ref().map(name).map_err(ToString::to_string));
     let provenance = Provenance::load(&run.provenance());
     let sessions = |provenance: &Provenance| {
         format!("{} sessions, {}", provenance.sessions.len(), outcome(&provenance.outcome, held))
     };
     note("provenance.json", provenance.as_ref().map(sessions).map_err(ToString::to_string));
-    let Ok(checked) = checked else {
+    if own.is_err() {
         let verdict = "config.toml cannot be used, and without it nothing can be resumed: write it back, the checkpoints say whether it is \
                        the same";
         return Diagnosis { findings, verdict: verdict.into(), resumable: false };
-    };
+    }
     if held {
         let verdict = "a process works on this run; look again when it has ended";
         return Diagnosis { findings, verdict: verdict.into(), resumable: true };
     }
-    let Examination { findings: more, verdict } = resumption::examine(run, &checked, Accepted::default(), &Device::Cpu);
+    let verdict = resumption::load(run, overrides).and_then(|checked| judge(run, &checked, &mut findings));
+    let resumable = verdict.is_ok();
+    let verdict = verdict.unwrap_or_else(|problem| format!("it cannot be resumed: {problem}"));
+    Diagnosis { findings, verdict, resumable }
+}
+
+/// What `bntt resume` would do, in words.
+fn judge(run: &RunFolder, checked: &Checked, findings: &mut Vec<Finding>) -> Result<String> {
+    let Examination { findings: more, verdict } = resumption::examine(run, checked, Accepted::default(), &Device::Cpu);
     findings.extend(more);
     let path = run.path().display();
-    let verdict = verdict.and_then(|verdict| match verdict {
-        Verdict::Complete(epochs) => Ok(format!("complete: all {epochs} epochs are done")),
+    Ok(match verdict? {
+        Verdict::Complete { epochs, .. } => format!("complete: all {epochs} epochs are done"),
         Verdict::GoesOn(point) => {
-            here(run, &checked, overrides, &point, &mut findings)?;
+            here(run, checked, &point, findings)?;
             let progress = &point.checkpoint.progress;
-            Ok(match (progress.epoch, progress.step) {
+            match (progress.epoch, progress.step) {
                 (0, 0) => format!("`bntt resume {path}` begins at the first step"),
                 (epoch, 0) => format!("`bntt resume {path}` goes on after epoch {epoch}"),
                 (epoch, step) => format!("`bntt resume {path}` goes on after epoch {epoch} and {step} steps"),
-            })
+            }
         }
-    });
-    let resumable = verdict.is_ok();
-    Diagnosis {
-        findings,
-        verdict: verdict.unwrap_or_else(|problem| format!("it cannot be resumed: {problem}")),
-        resumable,
-    }
+    })
 }
 
 /// Whether the data, the device and the memory for it are here.
-fn here(
-    run: &RunFolder,
-    own: &Checked,
-    overrides: &[String],
-    point: &resumption::Point,
-    findings: &mut Vec<Finding>,
-) -> Result<()> {
-    let checked = match overrides {
-        [] => None,
-        _ => Some(resumption::with_overrides(run, own, overrides)?),
-    };
-    let checked = checked.as_ref().unwrap_or(own);
+fn here(run: &RunFolder, checked: &Checked, point: &resumption::Point, findings: &mut Vec<Finding>) -> Result<()> {
     let device = checked.experiment.training.open_device()?;
     refuse_what_does_not_fit(checked, &device, false)?;
     let data = checked.experiment.data.dataset.checksums(checked.experiment.network.time_steps);

@@ -202,6 +202,15 @@ impl Metrics {
     }
 }
 
+/// Whether `metrics.csv` says what `metrics.jsonl` does.
+///
+/// # Errors
+/// As [`read`].
+pub fn is_table_current(run: &RunFolder) -> Result<bool> {
+    let expected = table(&read(&run.metrics_jsonl())?);
+    Ok(reading::bytes(&run.metrics_csv(), LARGEST_TABLE).is_ok_and(|found| found == expected.as_bytes()))
+}
+
 /// The whole of `metrics.csv`; empty while no epoch is done.
 fn table(lines: &[EpochMetrics]) -> String {
     let header = lines.first().map_or_else(String::new, csv_header);

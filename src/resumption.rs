@@ -11,9 +11,10 @@ use candle_core::Device;
 use sha2::Sha256;
 
 use crate::checkpoint::{self, Checkpoint};
+use crate::config;
 use crate::durable::{beside, sha256_hex};
 use crate::error::{Error, Result};
-use crate::experiment::{Checked, Experiment};
+use crate::experiment::{Checked, Experiment, SHARED};
 use crate::identity::{self, Checksums};
 use crate::metrics;
 use crate::network::Network;
@@ -49,8 +50,11 @@ pub struct Examination {
 
 /// What can be done with a run.
 pub enum Verdict {
-    /// All its epochs are done; so many.
-    Complete(usize),
+    /// All its epochs are done. Where its growing files hold more than its records, or the table something else, what is to be kept of them.
+    Complete {
+        epochs: usize,
+        untidy: Option<Box<Verified>>,
+    },
     GoesOn(Box<Point>),
 }
 
@@ -97,15 +101,17 @@ pub fn check_data(run: &RunFolder, checkpoint: &Checkpoint, now: &Checksums) -> 
 ///
 /// # Errors
 /// [`Error::Run`] naming the keys that would; those of [`Experiment::load`].
-pub fn with_overrides(run: &RunFolder, own: &Checked, overrides: &[String]) -> Result<Checked> {
+pub fn load(run: &RunFolder, overrides: &[String]) -> Result<Checked> {
+    // Its data may be where the values say, and no more where it says itself.
+    let own = config::load::<Experiment>(&run.config(), &[], &SHARED)?.value;
     let mut checked = Experiment::load(&run.config(), overrides)?;
     checked.experiment.make_paths_absolute();
+    let mut others = identity::differences(&own, &checked.experiment)?;
     // A name is no part of what is computed, but the folder has it.
-    let mut others = identity::differences(&own.experiment, &checked.experiment)?;
-    if checked.experiment.name != own.experiment.name {
-        others.push(format!("name: {}, here {}", own.experiment.name, checked.experiment.name));
+    if checked.experiment.name != own.name {
+        others.push(format!("name: {}, here {}", own.name, checked.experiment.name));
     }
-    if checked.experiment.training.initial_weights != own.experiment.training.initial_weights {
+    if checked.experiment.training.initial_weights != own.training.initial_weights {
         others.push("training.initial_weights, which the run has taken".into());
     }
     match others.is_empty() {
@@ -136,11 +142,12 @@ impl Examiner<'_> {
         let verified = self.records(&checkpoint, &records, &mut losses);
         let best = self.best(&checkpoint, &mut losses);
         let (verified, ()) = (verified?, best?);
-        let epochs = self.checked.experiment.training.epochs;
-        Ok(match checkpoint.progress.epoch {
-            done if done >= epochs && losses.is_empty() => Verdict::Complete(done),
-            _ => Verdict::GoesOn(Box::new(Point { checkpoint, records: verified, losses })),
-        })
+        let done = checkpoint.progress.epoch;
+        if done < self.checked.experiment.training.epochs || !losses.is_empty() {
+            return Ok(Verdict::GoesOn(Box::new(Point { checkpoint, records: verified, losses })));
+        }
+        let untidy = if self.tidy(&verified.records)? { None } else { Some(Box::new(verified)) };
+        Ok(Verdict::Complete { epochs: done, untidy })
     }
 
     /// The newest checkpoint that can be used.
@@ -157,8 +164,9 @@ impl Examiner<'_> {
                     self.note(&what, found, false);
                     usable = usable.or(Some((checkpoint, records)));
                 }
-                (Err(problem), _) if itself => {
-                    self.note(&what, problem.to_string(), true);
+                (Err(problem), exists) if itself => {
+                    // One that is absent was to be replaced just then, by what lies beside it.
+                    self.note(&what, problem.to_string(), exists);
                     first = Some(problem);
                 }
                 // The run was killed while it wrote or removed it; the next save clears it away.
@@ -173,7 +181,11 @@ impl Examiner<'_> {
                 }
                 Ok(usable)
             }
-            (None, Some(problem)) => Err(problem),
+            (None, Some(problem)) => {
+                let what = self.name(&folder);
+                self.findings.iter_mut().filter(|found| found.what == what).for_each(|found| found.wrong = true);
+                Err(problem)
+            }
             (None, None) => Err(Error::Weights(format!("there is no checkpoint {}.", folder.display()))),
         }
     }
@@ -238,6 +250,29 @@ impl Examiner<'_> {
         let kept = |path: &Path, bytes: u64| -> Result<(Written, Sha256)> { Written::first_of(path, bytes) };
         let (metrics, steps) = (kept(&self.run.metrics_jsonl(), metrics)?, kept(&self.run.steps(), steps)?);
         Ok(Verified { records: Records { metrics: metrics.0, steps: steps.0 }, metrics: metrics.1, steps: steps.1 })
+    }
+
+    /// Whether the growing files of a complete run hold nothing but its records. Of one that goes on, what lies beyond is written again.
+    fn tidy(&mut self, records: &Records) -> Result<bool> {
+        let mut tidy = true;
+        for (path, written) in [(self.run.metrics_jsonl(), &records.metrics), (self.run.steps(), &records.steps)] {
+            let length = fs::metadata(&path).map_err(Error::io("read", &path))?.len();
+            if let more @ 1.. = length.saturating_sub(written.bytes) {
+                tidy = false;
+                let what = self.name(&path);
+                self.note(
+                    &what,
+                    format!("holds {more} bytes beyond the run's end; `bntt resume` takes them away"),
+                    true,
+                );
+            }
+        }
+        if tidy && !metrics::is_table_current(self.run)? {
+            tidy = false;
+            let what = self.name(&self.run.metrics_csv());
+            self.note(&what, "differs from metrics.jsonl; `bntt resume` makes it anew".into(), true);
+        }
+        Ok(tidy)
     }
 
     /// The best checkpoint must be that of the epoch that the run calls best, or of one that it has yet to repeat.

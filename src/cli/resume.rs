@@ -6,9 +6,10 @@ use crate::checkpoint;
 use crate::device;
 use crate::durable::beside;
 use crate::error::{Error, Result};
-use crate::experiment::{Checked, Experiment};
+use crate::experiment::Checked;
 use crate::lock::Lock;
 use crate::logging::Log;
+use crate::metrics::Metrics;
 use crate::provenance::Provenance;
 use crate::resumption::{self, Accepted, Examination, Point, Verdict};
 use crate::run::{RunFolder, Which};
@@ -45,8 +46,7 @@ pub struct Arguments {
 
 pub fn resume(arguments: &Arguments, log: &Log) -> Result<()> {
     let folder = RunFolder::open(&arguments.run)?;
-    let own = Experiment::load(&folder.config(), &[])?;
-    let checked = resumption::with_overrides(&folder, &own, &arguments.overrides)?;
+    let checked = resumption::load(&folder, &arguments.overrides)?;
     let threads = start_threads(&checked.experiment)?;
     let accepted = Accepted { records: arguments.accept_damaged_records, data: arguments.accept_changed_data };
     let lock = folder.take_lock()?;
@@ -67,8 +67,9 @@ pub fn go_on(folder: &RunFolder, _lock: Lock, checked: &Checked, with: &Resumpti
     let device = experiment.training.open_device()?;
     let Examination { verdict, .. } = resumption::examine(folder, checked, with.accepted, &device);
     let Point { checkpoint, records, mut losses } = match verdict? {
-        Verdict::Complete(epochs) => {
+        Verdict::Complete { epochs, untidy } => {
             [Which::Best, Which::Last].into_iter().try_for_each(|which| checkpoint::mend(&folder.checkpoint(which)))?;
+            untidy.map(|keep| Metrics::open(folder, *keep)).transpose()?;
             return super::print(&format!("{}: all {epochs} epochs are done\n", folder.path().display()));
         }
         Verdict::GoesOn(point) => *point,

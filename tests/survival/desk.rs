@@ -16,8 +16,13 @@ pub struct Desk {
 
 impl Desk {
     pub fn new() -> Self {
+        Self::with("long.toml", TEXT)
+    }
+
+    /// With an experiment's file of this name.
+    pub fn with(name: &str, text: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("long.toml"), TEXT).expect("a file");
+        std::fs::write(folder.path().join(name), text).expect("a file");
         Self { folder }
     }
 

@@ -1,5 +1,6 @@
 //! Runs that are interrupted in every way: the run that comes of it is the run that was never interrupted.
 
+mod damage;
 mod desk;
 
 use bntt::rng::{Purpose, Stream};
