@@ -39,10 +39,16 @@ pub struct Arguments {
     /// Train even if the memory that is predicted is more than there is.
     #[arg(long)]
     insist: bool,
+    /// The sweep that the run is one of: for the record, which holds the command line.
+    #[arg(long, value_name = "FILE", hide = true)]
+    of_sweep: Option<PathBuf>,
 }
 
 pub fn run(arguments: &Arguments, log: &Log) -> Result<()> {
-    let Arguments { config, overrides, runs, resume_or_start, insist } = arguments;
+    let Arguments { config, overrides, runs, resume_or_start, insist, of_sweep } = arguments;
+    if let Some(sweep) = of_sweep {
+        info!("a run of the sweep {}", sweep.display());
+    }
     train_planned(config, overrides, &Session { runs, resume: *resume_or_start, insist: *insist, log })
 }
 
@@ -64,7 +70,10 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     let experiment = &checked.experiment;
     let threads = start_threads(experiment)?;
     let log = session.log.clone();
+    let stop = Stop::on_signals()?;
+    let name = session.resume.then(|| RunFolder::wait_for_name(session.runs, &experiment.name, &stop)).transpose()?;
     if let (true, Some(folder)) = (session.resume, RunFolder::newest_of(session.runs, experiment)?) {
+        drop(name);
         return go_on(&folder, &checked, &Resumption { log, threads, insist: session.insist });
     }
     let device = experiment.training.open_device()?;
@@ -72,13 +81,13 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     // Everything that can be wrong with the data or the weights is found before a folder appears.
     let dataset = experiment.load_data()?;
     let network = start(&checked, &device)?;
-    let stop = Stop::on_signals()?;
 
     let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, dataset.checksums.clone());
     let (folder, _lock) = RunFolder::create_with(session.runs, &experiment.name, |folder| {
         write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
         provenance.save(&folder.provenance())
     })?;
+    drop(name);
     log.write_to(&folder.log())?;
     info!("{} -> {}", config.display(), folder.path().display());
     let (images, test) = (dataset.train.len(), dataset.test.len());

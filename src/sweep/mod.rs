@@ -12,15 +12,24 @@
 //! BNTT = {}
 //! ```
 //!
-//! Runs are numbered in the order variants, grid (the last key fastest), zip, seeds. A run's folder is `<runs>/<its name>/v0001`, as for any
-//! other run; the run that belongs to a plan is the newest of its name whose config is the plan's.
+//! Values are set in the order `set`, variant, grid, zip, seed; a key that two of them name is refused where that means nothing. Runs are
+//! numbered in the order variants, grid (the last key fastest), zip, seeds. A run's folder is `<runs>/<its name>/v0001`, as for any other run; the
+//! run that belongs to a plan is the newest of its name whose config is the plan's.
+//!
+//! The files are read once, when a sweep begins or is submitted. What is trained is what they said then.
 
 mod file;
+mod frozen;
 mod jobs;
+mod keys;
+mod names;
 mod plan;
 pub mod slurm;
+#[cfg(test)]
+mod tests;
 
-pub use jobs::{Ended, Event, train};
+pub use frozen::Frozen;
+pub use jobs::{Ended, Event, Jobs};
 pub use plan::Planned;
 
 use crate::error::Result;
@@ -35,6 +44,14 @@ pub struct Sweep {
     pub runs: Vec<Planned>,
 }
 
+/// The runs that are not complete.
+pub struct Due<'a> {
+    /// Those to begin, or to go on with.
+    pub to_train: Vec<&'a Planned>,
+    /// Those that another process works on.
+    pub at_work: Vec<&'a Planned>,
+}
+
 impl Sweep {
     /// Reads a sweep's file and checks every run's experiment.
     ///
@@ -44,5 +61,21 @@ impl Sweep {
         let file = file::read(path)?;
         let (axes, runs) = plan::plan(&file)?;
         Ok(Self { name: file.name, path: path.to_path_buf(), axes, runs })
+    }
+
+    /// The runs that are not complete below `runs`.
+    ///
+    /// # Errors
+    /// As [`Planned::run`].
+    pub fn due(&self, runs: &Path) -> Result<Due<'_>> {
+        let (mut to_train, mut at_work) = (Vec::new(), Vec::new());
+        for run in &self.runs {
+            match run.summary(runs)?.map(|summary| summary.state) {
+                Some("completed") => {}
+                Some("running") => at_work.push(run),
+                _ => to_train.push(run),
+            }
+        }
+        Ok(Due { to_train, at_work })
     }
 }
