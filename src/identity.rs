@@ -229,3 +229,129 @@ pub fn find(root: &Path, plan: &Plan<'_>) -> Result<Found> {
     }
     Ok(Found { run: None, other: Some((newest.folder.clone(), differ)) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "name = 'a'\ndata = { dataset = { mnist = { path = 'here' } }, batch_size = 64 }\noptimizer = { sgd = { lr = 0.1 } }\n\
+                        training = { epochs = 1 }\n[network]\ntime_steps = 4\nencoder = 'poisson'\n\
+                        layers = ['flatten', { linear = { features = 10 } }, 'bntt', 'lif', { linear = { features = 'classes' } }]";
+
+    fn experiment(changes: &str) -> Experiment {
+        let overrides: Vec<String> = changes.split_whitespace().map(String::from).collect();
+        let mut experiment = Experiment::parse(TEXT, "text", &overrides).expect("an experiment").experiment;
+        experiment.make_paths_absolute();
+        experiment
+    }
+
+    fn run(changes: &str, data: &[(&str, &str)]) -> Recorded {
+        Recorded {
+            folder: RunFolder::at("a/v0001".into()),
+            experiment: experiment(changes),
+            outcome: Outcome::Completed,
+            data: data.iter().map(|(name, sum)| (name.to_string(), sum.to_string())).collect(),
+            initial_weights: None,
+        }
+    }
+
+    /// Whether a run of `changes` is one of the experiment of the text, in which `set` is set.
+    fn same(changes: &str, planned: &str, set: &[&str], any_seed: bool) -> bool {
+        let (planned, set) = (experiment(planned), set.iter().map(ToString::to_string).collect::<Vec<_>>());
+        !Plan { experiment: &planned, set: &set, any_seed }.of([&run(changes, &[])]).is_empty()
+    }
+
+    #[test]
+    fn what_changes_no_number_makes_no_other_experiment_and_everything_else_does() {
+        for change in [
+            "name=b",
+            "training.device=cpu",
+            "training.threads=3",
+            "training.checkpoint_every.steps=5",
+            "training.tensorboard=true",
+            "network.lif.leak=0.95",
+        ] {
+            assert!(same(change, "", &[], false), "{change}");
+            assert_eq!(differences(&experiment(change), &experiment("")).unwrap(), [""; 0], "{change}");
+        }
+        for change in [
+            "seed=7",
+            "training.epochs=2",
+            "training.evaluate_every=2",
+            "training.precision=bf16",
+            "data.batch_size=32",
+            "network.lif.leak=0.9",
+            "network.encoder=direct",
+            "network.layers[2]=tdbn",
+            "training.initial_weights=w",
+            "training.evaluation_draws=2",
+            "data.dataset={fashion_mnist={path='here'}}",
+        ] {
+            assert!(!same(change, "", &[], false), "{change}");
+            assert_eq!(same(change, "", &[], true), change == "seed=7", "{change}");
+            assert!(!differences(&experiment(change), &experiment("")).unwrap().is_empty(), "{change}");
+        }
+        let differ = differences(&experiment("network.lif.leak=0.9"), &experiment("")).unwrap();
+        assert_eq!(differ, ["network.lif.leak: 0.9, here 0.95"]);
+    }
+
+    #[test]
+    fn a_key_that_is_set_counts_though_it_changes_no_number() {
+        for (key, change) in [
+            ("training.threads", "training.threads=3"),
+            ("training.tensorboard", "training.tensorboard=true"),
+            ("training.device", "training.device=cpu"),
+            ("data.dataset.mnist.path", "data.dataset.mnist.path=/there"),
+        ] {
+            assert!(same(change, change, &[key], false), "{key}");
+            assert!(!same(change, "", &[key], false) && !same("", change, &[key], false), "{key}");
+        }
+    }
+
+    #[test]
+    fn data_that_are_not_here_are_told_by_their_place_or_by_being_the_same_everywhere() {
+        let planned = experiment("");
+        let plan = Plan { experiment: &planned, set: &[], any_seed: true };
+        let there = |path: &str, sum: &str, seed: u64| {
+            run(&format!("seed={seed} data.dataset.mnist.path={path}"), &[("train-images-idx3-ubyte", sum)])
+        };
+        let seeds = |runs: &[Recorded]| plan.of(runs).iter().map(|run| run.experiment.seed).collect::<Vec<_>>();
+        // Wherever they were: there is but one.
+        assert_eq!(seeds(&[there("/x", "1", 1), there("/y", "1", 2)]), [1, 2]);
+        // Two data sets, of neither of which anything tells that it is meant; and of one its place.
+        assert_eq!(seeds(&[there("/x", "1", 1), there("/y", "2", 2)]), [0; 0]);
+        assert_eq!(seeds(&[there("/x", "1", 1), there("here", "2", 2), there("/y", "1", 3)]), [2]);
+    }
+
+    #[test]
+    fn data_that_are_here_are_told_by_their_checksums_wherever_a_run_found_them() {
+        let digits = "data.dataset=digits";
+        let planned = experiment(digits);
+        let plan = Plan { experiment: &planned, set: &[], any_seed: false };
+        let sums: Vec<(String, String)> = planned.load_data().expect("digits").checksums.into_iter().collect();
+        let [(name, sum)] = &sums[..] else { panic!("one file") };
+        let with = |name: &str, sum: &str| plan.of([&run(digits, &[(name, sum)])]).len();
+        assert_eq!(with(name, sum), 1);
+        assert_eq!(with(name, &sum.replace('a', "b")), 0);
+        assert_eq!(with("other", sum), 0);
+        // As an older version of this program recorded it.
+        assert_eq!(with("/data/digits", sum), 1);
+    }
+
+    #[test]
+    fn changed_data_are_named_file_by_file() {
+        let sums = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, sum)| (name.to_string(), sum.to_string())).collect::<Checksums>()
+        };
+        let before = sums(&[("a", "1"), ("b", "2"), ("c", "3")]);
+        assert_eq!(changed_data(&before, &before), [""; 0]);
+        let now = sums(&[("a", "1"), ("b", "9"), ("d", "4")]);
+        assert_eq!(changed_data(&before, &now), ["c is missing", "b has changed", "d is new"]);
+        assert_ne!(data_sha256(&before), data_sha256(&now));
+        // sha256sum of the lines `1  a` and `2  b`.
+        assert_eq!(
+            data_sha256(&sums(&[("a", "1"), ("b", "2")])),
+            "8d711146c07b0092609ee8aa24647b11f96dab70254b0b11505acc5c8cbcd31a"
+        );
+    }
+}

@@ -10,7 +10,7 @@ use crate::experiment::Checked;
 use crate::lock::Lock;
 use crate::logging::Log;
 use crate::metrics::Metrics;
-use crate::provenance::Provenance;
+use crate::provenance::{Outcome, Provenance};
 use crate::resumption::{self, Accepted, Examination, Point, Verdict};
 use crate::run::{RunFolder, Which};
 use crate::stop::Stop;
@@ -50,7 +50,8 @@ pub fn resume(arguments: &Arguments, log: &Log) -> Result<()> {
     let threads = start_threads(&checked.experiment)?;
     let accepted = Accepted { records: arguments.accept_damaged_records, data: arguments.accept_changed_data };
     let lock = folder.take_lock()?;
-    go_on(&folder, lock, &checked, &Resumption { log: log.clone(), threads, insist: arguments.insist, accepted })
+    let (log, stop) = (log.clone(), Stop::on_signals()?);
+    go_on(&folder, lock, &checked, Resumption { log, threads, insist: arguments.insist, accepted, stop })
 }
 
 /// With what a run is continued.
@@ -59,10 +60,11 @@ pub struct Resumption {
     pub threads: usize,
     pub insist: bool,
     pub accepted: Accepted,
+    pub stop: Stop,
 }
 
 /// Continues the run in `folder`, which is locked, as `checked` says.
-pub fn go_on(folder: &RunFolder, _lock: Lock, checked: &Checked, with: &Resumption) -> Result<()> {
+pub fn go_on(folder: &RunFolder, _lock: Lock, checked: &Checked, with: Resumption) -> Result<()> {
     let experiment = &checked.experiment;
     let device = experiment.training.open_device()?;
     let Examination { verdict, .. } = resumption::examine(folder, checked, with.accepted, &device);
@@ -70,6 +72,7 @@ pub fn go_on(folder: &RunFolder, _lock: Lock, checked: &Checked, with: &Resumpti
         Verdict::Complete { epochs, untidy } => {
             [Which::Best, Which::Last].into_iter().try_for_each(|which| checkpoint::mend(&folder.checkpoint(which)))?;
             untidy.map(|keep| Metrics::open(folder, *keep)).transpose()?;
+            record_completion(folder)?;
             return super::print(&format!("{}: all {epochs} epochs are done\n", folder.path().display()));
         }
         Verdict::GoesOn(point) => *point,
@@ -80,7 +83,6 @@ pub fn go_on(folder: &RunFolder, _lock: Lock, checked: &Checked, with: &Resumpti
         Err(problem) if with.accepted.data => losses.push(problem.to_string()),
         checked => checked?,
     }
-    let stop = Stop::on_signals()?;
     // Everything that can be wrong has been read; from here on files change.
     let (epoch, step) = (checkpoint.progress.epoch, checkpoint.progress.step);
     let device_name = device::name(&device);
@@ -106,8 +108,21 @@ pub fn go_on(folder: &RunFolder, _lock: Lock, checked: &Checked, with: &Resumpti
     [Which::Best, Which::Last].into_iter().try_for_each(|which| checkpoint::mend(&folder.checkpoint(which)))?;
     let inside = if step > 0 { format!(" and {step} steps") } else { String::new() };
     info!("resuming {} after epoch {epoch}{inside} of {}", folder.path().display(), experiment.training.epochs);
-    let trainer = || Ok(Trainer::resume(checked, &dataset, folder, (checkpoint, records), device.clone())?.until(stop));
+    let trainer =
+        || Ok(Trainer::resume(checked, &dataset, folder, (checkpoint, records), device.clone())?.until(with.stop));
     train(trainer, checked, &device, &mut provenance, folder, &with.log)
+}
+
+/// A run that was killed after its last checkpoint has no end in its record, and would be taken up again by a sweep for ever.
+fn record_completion(folder: &RunFolder) -> Result<()> {
+    match Provenance::load(&folder.provenance()) {
+        Ok(mut provenance) if provenance.outcome != Outcome::Completed => {
+            // When it ended stays unrecorded where it is: it was not now.
+            provenance.outcome = Outcome::Completed;
+            provenance.save(&folder.provenance())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The CPU and a GPU round differently.

@@ -42,10 +42,16 @@ pub struct Arguments {
     /// Train even if the memory that is predicted is more than there is.
     #[arg(long)]
     insist: bool,
+    /// The sweep that the run is one of: for the record, which holds the command line.
+    #[arg(long, value_name = "FILE", hide = true)]
+    of_sweep: Option<PathBuf>,
 }
 
 pub fn run(arguments: &Arguments, log: &Log) -> Result<()> {
-    let Arguments { config, overrides, runs, resume_or_start, insist } = arguments;
+    let Arguments { config, overrides, runs, resume_or_start, insist, of_sweep } = arguments;
+    if let Some(sweep) = of_sweep {
+        info!("a run of the sweep {}", sweep.display());
+    }
     train_planned(config, overrides, &Session { runs, resume: *resume_or_start, insist: *insist, log })
 }
 
@@ -67,11 +73,9 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     let experiment = &checked.experiment;
     let threads = start_threads(experiment)?;
     let log = session.log.clone();
+    let stop = Stop::on_signals()?;
     // Until there is a run folder and its own lock, so that two of the same name do not both begin.
-    let name = match session.resume {
-        true => Some(RunFolder::wait_for_name(session.runs, &experiment.name, &Stop::never())?),
-        false => None,
-    };
+    let name = session.resume.then(|| RunFolder::wait_for_name(session.runs, &experiment.name, &stop)).transpose()?;
     if session.resume {
         let plan = Plan { experiment, set: &[], any_seed: false };
         let found = identity::find(session.runs, &plan)?;
@@ -79,7 +83,7 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
             let lock = folder.take_lock()?;
             drop(name);
             let accepted = Accepted::default();
-            return go_on(&folder, lock, &checked, &Resumption { log, threads, insist: session.insist, accepted });
+            return go_on(&folder, lock, &checked, Resumption { log, threads, insist: session.insist, accepted, stop });
         }
         if let Some((folder, differ)) = found.other {
             info!("{} is another experiment ({}): a new version is begun", folder.path().display(), differ.join("; "));
@@ -90,7 +94,6 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     // Everything that can be wrong with the data or the weights is found before a folder appears.
     let dataset = experiment.load_data()?;
     let mut network = start(&checked, &device)?;
-    let stop = Stop::on_signals()?;
 
     let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, dataset.checksums.clone());
     provenance.initial_weights = experiment.training.initial_weights.as_deref().map(weights::sha256).transpose()?;

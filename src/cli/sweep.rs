@@ -3,12 +3,11 @@
 use super::run::{Session, train_planned};
 use super::table::{bytes, count, grouped, table};
 use crate::error::{Error, Result};
-use crate::listing::RunSummary;
 use crate::logging::Log;
 use crate::stop::Stop;
-use crate::sweep::{Event, Planned, Sweep, slurm, train};
+use crate::sweep::{Ended, Event, Frozen, Jobs, Planned, Sweep, slurm};
 use std::path::PathBuf;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 /// Train all runs of a sweep: what is complete is skipped, what was stopped goes on.
 ///
@@ -36,7 +35,7 @@ pub struct Arguments {
     /// Submit the runs as a SLURM job array; all that follows goes to sbatch.
     #[arg(long, group = "instead", value_name = "SBATCH OPTIONS", num_args = 0.., allow_hyphen_values = true)]
     slurm: Option<Vec<String>>,
-    /// Train run number N alone, in this process: a task of the job array.
+    /// Train run number N alone, in this process.
     #[arg(long, group = "instead", value_name = "N")]
     only: Option<usize>,
 }
@@ -51,8 +50,9 @@ pub fn sweep(arguments: &Arguments, log: &Log) -> Result<()> {
                 count.saturating_sub(1)
             )));
         };
+        let frozen = Frozen::begin(&arguments.runs)?;
         let session = Session { runs: &arguments.runs, resume: true, insist: false, log };
-        return train_planned(&run.config, &run.overrides, &session);
+        return train_planned(&frozen.write(run)?, &[], &session);
     }
     if arguments.dry_run {
         return super::print(&plan(&sweep, arguments)?);
@@ -60,26 +60,25 @@ pub fn sweep(arguments: &Arguments, log: &Log) -> Result<()> {
     if arguments.status {
         return super::print(&states(&sweep, arguments)?);
     }
-    let due = due(&sweep, arguments)?;
     if let Some(options) = &arguments.slurm {
-        if due.is_empty() {
-            return super::print("all runs are complete: nothing is submitted\n");
-        }
-        let job = slurm::submit(&sweep, &due, &arguments.runs, options)?;
-        let (number, path) = (due.len(), arguments.sweep.display());
-        return super::print(&format!("job {job}: {number} runs; `bntt sweep {path} --status` shows how they stand\n"));
+        return submit(&sweep, arguments, options);
     }
-    let all = sweep.runs.len();
-    info!("{}: {all} runs, {} to train, {} at a time", sweep.name, due.len(), arguments.jobs);
+    let (all, due) = (sweep.runs.len(), sweep.due(&arguments.runs)?);
+    info!("{}: {all} runs, {} to train, {} at a time", sweep.name, due.to_train.len(), arguments.jobs);
     let stop = Stop::on_signals()?;
-    let ended = train(&sweep, &due, &arguments.runs, arguments.jobs.into(), &stop, tell)?;
-    super::print(&states(&sweep, arguments)?)?;
-    match (ended.stopped, ended.failed) {
+    let jobs = Jobs { sweep: &sweep, runs: &arguments.runs, at_a_time: arguments.jobs.into(), stop: &stop };
+    let Ended { failed, at_work, stopped } = jobs.train(&due, tell)?;
+    // Whether anybody reads it does not change how the runs ended.
+    let shown = states(&sweep, arguments).and_then(|states| super::print(&states));
+    if at_work > 0 {
+        info!("{} at work in another process, which is left to it", runs_are(at_work));
+    }
+    match (stopped, failed) {
         (Some(reason), _) => {
             info!("stopped by {}: the same command goes on", reason.name());
             Err(Error::Interrupted(reason))
         }
-        (None, 0) => Ok(()),
+        (None, 0) => shown,
         (None, failed) => Err(Error::Run(format!("{failed} of {all} runs failed; the same command tries them again"))),
     }
 }
@@ -90,20 +89,37 @@ fn tell(event: Event<'_>) {
         Event::Completed { run, seconds } => info!("{}: completed, {seconds:.0} s", run.name),
         Event::Stopped { run } => info!("{}: stopped, saved", run.name),
         Event::Failed { run, said } => error!("{}: {said}", run.name),
+        Event::AtWork { run } => info!("{}: at work in another process, passed over", run.name),
+        Event::CompletedElsewhere { run } => info!("{}: completed by another process", run.name),
     }
 }
 
-/// The runs that are neither complete nor at work elsewhere, by their place.
-fn due(sweep: &Sweep, arguments: &Arguments) -> Result<Vec<usize>> {
-    let mut due = Vec::new();
-    for (number, run) in sweep.runs.iter().enumerate() {
-        match run.summary(&arguments.runs)? {
-            Some(RunSummary { state: "completed", .. }) => {}
-            Some(RunSummary { state: "running", path, .. }) => warn!("{} is at work elsewhere", path.display()),
-            _ => due.push(number),
-        }
+/// `1 run is`, `3 runs are`.
+fn runs_are(count: usize) -> String {
+    if count == 1 { "1 run is".into() } else { format!("{count} runs are") }
+}
+
+fn submit(sweep: &Sweep, arguments: &Arguments, options: &[String]) -> Result<()> {
+    let (due, tasks) = (sweep.due(&arguments.runs)?, slurm::tasks(sweep, &arguments.runs)?);
+    let of = |run: &Planned| tasks.get(&run.name).into_iter().flatten();
+    let is_queued = |run: &&Planned| of(run).any(|task| task.is_to_train(run));
+    let (queued, new): (Vec<&Planned>, Vec<&Planned>) = due.to_train.into_iter().partition(is_queued);
+    let mut said = Vec::new();
+    if !due.at_work.is_empty() {
+        said.push(format!("{} at work already", runs_are(due.at_work.len())));
     }
-    Ok(due)
+    if !queued.is_empty() {
+        said.push(format!("{} queued in SLURM already", runs_are(queued.len())));
+    }
+    if new.is_empty() {
+        let why = if said.is_empty() { "all runs are complete".into() } else { said.join(", ") };
+        return super::print(&format!("{why}: nothing is submitted\n"));
+    }
+    said.into_iter().for_each(|said| info!("{said}: not submitted again"));
+    let jobs = slurm::submit(sweep, &new, &arguments.runs, options)?;
+    let numbers = jobs.iter().map(|job| job.number.as_str()).collect::<Vec<_>>().join(", ");
+    let (word, count, path) = (if jobs.len() == 1 { "job" } else { "jobs" }, new.len(), arguments.sweep.display());
+    super::print(&format!("{word} {numbers}: {count} runs; `bntt sweep {path} --status` shows how they stand\n"))
 }
 
 /// The axes' columns of a table, and what a run has in them.
@@ -121,8 +137,9 @@ fn head(sweep: &Sweep, rest: &[&str]) -> Vec<String> {
 
 fn plan(sweep: &Sweep, arguments: &Arguments) -> Result<String> {
     let mut rows = vec![head(sweep, &["state", "parameters", "MACs", "memory"])];
-    for (number, run) in sweep.runs.iter().enumerate() {
-        let state = run.summary(&arguments.runs)?.map_or("not run", |summary| summary.state);
+    let standings = sweep.standings(&arguments.runs)?;
+    for (number, (run, standing)) in sweep.runs.iter().zip(standings).enumerate() {
+        let state = standing.map_or("not run", |summary| summary.state);
         let plan = &run.checked.plan;
         let peak = run.checked.peak_bytes(plan.time_steps, run.checked.experiment.data.batch_size);
         let costs =
@@ -142,9 +159,10 @@ fn plan(sweep: &Sweep, arguments: &Arguments) -> Result<String> {
 fn states(sweep: &Sweep, arguments: &Arguments) -> Result<String> {
     let tasks = slurm::tasks(sweep, &arguments.runs)?;
     let mut rows = vec![head(sweep, &["state", "epochs", "best top-1", "epoch"])];
-    for (number, run) in sweep.runs.iter().enumerate() {
+    let standings = sweep.standings(&arguments.runs)?;
+    for (number, (run, standing)) in sweep.runs.iter().zip(standings).enumerate() {
         let (mut state, mut results) = ("not run".to_string(), vec![String::new(); 3]);
-        if let Some(run) = run.summary(&arguments.runs)? {
+        if let Some(run) = standing {
             state = run.state.into();
             let asked = run.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
             let best = run.best_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %"));
@@ -154,7 +172,8 @@ fn states(sweep: &Sweep, arguments: &Arguments) -> Result<String> {
                 run.best_epoch.map_or(String::new(), |epoch| epoch.to_string()),
             ];
         }
-        if let Some(task) = tasks.get(&number) {
+        let known = || tasks.get(&run.name).into_iter().flatten().map(|task| task.state.as_str());
+        if let Some(task) = known().find(|state| *state == "RUNNING").or(known().next_back()) {
             state = format!("{state} (SLURM: {})", task.to_lowercase());
         }
         rows.push([vec![number.to_string()], settings(sweep, run), vec![state], results].concat());

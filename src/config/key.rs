@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 /// One step from a table to one of its keys, or from a list to one of its entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Name(String),
     Index(usize),
 }
@@ -31,7 +31,7 @@ impl Step {
 
 /// A path from the top of the file; empty for the whole file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Key(pub Vec<Step>);
+pub(crate) struct Key(pub Vec<Step>);
 
 impl Key {
     pub fn name(&self, name: &str) -> Self {

@@ -34,6 +34,7 @@ use self::shape::Schema;
 
 use crate::error::{Error, Mistake, Result};
 
+pub(crate) use self::key::Key;
 pub use self::schema::schema;
 pub use self::shared::SharedDefaults;
 pub use self::sources::Sources;

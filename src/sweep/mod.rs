@@ -12,19 +12,29 @@
 //! BNTT = {}
 //! ```
 //!
-//! Runs are numbered in the order variants, grid (the last key fastest), zip, seeds. A run's folder is `<runs>/<its name>/v0001`, as for any
-//! other run; the run that belongs to a plan is the newest of its name whose config is the plan's.
+//! Values are set in the order `set`, variant, grid, zip, seed; a key that two of them name is refused where that means nothing. Runs are
+//! numbered in the order variants, grid (the last key fastest), zip, seeds. A run's folder is `<runs>/<its name>/v0001`, as for any other run; which
+//! run belongs to a plan, [`crate::identity`] tells.
+//!
+//! The files are read once, when a sweep begins or is submitted. What is trained is what they said then.
 
 mod file;
+mod frozen;
 mod jobs;
+mod keys;
+mod names;
 mod plan;
 pub mod slurm;
+#[cfg(test)]
+mod tests;
 
-pub use jobs::{Ended, Event, train};
+pub use frozen::Frozen;
+pub use jobs::{Ended, Event, Jobs};
 pub use plan::Planned;
 
 use crate::error::Result;
 use crate::identity::Recorded;
+use crate::listing::RunSummary;
 use crate::run::RunFolder;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +45,14 @@ pub struct Sweep {
     /// What the runs differ in, in order: `variant`, then keys such as `network.time_steps`. Seeds are no axis.
     pub axes: Vec<String>,
     pub runs: Vec<Planned>,
+}
+
+/// The runs that are not complete.
+pub struct Due<'a> {
+    /// Those to begin, or to go on with.
+    pub to_train: Vec<&'a Planned>,
+    /// Those that another process works on.
+    pub at_work: Vec<&'a Planned>,
 }
 
 impl Sweep {
@@ -63,5 +81,29 @@ impl Sweep {
             });
         }
         Ok(folders)
+    }
+
+    /// How every run stands, in order: `None` where it was not begun.
+    ///
+    /// # Errors
+    /// As [`Sweep::folders`].
+    pub fn standings(&self, root: &Path) -> Result<Vec<Option<RunSummary>>> {
+        Ok(self.folders(root)?.iter().map(|run| run.as_ref().map(plan::standing)).collect())
+    }
+
+    /// The runs that are not complete below `root`.
+    ///
+    /// # Errors
+    /// As [`Sweep::folders`].
+    pub fn due(&self, root: &Path) -> Result<Due<'_>> {
+        let (mut to_train, mut at_work) = (Vec::new(), Vec::new());
+        for (run, summary) in self.runs.iter().zip(self.standings(root)?) {
+            match summary.map(|summary| summary.state) {
+                Some("completed") => {}
+                Some("running") => at_work.push(run),
+                _ => to_train.push(run),
+            }
+        }
+        Ok(Due { to_train, at_work })
     }
 }

@@ -12,8 +12,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts it, or says why it cannot run here.
-    pub fn start() -> Result<Self, String> {
+    /// Starts it, with some lines more in its configuration, or says why it cannot run here.
+    pub fn start(settings: &str) -> Result<Self, String> {
         for program in ["slurmctld", "slurmd", "sbatch", "munged"] {
             let found = ["/usr/sbin", "/usr/bin"].iter().any(|folder| Path::new(folder).join(program).exists());
             found.then_some(()).ok_or(format!("{program} is not installed: apt-get install slurm-wlm munge"))?;
@@ -29,7 +29,7 @@ impl Cluster {
         for part in ["state", "spool"] {
             fs::create_dir(cluster.path(part)).map_err(|e| e.to_string())?;
         }
-        fs::write(cluster.conf(), cluster.configuration(host.trim())).map_err(|e| e.to_string())?;
+        fs::write(cluster.conf(), cluster.configuration(host.trim()) + settings).map_err(|e| e.to_string())?;
         cluster.daemon("slurmctld", &["-D"])?;
         cluster.daemon("slurmd", &["-D"])?;
         let started = Instant::now();

@@ -1,0 +1,120 @@
+//! One run of a sweep as a process of its own.
+
+use crate::error::{Error, Result};
+use crate::stop::Reason;
+use crate::sweep::Planned;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Instant;
+
+/// Of what a process said, so much is kept for the message about its end.
+const MOST_SAID: usize = 1 << 16;
+
+/// A process that trains a run.
+pub struct Child<'a> {
+    pub run: &'a Planned,
+    pub started: Instant,
+    /// The signal that was passed on to it.
+    pub told: Option<Reason>,
+    process: std::process::Child,
+    said: UnixStream,
+    heard: Vec<u8>,
+}
+
+impl<'a> Child<'a> {
+    /// Starts `command` for `run`.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when the operating system has no process for it.
+    pub fn start(mut command: Command, run: &'a Planned) -> Result<Self> {
+        let refused = |e: io::Error| Error::Run(format!("cannot start a process for the run: {e}."));
+        // A socket and no pipe: it can be read without a thread that waits.
+        let (said, theirs) = UnixStream::pair().map_err(refused)?;
+        said.set_nonblocking(true).map_err(refused)?;
+        // Ctrl-C reaches this process alone, which passes it on: a run that heard it twice would end at once.
+        command.process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(OwnedFd::from(theirs));
+        let process = command.spawn().map_err(refused)?;
+        Ok(Self { run, started: Instant::now(), told: None, process, said, heard: Vec::new() })
+    }
+
+    /// Passes a signal on, once.
+    pub fn tell(&mut self, reason: Reason) {
+        if self.told.is_none()
+            && let Ok(id) = libc::pid_t::try_from(self.process.id())
+        {
+            self.told = Some(reason);
+            // SAFETY: a plain call; the child has not been waited for, so that the number is still its own. One that has just ended takes no harm.
+            unsafe { libc::kill(id, reason.signal()) };
+        }
+    }
+
+    /// How it ended, once it has.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        let status = self.process.try_wait();
+        self.listen();
+        status
+    }
+
+    fn listen(&mut self) {
+        let mut chunk = [0; 4096];
+        loop {
+            match self.said.read(&mut chunk) {
+                Ok(count @ 1..) => self.heard.extend_from_slice(chunk.get(..count).unwrap_or_default()),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                // Silent for now, or for good.
+                _ => return,
+            }
+            if let Some(more @ MOST_SAID..) = self.heard.len().checked_sub(MOST_SAID) {
+                self.heard.drain(..more);
+            }
+        }
+    }
+
+    /// The last error that it told, in all its lines.
+    pub fn error(&self) -> Option<String> {
+        last_error(&String::from_utf8_lossy(&self.heard))
+    }
+}
+
+/// What trains the run in `config`, of the sweep in `sweep`.
+pub fn command(program: &Path, config: &Path, runs: &Path, sweep: &Path, threads: usize) -> Command {
+    let mut command = Command::new(program);
+    command.arg0(std::env::current_exe().as_deref().unwrap_or(program));
+    command.arg("run").arg(config).arg("--runs").arg(runs).arg("--resume-or-start").arg("--of-sweep").arg(sweep);
+    // Where neither the config nor the user says how many; it is no part of the run, whose bits do not depend on it.
+    if std::env::var_os("RAYON_NUM_THREADS").is_none() {
+        command.env("RAYON_NUM_THREADS", threads.to_string());
+    }
+    command
+}
+
+fn last_error(said: &str) -> Option<String> {
+    let begins = |(place, _): &(usize, &str)| *place == 0 || said.as_bytes().get(place.wrapping_sub(1)) == Some(&b'\n');
+    let (place, label) = said.rmatch_indices("error: ").find(begins)?;
+    Some(said.get(place.saturating_add(label.len())..)?.trim_end().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_the_lines_from_the_last_that_begins_with_the_word() {
+        let error = |said: &str| last_error(said);
+        assert_eq!(
+            error("reading\nerror: first\nerror: a.toml:1:2: x\nb.toml: error: y\n").as_deref(),
+            Some("a.toml:1:2: x\nb.toml: error: y")
+        );
+        assert_eq!(error("error: alone").as_deref(), Some("alone"));
+        assert_eq!(error("warning: data/error: x"), None);
+        assert_eq!(error(""), None);
+    }
+}

@@ -1,0 +1,191 @@
+//! Programs that end in every way, and what is made of that.
+
+use super::*;
+use crate::lock::Lock;
+use crate::metrics::{EpochMetrics, Scores};
+use crate::provenance::{Outcome, Provenance};
+use crate::run::RunFolder;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+const BASE: &str = "name = 'a'\ndata = { dataset = 'digits', batch_size = 64 }\noptimizer = { sgd = { lr = 0.1 } }\n\
+                    training = { epochs = 1 }\n[network]\ntime_steps = 2\nencoder = 'poisson'\n\
+                    layers = ['flatten', 'lif', { linear = { features = 'classes' } }]";
+
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        std::fs::write(desk.path("base.toml"), BASE).unwrap();
+        std::fs::write(desk.path("trial.toml"), "base = 'base.toml'\nseeds = [0, 1]").unwrap();
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A shell's script in this program's place.
+    fn program(&self, script: &str) -> PathBuf {
+        let path = self.path("program");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// A run in a state, as another process would leave it; that of a run at work is held as long as its lock.
+    fn leave(&self, run: &Planned, outcome: Outcome) -> Lock {
+        let (_, lock) = RunFolder::create_with(&self.path("runs"), &run.name, |folder| {
+            std::fs::write(folder.config(), run.checked.experiment.to_toml()?).unwrap();
+            let mut provenance = Provenance::begin(0, "cpu", 1, BTreeMap::new());
+            provenance.outcome = outcome;
+            provenance.save(&folder.provenance())
+        })
+        .unwrap();
+        lock
+    }
+
+    /// What is told of the first run, and how all ended, where the script is the program and `meanwhile` happens as the first begins.
+    fn told(&self, program: &Path, meanwhile: impl Fn(&Planned) -> Option<Lock>) -> (Vec<String>, Ended) {
+        let sweep = Sweep::load(&self.path("trial.toml")).unwrap();
+        let (runs, stop) = (self.path("runs"), Stop::never());
+        let jobs = Jobs { sweep: &sweep, runs: &runs, at_a_time: 1, stop: &stop };
+        let due = Due { to_train: vec![&sweep.runs[0]], at_work: Vec::new() };
+        let (told, held) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
+        let ended = jobs.train_with(program, &due, &mut |event| {
+            if let Event::Started { run } = event {
+                held.borrow_mut().extend(meanwhile(run));
+            }
+            told.borrow_mut().push(words(&event));
+        });
+        (told.into_inner(), ended.unwrap())
+    }
+}
+
+fn words(event: &Event<'_>) -> String {
+    match event {
+        Event::Started { .. } => "started".into(),
+        Event::Completed { .. } => "completed".into(),
+        Event::Stopped { .. } => "stopped".into(),
+        Event::Failed { said, .. } => format!("failed: {said}"),
+        Event::AtWork { .. } => "at work".into(),
+        Event::CompletedElsewhere { .. } => "completed elsewhere".into(),
+    }
+}
+
+#[test]
+fn an_outcome_is_the_exit_code_and_the_folders_state() {
+    let busy = "echo 'error: runs/a is at work: stopped by SIGTERM' >&2; exit 2";
+    let failed = || Outcome::Failed("x".into());
+    let unsaid = |status: &str, state: &str| format!("failed: its process ended with {status}, and left it {state}");
+    let held = true;
+    for (script, outcome, is_held, expected) in [
+        ("exit 0", Some(Outcome::Completed), !held, "completed".to_string()),
+        ("echo 'stopped by SIGINT' >&2", Some(Outcome::Completed), !held, "completed".into()),
+        ("exit 0", Some(Outcome::Interrupted), !held, "stopped".into()),
+        ("exit 130", Some(Outcome::Interrupted), !held, "stopped".into()),
+        ("exit 143", Some(Outcome::Interrupted), !held, "stopped".into()),
+        // Another has it.
+        (busy, Some(Outcome::Running), held, "at work".into()),
+        (busy, Some(Outcome::Interrupted), held, "at work".into()),
+        (busy, Some(failed()), held, "at work".into()),
+        (busy, Some(Outcome::Completed), !held, "completed elsewhere".into()),
+        // Failures, whatever is said.
+        ("echo 'stopped by SIGTERM' >&2; exit 2", Some(failed()), !held, unsaid("exit status: 2", "failed")),
+        (
+            "echo 'warning: y\nerror: first\nerror: last\nand more' >&2; exit 1",
+            Some(failed()),
+            !held,
+            "failed: last\nand more".into(),
+        ),
+        ("exit 143", None, !held, unsaid("exit status: 143", "not run")),
+        ("exit 0", None, !held, unsaid("exit status: 0", "not run")),
+        ("kill -9 $$", Some(Outcome::Running), !held, unsaid("signal: 9 (SIGKILL)", "killed")),
+    ] {
+        let desk = Desk::new();
+        // The script waits until the folder says what it is to say.
+        let program =
+            desk.program(&format!("while [ ! -e '{}' ]; do sleep 0.01; done\n{script}", desk.path("go").display()));
+        let (told, ended) = desk.told(&program, |run| {
+            let lock = outcome.clone().map(|outcome| desk.leave(run, outcome));
+            std::fs::write(desk.path("go"), "").unwrap();
+            lock.filter(|_| is_held)
+        });
+        assert_eq!(told, ["started", &expected], "{script}");
+        let counts = (usize::from(expected.starts_with("failed")), usize::from(expected == "at work"));
+        assert_eq!((ended.failed, ended.at_work), counts, "{script}");
+    }
+}
+
+#[test]
+fn a_run_that_has_done_all_its_epochs_is_complete_though_nobody_recorded_it() {
+    let scores = Scores { loss: 1.0, top1: 50.0, top5: 90.0 };
+    let epoch = EpochMetrics {
+        epoch: 1,
+        train: scores,
+        test: Some(scores),
+        lr: 0.1,
+        firing_rates: Vec::new(),
+        images_per_second: 1.0,
+        seconds: 1.0,
+        peak_memory_bytes: None,
+    };
+    for outcome in [Outcome::Running, Outcome::Interrupted] {
+        let desk = Desk::new();
+        let program = desk.program(&format!("while [ ! -e '{}' ]; do sleep 0.01; done", desk.path("go").display()));
+        let (told, ended) = desk.told(&program, |run| {
+            drop(desk.leave(run, outcome.clone()));
+            let line = serde_json::to_string(&epoch).unwrap() + "\n";
+            std::fs::write(run.run(&desk.path("runs")).unwrap().unwrap().metrics_jsonl(), line).unwrap();
+            std::fs::write(desk.path("go"), "").unwrap();
+            None
+        });
+        assert_eq!((told, ended), (vec!["started".into(), "completed".into()], Ended::default()));
+    }
+}
+
+#[test]
+fn a_process_that_cannot_be_started_is_a_failed_run_and_the_others_are_tried() {
+    let desk = Desk::new();
+    let sweep = Sweep::load(&desk.path("trial.toml")).unwrap();
+    let (runs, stop) = (desk.path("runs"), Stop::never());
+    let jobs = Jobs { sweep: &sweep, runs: &runs, at_a_time: 2, stop: &stop };
+    let mut told = Vec::new();
+    let due = sweep.due(&runs).unwrap();
+    let ended = jobs.train_with(&desk.path("absent"), &due, &mut |event| told.push(words(&event))).unwrap();
+    assert_eq!(ended, Ended { failed: 2, at_work: 0, stopped: None });
+    let expected = "failed: cannot start a process for the run: No such file or directory (os error 2).";
+    assert_eq!(told, [expected, expected]);
+}
+
+#[test]
+fn a_process_that_talks_on_and_on_is_heard_to_its_end() {
+    let desk = Desk::new();
+    let script = "i=0; while [ $i -lt 20000 ]; do echo 'error: not the last, and forty characters long' >&2; i=$((i+1)); done\n\
+                  echo 'error: end' >&2; exit 1";
+    let (told, _) = desk.told(&desk.program(script), |_| None);
+    assert_eq!(told, ["started", "failed: end"]);
+    // What it started may hold its standard error, and is not waited for.
+    let (told, _) =
+        desk.told(&desk.program("sleep 600 & echo $! > \"$0.child\"; echo 'error: end' >&2; exit 1"), |_| None);
+    assert_eq!(told, ["started", "failed: end"]);
+    let id = std::fs::read_to_string(desk.path("program.child")).unwrap();
+    assert!(Command::new("kill").arg(id.trim()).status().unwrap().success());
+}
+
+#[test]
+fn a_run_is_told_to_stop_once_and_one_that_had_not_begun_has_not_failed() {
+    let desk = Desk::new();
+    let sweep = Sweep::load(&desk.path("trial.toml")).unwrap();
+    let (runs, stop) = (desk.path("runs"), Stop::after(2));
+    let jobs = Jobs { sweep: &sweep, runs: &runs, at_a_time: 1, stop: &stop };
+    let mut told = Vec::new();
+    let program = desk.program("exec sleep 600");
+    let ended = jobs.train_with(&program, &sweep.due(&runs).unwrap(), &mut |event| told.push(words(&event))).unwrap();
+    assert_eq!(told, ["started", "stopped"]);
+    assert_eq!(ended, Ended { failed: 0, at_work: 0, stopped: Some(Reason::Term) });
+}
