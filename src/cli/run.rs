@@ -89,6 +89,8 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     refuse_what_does_not_fit(&checked, &device, session.insist)?;
     // Everything that can be wrong with the data or the weights is found before a folder appears.
     let dataset = experiment.load_data()?;
+    // The data set has taken its part.
+    refuse_what_does_not_fit(&checked, &device, session.insist)?;
     let mut network = start(&checked, &device)?;
     let stop = Stop::on_signals()?;
 

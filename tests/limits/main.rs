@@ -1,0 +1,4 @@
+//! The program at the limits of the machine: little memory, no threads, output that nobody takes, and names that would steer a terminal.
+
+mod desk;
+mod memory;
