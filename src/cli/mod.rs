@@ -103,6 +103,10 @@ fn refuse_arguments(wrong: &clap::Error) -> ExitCode {
 
 fn dispatch(command: Command, log: &Log) -> Result<()> {
     crate::ops::simd::asked().map_err(Error::Device)?;
+    // Of these an experiment may say how many.
+    if !matches!(command, Command::Run(_) | Command::Resume(_) | Command::Sweep(_) | Command::Bench(_)) {
+        crate::threads::start(None);
+    }
     match command {
         Command::Run(arguments) => run::run(&arguments, log),
         Command::Sweep(arguments) => sweep::sweep(&arguments, log),

@@ -13,6 +13,7 @@ use crate::provenance::{Outcome, Provenance};
 use crate::resumption::Accepted;
 use crate::run::RunFolder;
 use crate::stop::Stop;
+use crate::threads;
 use crate::train::{Ended, Trainer, save_start, start};
 use crate::weights;
 use candle_core::Device;
@@ -65,7 +66,7 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     let mut checked = Experiment::load(config, overrides)?;
     checked.experiment.make_paths_absolute();
     let experiment = &checked.experiment;
-    let threads = start_threads(experiment)?;
+    let threads = threads::start(experiment.training.threads);
     let log = session.log.clone();
     // Until there is a run folder and its own lock, so that two of the same name do not both begin.
     let name = match session.resume {
@@ -153,13 +154,4 @@ pub fn train<'a>(
     }
     info!("done: {path}");
     Ok(())
-}
-
-/// Sets the number of worker threads and returns it.
-pub fn start_threads(experiment: &Experiment) -> Result<usize> {
-    if let Some(threads) = experiment.training.threads {
-        let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-        built.map_err(|e| Error::Device(format!("cannot start {threads} threads: {e}")))?;
-    }
-    Ok(rayon::current_num_threads())
 }
