@@ -154,6 +154,9 @@ pub mod sweep;
 pub mod tables;
 /// Metrics as TensorBoard reads them.
 pub mod tensorboard;
+/// Worker threads, as many as there are to be had.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod threads;
 /// The training loop.
 pub mod train;
 /// Listening to the parts of a training step.

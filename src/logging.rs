@@ -17,7 +17,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::error::{Error, Result};
 use crate::printing::visible;
-use crate::reading;
+use crate::{progress, reading};
 
 /// Beyond this, early lines are dropped: no run logs so much before its folder exists.
 const MOST_WAITING: usize = 1 << 20;
@@ -56,7 +56,7 @@ pub fn init(level: Level) -> Log {
     let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
     let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let style = Style { terminal, colour, columns: None };
-    let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target = if terminal { progress::standard_error() } else { ProgressDrawTarget::hidden() };
     let log = Log::new(level, Box::new(std::io::stderr()), style, target);
     // A second call in one process leaves the first subscriber in place.
     let _ = tracing::subscriber::set_global_default(log.subscriber());

@@ -14,7 +14,11 @@
 
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: bntt::memory::Noting = bntt::memory::Noting;
+
 fn main() -> ExitCode {
     bntt::memory::keep_freed();
+    bntt::memory::explain();
     bntt::cli::main()
 }

@@ -1,9 +1,17 @@
-//! How much memory this process holds, as the operating system counts it, and keeping what has been freed.
+//! How much memory this process holds, as the operating system counts it, how much it may have, and keeping what has been freed.
+
+mod exhausted;
+mod groups;
+mod limits;
+
+pub use exhausted::{Noting, explain};
+
+use std::path::Path;
 
 /// Keeps freed memory for the next allocation instead of giving it back to the operating system.
 ///
-/// Every training step takes and frees the same few hundred megabytes; fresh pages for them cost a tenth of the step. Without effect
-/// where the C library is not GNU's.
+/// Every training step takes and frees the same few hundred megabytes; fresh pages for them cost a tenth of the step. Where
+/// the process's addresses are limited (`ulimit -v`) all threads share one heap. Without effect where the C library is not GNU's.
 pub fn keep_freed() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
@@ -13,6 +21,10 @@ pub fn keep_freed() {
             // No block, however large, is mapped for itself, and the heap's free end is never given back.
             libc::mallopt(libc::M_MMAP_MAX, 0);
             libc::mallopt(libc::M_TRIM_THRESHOLD, -1);
+            if limits::is_address_space_limited(Path::new("/")) {
+                // Every thread's own heap would take 64 MiB of it in advance.
+                libc::mallopt(libc::M_ARENA_MAX, 1);
+            }
         }
     }
 }
@@ -27,25 +39,25 @@ pub fn current() -> Option<u64> {
     status("VmRSS:")
 }
 
-/// Bytes of memory that this process could still take without pushing others out, as the operating system or its container allows. `None` where
-/// neither tells.
+/// Bytes of memory that this process could still take without pushing others out: the least that the machine, the control groups around it and
+/// its own limits leave. `None` where nothing tells.
 pub fn available() -> Option<u64> {
-    let free = field(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")?;
-    let number = |name: &str| -> Option<u64> {
-        std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse().ok()
-    };
-    let granted = number("memory.max").map(|most| most.saturating_sub(number("memory.current").unwrap_or(0)));
-    Some(granted.map_or(free, |granted| granted.min(free)))
+    limits::available(Path::new("/"))
 }
 
-/// What this machine has in all, with the room it may move memory to, in bytes. `None` where `/proc` does not tell.
+/// Bytes that this process could have in all, as the machine with the room it may move memory to, its control groups and its own limits allow.
+/// `None` where nothing tells.
 pub fn total() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    field(&text, "MemTotal:")?.checked_add(field(&text, "SwapTotal:").unwrap_or(0))
+    limits::total(Path::new("/"))
 }
 
 fn status(key: &str) -> Option<u64> {
-    field(&std::fs::read_to_string("/proc/self/status").ok()?, key)
+    field(&text(Path::new("/proc/self/status"))?, key)
+}
+
+/// A file of the kernel's, whatever bytes names in it have.
+fn text(path: &Path) -> Option<String> {
+    std::fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Reads a line such as `VmHWM:     1234 kB`; the kernel's kB are 1024 bytes.

@@ -87,11 +87,20 @@ fn refuse_what_cannot_fit(plan: &NetworkPlan, device: &Device) -> Result<()> {
     }
     let gib = |bytes: u64| bytes as f64 / (1u64 << 30) as f64;
     Err(Error::Device(format!(
-        "the network's weights and one image's largest sequence take {:.1} GiB, and this machine has {:.1} GiB: make the layers \
-         or network.time_steps smaller.",
+        "the network's weights and one image's largest sequence take {:.1} GiB, and this process can have {:.1} GiB: make the \
+         layers or network.time_steps smaller.",
         gib(needed as u64),
         gib(total)
     )))
+}
+
+/// How many images go through a network at once when it is evaluated.
+pub fn evaluated_together(plan: &NetworkPlan, device: &Device) -> usize {
+    let room = match device {
+        Device::Cpu => EVALUATION_BYTES.saturating_mul(rayon::current_num_threads()),
+        _ => EVALUATION_BYTES_GPU,
+    };
+    (room / plan.largest_signal(1).max(1)).max(1)
 }
 
 /// What a training forward leaves for backward, layer by layer; each entry is freed as backward uses it.
@@ -234,12 +243,7 @@ impl Network {
         if !(1..=most).contains(&time_steps) {
             return Err(Error::Run(format!("{time_steps} time-steps: expected 1 to {most}, the network's.")));
         }
-        let image_bytes = self.plan.largest_signal(1).max(1);
-        let room = match inputs.device() {
-            Device::Cpu => EVALUATION_BYTES.saturating_mul(rayon::current_num_threads()),
-            _ => EVALUATION_BYTES_GPU,
-        };
-        let together = (room / image_bytes).max(1);
+        let together = evaluated_together(&self.plan, inputs.device());
         let (mut currents, mut activity) = (Vec::new(), Activity::default());
         for (start, indices) in (0..).step_by(together).zip(indices.chunks(together)) {
             let images = self.images(inputs, start, indices.len(), time_steps)?;

@@ -8,8 +8,10 @@ use crate::logging::Log;
 
 mod bytes;
 mod line;
+mod terminal;
 
 pub use bytes::ByteBar;
+pub(crate) use terminal::standard_error;
 
 use line::{State, left, line};
 

@@ -1,7 +1,7 @@
 //! Being asked to stop: by a signal, or after a number of steps.
 
 use crate::error::{Error, Result};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 pub enum Reason {
     /// Ctrl-C.
     Int,
+    /// The terminal was closed.
+    Hup,
     /// A cluster takes the machine away.
     Term,
     /// A cluster says that it soon will: the run is to be queued again.
@@ -18,12 +20,13 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 3] = [Self::Int, Self::Term, Self::Usr1];
+    const ALL: [Self; 4] = [Self::Int, Self::Hup, Self::Term, Self::Usr1];
 
     /// The signal's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Int => "SIGINT",
+            Self::Hup => "SIGHUP",
             Self::Term => "SIGTERM",
             Self::Usr1 => "SIGUSR1",
         }
@@ -33,6 +36,7 @@ impl Reason {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Int => 130,
+            Self::Hup => 129,
             Self::Term => 143,
             Self::Usr1 => 0,
         }
@@ -42,6 +46,7 @@ impl Reason {
     pub(crate) fn signal(self) -> i32 {
         match self {
             Self::Int => SIGINT,
+            Self::Hup => SIGHUP,
             Self::Term => SIGTERM,
             Self::Usr1 => SIGUSR1,
         }
@@ -68,8 +73,8 @@ impl Stop {
         Self { left: Arc::new(AtomicU64::new(n)), ..Self::default() }
     }
 
-    /// Listens to SIGINT, SIGTERM and SIGUSR1 from now on. A second SIGINT ends the process at once. A file that outgrows the process's limit
-    /// (SIGXFSZ) is an error of the write from now on, not the end.
+    /// Listens to SIGINT, SIGHUP, SIGTERM and SIGUSR1 from now on. A second SIGINT ends the process at once. SIGHUP stays ignored where it is, as
+    /// `nohup` has it. A file that outgrows the process's limit (SIGXFSZ) is an error of the write from now on, not the end.
     ///
     /// # Errors
     /// [`Error::Run`] when the operating system does not let it.
@@ -82,7 +87,8 @@ impl Stop {
             .map_err(refused)?;
         flag::register(SIGINT, again).map_err(refused)?;
         flag::register(libc::SIGXFSZ, Arc::default()).map_err(refused)?;
-        for reason in Reason::ALL {
+        let heard = Reason::ALL.into_iter().filter(|&reason| reason != Reason::Hup || !is_ignored(SIGHUP));
+        for reason in heard {
             let number = reason.signal().unsigned_abs() as usize;
             flag::register_usize(reason.signal(), Arc::clone(&stop.signal), number).map_err(refused)?;
         }
@@ -102,9 +108,30 @@ impl Stop {
     }
 }
 
+/// Whether whoever started this process told it to ignore a signal.
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: all zeros is a valid `sigaction`; without a new action the call only writes the present one to the place it is given.
+    unsafe {
+        let mut present: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &mut present) == 0 && present.sa_sigaction == libc::SIG_IGN
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exit_codes_are_the_shells_and_names_the_systems() {
+        for reason in Reason::ALL {
+            let code = if reason == Reason::Usr1 { 0 } else { 128 + reason.signal() };
+            assert_eq!(i32::from(reason.exit_code()), code, "{}", reason.name());
+        }
+        assert_eq!(Reason::ALL.map(Reason::name), ["SIGINT", "SIGHUP", "SIGTERM", "SIGUSR1"]);
+        assert_eq!(Reason::ALL.map(Reason::signal), [2, 1, 15, libc::SIGUSR1]);
+        // What nobody asked for; what every Rust program ignores.
+        assert!(!is_ignored(libc::SIGWINCH) && is_ignored(libc::SIGPIPE));
+    }
 
     #[test]
     fn stops_when_the_budget_is_spent_and_stays_so() {

@@ -1,5 +1,6 @@
 //! `bntt attack`.
 
+use super::fit::refuse_gradients_that_do_not_fit;
 use super::table::{fitting, terminal_width};
 use super::trained::{Trained, Which};
 use crate::attack::{self, Perturbation, Setting};
@@ -139,8 +140,12 @@ fn column(run: &Path, overrides: &[String], perturbations: &[Perturbation], argu
     for &perturbation in perturbations {
         let name = perturbation.describe();
         info!("{}: {name}", run.display());
-        let top1 =
-            trained.on_test_images(|network, batches| attack::accuracy(network, batches, &perturbation, &setting))?;
+        if matches!(perturbation, Perturbation::Fgsm { .. } | Perturbation::Pgd { .. }) {
+            refuse_gradients_that_do_not_fit(&trained.checked, &trained.device, trained.dataset.test.len())?;
+        }
+        let top1 = trained.on_test_images(experiment.network.time_steps, |network, batches| {
+            attack::accuracy(network, batches, &perturbation, &setting)
+        })?;
         rows.push(Row { perturbation, name, top1 });
     }
     Ok(Column {

@@ -38,7 +38,7 @@ pub struct Arguments {
 
 pub fn bench(arguments: &Arguments) -> Result<()> {
     let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
-    super::run::start_threads(&checked.experiment)?;
+    crate::threads::start(checked.experiment.training.threads);
     let device = checked.experiment.training.open_device()?;
     refuse_what_does_not_fit(&checked, &device, arguments.insist)?;
     let report = with_memory_explained(&device, &checked, || measure(&checked, &device, arguments.repeats as usize))?;

@@ -79,7 +79,7 @@ pub fn early_exit(arguments: &Arguments) -> Result<()> {
     let time_steps = exit.filter(|_| arguments.stop).unwrap_or(all);
     let products = products(&experiment.network, &trained.checked.plan);
     let effort = Effort { draws, time_steps };
-    let curve = trained.on_test_images(|network, batches| {
+    let curve = trained.on_test_images(time_steps, |network, batches| {
         early_exit::curve(network, batches, effort, &arguments.confidence, (&products, &costs))
     })?;
     let report =

@@ -78,7 +78,7 @@ pub fn energy(arguments: &Arguments) -> Result<()> {
 fn measure<'a>(trained: &Trained, products: &'a [Product], time_steps: usize) -> Result<(Meter<'a>, u64)> {
     let mut meter = Meter::new(products, &trained.checked.plan, time_steps);
     let mut images = 0u64;
-    trained.on_test_images(|network, batches| {
+    trained.on_test_images(time_steps, |network, batches| {
         for batch in batches.iter_from(0) {
             let batch = batch?;
             let (currents, _) = network.evaluate_observed(&batch.inputs, 0, &batch.indices, time_steps, &mut meter)?;
@@ -112,7 +112,7 @@ fn fired(trained: &Trained, image: usize) -> Result<Vec<Fired>> {
         )));
     }
     let mut recorder = Recorder(Vec::new());
-    trained.on_test_images(|network, batches| {
+    trained.on_test_images(trained.checked.plan.time_steps, |network, batches| {
         let size = trained.checked.experiment.data.batch_size.max(1);
         let place = image.checked_rem(size).unwrap_or_default();
         let batch = batches.batch(image.checked_div(size).unwrap_or_default())?;

@@ -30,7 +30,8 @@ pub fn eval(arguments: &Arguments) -> Result<()> {
     let usual = early_exit::effort(&trained.checked.experiment, &mut trained.network)?;
     let draws = arguments.draws.map_or(usual.draws, |draws| draws as usize);
     let effort = Effort { draws, time_steps: arguments.time_steps.unwrap_or(usual.time_steps) };
-    let evaluation = trained.on_test_images(|network, batches| evaluate(network, batches, effort, &Stop::never()))?;
+    let evaluation = trained
+        .on_test_images(effort.time_steps, |network, batches| evaluate(network, batches, effort, &Stop::never()))?;
     let evaluation = evaluation.unwrap_or_default();
     let (score, rates) = (evaluation.score, evaluation.activity.firing_rates()?);
     let mut rows = vec![vec!["layer".to_string(), "firing rate".into()]];

@@ -29,6 +29,7 @@ use crate::error::{Error, Result};
 use crate::logging::{self, Log};
 use crate::printing::visible;
 use clap::{Parser, Subcommand};
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::process::ExitCode;
 use tracing::{Level, error};
 
@@ -69,14 +70,24 @@ enum Command {
 }
 
 /// Runs the command that the process's arguments ask for. Exit codes: 0 done, 1 a failure inside the program, 2 something for
-/// the user to mend; of a run that was asked to stop 130 (SIGINT), 143 (SIGTERM) or 0 (SIGUSR1).
+/// the user to mend; of a run that was asked to stop 130 (SIGINT), 129 (SIGHUP), 143 (SIGTERM) or 0 (SIGUSR1).
 pub fn main() -> ExitCode {
-    let Arguments { command } = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(wrong) => return refuse_arguments(&wrong),
-    };
+    std::panic::set_hook(Box::new(|fault| {
+        let trace = Backtrace::capture();
+        let trace = if trace.status() == BacktraceStatus::Captured { format!("{trace}\n") } else { String::new() };
+        say(&format!("error: a fault inside the program, which {fault}\n{trace}"));
+    }));
     let log = logging::init(Level::INFO);
-    match dispatch(command, &log) {
+    let done = match Arguments::try_parse() {
+        Ok(Arguments { command }) => dispatch(command, &log),
+        Err(wrong) if wrong.use_stderr() => {
+            say(&wrong.render().to_string());
+            return ExitCode::from(u8::try_from(wrong.exit_code()).unwrap_or(2));
+        }
+        // Help and the version, with the terminal's own letters.
+        Err(asked) => asked.print().map_err(Error::io("write", "standard output")),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         // Nobody reads what a closed pipe would have taken: `bntt list | head`.
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -90,19 +101,19 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Help, the version, or what is wrong with the arguments, which may hold anything.
-fn refuse_arguments(wrong: &clap::Error) -> ExitCode {
+/// Says on standard error what may hold anything.
+fn say(text: &str) {
     use std::io::Write;
     // Nothing can be done about a standard error that is closed or full.
-    let _ = match wrong.use_stderr() {
-        true => std::io::stderr().write_all(visible(&wrong.render().to_string()).as_bytes()),
-        false => wrong.print(),
-    };
-    ExitCode::from(u8::try_from(wrong.exit_code()).unwrap_or(2))
+    let _ = std::io::stderr().write_all(visible(text).as_bytes());
 }
 
 fn dispatch(command: Command, log: &Log) -> Result<()> {
     crate::ops::simd::asked().map_err(Error::Device)?;
+    // Of these an experiment may say how many.
+    if !matches!(command, Command::Run(_) | Command::Resume(_) | Command::Sweep(_) | Command::Bench(_)) {
+        crate::threads::start(None);
+    }
     match command {
         Command::Run(arguments) => run::run(&arguments, log),
         Command::Sweep(arguments) => sweep::sweep(&arguments, log),

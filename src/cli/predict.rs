@@ -1,5 +1,6 @@
 //! `bntt predict`.
 
+use super::fit::refuse_evaluation_that_cannot_fit;
 use super::trained::Source;
 use crate::data::{Batches, DataConfig, read_unlabelled};
 use crate::early_exit;
@@ -62,6 +63,7 @@ pub fn predict(arguments: &Arguments) -> Result<()> {
     let data = DataConfig { batch_size: experiment.data.batch_size.max(1), ..experiment.data.clone() };
     let usual = early_exit::effort(experiment, &mut network)?;
     let effort = Effort { time_steps: arguments.time_steps.unwrap_or(usual.time_steps), ..usual };
+    refuse_evaluation_that_cannot_fit(&checked, &device, split.len(), effort.time_steps)?;
     let mut logits = Vec::new();
     for batch in Batches::evaluate(&split, &data, &device)?.iter_from(0) {
         logits.push(evaluate::logits(&network, &batch?, effort)?.0);

@@ -1,7 +1,7 @@
 //! `bntt resume`.
 
 use super::fit::refuse_what_does_not_fit;
-use super::run::{start_threads, train};
+use super::run::train;
 use crate::checkpoint;
 use crate::device;
 use crate::durable::beside;
@@ -14,6 +14,7 @@ use crate::provenance::{Outcome, Provenance};
 use crate::resumption::{self, Accepted, Examination, Point, Verdict};
 use crate::run::{RunFolder, Which};
 use crate::stop::Stop;
+use crate::threads;
 use crate::train::Trainer;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +48,7 @@ pub struct Arguments {
 pub fn resume(arguments: &Arguments, log: &Log) -> Result<()> {
     let folder = RunFolder::open(&arguments.run)?;
     let checked = resumption::load(&folder, &arguments.overrides)?;
-    let threads = start_threads(&checked.experiment)?;
+    let threads = threads::start(checked.experiment.training.threads);
     let accepted = Accepted { records: arguments.accept_damaged_records, data: arguments.accept_changed_data };
     let lock = folder.take_lock()?;
     let (log, stop) = (log.clone(), Stop::on_signals()?);

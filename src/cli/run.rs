@@ -13,6 +13,7 @@ use crate::provenance::{Outcome, Provenance};
 use crate::resumption::Accepted;
 use crate::run::RunFolder;
 use crate::stop::Stop;
+use crate::threads;
 use crate::train::{Ended, Trainer, save_start, start};
 use crate::weights;
 use candle_core::Device;
@@ -22,8 +23,8 @@ use tracing::info;
 /// Train the network that an experiment file describes.
 ///
 /// Everything goes to a new folder, runs/<name>/v0001 and so on: the resolved config, provenance, metrics, log and checkpoints. Ctrl-C
-/// (SIGINT), SIGTERM and SIGUSR1 end it after the step it is at, with a checkpoint that `bntt resume` goes on from; the exit code is 130, 143 or
-/// 0. A second Ctrl-C ends it at once.
+/// (SIGINT), SIGHUP, SIGTERM and SIGUSR1 end it after the step it is at, with a checkpoint that `bntt resume` goes on from; the exit code is
+/// 130, 129, 143 or 0. A second Ctrl-C ends it at once. Under nohup it does not end with its terminal.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt run configs/quickstart.toml network.lif.leak=0.9 training.epochs=5\n  \
                   bntt run configs/vgg9_cifar10_bntt.toml --resume-or-start    # in a job that may be queued again")]
@@ -71,7 +72,7 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     let mut checked = Experiment::load(config, overrides)?;
     checked.experiment.make_paths_absolute();
     let experiment = &checked.experiment;
-    let threads = start_threads(experiment)?;
+    let threads = threads::start(experiment.training.threads);
     let log = session.log.clone();
     let stop = Stop::on_signals()?;
     // Until there is a run folder and its own lock, so that two of the same name do not both begin.
@@ -93,6 +94,8 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     refuse_what_does_not_fit(&checked, &device, session.insist)?;
     // Everything that can be wrong with the data or the weights is found before a folder appears.
     let dataset = experiment.load_data()?;
+    // The data set has taken its part.
+    refuse_what_does_not_fit(&checked, &device, session.insist)?;
     let mut network = start(&checked, &device)?;
 
     let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, dataset.checksums.clone());
@@ -154,13 +157,4 @@ pub fn train<'a>(
     }
     info!("done: {path}");
     Ok(())
-}
-
-/// Sets the number of worker threads and returns it.
-pub fn start_threads(experiment: &Experiment) -> Result<usize> {
-    if let Some(threads) = experiment.training.threads {
-        let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-        built.map_err(|e| Error::Device(format!("cannot start {threads} threads: {e}")))?;
-    }
-    Ok(rayon::current_num_threads())
 }

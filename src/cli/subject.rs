@@ -100,7 +100,8 @@ fn confusion(run: &RunFolder, asked: run::Which, overrides: &[String]) -> Result
     let mut trained = Trained::open(run.path(), overrides, of_checkpoint)?;
     let effort = early_exit::effort(&trained.checked.experiment, &mut trained.network)?;
     info!("evaluating on {} test images; --no-evaluation leaves this out", trained.dataset.test.len());
-    let mut confusion = trained.on_test_images(|network, batches| Confusion::of(network, batches, effort))?;
+    let mut confusion =
+        trained.on_test_images(effort.time_steps, |network, batches| Confusion::of(network, batches, effort))?;
     confusion.names = trained.checked.experiment.data.dataset.class_names();
     let drawn = match (&trained.checked.experiment.network.encoder, effort.draws) {
         (EncoderConfig::Poisson(_), 1) => ", one Poisson draw".to_string(),

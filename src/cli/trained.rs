@@ -1,6 +1,6 @@
 //! How commands find a trained network and the images to try it on.
 
-use super::fit::with_memory_explained;
+use super::fit::{refuse_evaluation_that_cannot_fit, with_memory_explained};
 use crate::checkpoint;
 use crate::data::{Batches, Dataset};
 use crate::error::{Error, Result};
@@ -54,8 +54,14 @@ impl Trained {
         Ok(Self { network, checked, dataset, device })
     }
 
-    /// What `work` makes of the network and the test images; where there is no memory for it, an error says what would fit.
-    pub fn on_test_images<R>(&self, work: impl FnOnce(&Network, &Batches<'_>) -> Result<R>) -> Result<R> {
+    /// What `work` makes of the network and the test images when it computes so many time-steps; where there is no memory for it, an error says
+    /// what would fit.
+    pub fn on_test_images<R>(
+        &self,
+        time_steps: usize,
+        work: impl FnOnce(&Network, &Batches<'_>) -> Result<R>,
+    ) -> Result<R> {
+        refuse_evaluation_that_cannot_fit(&self.checked, &self.device, self.dataset.test.len(), time_steps)?;
         let batches = Batches::evaluate(&self.dataset.test, &self.checked.experiment.data, &self.device)?;
         with_memory_explained(&self.device, &self.checked, || work(&self.network, &batches))
     }

@@ -8,6 +8,7 @@ use super::{DataConfig, Items, Resident, Split};
 use crate::error::{Error, Result};
 use crate::ops::batch::Cut;
 use crate::rng::{Purpose, Stream};
+use crate::threads;
 
 /// Batches that wait for the network.
 const AHEAD: usize = 2;
@@ -117,15 +118,18 @@ impl<'a> Batches<'a> {
         (step..self.steps).map(|step| self.batch(step))
     }
 
-    /// Lends `consume` the batches from number `step` on, which a thread of their own makes ahead of it.
+    /// Lends `consume` the batches from number `step` on, which a thread of their own makes ahead of it, where there is one to be had.
     pub fn ahead<R>(&self, step: usize, consume: impl FnOnce(&mut dyn Iterator<Item = Result<Batch>>) -> R) -> R {
         std::thread::scope(|scope| {
             let (sender, receiver) = std::sync::mpsc::sync_channel(AHEAD);
-            scope.spawn(move || {
+            let make = move || {
                 // An end before the last batch, because of an error: nobody receives any more.
                 let _ = self.iter_from(step).try_for_each(|batch| sender.send(batch));
-            });
-            consume(&mut receiver.into_iter())
+            };
+            match threads::beside(scope, make) {
+                true => consume(&mut receiver.into_iter()),
+                false => consume(&mut self.iter_from(step)),
+            }
         })
     }
 

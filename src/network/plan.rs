@@ -113,6 +113,14 @@ impl NetworkPlan {
         self.units().map(|(layer, output)| bytes(&layer.input).max(bytes(output))).max().unwrap_or(0)
     }
 
+    /// Bytes that an evaluation of `together` images at once holds at least when it computes `time_steps`: the weights, and what the widest layer
+    /// reads and puts out.
+    pub fn evaluation_bytes(&self, time_steps: usize, together: usize) -> usize {
+        let bytes = |signal: &Signal| signal.bytes(time_steps, together, self.precision);
+        let widest = self.units().map(|(layer, output)| bytes(&layer.input).saturating_add(bytes(output))).max();
+        widest.unwrap_or(0).saturating_add(self.parameters().saturating_mul(4))
+    }
+
     /// Largest number of bytes that a training step holds at once, besides the program and the data set: parameters with
     /// gradients and `moments` optimizer moments each, what is kept for backward, and the tensors that one layer reads and
     /// writes.

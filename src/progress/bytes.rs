@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use crate::logging::Log;
+use crate::printing::visible;
 
 /// Elsewhere than on a terminal a line is written this often at most.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
@@ -22,14 +23,15 @@ pub struct ByteBar {
 impl ByteBar {
     /// `what` the bytes are, in a few words.
     pub fn new(log: &Log, what: &str) -> Self {
+        let what = visible(what).into_owned();
         let bar = log.style().terminal.then(|| {
             let bar = log.bars().add(ProgressBar::no_length());
             let template = "{msg} {bytes} of {total_bytes} {bytes_per_sec} {eta} left";
             bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar.set_message(what.to_string());
+            bar.set_message(what.clone());
             bar
         });
-        Self { log: log.clone(), what: what.to_string(), bar, done: 0, total: None, last_line: Instant::now() }
+        Self { log: log.clone(), what, bar, done: 0, total: None, last_line: Instant::now() }
     }
 
     /// Begins at byte `done` of `total`, where that is known.
@@ -89,5 +91,6 @@ mod tests {
         assert_eq!(bar.line(), "a.zip: 2.00 KiB of 4.00 KiB");
         bar.begin(0, None);
         assert_eq!(bar.line(), "a.zip: 0 B");
+        assert_eq!(ByteBar::new(&Log::silent(), "a\x1b[2J.zip").line(), "a\u{fffd}[2J.zip: 0 B");
     }
 }

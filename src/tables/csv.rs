@@ -74,11 +74,32 @@ pub fn lines(records: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::lines;
+    use super::*;
+    use crate::tables::Cell;
 
     #[test]
     fn commas_quotes_and_line_breaks_are_quoted() {
         let records = [["a,b", "say \"x\""], ["two\nlines", "plain"]].map(|record| record.map(String::from).to_vec());
         assert_eq!(lines(&records), "\"a,b\",\"say \"\"x\"\"\"\r\n\"two\nlines\",plain\r\n");
+    }
+
+    #[test]
+    fn names_that_a_spreadsheet_would_run_are_texts_and_negative_differences_stay_numbers() {
+        let mut cell = Cell::absent("@place".into(), "why");
+        cell.last = Statistic::of(&[-1.5]);
+        cell.notes = vec!["-note".into()];
+        let table = Table {
+            title: None,
+            caption: None,
+            label: None,
+            heads: vec!["=head".into()],
+            columns: vec!["+column".into()],
+            rows: vec![Row { labels: vec!["=1+1".into()], cells: vec![cell] }],
+            notes: Vec::new(),
+        };
+        let text = render(&table);
+        let [header, record] = [0, 1].map(|line| text.lines().nth(line).unwrap());
+        assert!(header.starts_with("'=head,column,n,"), "{header}");
+        assert_eq!(record, "'=1+1,'+column,1,-1.5,,,,,,,,,,,'-note");
     }
 }

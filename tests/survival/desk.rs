@@ -63,6 +63,14 @@ fn said(output: Output) -> (Option<i32>, String) {
 pub struct Running(Option<Child>);
 
 impl Running {
+    pub fn of(child: Child) -> Self {
+        Self(Some(child))
+    }
+
+    pub fn assert_at_work(&mut self) {
+        assert!(self.child().try_wait().expect("a status").is_none(), "it ended");
+    }
+
     fn child(&mut self) -> &mut Child {
         self.0.as_mut().expect("a child")
     }

@@ -2,6 +2,7 @@
 
 mod damage;
 mod desk;
+mod hangup;
 
 use bntt::rng::{Purpose, Stream};
 use desk::{Desk, essence};
