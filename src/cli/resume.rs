@@ -8,11 +8,11 @@ use crate::durable::{beside, sha256_hex};
 use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
 use crate::logging::Log;
-use crate::provenance::Provenance;
+use crate::provenance::{Git, Provenance};
 use crate::run::{RunFolder, Which};
 use crate::stop::Stop;
 use crate::train::{Trainer, start};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tracing::info;
 
 /// Continue a run from its last checkpoint.
@@ -68,9 +68,10 @@ pub fn go_on(folder: &RunFolder, checked: &Checked, with: &Resumption) -> Result
     let dataset = experiment.load_data()?;
     let stop = Stop::on_signals()?;
     let device_name = device::name(&device);
+    let (git, _) = Git::of(Path::new("."), experiment.provenance.git);
     let mut provenance = match Provenance::load(&folder.provenance()) {
         Ok(mut provenance) => {
-            provenance.resume(epoch, &device_name, with.threads);
+            provenance.resume(epoch, &device_name, with.threads, git);
             provenance
         }
         Err(error) => {
@@ -78,7 +79,7 @@ pub fn go_on(folder: &RunFolder, checked: &Checked, with: &Resumption) -> Result
             let old = beside(&folder.provenance(), ".damaged");
             tracing::warn!("{error} A new one is begun, and the old one kept as {}.", old.display());
             let _ = std::fs::rename(folder.provenance(), &old);
-            Provenance::begin(experiment.seed, &device_name, with.threads, dataset.checksums.clone())
+            Provenance::begin(experiment.seed, &device_name, with.threads, dataset.checksums.clone(), git)
         }
     };
     provenance.save(&folder.provenance())?;

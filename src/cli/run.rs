@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
 use crate::logging::Log;
 use crate::progress::EpochBar;
-use crate::provenance::{Outcome, Provenance};
+use crate::provenance::{Git, Outcome, Provenance};
 use crate::run::RunFolder;
 use crate::stop::Stop;
 use crate::train::{Ended, Trainer, start};
@@ -74,9 +74,12 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     let network = start(&checked, &device)?;
     let stop = Stop::on_signals()?;
 
-    let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, dataset.checksums.clone());
+    let (git, uncommitted) = Git::of(Path::new("."), experiment.provenance.git);
+    let data = dataset.checksums.clone();
+    let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, data, git);
     let (folder, _lock) = RunFolder::create_with(session.runs, &experiment.name, |folder| {
         write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
+        uncommitted.write(&folder.uncommitted_diff())?;
         provenance.save(&folder.provenance())
     })?;
     log.write_to(&folder.log())?;

@@ -80,6 +80,7 @@ fn essence(mut experiment: Experiment) -> Experiment {
     experiment.training.device.clear();
     experiment.training.threads = None;
     experiment.training.checkpoint_every = CheckpointEvery::default();
+    experiment.provenance = Default::default();
     experiment
 }
 
@@ -105,6 +106,7 @@ mod tests {
             "training.device=cpu",
             "training.threads=3",
             "training.checkpoint_every.steps=5",
+            "provenance.git=none",
             "network.lif.leak=0.95",
         ] {
             assert_eq!(with(change), with(""), "{change}");

@@ -42,7 +42,7 @@ impl Desk {
         experiment.make_paths_absolute();
         let folder = RunFolder::create(&self.path("runs"), &experiment.name).expect("a run folder");
         std::fs::write(folder.config(), experiment.to_toml().expect("TOML")).expect("a config");
-        let mut provenance = Provenance::begin(experiment.seed, "cpu", 2, BTreeMap::new());
+        let mut provenance = Provenance::begin(experiment.seed, "cpu", 2, BTreeMap::new(), None);
         let complete = top1.len() == experiment.training.epochs;
         provenance.finish(if complete { Outcome::Completed } else { Outcome::Interrupted });
         provenance.save(&folder.provenance()).expect("a record");
