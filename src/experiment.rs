@@ -6,6 +6,7 @@ use crate::error::{Error, Mistake, Result};
 use crate::layers::LayerPlan;
 use crate::network::{NetworkConfig, NetworkPlan};
 use crate::optimizers::{OptimizerConfig, ScheduleConfig};
+use crate::provenance::ProvenanceConfig;
 use crate::run::check_name;
 use crate::train::TrainingConfig;
 use schemars::JsonSchema;
@@ -39,6 +40,9 @@ pub struct Experiment {
     #[serde(default)]
     pub schedule: ScheduleConfig,
     pub training: TrainingConfig,
+    /// What is recorded of where the run comes from.
+    #[serde(default)]
+    pub provenance: ProvenanceConfig,
 }
 
 /// An experiment that has been checked, with the shapes and costs of its network.

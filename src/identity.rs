@@ -2,7 +2,7 @@
 //!
 //! Two runs are the same when their experiments say the same of everything that is computed, and their data and initial weights have the same
 //! checksums. What is not computed: the name, where data and initial weights lie, `training.device`, `training.threads`,
-//! `training.checkpoint_every` and `training.tensorboard`; but a key that a sweep or a table sets is never ignored. Runs that differ in their
+//! `training.checkpoint_every`, `training.tensorboard` and `provenance`; but a key that a sweep or a table sets is never ignored. Runs that differ in their
 //! seeds alone are repetitions of one experiment.
 //!
 //! Where the data of a plan are not on this machine, nothing tells whether they are those of a run but their path, or that all runs in question
@@ -57,6 +57,7 @@ pub fn comparable(experiment: &Experiment) -> Experiment {
     experiment.training.threads = None;
     experiment.training.checkpoint_every = CheckpointEvery::default();
     experiment.training.tensorboard = false;
+    experiment.provenance = Default::default();
     experiment
 }
 
@@ -269,6 +270,7 @@ mod tests {
             "training.threads=3",
             "training.checkpoint_every.steps=5",
             "training.tensorboard=true",
+            "provenance.git=none",
             "network.lif.leak=0.95",
         ] {
             assert!(same(change, "", &[], false), "{change}");

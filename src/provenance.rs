@@ -1,23 +1,34 @@
 //! Where a run's numbers come from: `provenance.json`, written when a run starts and again when it ends.
 
+mod git;
+mod program;
+mod repository;
+mod sealed;
+
+pub use git::{Git, Recorded, Uncommitted};
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::durable::write_atomically;
 use crate::error::{Error, Result};
 use crate::reading;
 
-/// A longer diff is cut.
-const LARGEST_DIFF: u64 = 1 << 20;
-/// Bytes of the file, which has a diff a session.
+/// Bytes of the file. Those of older versions have a diff a session.
 const LARGEST_FILE: u64 = 1 << 28;
-/// More names of untracked files are left out.
-const MOST_UNTRACKED: usize = 100;
+
+/// What is recorded of where a run comes from. Nothing that is computed depends on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProvenanceConfig {
+    /// What of the git repository of the current directory.
+    #[serde(default)]
+    pub git: Recorded,
+}
 
 /// Everything needed to tell how a run came about, and how it ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,8 +66,8 @@ pub struct Session {
     /// The command line.
     pub command: Vec<String>,
     pub bntt_version: String,
-    /// The repository of the current directory; absent where there is none, or no `git`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The repository of the current directory; absent where there is none, no `git`, or it is not to be recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git: Option<Git>,
     pub host: Host,
     /// Such as `cpu` or `cuda:0 (NVIDIA H200)`.
@@ -73,20 +84,6 @@ pub struct Session {
     pub ended: Option<String>,
 }
 
-/// The state of a git repository.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Git {
-    /// Absent before the first commit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub commit: Option<String>,
-    /// Whether anything differs from the commit.
-    pub dirty: bool,
-    /// `git diff HEAD`, cut after 1 MiB.
-    pub diff: String,
-    /// Files that the diff does not show since git does not track them; at most 100 names.
-    pub untracked: Vec<String>,
-}
-
 /// The machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
@@ -97,9 +94,9 @@ pub struct Host {
 }
 
 impl Provenance {
-    /// A run that starts now, by this process's command line.
-    pub fn begin(seed: u64, device: &str, threads: usize, data: BTreeMap<String, String>) -> Self {
-        let session = Session::begin(0, device, threads);
+    /// A run that starts now, by this process's command line, in a repository.
+    pub fn begin(seed: u64, device: &str, threads: usize, data: BTreeMap<String, String>, git: Option<Git>) -> Self {
+        let session = Session::begin(0, device, threads, git);
         let started = session.started.clone();
         Self {
             outcome: Outcome::Running,
@@ -113,10 +110,10 @@ impl Provenance {
     }
 
     /// Adds a session that goes on after `from_epoch` completed epochs.
-    pub fn resume(&mut self, from_epoch: usize, device: &str, threads: usize) {
+    pub fn resume(&mut self, from_epoch: usize, device: &str, threads: usize, git: Option<Git>) {
         self.outcome = Outcome::Running;
         self.ended = None;
-        self.sessions.push(Session::begin(from_epoch, device, threads));
+        self.sessions.push(Session::begin(from_epoch, device, threads, git));
     }
 
     /// Notes what the newest session takes as it is.
@@ -136,26 +133,32 @@ impl Provenance {
         self.outcome = outcome;
     }
 
+    /// Writes the file, with its own checksum in it.
     pub fn save(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self)
             .map_err(|e| Error::Run(format!("cannot write {}: {e}.", path.display())))?;
-        write_atomically(path, (text + "\n").as_bytes())
+        write_atomically(path, sealed::seal(&text).as_bytes())
     }
 
     /// # Errors
-    /// [`Error::Io`] when the file cannot be read, [`Error::Run`] when it is malformed.
+    /// [`Error::Io`] when the file cannot be read, [`Error::Run`] when it is malformed or not what was written.
     pub fn load(path: &Path) -> Result<Self> {
         let text = reading::bytes(path, LARGEST_FILE).map_err(Error::io("read", path))?;
-        serde_json::from_slice(&text).map_err(|e| Error::Run(format!("{} is malformed: {e}.", path.display())))
+        let refuse = |problem: String| Error::Run(format!("{} is {problem}.", path.display()));
+        let record = serde_json::from_slice(&text).map_err(|e| refuse(format!("malformed: {e}")))?;
+        if sealed::is_broken(&text) {
+            return Err(refuse("damaged: its SHA-256 is not that of its content".into()));
+        }
+        Ok(record)
     }
 }
 
 impl Session {
-    fn begin(from_epoch: usize, device: &str, threads: usize) -> Self {
+    fn begin(from_epoch: usize, device: &str, threads: usize, git: Option<Git>) -> Self {
         Self {
             command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
             bntt_version: env!("CARGO_PKG_VERSION").into(),
-            git: Git::of(Path::new(".")),
+            git,
             host: Host::this(),
             device: device.into(),
             threads,
@@ -165,51 +168,6 @@ impl Session {
             ended: None,
         }
     }
-}
-
-impl Git {
-    /// The repository that `folder` lies in; `None` where there is none, or no `git`.
-    pub fn of(folder: &Path) -> Option<Self> {
-        let root = git(folder, &["rev-parse", "--show-toplevel"], LARGEST_DIFF)?;
-        let root = Path::new(root.trim_end_matches('\n'));
-        let commit = git(root, &["rev-parse", "--verify", "HEAD"], LARGEST_DIFF).map(|id| id.trim().to_string());
-        let untracked = git(root, &["ls-files", "-z", "--others", "--exclude-standard"], LARGEST_DIFF)?;
-        let untracked: Vec<String> =
-            untracked.split('\0').filter(|name| !name.is_empty()).take(MOST_UNTRACKED).map(Into::into).collect();
-        // Without a commit there is nothing to compare with but the index.
-        let head = if commit.is_some() { "HEAD" } else { "--cached" };
-        let mut diff = git(root, &["diff", "--no-ext-diff", "--no-textconv", "--no-color", head], LARGEST_DIFF)?;
-        let dirty = !diff.is_empty() || !untracked.is_empty();
-        if diff.len() as u64 > LARGEST_DIFF {
-            let fits = |&place: &usize| diff.is_char_boundary(place);
-            let end = (0..=LARGEST_DIFF as usize).rev().find(fits).unwrap_or(0);
-            diff.truncate(end);
-            diff.push_str("\n[cut here: the diff is longer than 1 MiB]\n");
-        }
-        Some(Self { commit, dirty, diff, untracked })
-    }
-}
-
-/// The output of a git command, at most a byte over `limit`; `None` if it fails.
-fn git(folder: &Path, arguments: &[&str], limit: u64) -> Option<String> {
-    let mut child = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args(arguments)
-        // Looking must not write to the repository.
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let mut output = Vec::new();
-    let read = child.stdout.take().map(|stdout| stdout.take(limit.saturating_add(1)).read_to_end(&mut output));
-    let cut = output.len() as u64 > limit;
-    // The pipe is closed by now, which ends a git that still has something to say.
-    let status = child.wait().ok()?;
-    let whole = matches!(read, Some(Ok(_))) && (status.success() || cut);
-    whole.then(|| String::from_utf8_lossy(&output).into_owned())
 }
 
 impl Host {

@@ -117,7 +117,8 @@ pub fn load(run: &RunFolder, overrides: &[String]) -> Result<Checked> {
     match others.is_empty() {
         true => Ok(checked),
         false => Err(Error::Run(format!(
-            "{} cannot be continued as another experiment ({}). What may be changed: where the data lie, training.threads, training.device,              training.checkpoint_every and training.tensorboard. For anything else start a new run, perhaps with training.initial_weights.",
+            "{} cannot be continued as another experiment ({}). What may be changed: where the data lie, training.threads, training.device, \
+             training.checkpoint_every, training.tensorboard and provenance. For anything else start a new run, perhaps with training.initial_weights.",
             run.path().display(),
             others.join("; ")
         ))),

@@ -158,6 +158,11 @@ impl RunFolder {
         self.path.join("provenance.json")
     }
 
+    /// What differed from the git commit when the run was started.
+    pub fn uncommitted_diff(&self) -> PathBuf {
+        self.path.join("uncommitted.diff")
+    }
+
     /// A line an epoch.
     pub fn metrics_jsonl(&self) -> PathBuf {
         self.path.join("metrics.jsonl")
@@ -198,6 +203,7 @@ impl RunFolder {
         vec![
             self.config(),
             self.provenance(),
+            self.uncommitted_diff(),
             self.metrics_jsonl(),
             self.metrics_csv(),
             self.steps(),

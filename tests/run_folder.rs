@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use bntt::listing::list;
 use bntt::metrics::{EpochMetrics, Metrics, Scores, read, readable};
-use bntt::provenance::{Git, Outcome, Provenance};
+use bntt::provenance::{Outcome, Provenance};
 use bntt::records::Verified;
 use bntt::run::{RunFolder, Which};
 
@@ -285,12 +284,12 @@ fn provenance_tells_of_every_session() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("provenance.json");
     let data = BTreeMap::from([("train".to_string(), "ab12".to_string())]);
-    let mut provenance = Provenance::begin(7, "cpu", 2, data.clone());
+    let mut provenance = Provenance::begin(7, "cpu", 2, data.clone(), None);
     provenance.save(&path).unwrap();
     assert_eq!(Provenance::load(&path).unwrap().outcome, Outcome::Running);
     provenance.finish(Outcome::Failed("the loss is not finite".into()));
     let started = provenance.started.clone();
-    provenance.resume(3, "cuda:0", 4);
+    provenance.resume(3, "cuda:0", 4, None);
     assert_eq!((&provenance.outcome, &provenance.ended), (&Outcome::Running, &None));
     provenance.finish(Outcome::Completed);
     provenance.save(&path).unwrap();
@@ -311,45 +310,13 @@ fn provenance_tells_of_every_session() {
 }
 
 #[test]
-fn provenance_holds_the_commit_and_what_was_not_committed() {
-    let folder = tempfile::tempdir().unwrap();
-    let git = |arguments: &[&str]| {
-        let identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"];
-        let output = Command::new("git").arg("-C").arg(folder.path()).args(identity).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_string()
-    };
-    assert_eq!(Git::of(folder.path()), None);
-    git(&["init", "--quiet"]);
-    fs::write(folder.path().join("a.toml"), "leak = 0.9\n").unwrap();
-    assert_eq!(Git::of(folder.path()).unwrap().commit, None);
-    git(&["add", "a.toml"]);
-    git(&["commit", "--quiet", "-m", "first"]);
-    let clean = Git::of(folder.path()).unwrap();
-    let commit = Some(git(&["rev-parse", "HEAD"]));
-    assert_eq!(clean, Git { commit, dirty: false, diff: String::new(), untracked: vec![] });
-
-    fs::write(folder.path().join("a.toml"), "leak = 0.5\n").unwrap();
-    fs::create_dir(folder.path().join("sub")).unwrap();
-    fs::write(folder.path().join("sub/b.toml"), "").unwrap();
-    let dirty = Git::of(&folder.path().join("sub")).unwrap();
-    assert!(dirty.dirty && dirty.diff.contains("-leak = 0.9\n+leak = 0.5\n"), "{}", dirty.diff);
-    assert_eq!(dirty.untracked, ["sub/b.toml"]);
-
-    fs::write(folder.path().join("a.toml"), "leak = 0.5 # long\n".repeat(200_000)).unwrap();
-    let long = Git::of(folder.path()).unwrap().diff;
-    assert!(long.ends_with("[cut here: the diff is longer than 1 MiB]\n"));
-    assert!(long.len() > 1 << 20 && long.len() < (1 << 20) + 100);
-}
-
-#[test]
 fn the_list_shows_every_run_and_calls_broken_ones_damaged() {
     let root = tempfile::tempdir().unwrap();
     assert_eq!(list(&root.path().join("absent")).unwrap(), []);
     let start = |name: &str, outcome: Option<Outcome>| {
         let run = RunFolder::create(root.path(), name).unwrap();
         fs::write(run.config(), "name = \"x\"\n[training]\nepochs = 5\n").unwrap();
-        let mut provenance = Provenance::begin(0, "cpu", 1, BTreeMap::new());
+        let mut provenance = Provenance::begin(0, "cpu", 1, BTreeMap::new(), None);
         outcome.into_iter().for_each(|outcome| provenance.finish(outcome));
         provenance.save(&run.provenance()).unwrap();
         run

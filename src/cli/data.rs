@@ -44,20 +44,18 @@ pub fn data(arguments: &Arguments, log: &Log) -> Result<()> {
         return super::print(&listing());
     };
     let folder = arguments.path.clone().unwrap_or_else(|| Path::new("data").join(set.name));
-    if !arguments.verify {
-        fetch(set, &folder, arguments.url.as_deref(), log)?;
-    }
-    super::print(&format!("{}: {}\n", folder.display(), in_words(&verify(set, &folder)?)))
-}
-
-fn fetch(set: &Set, folder: &Path, url: Option<&str>, log: &Log) -> Result<()> {
-    info!("{}; licence: {}", set.title, set.licence);
-    let order = Order { set, folder, url, patience: Patience::default(), log: log.clone(), stop: Stop::on_signals()? };
-    let fetched = order.fetch();
-    if let Err(Error::Interrupted(reason)) = &fetched {
+    let (stop, url) = (if arguments.verify { Stop::never() } else { Stop::on_signals()? }, arguments.url.as_deref());
+    let fetched = if arguments.verify { Ok(()) } else { fetch(set, &folder, url, log, &stop) };
+    let verified = fetched.and_then(|()| verify(set, &folder, &stop));
+    if let Err(Error::Interrupted(reason)) = &verified {
         warn!("stopped by {}; what has come is kept, and the same command goes on", reason.name());
     }
-    fetched
+    super::print(&format!("{}: {}\n", folder.display(), in_words(&verified?)))
+}
+
+fn fetch(set: &Set, folder: &Path, url: Option<&str>, log: &Log, stop: &Stop) -> Result<()> {
+    info!("{}; licence: {}", set.title, set.licence);
+    Order { set, folder, url, patience: Patience::default(), log: log.clone(), stop: stop.clone() }.fetch()
 }
 
 fn in_words(verified: &Verified) -> String {

@@ -10,7 +10,7 @@ use crate::experiment::Checked;
 use crate::lock::Lock;
 use crate::logging::Log;
 use crate::metrics::Metrics;
-use crate::provenance::{Outcome, Provenance};
+use crate::provenance::{Git, Outcome, Provenance};
 use crate::resumption::{self, Accepted, Examination, Point, Verdict};
 use crate::run::{RunFolder, Which};
 use crate::stop::Stop;
@@ -24,7 +24,7 @@ use tracing::{info, warn};
 ///
 /// The continued run is the same run: its weights and metrics are those of one that was never stopped. What could make it another is refused: a
 /// config, records or data that have changed. Values may be given that change no number: where the data lie, training.threads,
-/// training.device, training.checkpoint_every, training.tensorboard.
+/// training.device, training.checkpoint_every, training.tensorboard, provenance.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt resume runs/quickstart/v0001\n  \
                         bntt resume runs/vgg9_cifar10_bntt data.dataset.cifar10.path=/scratch/cifar10 training.threads=8")]
@@ -87,17 +87,18 @@ pub fn go_on(folder: &RunFolder, _lock: Lock, checked: &Checked, with: Resumptio
     // Everything that can be wrong has been read; from here on files change.
     let (epoch, step) = (checkpoint.progress.epoch, checkpoint.progress.step);
     let device_name = device::name(&device);
+    let (git, _) = Git::of(Path::new("."), experiment.provenance.git);
     let mut provenance = match Provenance::load(&folder.provenance()) {
         Ok(mut provenance) => {
             warn_of_another_kind_of_device(&provenance, &device_name);
-            provenance.resume(epoch, &device_name, with.threads);
+            provenance.resume(epoch, &device_name, with.threads, git);
             provenance
         }
         Err(error) => {
             // The record is not the run: it begins again, beside what is left of the old one.
             let old = put_aside(&folder.provenance())?;
             warn!("{error} A new one is begun, and the old one kept as {}.", old.display());
-            Provenance::begin(experiment.seed, &device_name, with.threads, dataset.checksums.clone())
+            Provenance::begin(experiment.seed, &device_name, with.threads, dataset.checksums.clone(), git)
         }
     };
     provenance.accept(&losses);

@@ -9,7 +9,7 @@ use crate::experiment::{Checked, Experiment};
 use crate::identity::{self, Plan};
 use crate::logging::Log;
 use crate::progress::EpochBar;
-use crate::provenance::{Outcome, Provenance};
+use crate::provenance::{Git, Outcome, Provenance};
 use crate::resumption::Accepted;
 use crate::run::RunFolder;
 use crate::stop::Stop;
@@ -98,10 +98,13 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     refuse_what_does_not_fit(&checked, &device, session.insist)?;
     let mut network = start(&checked, &device)?;
 
-    let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, dataset.checksums.clone());
+    let (git, uncommitted) = Git::of(Path::new("."), experiment.provenance.git);
+    let data = dataset.checksums.clone();
+    let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, data, git);
     provenance.initial_weights = experiment.training.initial_weights.as_deref().map(weights::sha256).transpose()?;
     let (folder, _lock) = RunFolder::create_with(session.runs, &experiment.name, |folder| {
         write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
+        uncommitted.write(&folder.uncommitted_diff())?;
         provenance.save(&folder.provenance())?;
         save_start(experiment, &dataset, folder, &mut network)
     })?;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::checksum::Checksum;
 use crate::error::{Error, Result};
+use crate::stop::Stop;
 
 /// A data set.
 #[derive(Debug)]
@@ -81,9 +82,9 @@ impl Archive {
     }
 
     /// # Errors
-    /// [`Error::Data`] when `path` is not what was published.
-    pub fn check(&self, path: &Path) -> Result<()> {
-        match self.checksum.map(|checksum| checksum.check(path)).transpose()? {
+    /// [`Error::Data`] when `path` is not what was published, [`Error::Interrupted`] when asked to stop.
+    pub fn check(&self, path: &Path, stop: &Stop) -> Result<()> {
+        match self.checksum.map(|checksum| checksum.check(path, stop)).transpose()? {
             Some(Err(problem)) => {
                 let path = path.display();
                 Err(Error::Data(format!("{path} is not what was published: {problem}. Remove it or fetch it again.")))

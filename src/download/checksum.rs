@@ -9,9 +9,11 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use super::failure::refused;
+use super::waiting::listen;
 use crate::durable::hex;
 use crate::error::{Error, Result};
 use crate::reading;
+use crate::stop::Stop;
 
 /// A checksum as it was published, in hexadecimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +32,11 @@ impl Checksum {
     /// Whether a file has it.
     ///
     /// # Errors
-    /// A sentence's second half when it has another.
-    pub fn check(self, path: &Path) -> Result<Result<(), String>> {
+    /// A sentence's second half when it has another. The outer error is that of reading it, or [`Error::Interrupted`] when asked to stop.
+    pub fn check(self, path: &Path, stop: &Stop) -> Result<Result<(), String>> {
         let found = match self {
-            Self::Md5(_) => hash::<Md5>(path)?,
-            Self::Sha256(_) => hash::<Sha256>(path)?,
+            Self::Md5(_) => hash::<Md5>(path, stop)?,
+            Self::Sha256(_) => hash::<Sha256>(path, stop)?,
         };
         Ok(if found == self.digits() { Ok(()) } else { Err(format!("its checksum is {found}, published is {self}")) })
     }
@@ -50,11 +52,12 @@ impl fmt::Display for Checksum {
 }
 
 /// The hash of a file in hexadecimal, read piece by piece.
-pub fn hash<D: Digest>(path: &Path) -> Result<String> {
+pub fn hash<D: Digest>(path: &Path, stop: &Stop) -> Result<String> {
     let (mut file, _): (File, u64) = reading::open(path).map_err(Error::io("open", path))?;
     let mut hasher = D::new();
     let mut piece = vec![0; 1 << 18];
     loop {
+        listen(stop)?;
         match file.read(&mut piece).map_err(refused("read", path))? {
             0 => return Ok(hex(&hasher.finalize())),
             length => hasher.update(piece.get(..length).unwrap_or_default()),
@@ -75,10 +78,10 @@ mod tests {
         let md5 = Checksum::Md5("900150983cd24fb0d6963f7d28e17f72");
         let sha256 = Checksum::Sha256("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         for checksum in [md5, sha256] {
-            assert_eq!(checksum.check(&path).unwrap(), Ok(()));
+            assert_eq!(checksum.check(&path, &Stop::never()).unwrap(), Ok(()));
         }
         std::fs::write(&path, "abd").unwrap();
-        let problem = md5.check(&path).unwrap().unwrap_err();
+        let problem = md5.check(&path, &Stop::never()).unwrap().unwrap_err();
         assert!(problem.ends_with("published is MD5 900150983cd24fb0d6963f7d28e17f72"), "{problem}");
     }
 }

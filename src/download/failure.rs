@@ -17,6 +17,14 @@ pub fn refused(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::
     }
 }
 
+/// The same for an error that was made already.
+pub fn explained(error: Error) -> Error {
+    match error {
+        Error::Io { action, path, source } => refused(action, path)(source),
+        error => error,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +36,7 @@ mod tests {
             "cannot write a/b.part: the disk is full. What was fetched stays; make room, and the same command goes on.";
         assert_eq!(text(io::ErrorKind::StorageFull), expected);
         assert_eq!(text(io::ErrorKind::PermissionDenied), "cannot write a/b.part: permission denied");
+        let made = Error::io("write", "a/b.part")(io::ErrorKind::StorageFull.into());
+        assert_eq!(explained(made).to_string(), expected);
     }
 }

@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 use sha2::Sha256;
 
 use super::checksum::hash;
+use super::failure::explained;
 use super::unpack::inside;
 use crate::durable::write_atomically;
 use crate::error::{Error, Result};
 use crate::reading;
+use crate::stop::Stop;
+
+pub const NAME: &str = "SHA256SUMS";
 
 /// A longer file is no list of this program's.
 const LONGEST: u64 = 1 << 27;
@@ -40,6 +44,7 @@ impl Sums {
             return Ok(sums);
         }
         let text = reading::text(&path, LONGEST).map_err(Error::io("read", &path))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
             if let Some(comment) = line.strip_prefix('#') {
                 let (archive, about) = comment.split_once(": ").unwrap_or((comment, ""));
@@ -65,7 +70,7 @@ impl Sums {
 
     /// Where it lies.
     pub fn path(&self) -> PathBuf {
-        self.folder.join("SHA256SUMS")
+        self.folder.join(NAME)
     }
 
     /// How many files it lists.
@@ -81,26 +86,26 @@ impl Sums {
     /// Compares an archive's files with the list.
     ///
     /// # Errors
-    /// [`Error::Data`] that names the files that are missing or differ.
-    pub fn check(&self, archive: &str) -> Result<()> {
-        self.compare(self.sections.iter().filter(|section| section.archive == archive))
+    /// [`Error::Data`] that names the files that are missing or differ, [`Error::Interrupted`] when asked to stop.
+    pub fn check(&self, archive: &str, stop: &Stop) -> Result<()> {
+        self.compare(self.sections.iter().filter(|section| section.archive == archive), stop)
     }
 
     /// Compares all files with the list.
     ///
     /// # Errors
     /// As [`Sums::check`].
-    pub fn check_all(&self) -> Result<()> {
-        self.compare(self.sections.iter())
+    pub fn check_all(&self, stop: &Stop) -> Result<()> {
+        self.compare(self.sections.iter(), stop)
     }
 
-    fn compare<'a>(&'a self, sections: impl Iterator<Item = &'a Section>) -> Result<()> {
+    fn compare<'a>(&'a self, sections: impl Iterator<Item = &'a Section>, stop: &Stop) -> Result<()> {
         let mut wrong = Vec::new();
         for (file, expected) in sections.flat_map(|section| &section.files) {
             let path = self.folder.join(file);
             if path.symlink_metadata().is_err() {
                 wrong.push(format!("{} is missing", file.display()));
-            } else if hash::<Sha256>(&path)? != *expected {
+            } else if hash::<Sha256>(&path, stop)? != *expected {
                 wrong.push(format!("{} has changed", file.display()));
             }
         }
@@ -120,7 +125,7 @@ impl Sums {
     /// Adds an archive's files and writes the list.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be written.
+    /// [`Error::Io`] or [`Error::Data`] when it cannot be written.
     pub fn record(&mut self, archive: &str, about: &str, files: Vec<(PathBuf, String)>) -> Result<()> {
         self.sections.push(Section { archive: archive.to_string(), about: about.to_string(), files });
         let mut text = String::new();
@@ -130,13 +135,14 @@ impl Sums {
             }
             files.iter().for_each(|(path, sum)| text.push_str(&format!("{sum}  {}\n", path.display())));
         }
-        write_atomically(&self.path(), text.as_bytes())
+        write_atomically(&self.path(), text.as_bytes()).map_err(explained)
     }
 }
 
 /// The path and the checksum of a line.
 fn entry(line: &str) -> Option<(PathBuf, String)> {
-    let (sum, path) = line.split_once("  ")?;
+    // A star stands before the path where `sha256sum` was told that files are binary.
+    let (sum, path) = line.split_once("  ").or_else(|| line.split_once(" *"))?;
     let valid = sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit());
     let path = inside(Path::new(path)).filter(|path| valid && !path.as_os_str().is_empty())?;
     Some((path, sum.to_ascii_lowercase()))
@@ -159,14 +165,28 @@ mod tests {
         sums.record("a.zip", "no checksum is published from http://x", vec![("sub/abc".into(), ABC.into())]).unwrap();
         let sums = Sums::load(folder.path()).unwrap();
         assert!(sums.holds("a.zip") && sums.len() == 1);
-        sums.check("a.zip").unwrap();
+        sums.check("a.zip", &Stop::never()).unwrap();
         let text = fs::read_to_string(sums.path()).unwrap();
         assert_eq!(text, format!("# a.zip: no checksum is published from http://x\n{ABC}  sub/abc\n"));
 
         fs::write(folder.path().join("sub/abc"), "abd").unwrap();
-        assert!(sums.check_all().unwrap_err().to_string().contains("lists: sub/abc has changed."));
+        assert!(sums.check_all(&Stop::never()).unwrap_err().to_string().contains("lists: sub/abc has changed."));
         fs::remove_file(folder.path().join("sub/abc")).unwrap();
-        assert!(sums.check_all().unwrap_err().to_string().contains("lists: sub/abc is missing."));
+        assert!(sums.check_all(&Stop::never()).unwrap_err().to_string().contains("lists: sub/abc is missing."));
+    }
+
+    #[test]
+    fn lists_from_other_systems_and_in_binary_mode_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("abc"), "abc").unwrap();
+        let text = format!("\u{feff}# a.zip: by hand\r\n{ABC}  abc\r\n{} *abc\r\n", ABC.to_uppercase());
+        fs::write(folder.path().join(NAME), text).unwrap();
+        let sums = Sums::load(folder.path()).unwrap();
+        assert!(sums.holds("a.zip") && sums.len() == 2);
+        sums.check_all(&Stop::never()).unwrap();
+        // A mark alone is an empty list.
+        fs::write(folder.path().join(NAME), "\u{feff}\r\n").unwrap();
+        assert_eq!(Sums::load(folder.path()).unwrap().len(), 0);
     }
 
     #[test]

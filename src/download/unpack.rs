@@ -3,7 +3,8 @@
 //! Only regular files and folders come out of an archive: a path that is absolute or goes up, a link, a device or more than could sensibly
 //! have been packed makes the whole archive refused.
 
-use std::fs::{self, File, OpenOptions};
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
@@ -11,11 +12,12 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::catalogue::{Archive, Packing};
-use super::checksum::hash;
 use super::failure::refused;
-use crate::durable::hex;
-use crate::error::{Error, Result};
+use super::waiting::listen;
+use crate::durable::{hex, sync_folder};
+use crate::error::Error;
 use crate::progress::ByteBar;
+use crate::reading;
 use crate::stop::Stop;
 
 /// No data set packs better: more than so many bytes for one of the archive are taken for a trap.
@@ -36,21 +38,33 @@ pub fn inside(path: &Path) -> Option<PathBuf> {
     Some(kept)
 }
 
-/// Unpacks `archive`, which lies at `path`, into the empty folder `into`: the paths in it with their SHA-256, sorted.
-///
-/// # Errors
-/// [`Error::Data`] for an archive that is malformed or holds what is refused, [`Error::Io`] or [`Error::Data`] when the disk refuses.
+/// Why an archive did not become files.
+pub enum Refusal {
+    /// It is malformed, or holds what is refused.
+    Archive(Error),
+    /// The disk refused, or it was asked to stop.
+    Here(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Here(error)
+    }
+}
+
+/// Unpacks `archive`, which lies at `path` and is called `name` in messages, into the empty folder `into`: the paths in it with their SHA-256,
+/// sorted.
 pub fn unpack(
     archive: &Archive,
-    path: &Path,
+    (path, name): (&Path, &Path),
     into: &Path,
     bar: &mut ByteBar,
     stop: &Stop,
-) -> Result<Vec<(PathBuf, String)>> {
-    let packed = fs::metadata(path).map_err(refused("read", path))?.len();
+) -> Result<Vec<(PathBuf, String)>, Refusal> {
+    let (file, packed) = reading::open(path).map_err(refused("open", path))?;
     let most = packed.saturating_mul(MOST_FOR_A_BYTE).saturating_add(ALWAYS_ALLOWED);
-    let mut out = Out { path, into, left: most, files: Vec::new(), bar, stop };
-    let file = BufReader::with_capacity(1 << 18, File::open(path).map_err(refused("open", path))?);
+    let mut out = Out { name, into, left: most, files: Vec::new(), bar, stop };
+    let file = BufReader::with_capacity(1 << 18, file);
     match archive.packing {
         Packing::Gzip => {
             let name = archive.file.strip_suffix(".gz").unwrap_or(archive.file);
@@ -60,37 +74,15 @@ pub fn unpack(
         Packing::Zip { inside } => out.zip(file, inside)?,
     }
     out.files.sort();
+    // Before anything of it is moved, the disk has all of it.
+    let folders: BTreeSet<&Path> = out.files.iter().flat_map(|(path, _)| path.ancestors().skip(1)).collect();
+    folders.iter().try_for_each(|folder| sync_folder(&into.join(folder)))?;
     Ok(out.files)
-}
-
-/// Moves everything in `from` into `to`, where nothing else may lie under the same name.
-///
-/// # Errors
-/// [`Error::Data`] that names what is in the way; nothing is moved then.
-pub fn move_in(from: &Path, to: &Path) -> Result<()> {
-    let mut moves = Vec::new();
-    for entry in fs::read_dir(from).map_err(refused("read", from))? {
-        let entry = entry.map_err(refused("read", from))?;
-        let (new, place) = (entry.path(), to.join(entry.file_name()));
-        let there = place.symlink_metadata().is_ok();
-        let same = there && place.is_file() && new.is_file() && hash::<Sha256>(&place)? == hash::<Sha256>(&new)?;
-        if there && !same {
-            return Err(Error::Data(format!(
-                "{} is there already and is not what the archive holds; move it away or give another --path.",
-                place.display()
-            )));
-        }
-        moves.push((new, place));
-    }
-    for (new, place) in moves {
-        fs::rename(&new, &place).map_err(refused("write", &place))?;
-    }
-    crate::durable::sync_folder(to)
 }
 
 /// Where an archive's files go.
 struct Out<'a> {
-    path: &'a Path,
+    name: &'a Path,
     into: &'a Path,
     /// Bytes that may still come.
     left: u64,
@@ -100,15 +92,15 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    fn error(&self, problem: &str) -> Error {
-        Error::Data(format!("{}: {problem}", self.path.display()))
+    fn error(&self, problem: &str) -> Refusal {
+        Refusal::Archive(Error::Data(format!("{}: {problem}", self.name.display())))
     }
 
-    fn broken(&self, cause: impl std::fmt::Display) -> Error {
+    fn broken(&self, cause: impl std::fmt::Display) -> Refusal {
         self.error(&format!("it cannot be unpacked: {cause}. Remove it and fetch it again."))
     }
 
-    fn tar(&mut self, packed: impl Read, prefix: &str) -> Result<()> {
+    fn tar(&mut self, packed: impl Read, prefix: &str) -> Result<(), Refusal> {
         let mut archive = tar::Archive::new(packed);
         for entry in archive.entries().map_err(|e| self.broken(e))? {
             let mut entry = entry.map_err(|e| self.broken(e))?;
@@ -127,7 +119,7 @@ impl Out<'_> {
         Ok(())
     }
 
-    fn zip(&mut self, packed: impl Read + io::Seek, prefix: &str) -> Result<()> {
+    fn zip(&mut self, packed: impl Read + io::Seek, prefix: &str) -> Result<(), Refusal> {
         let mut archive = zip::ZipArchive::new(packed).map_err(|e| self.broken(e))?;
         for number in 0..archive.len() {
             let mut entry = archive.by_index(number).map_err(|e| self.broken(e))?;
@@ -142,24 +134,28 @@ impl Out<'_> {
         Ok(())
     }
 
-    fn no_file(&self, path: &Path) -> Error {
+    fn no_file(&self, path: &Path) -> Refusal {
         self.error(&format!("{} is a link or a device; nothing was unpacked.", path.display()))
     }
 
     /// The place of a path of the archive, without `prefix`; nothing for the prefix itself.
-    fn place(&self, path: &Path, prefix: &str) -> Result<Option<PathBuf>> {
+    fn place(&self, path: &Path, prefix: &str) -> Result<Option<PathBuf>, Refusal> {
         let Some(path) = inside(path) else {
             return Err(self.error(&format!(
                 "{} would lie outside of the data set's folder; nothing was unpacked.",
                 path.display()
             )));
         };
+        if path.to_str().is_none_or(|text| text.contains(char::is_control)) {
+            let path = path.display();
+            return Err(self.error(&format!("{path} is a name that no list of files can hold; nothing was unpacked.")));
+        }
         let path = path.strip_prefix(prefix).map(Path::to_path_buf).unwrap_or(path);
         Ok(Some(path).filter(|path| !path.as_os_str().is_empty()))
     }
 
     /// Writes one file and remembers its checksum.
-    fn file(&mut self, place: &Path, content: &mut dyn Read) -> Result<()> {
+    fn file(&mut self, place: &Path, content: &mut dyn Read) -> Result<(), Refusal> {
         if self.files.len() >= MOST_FILES {
             return Err(self.error(&format!("it holds more than {MOST_FILES} files; nothing was unpacked.")));
         }
@@ -180,9 +176,7 @@ impl Out<'_> {
             file.write_all(bytes).map_err(refused("write", &path))?;
             hasher.update(bytes);
             self.bar.add(length as u64);
-            if let Some(reason) = self.stop.asked() {
-                return Err(Error::Interrupted(reason));
-            }
+            listen(self.stop)?;
         }
         file.sync_all().map_err(refused("write", &path))?;
         self.files.push((place.to_path_buf(), hex(&hasher.finalize())));

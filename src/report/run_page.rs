@@ -3,7 +3,7 @@
 use super::page::{details, facts, figures, page, paragraph, section, table, verbatim};
 use super::series::Read;
 use super::{RunReport, series::Record};
-use crate::provenance::{Outcome, Provenance, Session};
+use crate::provenance::{Git, Outcome, Provenance, Session};
 
 /// A longer table of epochs is folded.
 const LONGEST: usize = 30;
@@ -121,30 +121,22 @@ fn provenance(provenance: &Provenance) -> String {
         ("ended", ended.clone().unwrap_or_else(|| "not recorded".into())),
         ("seed", seed.to_string()),
     ]);
+    let of_first = sessions.first().and_then(|session| session.git.as_ref()?.diff_sha256.as_deref());
     for (number, session) in sessions.iter().enumerate() {
         let title = if sessions.len() == 1 { "Session".to_string() } else { format!("Session {}", number + 1) };
-        html += &format!("<h3>{title}</h3>\n{}", facts(&of_session(session)));
+        html += &format!("<h3>{title}</h3>\n{}", facts(&of_session(session, of_first)));
     }
     let mut rows = vec![vec!["data".to_string(), "SHA-256".to_string()]];
     rows.extend(data.iter().map(|(name, sum)| vec![name.clone(), sum.clone()]));
     html + "<h3>Data</h3>\n" + &table(&rows, 2, false)
 }
 
-fn of_session(session: &Session) -> Vec<(&'static str, String)> {
+/// `of_first`: the checksum of what the first session's repository had not committed, which is in the run's folder.
+fn of_session(session: &Session, of_first: Option<&str>) -> Vec<(&'static str, String)> {
     let host = &session.host;
-    let git = match &session.git {
-        None => "no repository".to_string(),
-        Some(git) => {
-            let commit = git.commit.as_deref().unwrap_or("no commit");
-            let lines = git.diff.lines().count();
-            let changes = match (git.dirty, lines) {
-                (false, _) => String::new(),
-                (true, 0) => ", with files that git does not track".into(),
-                (true, lines) => format!(", with uncommitted changes: {lines} lines of diff in provenance.json"),
-            };
-            format!("{commit}{changes}")
-        }
-    };
+    let git = session.git.as_ref().map_or("not recorded".to_string(), |git| {
+        format!("{}{}", git.commit.as_deref().unwrap_or("no commit"), uncommitted(git, of_first))
+    });
     vec![
         ("command", command(&session.command)),
         ("bntt", session.bntt_version.clone()),
@@ -155,6 +147,20 @@ fn of_session(session: &Session) -> Vec<(&'static str, String)> {
         ("started", session.started.clone()),
         ("ended", session.ended.clone().unwrap_or_else(|| "not recorded".into())),
     ]
+}
+
+/// What follows the commit where something differs from it.
+fn uncommitted(git: &Git, of_first: Option<&str>) -> String {
+    let changes = match (git.diff.lines().count(), git.diff_sha256.as_deref()) {
+        _ if !git.dirty => return String::new(),
+        (0, Some(sum)) if of_first == Some(sum) => format!("in uncommitted.diff, SHA-256 {sum}"),
+        (0, Some(sum)) => format!("not those of the first session, SHA-256 {sum}"),
+        // What commit and dirty alone tell may be either.
+        (0, None) if git.untracked.is_empty() => "which are not recorded".into(),
+        (0, None) => return ", with files that git does not track".into(),
+        (lines, _) => format!("{lines} lines of diff in provenance.json"),
+    };
+    format!(", with uncommitted changes: {changes}")
 }
 
 /// Words as a shell takes them.
@@ -170,6 +176,28 @@ fn command(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_committed_is_said_with_the_place_where_it_is() {
+        let git = |dirty: bool, sum: Option<&str>, diff: &str, untracked: &[&str]| Git {
+            commit: Some("c0ffee".into()),
+            dirty,
+            diff_sha256: sum.map(Into::into),
+            diff: diff.into(),
+            untracked: untracked.iter().map(ToString::to_string).collect(),
+        };
+        let of = |git: &Git| uncommitted(git, Some("ab12"));
+        assert_eq!(of(&git(false, None, "", &[])), "");
+        let first = of(&git(true, Some("ab12"), "", &["a"]));
+        assert_eq!(first, ", with uncommitted changes: in uncommitted.diff, SHA-256 ab12");
+        let other = of(&git(true, Some("cd34"), "", &[]));
+        assert_eq!(other, ", with uncommitted changes: not those of the first session, SHA-256 cd34");
+        assert_eq!(of(&git(true, None, "", &["a"])), ", with files that git does not track");
+        assert_eq!(of(&git(true, None, "", &[])), ", with uncommitted changes: which are not recorded");
+        // As older versions recorded it.
+        let old = of(&git(true, None, "-a\n+b\n", &[]));
+        assert_eq!(old, ", with uncommitted changes: 2 lines of diff in provenance.json");
+    }
 
     #[test]
     fn durations_and_commands_are_written_as_people_read_them() {

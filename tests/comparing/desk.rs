@@ -42,7 +42,7 @@ impl Desk {
         let folder = RunFolder::create(&self.path("runs"), &experiment.name).expect("a run folder");
         std::fs::write(folder.config(), experiment.to_toml().expect("TOML")).expect("a config");
         let data = experiment.load_data().map(|dataset| dataset.checksums).unwrap_or_default();
-        let mut provenance = Provenance::begin(experiment.seed, "cpu", 2, data);
+        let mut provenance = Provenance::begin(experiment.seed, "cpu", 2, data, None);
         let complete = top1.len() == experiment.training.epochs;
         provenance.finish(if complete { Outcome::Completed } else { Outcome::Interrupted });
         provenance.save(&folder.provenance()).expect("a record");

@@ -1,6 +1,6 @@
-//! An HTTP server of one thread, whose answers a test makes.
+//! An HTTP server whose answers a test makes.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -14,16 +14,19 @@ pub struct Request {
 }
 
 /// What is answered. `Content-Length` is that of `body`, of which no more than `cut` bytes are sent.
+#[derive(Clone)]
 pub struct Answer {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
     pub cut: usize,
+    /// Whether the client waits for ever for what was cut.
+    pub held: bool,
 }
 
 impl Answer {
     pub fn new(status: u16, body: &[u8]) -> Self {
-        Self { status, headers: Vec::new(), body: body.to_vec(), cut: usize::MAX }
+        Self { status, headers: Vec::new(), body: body.to_vec(), cut: usize::MAX, held: false }
     }
 
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
@@ -33,6 +36,16 @@ impl Answer {
 
     pub fn cut(self, cut: usize) -> Self {
         Self { cut, ..self }
+    }
+
+    /// Not a byte of an answer.
+    pub fn silence() -> Self {
+        Self { held: true, ..Self::new(0, b"") }
+    }
+
+    /// So many bytes, and then nothing.
+    pub fn held_after(self, cut: usize) -> Self {
+        Self { cut, held: true, ..self }
     }
 }
 
@@ -44,17 +57,19 @@ pub struct Server {
 
 impl Server {
     /// `answer` gets the number of the request and the request.
-    pub fn start(answer: impl Fn(usize, &Request) -> Answer + Send + 'static) -> Self {
+    pub fn start(answer: impl Fn(usize, &Request) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&asked);
+        let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
         std::thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
-                let mut stream = stream.expect("a connection");
-                let Some(request) = read(&stream) else { continue };
-                log.lock().expect("the log").push(request.clone());
-                write(&mut stream, &answer(number, &request));
+                let (mut stream, log, answer) = (stream.expect("a connection"), log.clone(), answer.clone());
+                std::thread::spawn(move || {
+                    let Some(request) = read(&stream) else { return };
+                    log.lock().expect("the log").push(request.clone());
+                    write(&mut stream, &answer(number, &request));
+                });
             }
         });
         Self { url, asked }
@@ -103,10 +118,17 @@ fn read(stream: &TcpStream) -> Option<Request> {
 }
 
 fn write(stream: &mut TcpStream, answer: &Answer) {
-    let Answer { status, headers, body, cut } = answer;
+    let Answer { status, headers, body, cut, held } = answer;
     let mut text = format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
     headers.iter().for_each(|(name, value)| text.push_str(&format!("{name}: {value}\r\n")));
     text.push_str("\r\n");
+    if *status == 0 {
+        text.clear();
+    }
     // A client that has gone is no failure of the server's.
     let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.write_all(&body[..body.len().min(*cut)]));
+    if *held {
+        // Until the client goes away.
+        let _ = stream.read(&mut [0]);
+    }
 }

@@ -164,7 +164,7 @@ fn stopped(desk: &Desk, n: u64) -> bntt::error::Result<()> {
     checked.experiment.make_paths_absolute();
     let (experiment, dataset) = (&checked.experiment, checked.experiment.load_data()?);
     let mut network = train::start(&checked, &Device::Cpu)?;
-    let mut provenance = Provenance::begin(experiment.seed, "cpu", 1, dataset.checksums.clone());
+    let mut provenance = Provenance::begin(experiment.seed, "cpu", 1, dataset.checksums.clone(), None);
     let (folder, _lock) = RunFolder::create_with(&desk.path("runs"), &experiment.name, |folder| {
         write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
         train::save_start(experiment, &dataset, folder, &mut network)

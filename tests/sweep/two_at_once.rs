@@ -17,7 +17,7 @@ impl Desk {
             let (experiment, mut network) = (&run.checked.experiment, start(&run.checked, &Device::Cpu)?);
             let dataset = experiment.load_data()?;
             std::fs::write(folder.config(), experiment.to_toml()?).expect("a file");
-            Provenance::begin(0, "cpu", 1, dataset.checksums.clone()).save(&folder.provenance())?;
+            Provenance::begin(0, "cpu", 1, dataset.checksums.clone(), None).save(&folder.provenance())?;
             save_start(experiment, &dataset, folder, &mut network)
         })
         .expect("a run")

@@ -41,7 +41,7 @@ impl Desk {
     fn leave(&self, run: &Planned, outcome: Outcome) -> Lock {
         let (_, lock) = RunFolder::create_with(&self.path("runs"), &run.name, |folder| {
             std::fs::write(folder.config(), run.checked.experiment.to_toml()?).unwrap();
-            let mut provenance = Provenance::begin(0, "cpu", 1, BTreeMap::new());
+            let mut provenance = Provenance::begin(0, "cpu", 1, BTreeMap::new(), None);
             provenance.outcome = outcome;
             provenance.save(&folder.provenance())
         })

@@ -1,0 +1,153 @@
+//! One request over HTTP, on a thread of its own: what the server says of the file, then the file, piece by piece.
+
+use std::io::Read;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::http::{HeaderMap, header};
+
+use super::transfer::Failure;
+use super::waiting::Deliveries;
+use crate::error::{Error, Result};
+
+const PIECE: usize = 1 << 16;
+
+/// Why one request did not bring the rest.
+pub enum Trouble {
+    /// The same address may do better, after the wait that it asks for.
+    Again(String, Option<Duration>),
+    For(Failure),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::For(failure)
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::For(error.into())
+    }
+}
+
+pub fn again(problem: impl ToString) -> Trouble {
+    Trouble::Again(problem.to_string(), None)
+}
+
+pub fn never(problem: String) -> Trouble {
+    Trouble::For(Failure::There(problem))
+}
+
+/// What a server sends.
+pub enum Sent {
+    /// The first thing.
+    Answer(Answer),
+    Bytes(Vec<u8>),
+    /// The last thing: without it the connection was cut.
+    End,
+}
+
+/// Status and headers.
+pub struct Answer {
+    pub status: u16,
+    headers: HeaderMap,
+}
+
+/// What is wanted of a file.
+pub struct Wanted {
+    pub url: String,
+    /// The first byte, of this version of the file.
+    pub rest: Option<(u64, String)>,
+}
+
+/// Asks for it.
+///
+/// # Errors
+/// [`Error::Data`] when the operating system gives no thread.
+pub fn ask(agent: &Agent, wanted: Wanted) -> Result<Deliveries<Result<Sent, Trouble>>> {
+    let agent = agent.clone();
+    Deliveries::begin(move |to| {
+        if let Err(trouble) = receive(&agent, &wanted, &to) {
+            // A caller that has gone does not want to know.
+            let _ = to.send(Err(trouble));
+        }
+    })
+}
+
+fn receive(agent: &Agent, wanted: &Wanted, to: &SyncSender<Result<Sent, Trouble>>) -> Result<(), Trouble> {
+    let mut request = agent.get(&wanted.url);
+    if let Some((from, version)) = &wanted.rest {
+        request = request.header(header::RANGE, format!("bytes={from}-")).header(header::IF_RANGE, version);
+    }
+    let mut response = request.call().map_err(|error| unreachable_server(&error))?;
+    let answer = Answer { status: response.status().as_u16(), headers: response.headers().clone() };
+    if to.send(Ok(Sent::Answer(answer))).is_err() {
+        return Ok(());
+    }
+    let mut body = response.body_mut().as_reader();
+    loop {
+        let mut piece = vec![0; PIECE];
+        let length = body.read(&mut piece).map_err(|error| again(format!("the connection was cut: {error}")))?;
+        piece.truncate(length);
+        let (end, sent) = (piece.is_empty(), if piece.is_empty() { Sent::End } else { Sent::Bytes(piece) });
+        if to.send(Ok(sent)).is_err() || end {
+            return Ok(());
+        }
+    }
+}
+
+impl Answer {
+    /// The number of bytes that follow.
+    pub fn length(&self) -> Option<u64> {
+        self.number(header::CONTENT_LENGTH)
+    }
+
+    /// The wait that the server asks for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.number(header::RETRY_AFTER).map(Duration::from_secs)
+    }
+
+    /// The first byte and the file's length of `Content-Range: bytes 5-9/10`.
+    pub fn range(&self) -> Option<(u64, Option<u64>)> {
+        let (places, total) = self.text(header::CONTENT_RANGE)?.strip_prefix("bytes ")?.split_once('/')?;
+        let (start, _) = places.split_once('-')?;
+        Some((start.trim().parse().ok()?, total.trim().parse().ok()))
+    }
+
+    /// The file's length of `Content-Range: bytes */10`, which says that there is no such part.
+    pub fn whole(&self) -> Option<u64> {
+        self.text(header::CONTENT_RANGE)?.strip_prefix("bytes */")?.trim().parse().ok()
+    }
+
+    /// The version that comes; empty where it is not told. A weak `ETag` does not promise the same bytes.
+    pub fn version(&self) -> &str {
+        let tag = self.text(header::ETAG).filter(|tag| !tag.starts_with("W/"));
+        tag.or(self.text(header::LAST_MODIFIED)).unwrap_or_default()
+    }
+
+    fn number(&self, name: header::HeaderName) -> Option<u64> {
+        self.text(name)?.trim().parse().ok()
+    }
+
+    fn text(&self, name: header::HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+fn unreachable_server(error: &ureq::Error) -> Trouble {
+    let text = error.to_string();
+    match error {
+        // The system's resolver has no kind of error of its own.
+        ureq::Error::HostNotFound | ureq::Error::Io(_)
+            if text.contains("host not found") || text.contains("lookup address") =>
+        {
+            never("its host was not found: is this machine offline?".into())
+        }
+        _ if text.contains("invalid peer certificate") => never(format!("its certificate is not trusted: {text}")),
+        ureq::Error::BadUri(problem) => never(format!("it is no address: {problem}")),
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Http(_) => never(text),
+        _ => again(format!("it cannot be reached: {text}")),
+    }
+}

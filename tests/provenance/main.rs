@@ -1,0 +1,7 @@
+//! What a run records of where it comes from.
+
+mod record;
+mod repository;
+mod runs;
+mod state;
+mod traps;
