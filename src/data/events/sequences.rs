@@ -12,7 +12,7 @@ use crate::data::{DataShape, Dataset, Items, Split};
 use crate::error::{Error, Result};
 
 /// To be raised whenever the same recordings and settings give other frames.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The largest recording that is read, in bytes: 134 million events of a DVS128, a quarter of an hour of much to see.
 const LONGEST: u64 = 1 << 30;
