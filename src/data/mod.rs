@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `digits.rs` `idx.rs` `cifar.rs` `tiny_imagenet.rs` (on `jpeg.rs`) `tensors.rs` (on `safetensors.rs`) | read a data set |
 //! | `events/` | reads recordings of event cameras |
-//! | `files.rs` | finds, measures and hashes data files |
+//! | `files.rs` `instead.rs` | finds, lists, measures and hashes data files; what lies there in their place |
 //! | `split.rs` `bytes.rs` | images and labels, in memory or mapped from a file |
 //! | `cache/` | data sets that take long to decode are decoded once |
 //! | `augment.rs` `affine.rs` `normalize.rs` | what happens to a pixel |
@@ -24,6 +24,7 @@ mod digits;
 mod events;
 mod files;
 mod idx;
+mod instead;
 mod jpeg;
 mod normalize;
 mod resident;
@@ -32,6 +33,10 @@ mod split;
 mod tensors;
 mod tiny_imagenet;
 
+#[cfg(test)]
+mod said;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -207,6 +212,27 @@ impl DatasetConfig {
             Self::DvsCifar10(config) => config.load(time_steps),
             Self::DvsRecordings(config) => config.load(time_steps),
             Self::Tensors(config) => config.load(),
+        }
+    }
+
+    /// The checksums of [`Dataset`], by the same names, without reading images into memory: two configs whose checksums
+    /// are equal read the same files, wherever these lie. Where recordings or images have been decoded before and their
+    /// files have not changed since, it takes no reading.
+    ///
+    /// # Errors
+    /// [`Error::Data`] or [`Error::Io`] for files that are missing. What they hold is not looked at.
+    pub fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
+        match self {
+            Self::Digits(_) => digits::checksums(),
+            Self::Mnist(config) => config.checksums(),
+            Self::FashionMnist(config) => config.checksums(),
+            Self::Cifar10(config) => config.checksums(),
+            Self::Cifar100(config) => config.checksums(),
+            Self::TinyImagenet(config) => config.checksums(),
+            Self::Nmnist(config) => config.checksums(time_steps),
+            Self::DvsCifar10(config) => config.checksums(time_steps),
+            Self::DvsRecordings(config) => config.checksums(time_steps),
+            Self::Tensors(config) => config.checksums(),
         }
     }
 }

@@ -11,8 +11,9 @@ pub struct Dataset {
     pub test: Split,
     /// With the number of images found on disk.
     pub shape: DataShape,
-    /// SHA-256 in hexadecimal of every file that was read, by its path; of a folder of thousands of files one of all of them, by the
-    /// folder's path.
+    /// SHA-256 in hexadecimal of every file that was read, by a name that stays when the data are moved: the published
+    /// name of a published file, "train" and "test" for the two of `tensors`. Of a folder of thousands of files it is
+    /// one, "all files": that of their checksums and their paths within the folder.
     pub checksums: BTreeMap<String, String>,
 }
 

@@ -36,11 +36,12 @@ impl TensorsConfig {
         let [train_labels, test_labels] = [labels_of(&train_file)?, labels_of(&test_file)?];
         let shape = shape_of(&train_file, &train_labels, &test_labels)?;
         let [train, test] = [split(&train_file, train_labels)?, split(&test_file, test_labels)?];
-        let mut checksums = BTreeMap::new();
-        for path in [&self.train, &self.test] {
-            checksums.insert(path.display().to_string(), files::checksum(path)?);
-        }
-        Ok(Dataset { train, test, shape, checksums })
+        Ok(Dataset { train, test, shape, checksums: self.checksums()? })
+    }
+
+    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+        let files = [("train", &self.train), ("test", &self.test)];
+        files.into_iter().map(|(name, path)| Ok((name.into(), files::checksum(path)?))).collect()
     }
 
     /// Opens both files, whose items must be of one name, type and shape.

@@ -8,7 +8,7 @@ use bntt::error::Result;
 use safetensors::Dtype::{self, F32, F64, I32, I64, U8, U32};
 use safetensors::tensor::TensorView;
 
-type Tensor<'a> = (&'a str, Dtype, &'a [usize], Vec<u8>);
+pub type Tensor<'a> = (&'a str, Dtype, &'a [usize], Vec<u8>);
 
 const TWO_IMAGES: &[usize] = &[2, 1, 2, 2];
 
@@ -24,7 +24,7 @@ fn write(path: &Path, tensors: &[Tensor]) {
 }
 
 /// A folder with both files, and the config that names them.
-fn files(train: &[Tensor], test: &[Tensor]) -> (tempfile::TempDir, TensorsConfig) {
+pub fn files(train: &[Tensor], test: &[Tensor]) -> (tempfile::TempDir, TensorsConfig) {
     let folder = tempfile::tempdir().unwrap();
     let config = TensorsConfig { train: folder.path().join("train"), test: folder.path().join("test") };
     write(&config.train, train);
@@ -150,6 +150,27 @@ fn pixels_that_are_not_finite_are_named_with_place_and_byte() {
     let bytes = fs::read(&config.train).unwrap();
     let byte = bytes.windows(4).rposition(|bytes| bytes == f32::NAN.to_le_bytes()).unwrap();
     assert_eq!(error(&tensors), format!(": images[1, 0, 1, 0] (byte {byte}) is NaN; expected finite numbers."));
+}
+
+#[test]
+fn files_of_other_programs_and_names_in_other_letters_are_named() {
+    let file = [("images", U8, TWO_IMAGES, vec![100; 8]), ("labels", U8, &[2][..], vec![0; 2])];
+    let (folder, config) = files(&file, &file);
+    let refused = || shape(&config).unwrap_err().to_string().replace(&folder.path().display().to_string(), "FOLDER");
+    for (content, what) in [
+        (&b"PK\x03\x04 and so on"[..], "a zip archive, as numpy's .npz and PyTorch's .pt are"),
+        (b"\x93NUMPY\x01\x00v\x00", "an array of numpy (.npy)"),
+        (b"\x80\x02}q\x01(U\x0b", "a pickle of Python"),
+        (b"\x1f\x8b\x08\x00 and so on", "packed by gzip"),
+    ] {
+        fs::write(&config.train, content).unwrap();
+        assert_eq!(
+            refused(),
+            format!("FOLDER/train is no safetensors file, but {what}; store its tensors as safetensors.")
+        );
+    }
+    fs::rename(&config.train, folder.path().join("TRAIN")).unwrap();
+    assert_eq!(refused(), "the file FOLDER/train does not exist; there is FOLDER/TRAIN: rename it to train.");
 }
 
 #[test]
