@@ -1,7 +1,7 @@
 //! What is warned of while a test works.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tracing::Level;
 
@@ -21,6 +21,12 @@ impl Write for Said {
 
 /// What `work` gives, and the warnings of this thread meanwhile.
 pub(super) fn warnings_of<R>(work: impl FnOnce() -> R) -> (R, Vec<String>) {
+    // Without one for all threads, a warning that a thread without any gives first is taken for one that nobody hears.
+    static FOR_ALL: Once = Once::new();
+    FOR_ALL.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().with_max_level(Level::WARN).with_writer(io::sink).finish();
+        let _ = tracing::subscriber::set_global_default(subscriber);
+    });
     let said = Said::default();
     let writer = said.clone();
     let subscriber = tracing_subscriber::fmt()

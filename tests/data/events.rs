@@ -284,6 +284,44 @@ fn a_clock_of_n_mnist_may_wrap_round_but_not_start_anew() {
 }
 
 #[test]
+fn a_limit_leaves_every_class_of_sessions_that_lie_class_by_class() {
+    let folder = tempfile::tempdir().unwrap();
+    for session in ["one", "two"] {
+        for (class, column) in [("a", 1), ("b", 2), ("c", 3)] {
+            let events: Vec<_> = (0..=8).map(|ms| aedat([column, ms], true, ms * 1_000)).collect();
+            write(folder.path(), &format!("{session}/{class}.aedat"), &events);
+        }
+    }
+    let text = "limit = { train = 4, test = 2 }\n\
+                dataset = { dvs_recordings = { PATH, train = 'one', test = 'two', classes = ['a', 'b', 'c'], window_ms = 1 } }";
+    let dataset = load(text, folder.path(), 1).unwrap();
+    assert_eq!((dataset.train.labels.as_slice(), dataset.test.labels.as_slice()), (&[0, 0, 1, 2][..], &[0, 1][..]));
+    // The first windows of each class, and the second of the first: (row, column).
+    let places: Vec<[usize; 2]> =
+        (0..4).map(|item| seen(&dataset.train, item)[0].0).map(|[.., row, column]| [row, column]).collect();
+    assert_eq!(places, [[0, 1], [1, 1], [0, 2], [0, 3]]);
+    assert_eq!(dataset.shape.train, 24);
+}
+
+#[test]
+fn a_limit_leaves_the_first_of_n_mnist_or_turns_where_a_subset_is_numbered_class_by_class() {
+    let folder = nmnist();
+    let text = "limit = { train = 2 }\ndataset = { nmnist = { PATH } }";
+    assert_eq!(load(text, folder.path(), 1).unwrap().train.labels, [3, 5]);
+    for number in 13..20 {
+        let label = if number < 17 { 7 } else { 9 };
+        write(folder.path(), &format!("Train/{label}/000{number}.bin"), &[bin([0, 0], true, 5)]);
+    }
+    // 3 5 3 7 7 7 7 9 9 9: five rows of ten recordings are mixed.
+    assert_eq!(load(text, folder.path(), 1).unwrap().train.labels, [3, 5]);
+    for number in 20..32 {
+        write(folder.path(), &format!("Train/9/000{number}.bin"), &[bin([0, 0], true, 5)]);
+    }
+    let limited = load("limit = { train = 6 }\ndataset = { nmnist = { PATH } }", folder.path(), 1).unwrap();
+    assert_eq!(limited.train.labels, [3, 5, 3, 7, 7, 9]);
+}
+
+#[test]
 fn recordings_in_capitals_are_read_and_packed_or_misplaced_ones_named() {
     let folder = nmnist();
     let text = "dataset = { nmnist = { PATH } }";
@@ -320,7 +358,7 @@ fn recordings_in_capitals_are_read_and_packed_or_misplaced_ones_named() {
 fn mistakes_of_event_data_sets_are_found_without_the_files() {
     let nowhere = Path::new("nowhere");
     let mistakes = |text: &str| -> Vec<String> {
-        config(text, nowhere).mistakes().into_iter().map(|(key, problem)| format!("{key}: {problem}")).collect()
+        config(text, nowhere).mistakes(None).into_iter().map(|(key, problem)| format!("{key}: {problem}")).collect()
     };
     assert_eq!(
         mistakes("dataset = { nmnist = { PATH, frames = { size = 40 } } }"),
