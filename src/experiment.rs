@@ -107,9 +107,9 @@ impl Experiment {
         };
         let mut mistakes: Vec<(String, String)> = Vec::new();
         mistakes.extend(check_name(&experiment.name).err().map(|problem| ("name".into(), problem.to_string())));
-        mistakes.extend(experiment.data.mistakes());
-        mistakes.extend(experiment.training.mistakes());
         let shape = experiment.data.dataset.shape(experiment.network.time_steps);
+        mistakes.extend(experiment.data.mistakes(shape.as_ref().ok()));
+        mistakes.extend(experiment.training.mistakes());
         match &shape {
             Ok(shape) => match NetworkPlan::new(&experiment.network, shape, experiment.training.precision) {
                 Ok(plan) => {

@@ -1,5 +1,6 @@
 //! Bytes of a data set: in memory, or mapped from a file.
 
+use std::collections::TryReserveError;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -7,6 +8,8 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use memmap2::Mmap;
+
+use super::split;
 
 /// Bytes that cost nothing to clone. Those of a file are read by the operating system as they are used, and given back when
 /// memory is short: a data set may be larger than memory, and processes on one machine share it.
@@ -67,6 +70,29 @@ impl Bytes {
             bytes.truncate(self.range.end);
             bytes.shrink_to_fit();
         }
+    }
+
+    /// Keeps the pieces of `length` bytes at `places`, which ascend, and gives the memory of the others back where
+    /// nobody else has it. Those of a file, or that somebody else has, are copied, and only those.
+    ///
+    /// # Errors
+    /// When there is no memory for the copy.
+    pub(super) fn keep(&mut self, length: usize, places: &[usize]) -> Result<(), TryReserveError> {
+        if let Some(Storage::Memory(bytes)) = Arc::get_mut(&mut self.storage)
+            && self.range == (0..bytes.len())
+        {
+            split::keep(bytes, length, places);
+            self.range = 0..bytes.len();
+            return Ok(());
+        }
+        let mut kept = Vec::new();
+        kept.try_reserve_exact(places.len().saturating_mul(length))?;
+        for &place in places {
+            let from = place.saturating_mul(length);
+            kept.extend_from_slice(self.get(from..from.saturating_add(length)).unwrap_or_default());
+        }
+        *self = kept.into();
+        Ok(())
     }
 }
 
@@ -140,6 +166,22 @@ mod tests {
         assert_eq!(*bytes, *b"old");
         std::fs::remove_file(&path).unwrap();
         assert_eq!(*bytes, *b"old");
+    }
+
+    #[test]
+    fn pieces_are_kept_in_place_and_copied_out_of_a_file_or_where_a_clone_needs_the_others() {
+        let content = [0, 1, 2, 3, 4, 5, 6, 7];
+        let (_folder, mut of_file) = mapped(&content);
+        let mut own = Bytes::from(content.to_vec());
+        let mut shared = Bytes::from([&[9, 9], &content[..]].concat()).part(2..10).unwrap();
+        let clone = shared.clone();
+        for bytes in [&mut of_file, &mut own, &mut shared] {
+            bytes.keep(2, &[1, 3]).unwrap();
+            assert_eq!(**bytes, [2, 3, 6, 7]);
+            let Storage::Memory(kept) = &*bytes.storage else { panic!("in memory") };
+            assert_eq!(kept.len(), 4);
+        }
+        assert_eq!(*clone, content);
     }
 
     #[test]

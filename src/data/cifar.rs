@@ -55,6 +55,10 @@ impl Cifar10Config {
         cifar_10(&self.path).load()
     }
 
+    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+        cifar_10(&self.path).folder.checksums()
+    }
+
     /// Those of `batches.meta.txt`, which is published with the files, or else what it holds.
     pub(super) fn class_names(&self) -> Vec<String> {
         files::names(&self.path.join("batches.meta.txt"), NAMES_10.len()).unwrap_or(NAMES_10.map(String::from).into())
@@ -76,6 +80,10 @@ impl Cifar100Config {
 
     pub(super) fn load(&self) -> Result<Dataset> {
         cifar_100(&self.path).load()
+    }
+
+    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+        cifar_100(&self.path).folder.checksums()
     }
 
     /// As [`Cifar10Config::load_cut`].
@@ -133,7 +141,7 @@ impl Cifar<'_> {
             let mut labels = Vec::with_capacity(images);
             for path in paths {
                 let hash = self.read(path, records, &mut pixels, &mut labels)?;
-                checksums.insert(path.display().to_string(), hash);
+                checksums.insert(path.file_name().unwrap_or_default().to_string_lossy().into_owned(), hash);
             }
             Ok::<_, Error>(Split { items: Items::Bytes(pixels.into()), labels, shape: vec![channels, height, width] })
         });
@@ -223,7 +231,7 @@ mod tests {
         assert_eq!(pixels(&dataset.test)[1], &record(&[6], 51)[1..]);
         assert_eq!(dataset.checksums.len(), 6);
         let path = folder.path().join("test_batch.bin");
-        assert_eq!(dataset.checksums[&path.display().to_string()], files::checksum(&path).unwrap());
+        assert_eq!(dataset.checksums["test_batch.bin"], files::checksum(&path).unwrap());
     }
 
     #[test]
@@ -233,6 +241,38 @@ mod tests {
         assert_eq!(dataset.train.labels, [99, 5]);
         assert_eq!(dataset.test.labels, [42, 0]);
         assert_eq!(pixels(&dataset.train)[1], &record(&[0, 5], 2)[2..]);
+    }
+
+    #[test]
+    fn checksums_are_those_of_loading() {
+        let (ten, hundred) = (folder_10(), folder_100());
+        let checksums = Cifar10Config { path: ten.path().into() }.checksums().unwrap();
+        assert_eq!(checksums, small(cifar_10(ten.path())).load().unwrap().checksums);
+        let checksums = Cifar100Config { path: hundred.path().into() }.checksums().unwrap();
+        assert_eq!(checksums, small(cifar_100(hundred.path())).load().unwrap().checksums);
+        assert_eq!(checksums.keys().collect::<Vec<_>>(), ["test.bin", "train.bin"]);
+    }
+
+    #[test]
+    fn what_lies_there_instead_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let refused = |path: &Path| {
+            let error = Cifar10Config { path: path.into() }.load().unwrap_err().to_string();
+            error.replace(&root.path().display().to_string(), "ROOT")
+        };
+        let folder = root.path().join("cifar-10-batches-bin");
+        fs::rename(folder_10().keep(), &folder).unwrap();
+        let expected =
+            "what you need lies in cifar-10-batches-bin/: set data.dataset.cifar10.path to ROOT/cifar-10-batches-bin.";
+        assert!(refused(root.path()).ends_with(expected), "{}", refused(root.path()));
+        fs::rename(folder.join("test_batch.bin"), folder.join("TEST_BATCH.BIN")).unwrap();
+        let text = refused(&folder);
+        assert!(
+            text.starts_with("the folder ROOT/cifar-10-batches-bin lacks test_batch.bin. The CIFAR-10 folder"),
+            "{text}"
+        );
+        let expected = "; there is ROOT/cifar-10-batches-bin/TEST_BATCH.BIN: rename it to test_batch.bin.";
+        assert!(text.ends_with(expected), "{text}");
     }
 
     #[test]

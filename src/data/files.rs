@@ -1,11 +1,14 @@
 //! Finds, measures and hashes data files.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use sha2::{Digest, Sha256};
 
+use super::instead;
 use crate::durable::hex;
 use crate::error::{Error, Result};
 use crate::reading;
@@ -27,37 +30,75 @@ impl Folder<'_> {
     /// The paths of all files, in the order of `files`.
     ///
     /// # Errors
-    /// When the folder or any of the files is missing: names all that are.
+    /// When the folder or any of the files is missing: names all that are, and what lies there instead.
     pub fn locate(&self) -> Result<Vec<PathBuf>> {
         let Self { path, set, key, files, published } = self;
-        let folder = path.display();
-        let layout =
-            format!("The {set} folder holds the official files {}, published at {published}", files.join(", "));
-        let advice = format!("put them there or correct data.dataset.{key}.path");
-        if !path.exists() {
-            return Err(Error::Data(format!("the folder {folder} does not exist. {layout}; {advice}.")));
+        match all_there(path, files) {
+            Ok(()) => Ok(files.iter().map(|name| path.join(name)).collect()),
+            Err(problem) => Err(Error::Data(format!(
+                "{problem}. The {set} folder holds the official files {}, published at {published}; {}.",
+                files.join(", "),
+                instead::advice(path, files, key)
+            ))),
         }
-        if !path.is_dir() {
-            return Err(Error::Data(format!("{folder} is no folder. {layout}; {advice}.")));
-        }
-        // Links that lead nowhere are there: opening them tells where they lead.
-        let missing: Vec<_> =
-            files.iter().filter(|name| path.join(name).symlink_metadata().is_err()).copied().collect();
-        if missing.is_empty() {
-            return Ok(files.iter().map(|name| path.join(name)).collect());
-        }
-        let packed: Vec<_> = missing
-            .iter()
-            .map(|name| path.join(format!("{name}.gz")))
-            .filter(|path| path.exists())
-            .map(|path| path.display().to_string())
-            .collect();
-        let hint = match packed.is_empty() {
-            true => advice,
-            false => format!("unpack what is there with `gunzip {}`", packed.join(" ")),
-        };
-        Err(Error::Data(format!("the folder {folder} lacks {}. {layout}; {hint}.", missing.join(", "))))
     }
+
+    /// SHA-256 of all files, by name.
+    ///
+    /// # Errors
+    /// As [`Folder::locate`], and for files that cannot be read.
+    pub fn checksums(&self) -> Result<BTreeMap<String, String>> {
+        let paths = self.locate()?;
+        let hashes: Vec<Result<String>> = paths.par_iter().map(|path| checksum(path)).collect();
+        self.files.iter().zip(hashes).map(|(name, hash)| Ok((name.to_string(), hash?))).collect()
+    }
+}
+
+/// Whether all `parts` of a folder, files and folders within it, are there.
+///
+/// # Errors
+/// What is missing, as the start of a sentence.
+pub(super) fn all_there(folder: &Path, parts: &[impl AsRef<Path>]) -> Result<(), String> {
+    let name = folder.display();
+    if !folder.exists() {
+        return Err(format!("the folder {name} does not exist"));
+    }
+    if !folder.is_dir() {
+        return Err(format!("{name} is no folder"));
+    }
+    // Links that lead nowhere are there: opening them tells where they lead.
+    let missing = parts.iter().map(AsRef::as_ref).filter(|part| folder.join(part).symlink_metadata().is_err());
+    let missing: Vec<String> = missing.map(|part| part.display().to_string()).collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(format!("the folder {name} lacks {}", missing.join(", "))),
+    }
+}
+
+/// The names in a folder, sorted. Hidden ones are left out: what a system or a file manager keeps there for itself,
+/// such as `._a.bin` beside `a.bin`.
+///
+/// # Errors
+/// The operating system's, when the folder cannot be read.
+pub(super) fn visible(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in folder.read_dir().map_err(Error::io("open", folder))? {
+        let name = entry.map_err(Error::io("read", folder))?.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The text of a list, without the byte order mark that some editors put first. Its lines may end as on Windows.
+///
+/// # Errors
+/// As [`reading::text`].
+pub(super) fn list(path: &Path, most: u64) -> io::Result<String> {
+    let text = reading::text(path, most)?;
+    Ok(text.strip_prefix('\u{feff}').map(String::from).unwrap_or(text))
 }
 
 /// Opens a regular file and tells its length in bytes.
@@ -107,7 +148,7 @@ pub(super) fn room<T>(count: usize, path: &Path) -> Result<Vec<T>> {
 /// The `count` names of a file of one a line; `None` of a file that is absent or holds another number of them.
 pub(super) fn names(path: &Path, count: usize) -> Option<Vec<String>> {
     const LONGEST: u64 = 1 << 16;
-    let text = reading::text(path, LONGEST).ok()?;
+    let text = list(path, LONGEST).ok()?;
     let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect();
     (names.len() == count).then_some(names)
 }
@@ -190,11 +231,39 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_listed_in_order_and_without_what_is_hidden() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b", "a.bin", "._a.bin", ".DS_Store", "B"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(visible(folder.path()).unwrap(), ["B", "a.bin", "b"]);
+        let text = visible(&folder.path().join("none")).unwrap_err().to_string();
+        assert!(
+            text.starts_with(&format!("cannot open {}: No such file", folder.path().join("none").display())),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_checksums_of_a_folder_are_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("one"), "abc").unwrap();
+        fs::write(folder.path().join("two"), "").unwrap();
+        // FIPS 180-4, example B.1, and of nothing.
+        let expected = [
+            ("one", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+            ("two", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        ];
+        let expected = expected.map(|(name, hash)| (name.to_string(), hash.to_string()));
+        assert_eq!(digits(folder.path()).checksums().unwrap(), expected.into());
+    }
+
+    #[test]
     fn names_are_as_many_as_there_are_classes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("names.txt");
         assert_eq!(names(&path, 2), None);
-        fs::write(&path, "apple\r\naquarium_fish\n\n").unwrap();
+        fs::write(&path, "\u{feff}apple\r\naquarium_fish\r\n\r\n").unwrap();
         assert_eq!(names(&path, 2).unwrap(), ["apple", "aquarium_fish"]);
         assert_eq!(names(&path, 3), None);
     }

@@ -46,15 +46,31 @@ const FILES: &[&str] =
 
 impl MnistConfig {
     pub(super) fn load(&self) -> Result<Dataset> {
+        load(&self.folder())
+    }
+
+    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+        self.folder().checksums()
+    }
+
+    fn folder(&self) -> Folder<'_> {
         let published = "https://yann.lecun.com/exdb/mnist/ (mirror: https://ossci-datasets.s3.amazonaws.com/mnist/)";
-        load(&Folder { path: &self.path, set: "MNIST", key: "mnist", files: FILES, published })
+        Folder { path: &self.path, set: "MNIST", key: "mnist", files: FILES, published }
     }
 }
 
 impl FashionMnistConfig {
     pub(super) fn load(&self) -> Result<Dataset> {
+        load(&self.folder())
+    }
+
+    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+        self.folder().checksums()
+    }
+
+    fn folder(&self) -> Folder<'_> {
         let published = "https://github.com/zalandoresearch/fashion-mnist";
-        load(&Folder { path: &self.path, set: "Fashion-MNIST", key: "fashion_mnist", files: FILES, published })
+        Folder { path: &self.path, set: "Fashion-MNIST", key: "fashion_mnist", files: FILES, published }
     }
 }
 
@@ -75,10 +91,7 @@ fn load(folder: &Folder) -> Result<Dataset> {
             )));
         }
     }
-    let checksums = paths
-        .iter()
-        .map(|path| Ok((path.display().to_string(), files::checksum(path)?)))
-        .collect::<Result<BTreeMap<_, _>>>()?;
+    let checksums = folder.checksums()?;
     let decoded = candle_datasets::vision::mnist::load_dir(folder.path)
         .map_err(|source| Error::Data(format!("cannot decode the files of {}: {source}.", folder.path.display())))?;
     let train = split(decoded.train_images, &decoded.train_labels)?;

@@ -7,8 +7,10 @@
 //! |---|---|
 //! | `digits.rs` `idx.rs` `cifar.rs` `tiny_imagenet.rs` (on `jpeg.rs`) `tensors.rs` (on `safetensors.rs`) | read a data set |
 //! | `events/` | reads recordings of event cameras |
-//! | `files.rs` | finds, measures and hashes data files |
+//! | `files.rs` `instead.rs` | finds, lists, measures and hashes data files; what lies there in their place |
 //! | `split.rs` `bytes.rs` | images and labels, in memory or mapped from a file |
+//! | `limit.rs` | fewer images than there are |
+//! | `warnings.rs` | what is odd about a data set |
 //! | `cache/` | data sets that take long to decode are decoded once |
 //! | `augment.rs` `affine.rs` `normalize.rs` | what happens to a pixel |
 //! | `batches.rs` | order, batches, tensors |
@@ -24,18 +26,26 @@ mod digits;
 mod events;
 mod files;
 mod idx;
+mod instead;
 mod jpeg;
+mod limit;
 mod normalize;
 mod resident;
 mod safetensors;
 mod split;
 mod tensors;
 mod tiny_imagenet;
+mod warnings;
 
+#[cfg(test)]
+mod said;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 pub use affine::AffineConfig;
 pub use augment::AugmentConfig;
@@ -45,12 +55,14 @@ pub use cifar::{Cifar10Config, Cifar100Config};
 pub use digits::DigitsConfig;
 pub use events::{DvsCifar10Config, DvsRecordingsConfig, Equal, FramesConfig, NmnistConfig, Tested, Values};
 pub use idx::{FashionMnistConfig, MnistConfig};
+pub use limit::LimitConfig;
 pub use normalize::NormalizeConfig;
 pub use resident::Resident;
 pub use split::{Dataset, Items, Split};
 pub use tensors::{TensorsConfig, read_unlabelled};
 pub use tiny_imagenet::TinyImagenetConfig;
 
+use self::warnings::Counts;
 use crate::error::{Error, Mistake, Result};
 
 /// Which data to train on, and how images become the network's input.
@@ -71,20 +83,6 @@ pub struct DataConfig {
     /// Use fewer images than there are, for trials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<LimitConfig>,
-}
-
-/// The most images to use of each split: its first ones, in file order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LimitConfig {
-    /// The most training images.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
-    pub train: Option<usize>,
-    /// The most test images.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
-    pub test: Option<usize>,
 }
 
 /// The data sets that can be read.
@@ -214,27 +212,59 @@ impl DatasetConfig {
             Self::Tensors(config) => config.load(),
         }
     }
+
+    /// The checksums of [`Dataset`], by the same names, without reading images into memory: two configs whose checksums
+    /// are equal read the same files, wherever these lie. Where recordings or images have been decoded before and their
+    /// files have not changed since, it takes no reading.
+    ///
+    /// # Errors
+    /// [`Error::Data`] or [`Error::Io`] for files that are missing. What they hold is not looked at.
+    pub fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
+        match self {
+            Self::Digits(_) => digits::checksums(),
+            Self::Mnist(config) => config.checksums(),
+            Self::FashionMnist(config) => config.checksums(),
+            Self::Cifar10(config) => config.checksums(),
+            Self::Cifar100(config) => config.checksums(),
+            Self::TinyImagenet(config) => config.checksums(),
+            Self::Nmnist(config) => config.checksums(time_steps),
+            Self::DvsCifar10(config) => config.checksums(time_steps),
+            Self::DvsRecordings(config) => config.checksums(time_steps),
+            Self::Tensors(config) => config.checksums(),
+        }
+    }
+
+    /// What is odd about the images that are used; `whole` are the numbers of images before `limit`.
+    fn warnings(&self, whole: &Counts, used: &Dataset) -> Vec<String> {
+        let own_labels = matches!(self, Self::Tensors(_));
+        let mut sentences = warnings::of_classes(whole, &Counts::of(used), self.class_names().as_deref(), own_labels);
+        let one_file = match self {
+            Self::Tensors(config) => warnings::of_paths(&config.train, &config.test),
+            _ => None,
+        };
+        sentences.extend(one_file.or_else(|| {
+            let (shared, test) = (warnings::shared(&used.train, &used.test), used.test.len());
+            warnings::of_shared(shared, test, self.is_own())
+        }));
+        sentences
+    }
+
+    /// Whether it is of the user's own making, with images in whatever order.
+    fn is_own(&self) -> bool {
+        matches!(self, Self::DvsRecordings(_) | Self::Tensors(_))
+    }
 }
 
 impl DataConfig {
-    /// Mistakes that need more than one value to be seen, as (dotted key from the top of the file, problem). No data
-    /// are read: what depends on the shape of `tensors` files is left to [`DataConfig::load`].
-    pub fn mistakes(&self) -> Vec<(String, String)> {
-        let shape = match &self.dataset {
-            DatasetConfig::Tensors(_) => None,
-            // No mistake depends on the number of time-steps.
-            dataset => dataset.shape(1).ok(),
-        };
-        self.mistakes_given(shape)
-    }
-
-    fn mistakes_given(&self, shape: Option<DataShape>) -> Vec<(String, String)> {
+    /// Mistakes that need more than one value to be seen, as (dotted key from the top of the file, problem). `shape` is
+    /// the data set's, where it is known.
+    pub fn mistakes(&self, shape: Option<&DataShape>) -> Vec<(String, String)> {
         let mut mistakes = self.dataset.mistakes();
         if let Some(normalize) = &self.normalize {
             mistakes.extend(normalize.mistakes(shape.map(|shape| shape.channels)));
         }
         if let (Some(augment), Some(shape)) = (&self.augment, shape) {
-            mistakes.extend(augment.mistakes(&shape));
+            mistakes.extend(augment.mistakes(shape));
         }
         let limit = self.limit.as_ref().and_then(|limit| limit.train);
         let known = shape.map(|shape| shape.train).filter(|&images| images > 0);
@@ -253,22 +283,26 @@ impl DataConfig {
         mistakes
     }
 
-    /// Reads the data set, checks every file and applies `limit`. Events become sequences of `time_steps` frames.
+    /// Reads the data set, checks every file and applies `limit`. Events become sequences of `time_steps` frames. What
+    /// is odd about the data, such as a class without a training image, is warned of.
     ///
     /// # Errors
     /// [`Error::Data`] or [`Error::Io`] for files that are missing, malformed or hold labels out of range, and
     /// [`Error::Config`] for settings that do not fit `tensors` files.
     pub fn load(&self, time_steps: usize) -> Result<Dataset> {
         let mut dataset = self.dataset.load(time_steps)?;
-        let mistakes = self.mistakes_given(Some(dataset.shape));
+        let mistakes = self.mistakes(Some(&dataset.shape));
         if !mistakes.is_empty() {
             let place = String::new();
             let mistake = |(key, problem)| Mistake { place: place.clone(), key, problem };
             return Err(Error::Config(mistakes.into_iter().map(mistake).collect()));
         }
+        let whole = Counts::of(&dataset);
         if let Some(limit) = &self.limit {
-            dataset.train.truncate(limit.train.unwrap_or(usize::MAX));
-            dataset.test.truncate(limit.test.unwrap_or(usize::MAX));
+            limit.apply(&mut dataset, self.dataset.is_own())?;
+        }
+        for sentence in self.dataset.warnings(&whole, &dataset) {
+            warn!("{sentence}");
         }
         Ok(dataset)
     }

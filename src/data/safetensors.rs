@@ -10,7 +10,7 @@ use std::path::Path;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::{Items, files};
+use super::{Items, files, instead};
 use crate::error::{Error, Result};
 
 /// An open file whose header has been checked.
@@ -79,7 +79,8 @@ impl<'a> TensorFile<'a> {
         let name = path.display();
         // A link that leads nowhere is there: opening it tells where it leads.
         if path.symlink_metadata().is_err() {
-            return Err(Error::Data(format!("the file {name} does not exist; correct {key}.")));
+            let advice = instead::of_file(path).unwrap_or_else(|| format!("correct {key}"));
+            return Err(Error::Data(format!("the file {name} does not exist; {advice}.")));
         }
         let (metadata, start) = header(path)?;
         let entry = |name: &'static str| metadata.info(name).map(|info| Entry { name, info: info.clone() });
@@ -199,7 +200,12 @@ fn place(mut i: usize, shape: &[usize]) -> Vec<usize> {
 fn header(path: &Path) -> Result<(Metadata, u64)> {
     let name = path.display();
     let (mut file, length): (File, u64) = files::open(path)?;
-    let broken = |problem: String| Error::Data(format!("{name} is no safetensors file: {problem}."));
+    let broken = |problem: String| match instead::made_elsewhere(path) {
+        Some(what) => {
+            Error::Data(format!("{name} is no safetensors file, but {what}; store its tensors as safetensors."))
+        }
+        None => Error::Data(format!("{name} is no safetensors file: {problem}.")),
+    };
     if length < 8 {
         return Err(broken(format!("it has {length} bytes, expected a header of 8 or more")));
     }

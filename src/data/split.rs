@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Bytes, DataShape};
+use crate::error::{Error, Result};
 
 /// Both splits of a data set.
 #[derive(Debug, Clone)]
@@ -11,8 +12,9 @@ pub struct Dataset {
     pub test: Split,
     /// With the number of images found on disk.
     pub shape: DataShape,
-    /// SHA-256 in hexadecimal of every file that was read, by its path; of a folder of thousands of files one of all of them, by the
-    /// folder's path.
+    /// SHA-256 in hexadecimal of every file that was read, by a name that stays when the data are moved: the published
+    /// name of a published file, "train" and "test" for the two of `tensors`. Of a folder of thousands of files it is
+    /// one, "all files": that of their checksums and their paths within the folder.
     pub checksums: BTreeMap<String, String>,
 }
 
@@ -56,16 +58,90 @@ impl Split {
         self.labels.is_empty()
     }
 
+    /// How many values an item has.
+    pub(super) fn item_length(&self) -> usize {
+        self.shape.iter().fold(1, |product, &size| product.saturating_mul(size))
+    }
+
     /// Keeps the first `n` items, or all where there are fewer, and gives the memory of the others back. Nothing is copied out of a file.
     pub(super) fn truncate(&mut self, n: usize) {
-        let n = n.min(self.len());
-        let values = self.shape.iter().fold(n, |product, &size| product.saturating_mul(size));
+        let values = n.min(self.len()).saturating_mul(self.item_length());
         self.labels.truncate(n);
         match &mut self.items {
             Items::Bytes(bytes) | Items::Counts(bytes) => bytes.truncate(values),
             Items::Floats(floats) => {
                 floats.truncate(values);
                 floats.shrink_to_fit();
+            }
+        }
+    }
+
+    /// Keeps the items at `places`, which ascend, and gives the memory of the others back. No others are copied out of
+    /// a file.
+    ///
+    /// # Errors
+    /// When there is no memory for them.
+    pub(super) fn keep(&mut self, places: &[usize]) -> Result<()> {
+        if places.iter().copied().eq(0..places.len()) {
+            self.truncate(places.len());
+            return Ok(());
+        }
+        let length = self.item_length();
+        self.labels = places.iter().filter_map(|&place| self.labels.get(place)).copied().collect();
+        match &mut self.items {
+            Items::Bytes(bytes) | Items::Counts(bytes) => bytes.keep(length, places).map_err(|_| {
+                let n = places.len();
+                Error::Data(format!("there is no memory for the {n} images of {length} bytes that data.limit leaves."))
+            })?,
+            Items::Floats(floats) => keep(floats, length, places),
+        }
+        Ok(())
+    }
+}
+
+/// Keeps the pieces of `length` values at `places`, which ascend.
+pub(super) fn keep<T: Copy>(values: &mut Vec<T>, length: usize, places: &[usize]) {
+    let mut end = 0usize;
+    for &place in places {
+        let from = place.saturating_mul(length);
+        let to = from.saturating_add(length);
+        if end > from || to > values.len() {
+            break;
+        }
+        values.copy_within(from..to, end);
+        end = end.saturating_add(length);
+    }
+    values.truncate(end);
+    values.shrink_to_fit();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(items: Items) -> Split {
+        Split { items, labels: vec![4, 5, 6, 7], shape: vec![1, 1, 2] }
+    }
+
+    #[test]
+    fn kept_items_are_those_at_their_places() {
+        let bytes: Vec<u8> = (0..8).collect();
+        let floats: Vec<f32> = (0..8).map(|value| value as f32 / 2.0).collect();
+        for (places, labels, expected) in [
+            (&[1, 3][..], &[5, 7][..], &[2, 3, 6, 7][..]),
+            (&[0, 1, 2], &[4, 5, 6], &[0, 1, 2, 3, 4, 5]),
+            (&[3], &[7], &[6, 7]),
+            (&[], &[], &[]),
+        ] {
+            let halves: Vec<f32> = expected.iter().map(|&value| f32::from(value) / 2.0).collect();
+            for (items, expected) in [
+                (Items::Bytes(bytes.clone().into()), Items::Bytes(expected.to_vec().into())),
+                (Items::Counts(bytes.clone().into()), Items::Counts(expected.to_vec().into())),
+                (Items::Floats(floats.clone()), Items::Floats(halves)),
+            ] {
+                let mut split = split(items);
+                split.keep(places).unwrap();
+                assert_eq!((split.labels.as_slice(), split.items), (labels, expected));
             }
         }
     }

@@ -9,17 +9,16 @@
 //! ```
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cache::{self, Item, Recipe, Source};
-use super::files::Folder;
+use super::cache::{self, Decoding, Item, Recipe, Source};
+use super::files::{self, Folder};
 use super::{DataShape, Dataset, Split, jpeg};
 use crate::error::{Error, Result};
-use crate::reading;
 
 /// Where Tiny-ImageNet lies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +56,10 @@ impl TinyImagenetConfig {
         Ok(dataset(&recipe, cache::load(&recipe, decode)?))
     }
 
+    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+        cache::checksums(&self.recipe()?)
+    }
+
     fn recipe(&self) -> Result<Recipe<'_, u32>> {
         let files = &["wnids.txt", "train", "val/images", "val/val_annotations.txt"];
         let published = "http://cs231n.stanford.edu/tiny-imagenet-200.zip";
@@ -82,7 +85,7 @@ impl TinyImagenetConfig {
         let names: HashMap<&str, &str> = words
             .lines()
             .filter_map(|line| line.split_once('\t'))
-            .map(|(class, names)| (class, names.split(',').next().unwrap_or(names).trim()))
+            .map(|(class, names)| (class.trim(), names.split(',').next().unwrap_or(names).trim()))
             .collect();
         Some(classes.iter().map(|class| names.get(class.as_str()).unwrap_or(&class.as_str()).to_string()).collect())
     }
@@ -132,7 +135,7 @@ impl TinyImagenetConfig {
         let labels: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
         let list = "val/val_annotations.txt";
         let text = self.list(list)?;
-        let mut images = Vec::new();
+        let (mut images, mut lines) = (Vec::new(), HashMap::new());
         for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let refused = |problem: String| {
                 let place = self.path.join(list);
@@ -148,6 +151,9 @@ impl TinyImagenetConfig {
                      take this line out"
                 ));
             };
+            if let Some(before) = lines.insert(image, i.saturating_add(1)) {
+                return refused(format!("{image} stands in line {before} already"));
+            }
             images.push(Source { path: Path::new("val/images").join(image), about: label });
         }
         match images.is_empty() {
@@ -158,13 +164,13 @@ impl TinyImagenetConfig {
 
     fn list(&self, name: &str) -> Result<String> {
         let path = self.path.join(name);
-        reading::text(&path, LONGEST_LIST).map_err(Error::io("read", &path))
+        files::list(&path, LONGEST_LIST).map_err(Error::io("read", &path))
     }
 }
 
-fn decode(&label: &u32, path: &Path, content: &[u8]) -> Result<Vec<Item>> {
+fn decode(&label: &u32, path: &Path, content: &[u8]) -> Result<Decoding> {
     let pixels = jpeg::rgb(path, content, [SHAPE.height, SHAPE.width])?;
-    Ok(vec![Item { label, pixels }])
+    Ok(Item { label, pixels }.into())
 }
 
 fn dataset(recipe: &Recipe<'_, u32>, loaded: ([Split; 2], BTreeMap<String, String>)) -> Dataset {
@@ -175,15 +181,9 @@ fn dataset(recipe: &Recipe<'_, u32>, loaded: ([Split; 2], BTreeMap<String, Strin
 
 /// The names of a folder's JPEG images, sorted.
 fn images_in(folder: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(Error::io("open", folder))? {
-        let name = entry.map_err(Error::io("read", folder))?.file_name().to_string_lossy().into_owned();
-        let extension = Path::new(&name).extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-        if extension.is_some_and(|extension| ["jpeg", "jpg"].contains(&extension.as_str())) {
-            names.push(name);
-        }
-    }
-    names.sort();
+    let mut names = files::visible(folder)?;
+    let is_image = |extension: &OsStr| ["jpeg", "jpg"].iter().any(|known| extension.eq_ignore_ascii_case(known));
+    names.retain(|name| Path::new(name).extension().is_some_and(is_image));
     match names.is_empty() {
         true => Err(Error::Data(format!("the folder {} holds no JPEG image.", folder.display()))),
         false => Ok(names),
@@ -199,6 +199,7 @@ fn is_name(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::data::Items;
+    use std::fs;
 
     const RED: &[u8] = include_bytes!("../../tests/fixtures/jpeg/red_64.jpeg");
     const BLUE: &[u8] = include_bytes!("../../tests/fixtures/jpeg/blue_64.jpeg");
@@ -309,11 +310,44 @@ mod tests {
     }
 
     #[test]
+    fn hidden_files_byte_order_marks_and_line_ends_of_windows_change_nothing() {
+        let (plain, marked) = (Set::new(), Set::new());
+        marked.put("wnids.txt", "\u{feff}n02\r\nn01\r\n".as_bytes());
+        marked.put("words.txt", "\u{feff}n01\ttench, Tinca tinca\r\nn02\tgoldfish\r\n".as_bytes());
+        let list = "\u{feff}val_1.JPEG\tn02\t0\t0\t9\t9\r\nval_0.JPEG\tn01\r\n";
+        marked.put("val/val_annotations.txt", list.as_bytes());
+        for name in ["train/n01/images/._n01_0.JPEG", "train/n02/images/.DS_Store", "val/images/._val_0.JPEG"] {
+            marked.put(name, b"\0\x05\x16\x07");
+        }
+        let [expected, found] = [&plain, &marked].map(|set| set.load().unwrap());
+        assert_eq!((found.train, found.test, found.shape), (expected.train, expected.test, expected.shape));
+        assert_eq!(marked.config().class_names().unwrap(), ["goldfish", "tench"]);
+    }
+
+    #[test]
+    fn the_checksum_is_that_of_loading_with_a_cache_and_without() {
+        let set = Set::new();
+        let sums = |cache: Option<&Path>| cache::checksums_from(cache, &set.config().recipe().unwrap()).unwrap();
+        let cache = Some(set.cache.path());
+        let before = sums(cache);
+        assert_eq!(set.load().unwrap().checksums, before);
+        assert_eq!([sums(cache), sums(None)], [before.clone(), before.clone()]);
+        // Labels are part of it, where the set lies is not.
+        let moved = Set::new();
+        assert_eq!(cache::checksums_from(None, &moved.config().recipe().unwrap()).unwrap(), before);
+        moved.put("wnids.txt", b"n01\nn02\n");
+        assert_ne!(cache::checksums_from(None, &moved.config().recipe().unwrap()).unwrap(), before);
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         let set = Set::new();
         fs::remove_file(set.folder.path().join("val/images/val_0.JPEG")).unwrap();
         let text = set.refused();
         assert!(text.starts_with("cannot open FOLDER/val/images/val_0.JPEG: No such file"), "{text}");
+        set.put("val/images/val_0.jpeg", BLUE);
+        let expected = "FOLDER/val/images/val_0.JPEG does not exist; there is FOLDER/val/images/val_0.jpeg: rename it to val_0.JPEG.";
+        assert_eq!(set.refused(), expected);
         fs::remove_dir_all(set.folder.path().join("train/n01")).unwrap();
         let text = set.refused();
         assert!(text.starts_with("cannot open FOLDER/train/n01/images: No such file"), "{text}");
@@ -343,6 +377,11 @@ mod tests {
                 "val/val_annotations.txt",
                 "val_0.JPEG\tn01\n../val_1.JPEG\tn02",
                 "2: \"../val_1.JPEG\\tn02\" is no line of an image, a tab and a WNID.",
+            ),
+            (
+                "val/val_annotations.txt",
+                "val_0.JPEG\tn01\nval_1.JPEG\tn02\nval_0.JPEG\tn02",
+                "3: val_0.JPEG stands in line 1 already.",
             ),
             (
                 "val/val_annotations.txt",

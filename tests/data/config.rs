@@ -64,9 +64,11 @@ fn all_mistakes_of_the_table_are_found_at_once() {
         "dataset = { cifar10 = { path = 'nowhere' } }\nbatch_size = 256\naugment = { crop_padding = 32 }\n\
          normalize = { mean = [0.5, 0.5, 0.5], std = [1.0, 1.0, 0.0] }\nlimit = { train = 100 }",
     );
-    let keys: Vec<String> = config.mistakes().into_iter().map(|(key, _)| key).collect();
+    let shape = config.dataset.shape(1).unwrap();
+    let mistakes = config.mistakes(Some(&shape));
+    let keys: Vec<String> = mistakes.iter().cloned().map(|(key, _)| key).collect();
     assert_eq!(keys, ["data.normalize.std[2]", "data.augment.crop_padding", "data.batch_size"]);
-    let (_, problem) = &config.mistakes()[2];
+    let (_, problem) = &mistakes[2];
     let expected = "a batch of 256 is larger than the 100 training images that data.limit.train leaves, so that no \
                     batch would be full; use a batch_size of at most 100";
     assert_eq!(problem, expected);
@@ -98,12 +100,16 @@ fn settings_that_do_not_fit_the_tensors_are_named_by_key() {
         "dataset = {{ tensors = {{ train = '{path}', test = '{path}' }} }}\nbatch_size = 2\n\
          normalize = {{ mean = [0.5, 0.5], std = [1.0, 1.0] }}"
     ));
-    assert!(config.mistakes().is_empty());
+    assert!(config.mistakes(None).is_empty());
     let expected = "data.normalize.mean: expected one value for each of the data set's 1 channels, found 2\n\
                     data.normalize.std: expected one value for each of the data set's 1 channels, found 2\n\
                     data.batch_size: a batch of 2 is larger than the 1 training images, so that no batch would be \
                     full; use a batch_size of at most 1";
     assert_eq!(config.load(1).unwrap_err().to_string(), expected);
+    // The same without their images, as an experiment is checked.
+    let mistakes = config.mistakes(Some(&config.dataset.shape(1).unwrap()));
+    let mistakes: Vec<String> = mistakes.into_iter().map(|(key, problem)| format!("{key}: {problem}")).collect();
+    assert_eq!(mistakes.join("\n"), expected);
 }
 
 #[test]

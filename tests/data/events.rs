@@ -9,8 +9,10 @@ use bntt::error::Result;
 use candle_core::Device;
 use sha2::{Digest, Sha256};
 
+use crate::said::warnings_of;
+
 /// Keeps what is decoded out of the user's cache, in an empty one.
-fn use_own_cache() {
+pub fn use_own_cache() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("event_data_sets");
@@ -47,18 +49,18 @@ fn seen(split: &Split, item: usize) -> Vec<([usize; 4], u8)> {
 }
 
 /// An event of N-MNIST.
-fn bin([column, row]: [u8; 2], on: bool, time: u32) -> Vec<u8> {
+pub fn bin([column, row]: [u8; 2], on: bool, time: u32) -> Vec<u8> {
     let [_, high, middle, low] = time.to_be_bytes();
     vec![column, row, high | u8::from(on) << 7, middle, low]
 }
 
 /// An event of a DVS128: bit 0 set is off, columns count from the right, rows from the bottom.
-fn aedat([column, row]: [u32; 2], on: bool, time: u32) -> Vec<u8> {
+pub fn aedat([column, row]: [u32; 2], on: bool, time: u32) -> Vec<u8> {
     let address = (127 - row) << 8 | (127 - column) << 1 | u32::from(!on);
     [address.to_be_bytes(), time.to_be_bytes()].concat()
 }
 
-fn write(folder: &Path, name: &str, events: &[Vec<u8>]) {
+pub fn write(folder: &Path, name: &str, events: &[Vec<u8>]) {
     let path = folder.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let head: &[u8] = if name.ends_with("aedat") { b"#!AER-DAT2.0\r\n# by hand\r\n" } else { b"" };
@@ -66,7 +68,7 @@ fn write(folder: &Path, name: &str, events: &[Vec<u8>]) {
 }
 
 /// Label 3 has recordings 7 and 12 to train on, label 5 has 9; recording 60001 of label 0 to test on.
-fn nmnist() -> tempfile::TempDir {
+pub fn nmnist() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for split in ["Train", "Test"] {
         (0..10).for_each(|label| fs::create_dir_all(folder.path().join(format!("{split}/{label}"))).unwrap());
@@ -235,10 +237,128 @@ fn sessions_are_cut_into_windows_that_overlap_in_training_only() {
 }
 
 #[test]
+fn a_pause_of_twenty_minutes_gives_no_empty_sequences() {
+    let folder = tempfile::tempdir().unwrap();
+    let minutes = 20 * 60_000_000;
+    for (session, pause) in [("one", minutes), ("two", 0)] {
+        for class in ["a", "b"] {
+            // Ten milliseconds, the pause, ten milliseconds; an event every half millisecond.
+            let times = (0..=20).map(|i| 500 * i).chain((0..=20).map(|i| 10_000 + pause + 500 * i));
+            let events: Vec<_> = times.map(|time| aedat([1, 1], true, time)).collect();
+            write(folder.path(), &format!("{session}/{class}.aedat"), &events);
+        }
+    }
+    let text =
+        "dataset = { dvs_recordings = { PATH, train = 'one', test = 'two', classes = ['a', 'b'], window_ms = 5 } }";
+    let (dataset, said) = warnings_of(|| load(text, folder.path(), 1).unwrap());
+    // Of 1,200,020,001 us; windows begin at 0, 5, 10, and at 1,200,010 and 1,200,015 ms. The third one holds the event
+    // of 10 ms.
+    assert_eq!(dataset.train.labels, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
+    assert_eq!(dataset.test.labels, [0, 0, 0, 0, 1, 1, 1, 1]);
+    for split in [&dataset.train, &dataset.test] {
+        assert!((0..split.len()).all(|item| !seen(split, item).is_empty()));
+    }
+    let events: Vec<u8> = (0..5).map(|item| seen(&dataset.train, item)[0].1).collect();
+    assert_eq!(events, [10, 10, 1, 10, 10]);
+    let left_out = ["one/a.aedat", "one/b.aedat"]
+        .map(|name| format!("dvs_recordings: {name}: 239999 of 240004 windows hold no event and are left out"));
+    assert_eq!(said[..2], left_out);
+    let again = warnings_of(|| load(text, folder.path(), 1).unwrap());
+    assert_eq!((again.0.train, again.1), (dataset.train, said), "out of the cache");
+}
+
+#[test]
+fn a_clock_of_n_mnist_may_wrap_round_but_not_start_anew() {
+    let folder = nmnist();
+    let text = "dataset = { nmnist = { PATH } }";
+    let events = [8_388_000, 8_388_300, 92, 392].map(|time| bin([0, 0], true, time));
+    write(folder.path(), "Train/3/00012.bin", &events);
+    // 2^23 = 8,388,608: 0, 300, 700 and 1,000 of 1,001 us.
+    assert_eq!(seen(&load(text, folder.path(), 2).unwrap().train, 2), [([0, 1, 0, 0], 2), ([1, 1, 0, 0], 2)]);
+    let events = [200_000, 300_000, 0, 100_000].map(|time| bin([0, 0], true, time));
+    write(folder.path(), "Train/3/00012.bin", &events);
+    let error = load(text, folder.path(), 2).unwrap_err().to_string();
+    let expected = "Train/3/00012.bin: the event at byte 10 is 300000 us older than one before it; up to 16384 us are put in order, more is a \
+                    clock that was set back; cut the recording there.";
+    assert!(error.ends_with(expected), "{error}");
+}
+
+#[test]
+fn a_limit_leaves_every_class_of_sessions_that_lie_class_by_class() {
+    let folder = tempfile::tempdir().unwrap();
+    for session in ["one", "two"] {
+        for (class, column) in [("a", 1), ("b", 2), ("c", 3)] {
+            let events: Vec<_> = (0..=8).map(|ms| aedat([column, ms], true, ms * 1_000)).collect();
+            write(folder.path(), &format!("{session}/{class}.aedat"), &events);
+        }
+    }
+    let text = "limit = { train = 4, test = 2 }\n\
+                dataset = { dvs_recordings = { PATH, train = 'one', test = 'two', classes = ['a', 'b', 'c'], window_ms = 1 } }";
+    let dataset = load(text, folder.path(), 1).unwrap();
+    assert_eq!((dataset.train.labels.as_slice(), dataset.test.labels.as_slice()), (&[0, 0, 1, 2][..], &[0, 1][..]));
+    // The first windows of each class, and the second of the first: (row, column).
+    let places: Vec<[usize; 2]> =
+        (0..4).map(|item| seen(&dataset.train, item)[0].0).map(|[.., row, column]| [row, column]).collect();
+    assert_eq!(places, [[0, 1], [1, 1], [0, 2], [0, 3]]);
+    assert_eq!(dataset.shape.train, 24);
+}
+
+#[test]
+fn a_limit_leaves_the_first_of_n_mnist_or_turns_where_a_subset_is_numbered_class_by_class() {
+    let folder = nmnist();
+    let text = "limit = { train = 2 }\ndataset = { nmnist = { PATH } }";
+    assert_eq!(load(text, folder.path(), 1).unwrap().train.labels, [3, 5]);
+    for number in 13..20 {
+        let label = if number < 17 { 7 } else { 9 };
+        write(folder.path(), &format!("Train/{label}/000{number}.bin"), &[bin([0, 0], true, 5)]);
+    }
+    // 3 5 3 7 7 7 7 9 9 9: five rows of ten recordings are mixed.
+    assert_eq!(load(text, folder.path(), 1).unwrap().train.labels, [3, 5]);
+    for number in 20..32 {
+        write(folder.path(), &format!("Train/9/000{number}.bin"), &[bin([0, 0], true, 5)]);
+    }
+    let limited = load("limit = { train = 6 }\ndataset = { nmnist = { PATH } }", folder.path(), 1).unwrap();
+    assert_eq!(limited.train.labels, [3, 5, 3, 7, 7, 9]);
+}
+
+#[test]
+fn recordings_in_capitals_are_read_and_packed_or_misplaced_ones_named() {
+    let folder = nmnist();
+    let text = "dataset = { nmnist = { PATH } }";
+    let file = |name: &str| folder.path().join(name);
+    fs::rename(file("Train/3/00012.bin"), file("Train/3/00012.BIN")).unwrap();
+    fs::write(file("Train/3/._00007.bin"), "not a recording").unwrap();
+    assert_eq!(load(text, folder.path(), 1).unwrap().train.labels, [3, 5, 3]);
+
+    let name = folder.path().display().to_string();
+    let refused = |text: &str| load(text, folder.path(), 1).unwrap_err().to_string().replace(&name, "FOLDER");
+    fs::rename(file("Train/3/00012.BIN"), file("Train/3/00012.bin.gz")).unwrap();
+    let expected =
+        "FOLDER: 1 recording is packed (.bin.gz), such as Train/3/00012.bin.gz; `gunzip -r FOLDER` unpacks them.";
+    assert_eq!(refused(text), expected);
+    fs::remove_file(file("Train/3/00012.bin.gz")).unwrap();
+
+    fs::rename(file("Test"), file("test")).unwrap();
+    assert!(refused(text).ends_with("; there is FOLDER/test: rename it to Test."), "{}", refused(text));
+    fs::create_dir(file("N-MNIST")).unwrap();
+    fs::rename(file("test"), file("N-MNIST/Test")).unwrap();
+    fs::rename(file("Train"), file("N-MNIST/Train")).unwrap();
+    let expected = "; what you need lies in N-MNIST/: set data.dataset.nmnist.path to FOLDER/N-MNIST.";
+    assert!(refused(text).ends_with(expected), "{}", refused(text));
+
+    for session in ["one", "two"] {
+        write(folder.path(), &format!("{session}/a.aedat"), &[aedat([0, 0], true, 0), aedat([0, 0], true, 1_000)]);
+    }
+    fs::rename(file("two/a.aedat"), file("two/A.AEDAT")).unwrap();
+    let text = "dataset = { dvs_recordings = { PATH, train = 'one', test = 'two', classes = ['a'], window_ms = 1 } }";
+    assert!(refused(text).ends_with("; there is FOLDER/two/A.AEDAT: rename it to a.aedat."), "{}", refused(text));
+}
+
+#[test]
 fn mistakes_of_event_data_sets_are_found_without_the_files() {
     let nowhere = Path::new("nowhere");
     let mistakes = |text: &str| -> Vec<String> {
-        config(text, nowhere).mistakes().into_iter().map(|(key, problem)| format!("{key}: {problem}")).collect()
+        config(text, nowhere).mistakes(None).into_iter().map(|(key, problem)| format!("{key}: {problem}")).collect()
     };
     assert_eq!(
         mistakes("dataset = { nmnist = { PATH, frames = { size = 40 } } }"),
@@ -253,6 +373,24 @@ fn mistakes_of_event_data_sets_are_found_without_the_files() {
             "data.dataset.dvs_recordings.test: expected another session than the training one, found \"one\" for both",
         ]
     );
+    let sessions = |train: &str, test: &str| {
+        let sessions = format!("train = '{train}', test = '{test}'");
+        mistakes(&format!(
+            "dataset = {{ dvs_recordings = {{ PATH, {sessions}, classes = ['a', 'b'], window_ms = 2 }} }}"
+        ))
+    };
+    assert_eq!(
+        sessions("one", "./one/"),
+        ["data.dataset.dvs_recordings.test: expected another session than the training one, found \"./one/\" for both"]
+    );
+    assert_eq!(
+        sessions("/data/one", "../two"),
+        [
+            "data.dataset.dvs_recordings.train: expected a folder within data.dataset.dvs_recordings.path, found \"/data/one\"",
+            "data.dataset.dvs_recordings.test: expected a folder within data.dataset.dvs_recordings.path, found \"../two\"",
+        ]
+    );
+    assert_eq!(sessions("a/one", "a/two"), [""; 0]);
     let shape =
         config("dataset = { dvs_cifar10 = { PATH, frames = { size = 48 } } }", nowhere).dataset.shape(20).unwrap();
     assert_eq!([shape.height, shape.classes, shape.train, shape.test], [48, 10, 9_000, 1_000]);

@@ -16,7 +16,7 @@ fn idx(magic: u32, dimensions: &[u32], bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Two training images, which together hold every byte, and one test image.
-fn folder() -> tempfile::TempDir {
+pub fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let put = |name: &str, bytes| fs::write(folder.path().join(name), bytes).unwrap();
     put(FILES[0], idx(2051, &[2, 28, 28], &pixels()));
@@ -69,6 +69,33 @@ fn a_missing_file_is_named_for_either_set() {
         load(DatasetConfig::FashionMnist(FashionMnistConfig { path: folder.path().into() })).unwrap_err().to_string();
     assert!(error.contains("The Fashion-MNIST folder holds the official files train-images-idx3-ubyte,"), "{error}");
     assert!(error.contains("https://github.com/zalandoresearch/fashion-mnist; put them there or correct"), "{error}");
+}
+
+#[test]
+fn what_lies_there_instead_is_named() {
+    let folder = folder();
+    let refused = || {
+        let error = read(&folder).unwrap_err().to_string();
+        error.replace(&folder.path().display().to_string(), "FOLDER")
+    };
+    let rename = |from: &str, to: &str| {
+        fs::create_dir_all(folder.path().join(to).parent().unwrap()).unwrap();
+        fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
+    };
+    rename(FILES[0], "train-images-idx3-ubyte.GZ");
+    let text = refused();
+    assert!(text.starts_with("the folder FOLDER lacks train-images-idx3-ubyte. The MNIST folder holds"), "{text}");
+    assert!(text.ends_with("; unpack what is there with `gunzip FOLDER/train-images-idx3-ubyte.GZ`."), "{text}");
+    // As torchvision lays them.
+    rename("train-images-idx3-ubyte.GZ", "MNIST/raw/train-images-idx3-ubyte");
+    FILES[1..].iter().for_each(|name| rename(name, &format!("MNIST/raw/{name}")));
+    let expected = "; what you need lies in MNIST/raw/: set data.dataset.mnist.path to FOLDER/MNIST/raw.";
+    assert!(refused().ends_with(expected), "{}", refused());
+    fs::remove_dir_all(folder.path().join("MNIST")).unwrap();
+    fs::write(folder.path().join("mnist.npz"), b"PK\x03\x04").unwrap();
+    let expected = "; there is FOLDER/mnist.npz, a zip archive, as numpy's .npz and PyTorch's .pt are, which is not read: fetch the official \
+                    files.";
+    assert!(refused().ends_with(expected), "{}", refused());
 }
 
 #[test]

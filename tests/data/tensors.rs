@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use bntt::data::{DataConfig, DataShape, Dataset, DatasetConfig, Items, TensorsConfig, read_unlabelled};
+use bntt::data::{DataConfig, DataShape, Dataset, DatasetConfig, Items, LimitConfig, TensorsConfig, read_unlabelled};
 use bntt::error::Result;
+use bntt::experiment::Experiment;
 use safetensors::Dtype::{self, F32, F64, I32, I64, U8, U32};
 use safetensors::tensor::TensorView;
 
-type Tensor<'a> = (&'a str, Dtype, &'a [usize], Vec<u8>);
+use crate::said::warnings_of;
+
+pub type Tensor<'a> = (&'a str, Dtype, &'a [usize], Vec<u8>);
 
 const TWO_IMAGES: &[usize] = &[2, 1, 2, 2];
 
@@ -24,7 +27,7 @@ fn write(path: &Path, tensors: &[Tensor]) {
 }
 
 /// A folder with both files, and the config that names them.
-fn files(train: &[Tensor], test: &[Tensor]) -> (tempfile::TempDir, TensorsConfig) {
+pub fn files(train: &[Tensor], test: &[Tensor]) -> (tempfile::TempDir, TensorsConfig) {
     let folder = tempfile::tempdir().unwrap();
     let config = TensorsConfig { train: folder.path().join("train"), test: folder.path().join("test") };
     write(&config.train, train);
@@ -96,6 +99,25 @@ fn more_than_a_piece_of_floats_is_read_whole() {
 }
 
 #[test]
+fn unlabelled_floats_of_0_to_255_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("input");
+    let warnings = |name, values: &[f32]| {
+        let shape = if name == "images" { &[1, 1, 1, 2][..] } else { &[1, 1, 1, 1, 2] };
+        write(&path, &[(name, F32, shape, floats(values))]);
+        warnings_of(|| read_unlabelled(&path, "--input").unwrap()).1
+    };
+    let expected = format!(
+        "{}: the f32 images have values from 3 to 255, and are taken as they are: only u8 stand for 0 to 1; if 255 is white, divide them by 255 \
+         or store them as u8",
+        path.display()
+    );
+    assert_eq!(warnings("images", &[3.0, 255.0]), [expected]);
+    assert_eq!(warnings("images", &[0.25, 1.0]), [""; 0]);
+    assert_eq!(warnings("sequences", &[3.0, 255.0]), [""; 0]);
+}
+
+#[test]
 fn missing_and_unknown_tensors_are_refused() {
     let images: Tensor = ("images", U8, TWO_IMAGES, vec![0; 8]);
     let labels: Tensor = ("labels", U8, &[2], vec![0; 2]);
@@ -150,6 +172,79 @@ fn pixels_that_are_not_finite_are_named_with_place_and_byte() {
     let bytes = fs::read(&config.train).unwrap();
     let byte = bytes.windows(4).rposition(|bytes| bytes == f32::NAN.to_le_bytes()).unwrap();
     assert_eq!(error(&tensors), format!(": images[1, 0, 1, 0] (byte {byte}) is NaN; expected finite numbers."));
+}
+
+#[test]
+fn a_limit_of_sorted_data_leaves_every_class() {
+    let n = 30;
+    let labels: Vec<u8> = (0..n).map(|i| i / 10).collect();
+    let shape = [usize::from(n), 1, 1, 1];
+    let floats: Vec<f32> = (0..n).map(f32::from).collect();
+    for (dtype, values) in [(U8, (0..n).collect()), (F32, self::floats(&floats))] {
+        let file = [("images", dtype, &shape[..], values), ("labels", U8, &[30][..], labels.clone())];
+        let (_folder, config) = files(&file, &file);
+        let dataset = DatasetConfig::Tensors(config);
+        let limit = Some(LimitConfig { train: Some(7), test: Some(2) });
+        let data = DataConfig { dataset, batch_size: 1, augment: None, normalize: None, limit };
+        let loaded = data.load(1).unwrap();
+        assert_eq!(loaded.train.labels, [0, 0, 0, 1, 1, 2, 2]);
+        let values: Vec<f32> = match &loaded.train.items {
+            Items::Floats(values) => values.clone(),
+            Items::Bytes(bytes) | Items::Counts(bytes) => bytes.iter().map(|&byte| byte.into()).collect(),
+        };
+        assert_eq!(values, [0.0, 1.0, 2.0, 10.0, 11.0, 20.0, 21.0]);
+        assert_eq!(loaded.test.labels, [0, 1]);
+        assert_eq!(loaded.shape.train, 30);
+    }
+}
+
+#[test]
+fn an_experiment_is_checked_by_the_shape_of_its_tensors_before_it_runs() {
+    let file = [("images", U8, TWO_IMAGES, (100..108).collect()), ("labels", U8, &[2][..], vec![0, 1])];
+    let (_folder, config) = files(&file, &file);
+    let [train, test] = [&config.train, &config.test].map(|path| path.display().to_string());
+    let text = format!(
+        "name = 'a'\noptimizer = {{ sgd = {{ lr = 0.1 }} }}\ntraining = {{ epochs = 1 }}\n[data]\n\
+         dataset = {{ tensors = {{ train = '{train}', test = '{test}' }} }}\nbatch_size = 3\naugment = {{ crop_padding = 2 }}\n\
+         normalize = {{ mean = [0.5, 0.5], std = [1.0] }}\n[network]\ntime_steps = 1\nencoder = 'direct'\n\
+         layers = ['flatten', {{ linear = {{ features = 2 }} }}, 'lif', {{ linear = {{ features = 'classes' }} }}]\n"
+    );
+    let refused = |overrides: &[&str]| {
+        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        Experiment::parse(&text, "a.toml", &overrides).map(|_| ()).unwrap_err().to_string()
+    };
+    let expected = "a.toml:8:22: data.normalize.mean: expected one value for each of the data set's 1 channels, found 2\n\
+                    a.toml:7:28: data.augment.crop_padding: a padding of 2 pixels can move an image of 2x2 out of sight; expected less than 2\n\
+                    a.toml:6:14: data.batch_size: a batch of 3 is larger than the 2 training images, so that no batch would be full; use a \
+                    batch_size of at most 2";
+    assert_eq!(refused(&[]), expected);
+    let found = refused(&["data.normalize.mean=[0.5]", "data.augment.crop_padding=1"]);
+    assert!(
+        found.contains("data.batch_size: a batch of 3 is larger than the 2 training images")
+            && found.lines().count() == 1,
+        "{found}"
+    );
+}
+
+#[test]
+fn files_of_other_programs_and_names_in_other_letters_are_named() {
+    let file = [("images", U8, TWO_IMAGES, vec![100; 8]), ("labels", U8, &[2][..], vec![0; 2])];
+    let (folder, config) = files(&file, &file);
+    let refused = || shape(&config).unwrap_err().to_string().replace(&folder.path().display().to_string(), "FOLDER");
+    for (content, what) in [
+        (&b"PK\x03\x04 and so on"[..], "a zip archive, as numpy's .npz and PyTorch's .pt are"),
+        (b"\x93NUMPY\x01\x00v\x00", "an array of numpy (.npy)"),
+        (b"\x80\x02}q\x01(U\x0b", "a pickle of Python"),
+        (b"\x1f\x8b\x08\x00 and so on", "packed by gzip"),
+    ] {
+        fs::write(&config.train, content).unwrap();
+        assert_eq!(
+            refused(),
+            format!("FOLDER/train is no safetensors file, but {what}; store its tensors as safetensors.")
+        );
+    }
+    fs::rename(&config.train, folder.path().join("TRAIN")).unwrap();
+    assert_eq!(refused(), "the file FOLDER/train does not exist; there is FOLDER/TRAIN: rename it to train.");
 }
 
 #[test]

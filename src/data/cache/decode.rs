@@ -1,10 +1,10 @@
 //! Source files to items, side by side.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use sha2::{Digest, Sha256};
 use tracing::info;
 
@@ -20,7 +20,22 @@ const FILES_A_THREAD: usize = 8;
 /// How often a long decoding says how far it is.
 const BETWEEN_WORDS: Duration = Duration::from_secs(20);
 
-/// What is decoded of a file: one or more of these.
+/// What is decoded of a file.
+#[derive(Debug)]
+pub(in crate::data) struct Decoding {
+    /// One or more.
+    pub items: Vec<Item>,
+    /// What was left out of it, in words that go on after the file's name.
+    pub left_out: Option<String>,
+}
+
+impl From<Item> for Decoding {
+    fn from(item: Item) -> Self {
+        Self { items: vec![item], left_out: None }
+    }
+}
+
+/// One image, or one sequence.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::data) struct Item {
     pub label: u32,
@@ -35,6 +50,8 @@ pub(super) struct Decoded<P> {
     pub pixels: [P; 2],
     /// Of the source files.
     pub sha256: String,
+    /// What was left out of which file.
+    pub left_out: Vec<String>,
 }
 
 impl Decoded<usize> {
@@ -42,7 +59,7 @@ impl Decoded<usize> {
     pub fn of(self, bytes: &Bytes) -> Option<Decoded<Bytes>> {
         let [train, test] = self.pixels;
         let pixels = [bytes.part(0..train)?, bytes.part(train..train.checked_add(test)?)?];
-        Some(Decoded { labels: self.labels, pixels, sha256: self.sha256 })
+        Some(Decoded { labels: self.labels, pixels, sha256: self.sha256, left_out: self.left_out })
     }
 }
 
@@ -70,18 +87,18 @@ impl From<Error> for Failure {
     }
 }
 
-/// A file's SHA-256 and items.
-type Outcome = Result<(String, Vec<Item>)>;
+/// A file's SHA-256 and what was decoded of it.
+type Outcome = Result<(String, Decoding)>;
 
 /// Decodes all files of the recipe and writes their pixels to `sink`, in order: at no time are more than a few files in memory.
 pub(super) fn all<T: Sync>(
     recipe: &Recipe<'_, T>,
-    decode: &(impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>> + Sync),
+    decode: &(impl Fn(&T, &Path, &[u8]) -> Result<Decoding> + Sync),
     sink: &mut impl Write,
 ) -> Result<Decoded<usize>, Failure> {
-    let mut hashes = Vec::new();
+    let (mut hashes, mut all_left_out) = (Vec::new(), Vec::new());
     for path in &recipe.beside {
-        hashes.push((path, files::checksum(&recipe.folder.join(path))?));
+        hashes.push((path.as_path(), files::checksum(&recipe.folder.join(path))?));
     }
     let (mut labels, mut pixels) = ([Vec::new(), Vec::new()], [0usize; 2]);
     let mut progress = Progress::of(recipe);
@@ -91,8 +108,9 @@ pub(super) fn all<T: Sync>(
             let outcomes: Vec<Outcome> = sources.par_iter().map(|source| one(recipe, source, decode)).collect();
             // In order, so that of several broken files it is always the first that is named.
             for (source, outcome) in sources.iter().zip(outcomes) {
-                let (hash, items) = outcome?;
-                hashes.push((&source.path, hash));
+                let (hash, Decoding { items, left_out }) = outcome?;
+                hashes.push((source.path.as_path(), hash));
+                all_left_out.extend(left_out.map(|left_out| format!("{}: {left_out}", source.path.display())));
                 for Item { label, pixels: bytes } in items {
                     sink.write_all(&bytes).map_err(|error| Failure::Sink(format!("cannot write: {error}")))?;
                     labels.push(label);
@@ -102,18 +120,27 @@ pub(super) fn all<T: Sync>(
             progress.add(sources.len());
         }
     }
-    Ok(Decoded { labels, pixels, sha256: joined(hashes) })
+    Ok(Decoded { labels, pixels, sha256: joined(hashes), left_out: all_left_out })
+}
+
+/// The checksum of the source files, which are hashed side by side and not decoded.
+pub(super) fn checksum<T>(recipe: &Recipe<'_, T>) -> Result<String> {
+    let paths: Vec<&Path> = recipe.files().collect();
+    let hashes: Vec<_> =
+        paths.into_par_iter().map(|path| Ok((path, files::checksum(&recipe.folder.join(path))?))).collect();
+    // In order, so that of several missing files it is always the first that is named.
+    Ok(joined(hashes.into_iter().collect::<Result<_>>()?))
 }
 
 fn one<T>(
     recipe: &Recipe<'_, T>,
     source: &Source<T>,
-    decode: impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>>,
+    decode: impl Fn(&T, &Path, &[u8]) -> Result<Decoding>,
 ) -> Outcome {
     let path = recipe.folder.join(&source.path);
     let content = reading::bytes(&path, recipe.longest).map_err(Error::io("read", &path))?;
-    let items = decode(&source.about, &path, &content)?;
-    for Item { label, pixels } in &items {
+    let decoding = decode(&source.about, &path, &content)?;
+    for Item { label, pixels } in &decoding.items {
         if *label as usize >= recipe.classes {
             let most = recipe.classes.saturating_sub(1);
             return Err(Error::Data(format!("{}: the label is {label}; expected 0 to {most}.", path.display())));
@@ -123,11 +150,11 @@ fn one<T>(
             return Err(Error::Data(format!("{}: an item of {length} bytes; expected {shape:?}.", path.display())));
         }
     }
-    Ok((sha256_hex(&content), items))
+    Ok((sha256_hex(&content), decoding))
 }
 
 /// The SHA-256 of `sha256sum`'s lines of all files, sorted by path.
-fn joined(hashes: Vec<(&PathBuf, String)>) -> String {
+fn joined(hashes: Vec<(&Path, String)>) -> String {
     // As text, like `LC_ALL=C sort`: paths compare by their parts.
     let mut lines: Vec<_> = hashes.into_iter().map(|(path, hash)| (path.display().to_string(), hash)).collect();
     lines.sort();

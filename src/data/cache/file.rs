@@ -4,7 +4,9 @@
 //! magic (16 bytes) | pixels of train, of test | labels of train, of test (u32) | about (JSON) | its length (u64) | SHA-256 of all before
 //! ```
 //!
-//! Numbers are little-endian. What is known last stands last, so that pixels are written as they are decoded.
+//! Numbers are little-endian. What is known last stands last, so that pixels are written as they are decoded. What
+//! stands about them has a checksum of its own, so that the checksum of the source files can be had without reading all
+//! that was decoded of them.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -17,7 +19,7 @@ use super::Recipe;
 use super::decode::Decoded;
 use super::key::Key;
 use crate::data::Bytes;
-use crate::durable::Aside;
+use crate::durable::{Aside, sha256_hex};
 use crate::reading;
 
 /// What a cache file begins with. The digit is the layout's version.
@@ -30,6 +32,12 @@ struct About {
     items: [usize; 2],
     /// Of the source files.
     sha256: String,
+    /// What was left out of which source file.
+    #[serde(default)]
+    left_out: Vec<String>,
+    /// [`About::sum`] of all above.
+    #[serde(default)]
+    about_sha256: String,
 }
 
 /// Why a cache file is not used.
@@ -61,7 +69,9 @@ impl Writer {
             self.write_all(&label.to_le_bytes())?;
         }
         let items = decoded.labels.each_ref().map(Vec::len);
-        let about = About { key: key.clone(), items, sha256: decoded.sha256.clone() };
+        let (sha256, left_out) = (decoded.sha256.clone(), decoded.left_out.clone());
+        let mut about = About { key: key.clone(), items, sha256, left_out, about_sha256: String::new() };
+        about.about_sha256 = about.sum()?;
         let about = serde_json::to_vec(&about)?;
         self.write_all(&about)?;
         self.write_all(&(about.len() as u64).to_le_bytes())?;
@@ -119,6 +129,16 @@ pub(super) fn open<T>(place: &Path, key: &Key, recipe: &Recipe<'_, T>) -> Result
         .ok_or_else(|| damaged("holds other numbers of pixels and labels than it says"))
 }
 
+/// The checksum of the source files that the cache file at `place` was made from, if it was made for `key`; `None` also
+/// where what says so is damaged. What was decoded is not read.
+pub(super) fn source_checksum(place: &Path, key: &Key) -> Option<String> {
+    let (file, _) = reading::open(place).ok()?;
+    let bytes = map(&file).ok()?;
+    let (about, _) = about(bytes.strip_prefix(MAGIC)?)?;
+    let holds = about.key == *key && about.sum().ok()? == about.about_sha256;
+    holds.then_some(about.sha256)
+}
+
 /// Splits what follows the magic into what describes it, and pixels and labels.
 fn about(content: &[u8]) -> Option<(About, &[u8])> {
     let (rest, _) = content.split_last_chunk::<32>()?;
@@ -133,6 +153,12 @@ fn is_intact(file: &[u8]) -> bool {
 }
 
 impl About {
+    /// SHA-256 of all but itself.
+    fn sum(&self) -> serde_json::Result<String> {
+        let Self { key, items, sha256, left_out, about_sha256: _ } = self;
+        Ok(sha256_hex(&serde_json::to_vec(&(key, items, sha256, left_out))?))
+    }
+
     /// Pixels and labels out of `values`, which stand in `file` after the magic.
     fn content<T>(self, values: &[u8], file: &Bytes, recipe: &Recipe<'_, T>) -> Option<Decoded<Bytes>> {
         let [train, test] = self.items;
@@ -146,7 +172,8 @@ impl About {
             return None;
         }
         let (train_labels, test_labels) = labels.split_at_checked(train)?;
-        let decoded = Decoded { labels: [train_labels.to_vec(), test_labels.to_vec()], pixels, sha256: self.sha256 };
+        let labels = [train_labels.to_vec(), test_labels.to_vec()];
+        let decoded = Decoded { labels, pixels, sha256: self.sha256, left_out: self.left_out };
         decoded.of(&file.part(MAGIC.len()..file.len())?)
     }
 }

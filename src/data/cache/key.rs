@@ -1,8 +1,8 @@
 //! What decoded bytes depend on.
 
-use std::fs;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
+use std::{fs, io};
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Recipe;
 use crate::data::files::hexadecimal;
+use crate::data::instead;
 use crate::durable::sha256_hex;
 use crate::error::{Error, Result};
 
@@ -85,6 +86,11 @@ fn line(folder: &Path, path: &Path) -> Result<String> {
         };
         Ok((about.len(), nanoseconds.unwrap_or_default()))
     };
-    let (length, nanoseconds) = read().map_err(Error::io("open", &file))?;
+    let (length, nanoseconds) = read().map_err(|error: io::Error| match instead::of_file(&file) {
+        Some(advice) if error.kind() == io::ErrorKind::NotFound => {
+            Error::Data(format!("{} does not exist; {advice}.", file.display()))
+        }
+        _ => Error::io("open", &file)(error),
+    })?;
     Ok(format!("{}\t{length}\t{nanoseconds}\n", path.display()))
 }

@@ -17,11 +17,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-pub(super) use decode::Item;
+pub(super) use decode::{Decoding, Item};
 
 use self::decode::{Decoded, Failure};
 use self::file::Refusal;
@@ -73,8 +73,15 @@ impl<T> Recipe<'_, T> {
     }
 }
 
-/// Both splits and the checksum of the source files, by the folder's path: the SHA-256 of what `sha256sum` prints of the files, sorted by
-/// their paths within the folder.
+/// What a set's one checksum is called.
+const ALL_FILES: &str = "all files";
+
+/// Files of which something was left out that are named one by one.
+const MOST_NAMED: usize = 10;
+
+/// Both splits and the checksum of the source files, as "all files": the SHA-256 of what `sha256sum` prints of the
+/// files, sorted by their paths within the folder. What was left out of a source file is warned of, now as when it was
+/// decoded.
 ///
 /// `decode` gives the items of a file: from what its [`Source`] tells of it, its path (for messages) and its content.
 ///
@@ -83,9 +90,28 @@ impl<T> Recipe<'_, T> {
 /// wrong with the cache is warned of and is no error.
 pub(super) fn load<T: Sync>(
     recipe: &Recipe<'_, T>,
-    decode: impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>> + Sync,
+    decode: impl Fn(&T, &Path, &[u8]) -> Result<Decoding> + Sync,
 ) -> Result<([Split; 2], BTreeMap<String, String>)> {
     load_from(folder().as_deref(), recipe, decode)
+}
+
+/// The checksum that [`load`] gives, without decoding anything: out of the cache, or of the source files.
+///
+/// # Errors
+/// [`Error::Io`] for source files that are missing.
+pub(super) fn checksums<T>(recipe: &Recipe<'_, T>) -> Result<BTreeMap<String, String>> {
+    checksums_from(folder().as_deref(), recipe)
+}
+
+/// [`checksums`] with a cache in a folder of one's own, or without one.
+///
+/// # Errors
+/// As [`checksums`].
+pub(super) fn checksums_from<T>(cache: Option<&Path>, recipe: &Recipe<'_, T>) -> Result<BTreeMap<String, String>> {
+    let key = Key::of(recipe)?;
+    let known = cache.and_then(|cache| file::source_checksum(&cache.join(key.file_name()), &key));
+    let sha256 = known.map_or_else(|| decode::checksum(recipe), Ok)?;
+    Ok(BTreeMap::from([(ALL_FILES.into(), sha256)]))
 }
 
 /// Where cache files lie; nowhere for a user without a home.
@@ -108,7 +134,7 @@ fn folder_by(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
 pub(super) fn load_from<T: Sync>(
     cache: Option<&Path>,
     recipe: &Recipe<'_, T>,
-    decode: impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>> + Sync,
+    decode: impl Fn(&T, &Path, &[u8]) -> Result<Decoding> + Sync,
 ) -> Result<([Split; 2], BTreeMap<String, String>)> {
     let key = Key::of(recipe)?;
     let place = cache.map(|cache| cache.join(key.file_name()));
@@ -117,11 +143,24 @@ pub(super) fn load_from<T: Sync>(
         Some(decoded) => decoded,
         None => made(place.as_deref(), &key, recipe, &decode)?,
     };
-    let Decoded { labels, pixels, sha256 } = decoded;
+    let Decoded { labels, pixels, sha256, left_out } = decoded;
+    for problem in named(left_out) {
+        warn!("{}: {problem}", recipe.set);
+    }
     let split = |labels, pixels| Split { items: Items::Bytes(pixels), labels, shape: recipe.shape.clone() };
     let ([train, test], [train_pixels, test_pixels]) = (labels, pixels);
-    let checksums = BTreeMap::from([(recipe.folder.display().to_string(), sha256)]);
+    let checksums = BTreeMap::from([(ALL_FILES.into(), sha256)]);
     Ok(([split(train, train_pixels), split(test, test_pixels)], checksums))
+}
+
+/// The first of what was left out, and how much more there is.
+fn named(mut left_out: Vec<String>) -> Vec<String> {
+    let more = left_out.len().saturating_sub(MOST_NAMED);
+    left_out.truncate(MOST_NAMED);
+    if more > 0 {
+        left_out.push(format!("something was left out of {more} more files"));
+    }
+    left_out
 }
 
 /// What the cache holds, if it is what the key asks for.
@@ -145,7 +184,7 @@ fn made<T: Sync>(
     place: Option<&Path>,
     key: &Key,
     recipe: &Recipe<'_, T>,
-    decode: &(impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>> + Sync),
+    decode: &(impl Fn(&T, &Path, &[u8]) -> Result<Decoding> + Sync),
 ) -> Result<Decoded<Bytes>> {
     let start = Instant::now();
     let (set, folder, files) = (recipe.set, recipe.folder.display(), recipe.splits.iter().flatten().count());
@@ -177,32 +216,17 @@ fn into_file<T: Sync>(
     place: &Path,
     key: &Key,
     recipe: &Recipe<'_, T>,
-    decode: &(impl Fn(&T, &Path, &[u8]) -> Result<Vec<Item>> + Sync),
+    decode: &(impl Fn(&T, &Path, &[u8]) -> Result<Decoding> + Sync),
 ) -> Result<Decoded<Bytes>, Failure> {
     let refused = |error: Error| Failure::Sink(error.to_string());
     let folder = place.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(Error::io("create", folder)).map_err(refused)?;
-    remove_abandoned(place);
     let aside = Aside::create(place).map_err(refused)?;
     let mut writer = file::Writer::new(aside).map_err(|error| refused(Error::io("write", place)(error)))?;
     let decoded = decode::all(recipe, decode, &mut writer)?;
     let aside = writer.finish(key, &decoded).map_err(|error| refused(Error::io("write", place)(error)))?;
     let file = aside.keep().map_err(refused)?;
     file::mapped(&file, decoded).map_err(|error| refused(Error::io("map", place)(error)))
-}
-
-/// Removes what a process that was killed left beside `place`: nobody has written to it for an hour.
-fn remove_abandoned(place: &Path) {
-    let (Some(folder), Some(name)) = (place.parent(), place.file_name()) else { return };
-    let start = format!("{}.", name.to_string_lossy());
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let written = entry.metadata().and_then(|about| about.modified());
-        let age = written.ok().and_then(|written| SystemTime::now().duration_since(written).ok());
-        if name.starts_with(&start) && name.ends_with(".tmp") && age > Some(Duration::from_secs(3600)) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
 }
 
 fn seconds(duration: Duration) -> String {

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::*;
+use crate::data::said::warnings_of;
 
 /// Files of two bytes each, which are decoded to their double; a byte above 127 is malformed.
 struct Doubles {
@@ -46,7 +47,7 @@ impl Doubles {
         load_from(cache, recipe, |&label, path, content| {
             self.decoded.fetch_add(1, Ordering::Relaxed);
             match content.iter().find(|byte| **byte > 127) {
-                None => Ok(vec![Item { label, pixels: content.iter().map(|byte| 2 * byte).collect() }]),
+                None => Ok(Item { label, pixels: content.iter().map(|byte| 2 * byte).collect() }.into()),
                 Some(byte) => Err(Error::Data(format!("{}: {byte} has no double.", path.display()))),
             }
         })
@@ -113,7 +114,75 @@ fn the_checksum_is_that_of_the_lines_of_sha256sum() {
     let mut recipe = set.recipe();
     recipe.beside.extend(["d/x".into(), "d-x".into()]);
     let (_, checksums) = set.load_into(None, &recipe).unwrap();
-    assert_eq!(checksums, BTreeMap::from([(set.folder.path().display().to_string(), expected)]));
+    assert_eq!(checksums, BTreeMap::from([("all files".into(), expected)]));
+}
+
+#[test]
+fn the_checksum_alone_is_that_of_loading_and_nothing_is_decoded_or_written() {
+    let set = Doubles::new();
+    let alone = || checksums_from(Some(set.cache.path()), &set.recipe()).unwrap();
+    let before = alone();
+    assert_eq!(fs::read_dir(set.cache.path()).unwrap().count(), 0);
+    assert_eq!(set.load().unwrap().1, before);
+    assert_eq!((set.decoded(), alone(), set.decoded()), (3, before.clone(), 0));
+    // With the cache, unchanged files are not even read: another content of the same length and time is not seen, as
+    // when it is loaded.
+    let file = File::options().write(true).open(set.path("a")).unwrap();
+    let times = FileTimes::new().set_modified(file.metadata().unwrap().modified().unwrap());
+    fs::write(set.path("a"), [7, 7]).unwrap();
+    file.set_times(times).unwrap();
+    assert_eq!(alone(), before);
+    let without = checksums_from(None, &set.recipe()).unwrap();
+    assert_ne!(without, before);
+    fs::write(set.path("a"), [1, 2]).unwrap();
+    assert_eq!(alone(), before);
+    fs::remove_file(set.path("b")).unwrap();
+    let error = checksums_from(None, &set.recipe()).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("cannot open {}: ", set.path("b").display())), "{error}");
+}
+
+#[test]
+fn no_flipped_byte_of_the_cache_file_gives_another_checksum() {
+    let set = Doubles::new();
+    let (_, expected) = set.load().unwrap();
+    let path = set.cache_file();
+    let whole = fs::read(&path).unwrap();
+    for place in 0..whole.len() {
+        for bit in 0..8 {
+            let mut broken = whole.clone();
+            broken[place] ^= 1 << bit;
+            fs::remove_file(&path).unwrap();
+            fs::write(&path, broken).unwrap();
+            let found = checksums_from(Some(set.cache.path()), &set.recipe()).unwrap();
+            assert_eq!(found, expected, "byte {place}, bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn what_is_left_out_is_told_again_when_it_is_read_from_the_cache() {
+    let set = Doubles::new();
+    let load = || {
+        let decode = |&label: &u32, path: &Path, content: &[u8]| {
+            set.decoded.fetch_add(1, Ordering::Relaxed);
+            let item = Item { label, pixels: content.to_vec() };
+            let left_out = path.ends_with("a").then(|| "3 of 4 things are left out".into());
+            Ok(Decoding { items: vec![item], left_out })
+        };
+        load_from(Some(set.cache.path()), &set.recipe(), decode).unwrap();
+        set.decoded()
+    };
+    let warnings = vec!["doubles: a: 3 of 4 things are left out".to_string()];
+    assert_eq!(warnings_of(load), (3, warnings.clone()));
+    assert_eq!(warnings_of(load), (0, warnings));
+}
+
+#[test]
+fn of_many_files_with_something_left_out_a_few_are_named() {
+    let names: Vec<String> = (0..12).map(|i| i.to_string()).collect();
+    assert_eq!(named(names[..10].to_vec()), names[..10]);
+    let expected = [&names[..10], &["something was left out of 2 more files".into()]].concat();
+    assert_eq!(named(names), expected);
 }
 
 #[test]

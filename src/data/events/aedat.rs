@@ -22,6 +22,8 @@ use crate::error::{Error, Result};
 /// Rows and columns of the sensor.
 pub(super) const SIDE: usize = 128;
 
+const STAMP_BITS: u32 = 32;
+
 const HEAD: &[u8] = b"#!AER-DAT2.0";
 const OUTSIDE: u32 = 1 << 15 | 1 << 31;
 const PIXEL: u32 = 0x7fff;
@@ -43,7 +45,7 @@ pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<Event>> {
         )));
     }
     let place = |index: usize| index.saturating_mul(8).saturating_add(start);
-    let mut clock = Clock::default();
+    let mut clock = Clock::of_bits(STAMP_BITS);
     let mut events = super::room(records.len(), path)?;
     for (index, &[a, b, c, d, e, f, g, h]) in records.iter().enumerate() {
         let [address, stamp] = [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes);
@@ -130,10 +132,10 @@ mod tests {
 
     #[test]
     fn signals_from_outside_are_left_out_but_move_the_clock() {
-        let events =
-            read(SHORT, &[(0, u32::MAX), (0x8000, 1_000_000_000), (0x8000_0000, 0x9000_0000), (1, 0)]).unwrap();
+        // Without them, no wrap would be seen between 0 and 7.
+        let events = read(SHORT, &[(0, 0), (0x8000, 2_000_000_000), (0x8000_0000, 0xffff_fff0), (1, 7)]).unwrap();
         assert_eq!(events.len(), 2);
-        assert_eq!(events[1].time, 1 << 32 | 1);
+        assert_eq!(events[1].time, (1 << 32) + 7);
         assert_eq!(refusal(&recording(SHORT, &[(0x8000, 3)])), "a.aedat holds no event of a pixel; leave it out.");
     }
 
@@ -164,10 +166,10 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_back_is_named_with_its_byte() {
-        let text = refusal(&recording(SHORT, &[(0, 5_000_000), (0, 4_500_000), (0, 7)]));
+        let text = refusal(&recording(SHORT, &[(0, 5_000_000), (0, 4_990_000), (0, 7)]));
         assert_eq!(
             text,
-            "a.aedat: the event at byte 47 is 4999993 us older than one before it; up to 1000000 us are put in order, more is a clock \
+            "a.aedat: the event at byte 47 is 4999993 us older than one before it; up to 16384 us are put in order, more is a clock \
              that was set back; cut the recording there."
         );
     }

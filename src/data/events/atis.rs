@@ -1,8 +1,9 @@
 //! Recordings of N-MNIST: `.bin` files of an ATIS camera, 34x34 pixels.
 //!
-//! Events of 40 bits, big-endian: 8 bits column, 8 bits row, 1 bit polarity (0 off, 1 on), 23 bits time-stamp in microseconds
-//! (<https://www.garrickorchard.com/datasets/n-mnist>). Row 240 is no pixel: there the camera's 13-bit counter overflowed, and 2^13 us are to be
-//! added from there on, as the data set's own reader does.
+//! Events of 40 bits, big-endian: 8 bits column, 8 bits row, 1 bit polarity (0 off, 1 on), 23 bits time-stamp in
+//! microseconds (<https://www.garrickorchard.com/datasets/n-mnist>), which wraps round after 8.4 seconds. Row 240 is no
+//! pixel: there the camera's 13-bit counter overflowed, and 2^13 us are to be added from there on, as the data set's
+//! own reader does.
 
 use std::path::Path;
 
@@ -12,6 +13,8 @@ use crate::error::{Error, Result};
 
 /// Rows and columns that hold events.
 pub(super) const SIDE: u8 = 34;
+
+const STAMP_BITS: u32 = 23;
 
 const OVERFLOW: u8 = 240;
 
@@ -30,13 +33,12 @@ pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<Event>> {
             rest.len()
         )));
     }
-    let mut clock = Clock::default();
-    let mut overflows = 0u32;
+    let mut clock = Clock::of_bits(STAMP_BITS);
     let mut events = super::room(records.len(), path)?;
     for (index, &[column, row, high, middle, low]) in records.iter().enumerate() {
         let place = index.saturating_mul(5);
         if row == OVERFLOW {
-            overflows = overflows.wrapping_add(1 << 13);
+            clock.pass(1 << 13);
             continue;
         }
         if column >= SIDE || row >= SIDE {
@@ -45,7 +47,7 @@ pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<Event>> {
                  a recording of N-MNIST?"
             )));
         }
-        let stamp = u32::from_be_bytes([0, high & 127, middle, low]).wrapping_add(overflows);
+        let stamp = u32::from_be_bytes([0, high & 127, middle, low]);
         let time = clock.time(stamp).map_err(|SetBack(back)| super::set_back(path, place, back))?;
         events.push(Event { time, row, column, on: high >= 128 });
     }
@@ -83,6 +85,25 @@ mod tests {
         let content = [[1, 1, 0, 0, 9], [0, 240, 0, 0, 0], [0, 240, 0, 0, 0], [1, 1, 0, 0, 4]].concat();
         let times: Vec<u64> = read(&content).unwrap().iter().map(|event| event.time).collect();
         assert_eq!(times, [0, 2 * 8192 - 5]);
+    }
+
+    fn times(stamps: &[u32]) -> Result<Vec<u64>> {
+        let record = |stamp: &u32| {
+            let [_, high, middle, low] = stamp.to_be_bytes();
+            [1, 1, high, middle, low]
+        };
+        let events = read(&stamps.iter().flat_map(record).collect::<Vec<u8>>())?;
+        Ok(events.iter().map(|event| event.time).collect())
+    }
+
+    #[test]
+    fn the_twenty_three_bits_wrap_round_and_a_clock_that_starts_anew_is_refused() {
+        // 2^23 = 8,388,608: 8 us before it, 7 us after it.
+        assert_eq!(times(&[8_388_600, 7, 1_007]).unwrap(), [0, 15, 1_015]);
+        let text = times(&[0, 150_000, 300_000, 0, 150_000]).unwrap_err().to_string();
+        let expected = "a.bin: the event at byte 15 is 300000 us older than one before it; up to 16384 us are put in order, more is a clock \
+                        that was set back; cut the recording there.";
+        assert_eq!(text, expected);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! hundred (Temporal Effective Batch Normalization, Duan et al. 2022, and works after it), or random ones. Accuracies of different rules are
 //! not comparable. Here it is the last hundred unless `test = "first"`; "last" and "first" go by the number in a recording's name.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -69,12 +70,14 @@ impl DvsCifar10Config {
 
     pub(in crate::data) fn load(&self, time_steps: usize) -> Result<Dataset> {
         let sequences = self.sequences(time_steps);
-        let (splits, settings) = (self.recordings()?, json!({ "test": self.test }));
-        let recordings = Recordings { set: "dvs_cifar10", folder: &self.path, splits, settings };
-        sequences.load(recordings, |&label, path, content| {
+        sequences.load(self.recordings()?, |&label, path, content| {
             let events: Vec<Event> = aedat::events(content, path)?.into_iter().map(upright).collect();
-            Ok(vec![sequences.item(label, &events, &(0..windows::duration(&events)), path)?])
+            Ok(sequences.item(label, &events, &(0..windows::duration(&events)), path)?.into())
         })
+    }
+
+    pub(in crate::data) fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
+        self.sequences(time_steps).checksums(self.recordings()?)
     }
 
     pub(in crate::data) fn class_names(&self) -> Vec<String> {
@@ -86,7 +89,7 @@ impl DvsCifar10Config {
     }
 
     /// The recordings of both splits with their labels: number 0 of every class, number 1 and so on.
-    fn recordings(&self) -> Result<[Vec<Source<u32>>; 2]> {
+    fn recordings(&self) -> Result<Recordings<'_, u32>> {
         let layout = Layout {
             path: &self.path,
             set: "CIFAR10-DVS",
@@ -95,22 +98,18 @@ impl DvsCifar10Config {
                     https://figshare.com/articles/dataset/CIFAR10-DVS_New/4724671",
             extension: "aedat",
         };
-        layout.check(&CLASSES.map(PathBuf::from))?;
-        let mut recordings = Vec::new();
-        for (label, class) in (0..).zip(CLASSES) {
-            let number = |stem: &str| {
-                let number = stem.strip_prefix("cifar10_")?.strip_prefix(class)?.strip_prefix('_')?;
-                number.parse().ok().filter(|&number: &u32| number < 1_000)
-            };
-            let found = layout.recordings(class.as_ref(), number, &format!("cifar10_{class}_0.aedat"))?;
-            recordings.extend(found.into_iter().map(|(number, path)| (number, label, path)));
-        }
-        recordings.sort();
-        let (test, train): (Vec<_>, Vec<_>) = recordings.into_iter().partition(|(number, ..)| self.test.holds(*number));
-        let sources = |recordings: Vec<(u32, u32, PathBuf)>| {
-            recordings.into_iter().map(|(_, label, path)| Source { path, about: label }).collect()
+        let folders = CLASSES.map(PathBuf::from);
+        layout.check(&folders)?;
+        let class = |label: u32| CLASSES.get(label as usize).copied().unwrap_or_default();
+        let number = |label, stem: &str| {
+            let number = stem.strip_prefix("cifar10_")?.strip_prefix(class(label))?.strip_prefix('_')?;
+            number.parse().ok().filter(|&number: &u32| number < 1_000)
         };
-        Ok([sources(train), sources(test)])
+        let found = layout.recordings(&folders, number, |label| format!("cifar10_{}_0.aedat", class(label)))?;
+        let (test, train): (Vec<_>, Vec<_>) = found.into_iter().partition(|(number, ..)| self.test.holds(*number));
+        let splits = [train, test]
+            .map(|recordings| recordings.into_iter().map(|(_, label, path)| Source { path, about: label }).collect());
+        Ok(Recordings { set: "dvs_cifar10", folder: &self.path, splits, settings: json!({ "test": self.test }) })
     }
 }
 

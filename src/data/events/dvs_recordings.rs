@@ -3,8 +3,9 @@
 //! Pieces of one recording resemble each other more than they resemble another session's, so that a split within a session would promise too
 //! much: here whole sessions are kept apart.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use super::listing::Layout;
 use super::sequences::{Recordings, Sequences};
 use super::windows::{Windows, within};
 use super::{FramesConfig, aedat};
-use crate::data::cache::Source;
+use crate::data::cache::{Decoding, Source};
 use crate::data::{DataShape, Dataset};
 use crate::error::Result;
 
@@ -67,7 +68,13 @@ impl DvsRecordingsConfig {
             let problem = format!("expected the names of files without `.aedat`, found {class:?}");
             mistakes.push((key("classes"), problem));
         }
-        if self.train == self.test {
+        for (name, session) in [("train", &self.train), ("test", &self.test)] {
+            if plain(session).is_none() {
+                let problem = format!("expected a folder within data.dataset.dvs_recordings.path, found {session:?}");
+                mistakes.push((key(name), problem));
+            }
+        }
+        if plain(&self.train).is_some() && plain(&self.train) == plain(&self.test) {
             let problem = format!("expected another session than the training one, found {:?} for both", self.test);
             mistakes.push((key("test"), problem));
         }
@@ -76,27 +83,37 @@ impl DvsRecordingsConfig {
 
     pub(in crate::data) fn load(&self, time_steps: usize) -> Result<Dataset> {
         let sequences = self.sequences(time_steps);
-        let stride_ms = self.stride_ms.unwrap_or(self.window_ms);
-        let recordings = Recordings {
-            set: "dvs_recordings",
-            folder: &self.path,
-            splits: [self.recordings(&self.train, stride_ms), self.recordings(&self.test, self.window_ms)],
-            settings: json!({ "window_ms": self.window_ms, "stride_ms": stride_ms, "sessions": [self.train, self.test] }),
-        };
-        self.check(&recordings)?;
-        sequences.load(recordings, |Plan { label, windows }, path, content| {
+        sequences.load(self.recordings()?, |Plan { label, windows }, path, content| {
             let events = aedat::events(content, path)?;
-            let items = windows.of(&events, path)?.into_iter();
-            items.map(|window| sequences.item(*label, within(&events, &window), &window, path)).collect()
+            let cut = windows.of(&events, path)?;
+            let item = |window| sequences.item(*label, within(&events, window), window, path);
+            Ok(Decoding { items: cut.windows.iter().map(item).collect::<Result<_>>()?, left_out: cut.left_out() })
         })
+    }
+
+    pub(in crate::data) fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
+        self.sequences(time_steps).checksums(self.recordings()?)
     }
 
     fn sequences(&self, time_steps: usize) -> Sequences<'_> {
         Sequences { time_steps, frames: &self.frames, side: aedat::SIDE, classes: self.classes.len() }
     }
 
+    /// The recordings of both sessions.
+    fn recordings(&self) -> Result<Recordings<'_, Plan>> {
+        let stride_ms = self.stride_ms.unwrap_or(self.window_ms);
+        let recordings = Recordings {
+            set: "dvs_recordings",
+            folder: &self.path,
+            splits: [self.session(&self.train, stride_ms), self.session(&self.test, self.window_ms)],
+            settings: json!({ "window_ms": self.window_ms, "stride_ms": stride_ms, "sessions": [self.train, self.test] }),
+        };
+        self.check(&recordings)?;
+        Ok(recordings)
+    }
+
     /// A session's recording of every class, cut into windows.
-    fn recordings(&self, session: &Path, stride_ms: u64) -> Vec<Source<Plan>> {
+    fn session(&self, session: &Path, stride_ms: u64) -> Vec<Source<Plan>> {
         let [length, stride] = [self.window_ms, stride_ms].map(|milliseconds| milliseconds.saturating_mul(1_000));
         let windows = Windows { length, stride };
         let source = |(label, class): (u32, &String)| {
@@ -117,4 +134,14 @@ impl DvsRecordingsConfig {
         let paths: Vec<PathBuf> = recordings.splits.iter().flatten().map(|source| source.path.clone()).collect();
         layout.check(&paths)
     }
+}
+
+/// A folder within another by the names of its parts; `None` of a path that leads out of it.
+fn plain(session: &Path) -> Option<Vec<&OsStr>> {
+    let part = |part| match part {
+        Component::Normal(name) => Some(Some(name)),
+        Component::CurDir => Some(None),
+        _ => None,
+    };
+    session.components().map(part).collect::<Option<Vec<_>>>().map(|parts| parts.into_iter().flatten().collect())
 }

@@ -52,7 +52,7 @@ struct Event {
 }
 
 /// What is wrong with a recording whose clock was set back by so many microseconds.
-fn set_back(path: &Path, place: usize, back: u32) -> Error {
+fn set_back(path: &Path, place: usize, back: u64) -> Error {
     Error::Data(format!(
         "{}: the event at byte {place} is {back} us older than one before it; up to {} us are put in order, more is a clock that was \
          set back; cut the recording there.",

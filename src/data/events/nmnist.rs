@@ -3,6 +3,7 @@
 //! Orchard, Jayawant, Cohen, Thakor 2015, "Converting Static Image Datasets to Spiking Neuromorphic Datasets Using Saccades", Frontiers in
 //! Neuroscience 9:437. The split is the published one.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -41,24 +42,23 @@ impl NmnistConfig {
 
     pub(in crate::data) fn load(&self, time_steps: usize) -> Result<Dataset> {
         let sequences = self.sequences(time_steps);
-        let recordings = Recordings {
-            set: "nmnist",
-            folder: &self.path,
-            splits: [self.recordings("Train")?, self.recordings("Test")?],
-            settings: Value::Null,
-        };
-        sequences.load(recordings, |&label, path, content| {
+        sequences.load(self.recordings()?, |&label, path, content| {
             let events = atis::events(content, path)?;
-            Ok(vec![sequences.item(label, &events, &(0..windows::duration(&events)), path)?])
+            Ok(sequences.item(label, &events, &(0..windows::duration(&events)), path)?.into())
         })
+    }
+
+    pub(in crate::data) fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
+        self.sequences(time_steps).checksums(self.recordings()?)
     }
 
     fn sequences(&self, time_steps: usize) -> Sequences<'_> {
         Sequences { time_steps, frames: &self.frames, side: SIDE, classes: CLASSES as usize }
     }
 
-    /// The recordings of a split with their labels, in the order of MNIST, which is that of the numbers in their names.
-    fn recordings(&self, split: &str) -> Result<Vec<Source<u32>>> {
+    /// The recordings of both splits with their labels, in the order of MNIST, which is that of the numbers in their
+    /// names.
+    fn recordings(&self) -> Result<Recordings<'_, u32>> {
         let layout = Layout {
             path: &self.path,
             set: "N-MNIST",
@@ -67,14 +67,16 @@ impl NmnistConfig {
                     https://www.garrickorchard.com/datasets/n-mnist",
             extension: "bin",
         };
-        let folders: Vec<PathBuf> = (0..CLASSES).map(|label| PathBuf::from(split).join(label.to_string())).collect();
-        layout.check(&folders)?;
-        let mut recordings = Vec::new();
-        for (label, folder) in (0..).zip(&folders) {
-            let found = layout.recordings(folder, |stem| stem.parse().ok(), "00002.bin")?;
-            recordings.extend(found.into_iter().map(|(number, path)| (number, label, path)));
-        }
-        recordings.sort();
-        Ok(recordings.into_iter().map(|(_, label, path)| Source { path, about: label }).collect())
+        let folders = |split: &str| -> Vec<PathBuf> {
+            (0..CLASSES).map(|label| PathBuf::from(split).join(label.to_string())).collect()
+        };
+        let [train, test] = ["Train", "Test"].map(folders);
+        layout.check(&[train.as_slice(), &test].concat())?;
+        let split = |folders: &[PathBuf]| -> Result<Vec<Source<u32>>> {
+            let found = layout.recordings(folders, |_, stem| stem.parse().ok(), |_| "00002.bin".into())?;
+            Ok(found.into_iter().map(|(_, label, path)| Source { path, about: label }).collect())
+        };
+        let splits = [split(&train)?, split(&test)?];
+        Ok(Recordings { set: "nmnist", folder: &self.path, splits, settings: Value::Null })
     }
 }

@@ -1,5 +1,6 @@
 //! Recordings -> the sequences of both splits.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -7,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::frames::POLARITIES;
 use super::{Event, FramesConfig};
-use crate::data::cache::{self, Item, Recipe, Source};
+use crate::data::cache::{self, Decoding, Item, Recipe, Source};
 use crate::data::{DataShape, Dataset, Items, Split};
 use crate::error::{Error, Result};
 
 /// To be raised whenever the same recordings and settings give other frames.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The largest recording that is read, in bytes: 134 million events of a DVS128, a quarter of an hour of much to see.
 const LONGEST: u64 = 1 << 30;
@@ -65,30 +66,40 @@ impl Sequences<'_> {
     pub fn load<A: Sync>(
         &self,
         recordings: Recordings<'_, A>,
-        decode: impl Fn(&A, &Path, &[u8]) -> Result<Vec<Item>> + Sync,
+        decode: impl Fn(&A, &Path, &[u8]) -> Result<Decoding> + Sync,
     ) -> Result<Dataset> {
+        let (splits, checksums) = cache::load(&self.recipe(recordings)?, decode)?;
+        let [train, test] = splits.map(counts);
+        let shape = self.shape(train.len(), test.len());
+        Ok(Dataset { train, test, shape, checksums })
+    }
+
+    /// The checksum that [`Sequences::load`] gives, without decoding anything.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Data`] for recordings that are missing, and for a split without a recording.
+    pub fn checksums<A: Sync>(&self, recordings: Recordings<'_, A>) -> Result<BTreeMap<String, String>> {
+        cache::checksums(&self.recipe(recordings)?)
+    }
+
+    fn recipe<'a, A>(&self, recordings: Recordings<'a, A>) -> Result<Recipe<'a, A>> {
         let Recordings { set, folder, splits, settings } = recordings;
         for (split, purpose) in splits.iter().zip(["train", "test"]) {
             if split.is_empty() {
                 return Err(Error::Data(format!("{} holds no recording to {purpose} on.", folder.display())));
             }
         }
-        let settings = json!({ "time_steps": self.time_steps, "frames": self.frames, "set": settings });
-        let recipe = Recipe {
+        Ok(Recipe {
             set,
             version: VERSION,
             folder,
-            settings,
+            settings: json!({ "time_steps": self.time_steps, "frames": self.frames, "set": settings }),
             shape: self.item_shape().to_vec(),
             classes: self.classes,
             longest: LONGEST,
             splits,
             beside: Vec::new(),
-        };
-        let (splits, checksums) = cache::load(&recipe, decode)?;
-        let [train, test] = splits.map(counts);
-        let shape = self.shape(train.len(), test.len());
-        Ok(Dataset { train, test, shape, checksums })
+        })
     }
 
     /// [T, 2, H, W].
