@@ -139,6 +139,9 @@ pub mod sweep;
 pub mod tables;
 /// Metrics as TensorBoard reads them.
 pub mod tensorboard;
+/// `~` in paths.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod tilde;
 /// The training loop.
 pub mod train;
 /// Listening to the parts of a training step.

@@ -1,5 +1,6 @@
 //! `bntt check`.
 
+use super::path::path;
 use super::table::{bytes, count, grouped, table};
 use crate::device;
 use crate::error::Result;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 )]
 pub struct Arguments {
     /// Experiment file.
+    #[arg(value_parser = path())]
     config: PathBuf,
     /// Values that replace the file's, as in `network.lif.leak=0.9`.
     #[arg(value_name = "KEY=VALUE")]

@@ -1,6 +1,7 @@
 //! `bntt resume`.
 
 use super::fit::refuse_what_does_not_fit;
+use super::path::path;
 use super::run::{start_threads, train};
 use crate::checkpoint;
 use crate::device;
@@ -22,6 +23,7 @@ use tracing::info;
 #[command(after_help = "Example:\n  bntt resume runs/quickstart/v0001")]
 pub struct Arguments {
     /// Run folder; the newest version if it is the folder of a run's name.
+    #[arg(value_parser = path())]
     run: PathBuf,
     /// Train even if the memory that is predicted is more than there is.
     #[arg(long)]

@@ -1,6 +1,7 @@
 //! `bntt run`.
 
 use super::fit::{refuse_what_does_not_fit, with_memory_explained};
+use super::path::path;
 use super::resume::{Resumption, go_on};
 use crate::device;
 use crate::durable::write_atomically;
@@ -26,12 +27,13 @@ use tracing::info;
                   bntt run configs/vgg9_cifar10_bntt.toml --resume-or-start    # in a job that may be queued again")]
 pub struct Arguments {
     /// Experiment file.
+    #[arg(value_parser = path())]
     config: PathBuf,
     /// Values that replace the file's, as in `network.lif.leak=0.9`.
     #[arg(value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Where run folders go.
-    #[arg(long, value_name = "DIR", default_value = "runs")]
+    #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path())]
     runs: PathBuf,
     /// Go on with the newest run of this name and config where there is one: nothing is done if it is complete.
     #[arg(long)]

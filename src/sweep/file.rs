@@ -4,6 +4,7 @@ use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
 use crate::reading;
 use crate::run::check_name;
+use crate::tilde;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -78,11 +79,17 @@ pub fn read(path: &Path) -> Result<File> {
     if seeds.is_empty() {
         seeds.push(None);
     }
-    let base = beside(path, &written.base);
+    let base = beside(path, &written.base)?;
     Ok(File { path: path.to_path_buf(), name, base, set: written.set, grid, zip, variants, seeds })
 }
 
-/// A path that a sweep's file names.
-pub fn beside(file: &Path, path: &Path) -> PathBuf {
-    file.parent().unwrap_or(Path::new("")).join(path)
+/// The experiment that a sweep's file names as a `base`.
+///
+/// # Errors
+/// [`Error::Run`] for one that begins with `~`.
+pub fn beside(file: &Path, path: &Path) -> Result<PathBuf> {
+    match tilde::mistake(path) {
+        Some(problem) => Err(Error::Run(format!("{}: base: {problem}.", file.display()))),
+        None => Ok(file.parent().unwrap_or(Path::new("")).join(path)),
+    }
 }

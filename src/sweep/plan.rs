@@ -108,11 +108,15 @@ fn one(
     let all = file.set.iter().chain(values).chain(settings.iter().map(|(key, value)| (key, value)));
     for (key, value) in all {
         match (key.as_str(), value) {
-            ("base", Value::String(path)) => config = beside(&file.path, Path::new(path)),
-            _ => overrides.push(format!("{key}={value}")),
+            ("base", Value::String(path)) => {
+                config = beside(&file.path, Path::new(path))?;
+            }
+            _ => give(&mut overrides, key, value),
         }
     }
-    overrides.extend(seed.map(|seed| format!("seed={seed}")));
+    if let Some(seed) = seed {
+        give(&mut overrides, "seed", &seed);
+    }
     let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
     let mut of_axes: Vec<(String, String)> = variant.map(|name| ("variant".into(), name.into())).into_iter().collect();
     of_axes.extend(settings.iter().map(|(key, value)| (key.clone(), shown(value))));
@@ -122,11 +126,17 @@ fn one(
     {
         name = format!("{name}.{part}");
     }
-    overrides.push(format!("name={name}"));
+    give(&mut overrides, "name", &name);
     let mut checked = Experiment::load(&config, &overrides)
         .map_err(|error| Error::Run(format!("{}: the run {name} cannot be:\n{error}", file.path.display())))?;
     checked.experiment.make_paths_absolute();
     Ok(Planned { name, settings: of_axes, seed: checked.experiment.seed, config, overrides, checked })
+}
+
+/// Gives a key its value, in place of an earlier one.
+fn give(overrides: &mut Vec<String>, key: &str, value: &impl std::fmt::Display) {
+    overrides.retain(|given| !given.strip_prefix(key).is_some_and(|rest| rest.starts_with('=')));
+    overrides.push(format!("{key}={value}"));
 }
 
 /// Settings as a part of a folder's name: `BNTT-time_steps5`.
