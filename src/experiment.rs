@@ -1,5 +1,7 @@
 //! An experiment: everything that a file says, resolved and checked once.
 
+mod warnings;
+
 use crate::config::{self, LARGEST_FILE, Loaded, SharedDefaults};
 use crate::data::{DataConfig, DataShape, Dataset};
 use crate::error::{Error, Mistake, Result};

@@ -1,5 +1,6 @@
 //! `bntt run`.
 
+use super::check::warnings;
 use super::fit::{refuse_what_does_not_fit, with_memory_explained};
 use super::path::path;
 use super::resume::{Resumption, go_on};
@@ -15,7 +16,7 @@ use crate::stop::Stop;
 use crate::train::{Ended, Trainer, start};
 use candle_core::Device;
 use std::path::{Path, PathBuf};
-use tracing::info;
+use tracing::{info, warn};
 
 /// Train the network that an experiment file describes.
 ///
@@ -86,6 +87,7 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     let (images, test) = (dataset.train.len(), dataset.test.len());
     let (parameters, on) = (checked.plan.parameters(), device::name(&device));
     info!("{images} training and {test} test images, {parameters} parameters, {on}, {threads} threads");
+    warnings(&checked, overrides).iter().for_each(|warning| warn!("{warning}"));
 
     let trainer = || Ok(Trainer::begin(experiment, &dataset, &folder, network, device.clone())?.until(stop));
     train(trainer, &checked, &device, &mut provenance, &folder, &log)
