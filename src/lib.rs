@@ -157,6 +157,9 @@ pub mod tensorboard;
 /// Worker threads, as many as there are to be had.
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod threads;
+/// `~` in paths.
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod tilde;
 /// The training loop.
 pub mod train;
 /// Listening to the parts of a training step.

@@ -63,16 +63,34 @@ pub fn bytes(path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(content)
 }
 
-/// [`bytes`] as text.
+/// [`bytes`] as text, without the byte order mark that some editors put before it.
 ///
 /// # Errors
-/// As [`bytes`], and for what is no UTF-8, with the place of its first wrong byte.
+/// As [`bytes`], for UTF-16, and for what else is no UTF-8, with the place of its first wrong byte.
 pub fn text(path: &Path, most: u64) -> Result<String> {
-    String::from_utf8(bytes(path, most)?).map_err(|error| {
+    let bytes = bytes(path, most)?;
+    let is_utf16 = match *bytes.as_slice() {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
+        // Letters of ASCII without the mark.
+        [0, a, 0, b, ..] | [a, 0, b, 0, ..] => a != 0 && b != 0,
+        _ => false,
+    };
+    if is_utf16 {
+        let problem =
+            "it is UTF-16 text, as some editors on Windows write it, and UTF-8 was expected: save it as UTF-8";
+        return Err(Error::new(ErrorKind::InvalidData, problem));
+    }
+    let mut text = String::from_utf8(bytes).map_err(|error| {
         let place = error.utf8_error().valid_up_to();
         Error::new(ErrorKind::InvalidData, format!("it is not UTF-8 text (first wrong byte at offset {place})"))
-    })
+    })?;
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len_utf8());
+    }
+    Ok(text)
 }
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The TOML of a file of at most `most` bytes, nested no deeper than this program could follow: its text, and what it says as a `T`.
 ///
@@ -138,6 +156,27 @@ mod tests {
         fs::write(&file, b"a\xff").unwrap();
         let expected = "it is not UTF-8 text (first wrong byte at offset 1)";
         assert_eq!(text(&link, 9).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_text_and_utf_16_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text");
+        let read = |content: &[u8]| {
+            fs::write(&path, content).unwrap();
+            text(&path, 99).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(b"\xef\xbb\xbfa = 1\r\n"), Ok("a = 1\r\n".to_string()));
+        assert_eq!(read(b"\xef\xbb\xbf"), Ok(String::new()));
+        assert_eq!(read(b"a\0"), Ok("a\0".to_string()), "one zero is damage, no UTF-16");
+        let expected =
+            "it is UTF-16 text, as some editors on Windows write it, and UTF-8 was expected: save it as UTF-8";
+        for content in [&b"\xff\xfea\0"[..], b"\xfe\xff\0a", b"a\0=\0b\0", b"\0a\0=\0b"] {
+            assert_eq!(read(content), Err(expected.to_string()), "{content:?}");
+        }
+        fs::write(&path, b"\xef\xbb\xbfx = = 1\r\n").unwrap();
+        let message = toml::<::toml::Table>(&path, 99).unwrap_err().to_string();
+        assert!(message.contains("line 1, column 5"), "{message}");
     }
 
     #[test]

@@ -473,3 +473,140 @@ fn bench_needs_no_data_and_says_where_the_time_goes() {
     }
     assert!(desk.refused(&["bench", "spiking.toml", "network.time_step=3"]).contains("did you mean `time_steps`?"));
 }
+
+#[test]
+fn a_layer_is_replaced_from_the_command_line() {
+    let desk = Desk::new();
+    desk.write("with_pool.toml", &TEXT.replace("'flatten', {", "{ pool = { average = 2 } }, 'flatten', {"));
+    let replaced = "network.layers[0]={dropout={probability=0.5}}";
+    let report = desk.ok(&["check", "with_pool.toml", replaced]);
+    // 8 x 8 pixels are not pooled any more: 64 x 16 weights.
+    assert!(report.contains("0      dropout  1 x 8 x 8") && report.contains("1,024"), "{report}");
+    let message = desk.refused(&["check", "with_pool.toml", "network.layers[0].dropout.probability=0.5"]);
+    assert!(message.contains("both \"dropout\" and \"pool\" are given; keep one of them."), "{message}");
+    let message = desk.refused(&["check", "with_pool.toml", "network.layers]0={dropout={probability=0.5}}"]);
+    assert!(message.contains("`network.layers]0` is not a key like `a.b` or `a[2].b`"), "{message}");
+}
+
+#[test]
+fn none_takes_away_what_a_base_gave_and_the_run_repeats_that() {
+    let desk = Desk::new();
+    let given = "augment = { crop_padding = 2, flip = true }\nnormalize = { mean = [0.5], std = [0.2] }\n";
+    let trained =
+        "early_exit = { threshold = 0.2 }\nclip = 1.0\nthreads = 1\ninitial_weights = 'nowhere.safetensors'\n";
+    desk.write("base.toml", &(TEXT.replace("batch_size = 16\n", &format!("batch_size = 16\n{given}")) + trained));
+    let none = "base = 'base.toml'\ntraining = { epochs = 1, initial_weights = 'none', early_exit = 'none', clip = 'none' }\n\
+                [data]\naugment = 'none'\nlimit = { train = 64, test = 'none' }\n";
+    desk.write("none.toml", none);
+    desk.ok(&["run", "none.toml", "training.threads=none", "data.normalize=none", "data.augment.crop_padding=4"]);
+    let config = desk.read("runs/tiny/v0001/config.toml");
+    let expected = "[data]\nbatch_size = 16\ndataset = \"digits\"\naugment = { crop_padding = 4, flip = false }\nlimit = { train = 64 }\n";
+    assert!(config.contains(expected), "{config}");
+    for word in ["none", "early_exit", "clip", "threads", "initial_weights", "normalize"] {
+        assert!(!config.contains(word), "{word} stands in\n{config}");
+    }
+    let message = desk.refused(&["check", "none.toml", "data.augment=false", "data.limit.train=all"]);
+    for expected in [
+        "command line: data.augment: expected a table or \"none\", found false.",
+        "command line: data.limit.train: expected a whole number of at least 1 or \"none\", found the string \"all\".",
+    ] {
+        assert!(message.contains(expected), "expected {expected:?} in\n{message}");
+    }
+    // Words of their own stay what they are.
+    let message = desk.refused(&["check", "none.toml", "network.encoder=none"]);
+    assert!(message.contains("\"none\" needs a data set of sequences"), "{message}");
+    assert!(desk.ok(&["check", "none.toml", "network.lif.reset=none"]).contains("Predicted peak memory"));
+}
+
+#[test]
+fn what_cannot_happen_is_warned_of_below_the_report_and_before_training() {
+    let desk = Desk::new();
+    let arguments = ["tiny.toml", "schedule={ milestones = { at = [0.9] } }", "seed=1", "seed=2"];
+    let expected = [
+        "`seed=1` is overruled by `seed=2`, which stands after it; leave one of them out.",
+        "schedule.milestones.at[0]: 0.9 of the 2 epochs that the schedule has is reached as the last of them ends: the learning rate \
+         never changes for it. Expected less than 0.25; leave it out or train longer.",
+    ];
+    let report = desk.ok(&[&["check"], &arguments[..]].concat());
+    assert!(report.ends_with(&format!("\n\nwarning: {}\nwarning: {}\n", expected[0], expected[1])), "{report}");
+    assert!(!desk.ok(&["check", "tiny.toml"]).contains("warning"));
+    let output = desk.bntt(&[&["run"], &arguments[..]].concat());
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    let log = desk.read("runs/tiny/v0001/log.txt");
+    for warning in expected {
+        let line = format!("warning: {warning}\n");
+        let before = said.find(&line).expect("a warning") < said.find("epoch 1/2").expect("an epoch");
+        assert!(output.status.success() && before, "{said}");
+        assert!(log.contains(&format!("WARN  {warning}\n")), "{log}");
+    }
+}
+
+#[test]
+fn a_path_that_only_a_shell_could_have_expanded_is_refused_wherever_it_stands() {
+    let desk = Desk::new();
+    desk.write("sweep.toml", "base = '~/tiny.toml'\n");
+    desk.write("variants.toml", "base = 'tiny.toml'\n[variants]\na = { base = '~/tiny.toml' }\n");
+    desk.write("runs.toml", "runs = '~/runs'\n[[rows]]\nlabel = 'a'\nconfig = 'tiny.toml'\n");
+    desk.write("config.toml", "[[rows]]\nlabel = 'a'\nconfig = '~/tiny.toml'\n");
+    desk.write("column.toml", "[[rows]]\nlabel = 'a'\n[[columns]]\nlabel = 'b'\nsweep = '~/sweep.toml'\n");
+    for (arguments, expected) in [
+        (
+            &["run", "tiny.toml", "--runs=~/x"][..],
+            "invalid value '~/x' for '--runs <DIR>': nothing expands the \"~\" of ~/x here",
+        ),
+        (&["check", "~/tiny.toml"], "invalid value '~/tiny.toml' for '<CONFIG>': nothing expands"),
+        (
+            &["check", "tiny.toml", "data.dataset={ cifar10 = { path = '~/data' } }"],
+            "command line: data.dataset.cifar10.path: nothing expands",
+        ),
+        (
+            &["check", "tiny.toml", "training.initial_weights=~/w"],
+            "command line: training.initial_weights: nothing expands",
+        ),
+        (&["sweep", "sweep.toml", "--dry-run"], "sweep.toml: base: nothing expands"),
+        (&["sweep", "variants.toml", "--dry-run"], "variants.toml: base: nothing expands"),
+        (&["table", "runs.toml"], "runs.toml: runs: nothing expands"),
+        (&["table", "config.toml"], "config.toml: a: config: nothing expands"),
+        (&["table", "column.toml"], "column.toml: b: sweep: nothing expands"),
+    ] {
+        let message = desk.refused(arguments);
+        assert!(message.contains(expected), "{arguments:?}: expected {expected:?} in:\n{message}");
+        assert!(message.contains("what is really called so"), "{message}");
+    }
+    assert!(!desk.path("~").exists() && !desk.path("runs").exists());
+    desk.ok(&["run", "tiny.toml", "training.epochs=1", "--runs=./~"]);
+    assert!(desk.path("~/tiny/v0001/config.toml").is_file());
+}
+
+#[test]
+fn an_experiment_that_could_not_be_read_again_is_refused_everywhere() {
+    let desk = Desk::new();
+    let layers = "{ linear = { features = 16 } }, 'bntt', 'lif', ".repeat(4_000);
+    desk.write("long.toml", &TEXT.replace("'flatten', ", &format!("'flatten', {layers}")));
+    desk.write("sweep.toml", "base = 'long.toml'\nseeds = [1]\n");
+    for arguments in [&["check", "long.toml"][..], &["run", "long.toml"], &["sweep", "sweep.toml"]] {
+        let message = desk.refused(arguments);
+        let expected = "and no more than 262144 are read again: the run could not be resumed. Name fewer layers";
+        assert!(
+            message.contains("long.toml: with every setting written out") && message.contains(expected),
+            "{message}"
+        );
+    }
+    assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn files_of_other_editors_are_read_or_named() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", &format!("\u{feff}{}", TEXT.replace('\n', "\r\n")));
+    desk.write("sweep.toml", "\u{feff}base = 'tiny.toml'\r\nseeds = [3]\r\n");
+    assert!(desk.ok(&["sweep", "sweep.toml", "--dry-run"]).contains("1 runs"));
+    desk.write("slip.toml", "\u{feff}base = = 'tiny.toml'\r\n");
+    assert!(desk.refused(&["sweep", "slip.toml"]).contains("line 1, column 8"));
+    let units: Vec<u8> = "base = 'tiny.toml'".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(desk.path("wide.toml"), units).expect("a file");
+    for command in ["check", "sweep", "table"] {
+        let message = desk.refused(&[command, "wide.toml"]);
+        assert!(message.contains("wide.toml") && message.contains("it is UTF-16 text"), "{message}");
+    }
+}

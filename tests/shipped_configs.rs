@@ -6,6 +6,7 @@ use bntt::layers::InitConfig;
 use bntt::network::Network;
 use bntt::ops::lif::InputFactor;
 use bntt::optimizers::OptimizerConfig;
+use bntt::sweep::Sweep;
 use candle_core::Device;
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,6 +36,24 @@ fn load(stem: &str) -> Result<Checked> {
 
 fn experiments() -> Result<Vec<(String, Checked)>> {
     files(&folder())?.into_keys().map(|stem| Ok((stem.clone(), load(&stem)?))).collect()
+}
+
+/// Everything that ships does what it says: the experiments, what the sweeps start from, and all their runs.
+#[test]
+fn no_shipped_experiment_is_warned_of() -> Result {
+    for (stem, checked) in experiments()? {
+        assert_eq!(checked.experiment.warnings(), [""; 0], "{stem}");
+    }
+    let sweeps = folder().join("sweeps");
+    for path in files(&sweeps.join("base"))?.into_values() {
+        assert_eq!(Experiment::load(&path, &[])?.experiment.warnings(), [""; 0], "{}", path.display());
+    }
+    for path in files(&sweeps)?.into_values() {
+        for run in Sweep::load(&path)?.runs {
+            assert_eq!(run.checked.experiment.warnings(), [""; 0], "{}", run.name);
+        }
+    }
+    Ok(())
 }
 
 /// The value of a name's part that starts with `prefix`: 5 for `_t5` in `mlp_mnist_direct_t5`.

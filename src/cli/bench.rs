@@ -1,6 +1,7 @@
 //! `bntt bench`.
 
 use super::fit::{refuse_what_does_not_fit, with_memory_explained};
+use super::path::path;
 use super::table::{bytes, count, table};
 use crate::bench::{Report, Timing, measure};
 use crate::error::{Error, Result};
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 )]
 pub struct Arguments {
     /// Experiment file.
+    #[arg(value_parser = path())]
     config: PathBuf,
     /// Values that replace the file's, as in `network.time_steps=5`.
     #[arg(value_name = "KEY=VALUE")]

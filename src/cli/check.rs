@@ -1,6 +1,8 @@
 //! `bntt check`.
 
+use super::path::path;
 use super::table::{bytes, count, grouped, table};
+use crate::config;
 use crate::device;
 use crate::error::Result;
 use crate::experiment::{Checked, Experiment};
@@ -10,13 +12,15 @@ use std::path::PathBuf;
 /// Check an experiment file and show what it costs; no data set is needed.
 ///
 /// Prints every layer's kind, output shape, parameters and multiply-accumulates (MACs) per image and time-step, and the memory
-/// that a training step is predicted to take. All mistakes of the file are reported at once.
+/// that a training step is predicted to take. All mistakes of the file are reported at once; what can be trained but does not do what it
+/// says, such as a milestone that no epoch reaches, is warned of at the end.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  bntt check configs/vgg9_cifar10_bntt.toml network.time_steps=10 data.batch_size=64"
 )]
 pub struct Arguments {
     /// Experiment file.
+    #[arg(value_parser = path())]
     config: PathBuf,
     /// Values that replace the file's, as in `network.lif.leak=0.9`.
     #[arg(value_name = "KEY=VALUE")]
@@ -25,7 +29,19 @@ pub struct Arguments {
 
 pub fn check(arguments: &Arguments) -> Result<()> {
     let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
-    super::print(&describe(&checked))
+    super::print(&(describe(&checked) + &warned(&warnings(&checked, &arguments.overrides))))
+}
+
+/// What of an experiment and of the values on the command line does not do what it says, a sentence each.
+pub fn warnings(checked: &Checked, overrides: &[String]) -> Vec<String> {
+    [config::overruled(overrides), checked.experiment.warnings()].concat()
+}
+
+/// Warnings below a report; nothing where there are none.
+fn warned(warnings: &[String]) -> String {
+    let gap = if warnings.is_empty() { "" } else { "\n" };
+    let lines: String = warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+    format!("{gap}{lines}")
 }
 
 /// The report of `bntt check`.

@@ -1,5 +1,6 @@
 //! `bntt compare`.
 
+use super::path::path;
 use super::table::{fitting, terminal_width};
 use crate::compare::{self, Compared, Comparison, Filter, Grid, Order};
 use crate::error::{Error, Result};
@@ -16,10 +17,10 @@ use std::path::PathBuf;
                   bntt compare runs/a/v0001 runs/b --format csv > comparison.csv")]
 pub struct Arguments {
     /// Run folders, folders of a run's name (for the newest version) and sweep files.
-    #[arg(required = true, value_name = "RUN|SWEEP.toml")]
+    #[arg(required = true, value_name = "RUN|SWEEP.toml", value_parser = path())]
     runs_or_sweeps: Vec<PathBuf>,
     /// Where the runs of sweeps are.
-    #[arg(long, value_name = "DIR", default_value = "runs")]
+    #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path())]
     runs: PathBuf,
     /// What decides the order: best, final, name, or a key of the config such as network.lif.leak.
     #[arg(long, value_name = "BY", default_value = "best")]

@@ -1,5 +1,6 @@
 //! `bntt data`.
 
+use super::path::path;
 use super::table::{bytes, table};
 use crate::download::{Order, Patience, SETS, Set, Verified, verify};
 use crate::error::{Error, Result};
@@ -26,7 +27,7 @@ pub struct Arguments {
     #[arg(value_parser = PossibleValuesParser::new(SETS.iter().map(|set| set.name)), required_unless_present = "list")]
     name: Option<String>,
     /// Folder of the data; data/NAME unless given, where the shipped experiments look.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     path: Option<PathBuf>,
     /// Address in place of the official ones, under which the archives lie by their names: a mirror of your lab.
     #[arg(long, value_name = "URL", conflicts_with = "verify")]

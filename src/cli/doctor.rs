@@ -1,5 +1,6 @@
 //! `bntt doctor`.
 
+use super::path::path;
 use super::table::table;
 use crate::doctor::examine;
 use crate::error::{Error, Result};
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 #[command(after_help = "Example:\n  bntt doctor runs/quickstart/v0001")]
 pub struct Arguments {
     /// Run folder; the newest version if it is the folder of a run's name.
+    #[arg(value_parser = path())]
     run: PathBuf,
     /// Values that `bntt resume` would be given, as in `data.dataset.cifar10.path=/data/cifar10`.
     #[arg(value_name = "KEY=VALUE")]

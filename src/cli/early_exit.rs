@@ -1,6 +1,7 @@
 //! `bntt early-exit`.
 
 use super::figures::Figures;
+use super::path::path;
 use super::table::{fitting, table, terminal_width};
 use super::trained::OfRun;
 use crate::early_exit::{self, Curve, EarlyExitConfig, ExitLayers};
@@ -37,7 +38,7 @@ pub struct Arguments {
     #[arg(long, value_name = "P,..", value_delimiter = ',', default_value = "0.5,0.6,0.7,0.8,0.9,0.95,0.99,0.999")]
     confidence: Vec<f64>,
     /// Costs of operations: a TOML table; that of 45 nm unless given.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     constants: Option<PathBuf>,
     #[command(flatten)]
     figures: Figures,

@@ -1,6 +1,7 @@
 //! `bntt energy`.
 
 use super::figures::Figures;
+use super::path::path;
 use super::table::{count, energy as joule, fitting, terminal_width};
 use super::trained::{OfRun, Trained};
 use crate::energy::{Constants, LayerEnergy, Meter, Product, Spikes, account, products, total};
@@ -25,7 +26,7 @@ pub struct Arguments {
     #[command(flatten)]
     of: OfRun,
     /// Costs of operations: a TOML table of multiply_accumulate, accumulate and memory_access in picojoule; that of 45 nm unless given.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     constants: Option<PathBuf>,
     /// The test image whose spikes the raster shows.
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -1,5 +1,6 @@
 //! Figures as files.
 
+use super::path::path;
 use crate::error::{Error, Result};
 use crate::figures::{Figure, png};
 use crate::output;
@@ -10,7 +11,7 @@ use tracing::info;
 #[derive(clap::Args)]
 pub struct Figures {
     /// Write the figures as SVG and PNG into this folder; files of the same names are replaced.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = path())]
     figures: Option<PathBuf>,
 }
 

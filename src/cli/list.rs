@@ -1,5 +1,6 @@
 //! `bntt list`.
 
+use super::path::path;
 use super::table::table;
 use crate::error::Result;
 use crate::listing;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 #[command(after_help = "Example:\n  bntt list --runs runs")]
 pub struct Arguments {
     /// Where run folders are.
-    #[arg(long, value_name = "DIR", default_value = "runs")]
+    #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path())]
     runs: PathBuf,
 }
 

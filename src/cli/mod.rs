@@ -12,6 +12,7 @@ mod eval;
 mod figures;
 pub(crate) mod fit;
 mod list;
+mod path;
 mod plot;
 mod predict;
 mod report;
@@ -164,4 +165,37 @@ fn print(text: &str) -> Result<()> {
     out.write_all(visible(text).as_bytes())
         .and_then(|()| out.flush())
         .map_err(crate::error::Error::io("write", "standard output"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+    use clap::builder::ValueParser;
+
+    #[test]
+    fn every_path_on_the_command_line_is_looked_at_for_a_tilde() {
+        let built_in = ValueParser::path_buf();
+        let mut seen = 0;
+        for command in Arguments::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                let parser = argument.get_value_parser();
+                let (command, argument) = (command.get_name(), argument.get_id());
+                assert_ne!(format!("{parser:?}"), format!("{built_in:?}"), "{command}: {argument} is not looked at");
+                seen += usize::from(parser.type_id() == built_in.type_id());
+            }
+        }
+        assert!(seen > 25, "{seen} paths");
+        for arguments in [
+            &["bntt", "run", "a.toml", "--runs=~/x"][..],
+            &["bntt", "run", "~/a.toml"],
+            &["bntt", "compare", "a", "~/b"],
+            &["bntt", "predict", "run", "--input=i", "--output=~/o"],
+            &["bntt", "energy", "run", "--figures=~/f"],
+        ] {
+            let message = Arguments::try_parse_from(arguments).err().expect("a refusal").to_string();
+            assert!(message.contains("nothing expands the \"~\" of ~/"), "{message}");
+        }
+        assert!(Arguments::try_parse_from(["bntt", "run", "./~/a.toml", "--runs=a/~"]).is_ok());
+    }
 }

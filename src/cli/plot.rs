@@ -1,5 +1,6 @@
 //! `bntt plot`.
 
+use super::path::path;
 use super::subject::{Shown, Subject};
 use crate::error::{Error, Result};
 use crate::report;
@@ -17,7 +18,7 @@ pub struct Arguments {
     #[command(flatten)]
     subject: Subject,
     /// Where the files go; files of the same names are replaced.
-    #[arg(short, long, value_name = "FOLDER")]
+    #[arg(short, long, value_name = "FOLDER", value_parser = path())]
     output: PathBuf,
     /// Pixels of a PNG for every pixel of its SVG.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]

@@ -1,6 +1,7 @@
 //! `bntt predict`.
 
 use super::fit::refuse_evaluation_that_cannot_fit;
+use super::path::path;
 use super::trained::Source;
 use crate::data::{Batches, DataConfig, read_unlabelled};
 use crate::early_exit;
@@ -25,18 +26,19 @@ use std::path::PathBuf;
 )]
 pub struct Arguments {
     /// Run folder, or experiment file together with --weights.
+    #[arg(value_parser = path())]
     run_or_config: PathBuf,
     /// Weights; the run's best checkpoint unless given.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     weights: Option<PathBuf>,
     /// Images to classify.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     input: PathBuf,
     /// Time-steps to compute, at most the network's: no step after them. As many as in training unless given.
     #[arg(long, value_name = "N")]
     time_steps: Option<usize>,
     /// Where logits and labels go.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     output: PathBuf,
 }
 

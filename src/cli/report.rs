@@ -1,5 +1,6 @@
 //! `bntt report`.
 
+use super::path::path;
 use super::subject::{Shown, Subject};
 use crate::error::Result;
 use crate::output;
@@ -17,7 +18,7 @@ pub struct Arguments {
     #[command(flatten)]
     subject: Subject,
     /// The page; one that is there is replaced. /dev/stdout sends it on.
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = path())]
     output: PathBuf,
 }
 

@@ -1,6 +1,7 @@
 //! `bntt resume`.
 
 use super::fit::refuse_what_does_not_fit;
+use super::path::path;
 use super::run::train;
 use crate::checkpoint;
 use crate::device;
@@ -30,6 +31,7 @@ use tracing::{info, warn};
                         bntt resume runs/vgg9_cifar10_bntt data.dataset.cifar10.path=/scratch/cifar10 training.threads=8")]
 pub struct Arguments {
     /// Run folder; the newest version if it is the folder of a run's name.
+    #[arg(value_parser = path())]
     run: PathBuf,
     /// Values for this session, as in `data.dataset.cifar10.path=/data/cifar10`; config.toml stays as it is.
     #[arg(value_name = "KEY=VALUE")]

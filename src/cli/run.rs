@@ -1,6 +1,8 @@
 //! `bntt run`.
 
+use super::check::warnings;
 use super::fit::{refuse_what_does_not_fit, with_memory_explained};
+use super::path::path;
 use super::resume::{Resumption, go_on};
 use crate::device;
 use crate::durable::write_atomically;
@@ -18,7 +20,7 @@ use crate::train::{Ended, Trainer, save_start, start};
 use crate::weights;
 use candle_core::Device;
 use std::path::{Path, PathBuf};
-use tracing::info;
+use tracing::{info, warn};
 
 /// Train the network that an experiment file describes.
 ///
@@ -30,12 +32,13 @@ use tracing::info;
                   bntt run configs/vgg9_cifar10_bntt.toml --resume-or-start    # in a job that may be queued again")]
 pub struct Arguments {
     /// Experiment file.
+    #[arg(value_parser = path())]
     config: PathBuf,
     /// Values that replace the file's, as in `network.lif.leak=0.9`.
     #[arg(value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Where run folders go.
-    #[arg(long, value_name = "DIR", default_value = "runs")]
+    #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path())]
     runs: PathBuf,
     /// Go on with the newest run of this name and config where there is one: nothing is done if it is complete.
     #[arg(long)]
@@ -44,7 +47,7 @@ pub struct Arguments {
     #[arg(long)]
     insist: bool,
     /// The sweep that the run is one of: for the record, which holds the command line.
-    #[arg(long, value_name = "FILE", hide = true)]
+    #[arg(long, value_name = "FILE", hide = true, value_parser = path())]
     of_sweep: Option<PathBuf>,
 }
 
@@ -114,6 +117,7 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     let (images, test) = (dataset.train.len(), dataset.test.len());
     let (parameters, on) = (checked.plan.parameters(), device::name(&device));
     info!("{images} training and {test} test images, {parameters} parameters, {on}, {threads} threads");
+    warnings(&checked, overrides).iter().for_each(|warning| warn!("{warning}"));
 
     let trainer = || Ok(Trainer::begin(experiment, &dataset, &folder, network, device.clone())?.until(stop));
     train(trainer, &checked, &device, &mut provenance, &folder, &log)

@@ -1,6 +1,7 @@
 //! What `bntt report` and `bntt plot` are about: a run or a sweep, with its figures.
 
 use super::check;
+use super::path::path;
 use super::trained::{Trained, Which};
 use crate::config::LARGEST_FILE;
 use crate::early_exit;
@@ -17,13 +18,13 @@ use tracing::info;
 #[derive(clap::Args)]
 pub struct Subject {
     /// Run folder, or a sweep's file.
-    #[arg(value_name = "RUN|SWEEP.toml")]
+    #[arg(value_name = "RUN|SWEEP.toml", value_parser = path())]
     path: PathBuf,
     /// Values that replace the run's where it is evaluated, as in `data.dataset.cifar10.path=/data/cifar10`.
     #[arg(value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Where a sweep's run folders are.
-    #[arg(long, value_name = "DIR", default_value = "runs")]
+    #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path())]
     runs: PathBuf,
     /// Which weights gamma and the confusion matrix are of.
     #[arg(long, value_enum, default_value = "best")]

@@ -1,5 +1,6 @@
 //! `bntt sweep`.
 
+use super::path::path;
 use super::run::{Session, train_planned};
 use super::table::{bytes, count, grouped, table};
 use crate::error::{Error, Result};
@@ -19,9 +20,10 @@ use tracing::{error, info};
                         bntt sweep configs/sweeps/norm_ablation.toml --slurm --partition=gpu --gres=gpu:1 --time=4:00:00")]
 pub struct Arguments {
     /// Sweep file.
+    #[arg(value_parser = path())]
     sweep: PathBuf,
     /// Where run folders go.
-    #[arg(long, value_name = "DIR", default_value = "runs")]
+    #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path())]
     runs: PathBuf,
     /// Runs at a time, each a process of its own with its share of the cores.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]

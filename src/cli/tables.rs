@@ -1,5 +1,6 @@
 //! `bntt table`.
 
+use super::path::path;
 use crate::error::Result;
 use crate::tables::{Table, csv, latex, markdown};
 use std::path::PathBuf;
@@ -15,10 +16,10 @@ use std::path::PathBuf;
 )]
 pub struct Arguments {
     /// The file of a table, or of a sweep for a row a setting.
-    #[arg(value_name = "TABLE.toml|SWEEP.toml")]
+    #[arg(value_name = "TABLE.toml|SWEEP.toml", value_parser = path())]
     file: PathBuf,
     /// Where run folders are: what the file says, or ./runs, unless given.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     runs: Option<PathBuf>,
     #[arg(long, value_enum, default_value = "markdown")]
     format: Format,

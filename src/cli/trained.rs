@@ -1,6 +1,7 @@
 //! How commands find a trained network and the images to try it on.
 
 use super::fit::{refuse_evaluation_that_cannot_fit, with_memory_explained};
+use super::path::path;
 use crate::checkpoint;
 use crate::data::{Batches, Dataset};
 use crate::error::{Error, Result};
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 #[derive(clap::Args)]
 pub struct OfRun {
     /// Run folder.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = path())]
     pub run: PathBuf,
     /// Values that replace the run's, as in `data.dataset.cifar10.path=/data/cifar10` or `data.limit.test=1000`.
     #[arg(value_name = "KEY=VALUE")]

@@ -3,6 +3,7 @@
 use figment::value::{Dict, Num, Value};
 use serde_json::Value as Json;
 
+use super::absent;
 use super::key::Key;
 use super::shape::{Items, Range, Schema, Shape, Table};
 use super::sources::{At, Finding};
@@ -49,6 +50,9 @@ impl Checker<'_> {
     }
 
     fn value(&mut self, node: &Json, value: &Value, key: &Key) {
+        if absent::is_meant(self.schema, node, value) {
+            return;
+        }
         let shape = self.schema.shape(node);
         match (&shape, value) {
             (Shape::Choice { words, variants }, Value::Dict(_, dict)) if !variants.is_empty() => {
@@ -59,15 +63,16 @@ impl Checker<'_> {
                     let problem = format!("{name:?} needs a value; write {{ {name} = ... }}.");
                     self.refuse(key.clone(), At::Value, problem);
                 } else if !words.contains(&name.as_str()) {
-                    let problem = wording::unknown_name(name, &wording::names(words, variants));
-                    self.refuse(key.clone(), At::Value, problem);
+                    let mut names = wording::names(words, variants);
+                    names.extend(self.schema.may_be_absent(node).then_some(absent::NONE));
+                    self.refuse(key.clone(), At::Value, wording::unknown_name(name, &names));
                 }
             }
             (Shape::Table(table), Value::Dict(_, dict)) => self.table(table, dict, key),
             (Shape::List { items, least, most }, Value::Array(_, values)) => {
                 let count = values.len() as u64;
                 if least.is_some_and(|least| count < least) || most.is_some_and(|most| count > most) {
-                    self.wrong(&shape, value, key);
+                    self.wrong(node, value, key);
                 }
                 self.entries(items, values, key);
             }
@@ -76,15 +81,20 @@ impl Checker<'_> {
                 let problem = format!("{} is beyond the range of 32-bit numbers.", wording::found(value));
                 self.refuse(key.clone(), At::Value, problem);
             }
-            (Shape::Either(nodes), _) => self.either(&shape, nodes, value, key),
+            (Shape::Either(nodes), _) => self.either(node, nodes, value, key),
             (Shape::Anything, _) | (Shape::Text, Value::String(..)) | (Shape::Flag, Value::Bool(..)) => {}
-            _ => self.wrong(&shape, value, key),
+            _ => self.wrong(node, value, key),
         }
     }
 
-    fn wrong(&mut self, shape: &Shape<'_>, value: &Value, key: &Key) {
-        let problem = format!("expected {}, found {}.", wording::expected(self.schema, shape), wording::found(value));
-        self.refuse(key.clone(), At::Value, problem);
+    fn wrong(&mut self, node: &Json, value: &Value, key: &Key) {
+        let shape = self.schema.shape(node);
+        let mut expected = wording::expected(self.schema, &shape);
+        // Who is only out of the range does not want to be without.
+        if self.schema.may_be_absent(node) && !could_be(&shape, value) {
+            expected = format!("{expected} or {:?}", absent::NONE);
+        }
+        self.refuse(key.clone(), At::Value, format!("expected {expected}, found {}.", wording::found(value)));
     }
 
     fn variant(&mut self, words: &[&str], variants: &[(&str, &Json)], dict: &Dict, key: &Key) {
@@ -141,21 +151,21 @@ impl Checker<'_> {
     }
 
     /// Mistakes inside a table or a list are those of the one alternative that is a table or a list.
-    fn either(&mut self, shape: &Shape<'_>, nodes: &[&Json], value: &Value, key: &Key) {
+    fn either(&mut self, node: &Json, nodes: &[&Json], value: &Value, key: &Key) {
         let inside = |node: &&&Json| could_be(&self.schema.shape(node), value);
         let mut possible = nodes.iter().filter(inside);
         let only = possible.next().filter(|_| possible.next().is_none());
         let before = self.found.len();
-        for node in nodes {
-            self.value(node, value, key);
+        for alternative in nodes {
+            self.value(alternative, value, key);
             if self.found.len() == before {
                 return;
             }
             self.found.truncate(before);
         }
         match (only, value) {
-            (Some(node), Value::Dict(..) | Value::Array(..)) => self.value(node, value, key),
-            _ => self.wrong(shape, value, key),
+            (Some(only), Value::Dict(..) | Value::Array(..)) => self.value(only, value, key),
+            _ => self.wrong(node, value, key),
         }
     }
 }

@@ -64,7 +64,7 @@ impl File {
                     file.note_inside(root.get_ref(), &Key::default());
                 }
                 Ok(_) => {}
-                Err((offset, number)) => found.push((offset, format!("the number {number} is too large."))),
+                Err((offset, problem)) => found.push((offset, format!("{problem}."))),
             }
         }
         file.text = text;

@@ -10,7 +10,7 @@ use super::key::Key;
 use super::{LARGEST_FILE, sources};
 
 use crate::error::{Mistake, Result};
-use crate::reading;
+use crate::{reading, tilde};
 
 /// Files that build on each other.
 const DEEPEST_CHAIN: usize = 32;
@@ -53,7 +53,7 @@ impl Chain {
     /// Reads the file at `path`, which the `base` at `named_at` asks for.
     fn visit(&mut self, path: &Path, named_at: Option<String>) {
         let name = path.display().to_string();
-        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let real = real(path);
         if self.done.contains(&real) {
             return;
         }
@@ -99,16 +99,37 @@ impl Chain {
             }
             Some(one) => vec![(key, one)],
         };
+        let mut named = Vec::new();
         for (key, value) in bases {
             let place = file.position(&key).map_or_else(|| name.to_owned(), |position| file.place(position.value));
-            match value {
-                Value::String(_, base) => self.visit(&folder.join(base), Some(place)),
-                _ => {
-                    let problem = "expected the name of a file or a list of such names.".to_owned();
-                    self.refuse(place, &key.to_string(), problem);
+            match base(folder, &value, &named) {
+                Ok(path) => {
+                    self.visit(&path, Some(place));
+                    named.push(real(&path));
                 }
+                Err(problem) => self.refuse(place, &key.to_string(), problem),
             }
         }
         self.files.push(file);
     }
+}
+
+/// The file that `value` names from `folder`, unless it is among those that the same list has `named` before.
+fn base(folder: &Path, value: &Value, named: &[PathBuf]) -> Result<PathBuf, String> {
+    let Value::String(_, name) = value else {
+        return Err("expected the name of a file or a list of such names.".to_owned());
+    };
+    if let Some(problem) = tilde::mistake(Path::new(name)) {
+        return Err(format!("{problem}."));
+    }
+    let path = folder.join(name);
+    if named.contains(&real(&path)) {
+        return Err("this file stands in the list before; name it once, where it is to be merged.".to_owned());
+    }
+    Ok(path)
+}
+
+/// Where a file really is, so that two names of it are seen to be one.
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }

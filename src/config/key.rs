@@ -16,7 +16,8 @@ impl Step {
     pub fn as_index(&self) -> Option<usize> {
         match self {
             Self::Index(i) => Some(*i),
-            Self::Name(name) => name.parse().ok(),
+            Self::Name(name) if name.bytes().all(|byte| byte.is_ascii_digit()) => name.parse().ok(),
+            Self::Name(_) => None,
         }
     }
 
@@ -48,11 +49,11 @@ impl Key {
         Self(steps)
     }
 
-    /// Reads `a.b.2.c`, `a.b[2].c` and `a."b c"`; all steps but those in brackets are names.
+    /// Reads `a.b.2.c`, `a.b[2].c` and `a."b c"`, all steps as names.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let dotted = text.replace('[', ".").replace(']', "");
-        let document = format!("{dotted} = 0");
-        let table = DeTable::parse(&document).map_err(|_| format!("`{text}` is not a key like `a.b` or `a[2].b`"))?;
+        let wrong = || format!("`{text}` is not a key like `a.b` or `a[2].b`");
+        let document = format!("{} = 0", dotted(text).ok_or_else(wrong)?);
+        let table = DeTable::parse(&document).map_err(|_| wrong())?;
         let mut steps = Vec::new();
         let mut table = table.get_ref();
         loop {
@@ -67,6 +68,34 @@ impl Key {
             }
         }
     }
+}
+
+/// `a[2].b` as `a.2.b`; nothing where brackets hold something other than a number, or stand elsewhere than after a name.
+fn dotted(text: &str) -> Option<String> {
+    let (mut dotted, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find(['[', ']', '"', '\'']) {
+        let (before, from) = rest.split_at_checked(at)?;
+        let mark = from.chars().next()?;
+        let after = from.strip_prefix(mark)?;
+        dotted.push_str(before);
+        rest = match mark {
+            '[' => {
+                let (number, after) = after.split_once(']')?;
+                let digits = number.strip_prefix('-').unwrap_or(number);
+                let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+                let ends = after.is_empty() || after.starts_with(['.', '[']);
+                dotted.push_str(&format!(".{}", Some(number).filter(|_| is_number && ends)?));
+                after
+            }
+            ']' => return None,
+            quote => {
+                let (quoted, after) = after.split_once(quote)?;
+                dotted.push_str(&format!("{quote}{quoted}{quote}"));
+                after
+            }
+        };
+    }
+    Some(dotted + rest)
 }
 
 impl fmt::Display for Key {
@@ -100,11 +129,16 @@ mod tests {
         }
         assert_eq!(Key::default().name("a b").index(3).name("c").to_string(), "\"a b\"[3].c");
         assert_eq!(Key::parse("\"a b\".c").unwrap().to_string(), "\"a b\".c");
+        let step = Step::Name("a[0].b".to_owned());
+        assert_eq!(Key::parse("'a[0].b'[12][3]").unwrap().0[0], step, "brackets in quotes are letters");
+        assert_eq!(Step::Name("+1".to_owned()).as_index(), None);
     }
 
     #[test]
     fn broken_keys_are_refused() {
-        for text in ["", "a..b", ".a", "a b", "a.", "a = 1\nb"] {
+        let of_brackets =
+            ["a]b", "a[3", "a3]", "a[b]", "a[]", "a[3]b", "[3]", "[[3]]", "a.[3]", "a[+1]", "a[1.2]", "a['0']", "'a"];
+        for text in ["", "a..b", ".a", "a b", "a.", "a = 1\nb"].into_iter().chain(of_brackets) {
             assert!(Key::parse(text).is_err(), "{text:?}");
         }
     }

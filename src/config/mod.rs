@@ -1,19 +1,21 @@
 //! From experiment files and `key=value` arguments to a typed, checked value, and back to TOML.
 //!
 //! ```text
-//! files ── merge (figment) ── choices ── overrides ── choices ──┬── check against the schema ──┐
-//!                                                               └── shared defaults ───────────┴── serde ── T
+//! files ── merge (figment) ── choices ── overrides ── choices ──┬── check against the schema ───┐
+//!                                                               └── shared defaults, "none" ────┴── serde ── T
 //! ```
 //!
 //! The JSON schema that schemars derives from `T` is the only description of the file: the checks, the messages,
 //! [`schema`] and [`to_toml`] all read it. Every value keeps its source, so that every mistake has a place.
 
+mod absent;
 mod check;
 mod choices;
 mod file;
 mod files;
 mod key;
 mod overrides;
+mod overruled;
 mod schema;
 mod shape;
 mod shared;
@@ -35,6 +37,7 @@ use self::shape::Schema;
 use crate::error::{Error, Mistake, Result};
 
 pub(crate) use self::key::Key;
+pub use self::overruled::overruled;
 pub use self::schema::schema;
 pub use self::shared::SharedDefaults;
 pub use self::sources::Sources;
@@ -98,7 +101,9 @@ fn assemble<T: DeserializeOwned + JsonSchema>(
     if !findings.is_empty() {
         return Err(sources.error_of(findings));
     }
-    match serde_json::from_value(tree::to_json(&sources.tree)) {
+    let mut complete = sources.tree.clone();
+    absent::leave_out(&schema, schema.root(), &mut complete);
+    match serde_json::from_value(tree::to_json(&complete)) {
         Ok(value) => Ok(Loaded { value, sources }),
         // Only where the types refuse more than their schema says.
         Err(error) => Err(sources.error([(String::new(), format!("{error}."))])),

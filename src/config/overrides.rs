@@ -24,7 +24,8 @@ pub(super) fn apply(arguments: &[String], tree: &mut Value) -> Vec<Finding> {
     findings
 }
 
-fn parse(argument: &str) -> Result<(Key, Value), (Key, String)> {
+/// The key and the value of an argument, or where it is wrong and how.
+pub(super) fn parse(argument: &str) -> Result<(Key, Value), (Key, String)> {
     let whole = |problem| (Key::default(), problem);
     let Some((name, text)) = argument.split_once('=') else {
         return Err(whole(format!("`{argument}` sets nothing; write key=value, as in `seed=1`.")));
@@ -49,17 +50,20 @@ fn parse(argument: &str) -> Result<(Key, Value), (Key, String)> {
 /// A TOML value, or the text itself where it does not look like one: `cuda:0`, `../data`.
 fn value(text: &str) -> Result<Value, String> {
     nesting::check_value(text).map_err(|(_, problem)| problem)?;
-    let parsed = DeValue::parse(text).map_err(|e| e.message().to_owned()).and_then(|value| {
-        tree::from_toml(&value, Tag::Default).map_err(|(_, number)| format!("the number {number} is too large"))
-    });
-    let looks_like_one = text.starts_with(['"', '\'', '[', '{']) || text.contains('\n') || text.parse::<f64>().is_ok();
-    match parsed {
-        Err(_) if !looks_like_one => Ok(Value::String(Tag::Default, text.to_owned())),
-        parsed => parsed,
+    let verbatim = || Ok(Value::String(Tag::Default, text.to_owned()));
+    let is_number = text.contains(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_ok();
+    let looks_like_one = text.starts_with(['"', '\'', '[', '{']) || text.contains('\n') || is_number;
+    match DeValue::parse(text) {
+        // A folder may be called by a date.
+        Ok(value) if matches!(value.get_ref(), DeValue::Datetime(_)) => verbatim(),
+        Ok(value) => tree::from_toml(&value, Tag::Default).map_err(|(_, problem)| problem),
+        Err(_) if !looks_like_one => verbatim(),
+        Err(error) => Err(error.message().to_owned()),
     }
 }
 
-/// Puts `new` at `steps` of `value`, which stands at `key`. Tables are merged, as those of files are.
+/// Puts `new` at `steps` of `value`, which stands at `key`. Tables are merged, as those of files are; lists and their entries are
+/// replaced.
 fn set(value: &mut Value, steps: &[Step], new: Value, key: &Key) -> Result<(), String> {
     let Some((step, rest)) = steps.split_first() else {
         merge(value, new);
@@ -73,6 +77,10 @@ fn set(value: &mut Value, steps: &[Step], new: Value, key: &Key) -> Result<(), S
         let Some(item) = items.get_mut(index) else {
             return Err(format!("`{key}` has {count} entries, counted from 0; there is none with number {index}."));
         };
+        if rest.is_empty() {
+            *item = new;
+            return Ok(());
+        }
         return set(item, rest, new, &key.index(index));
     }
     if !matches!(value, Value::Dict(..)) {

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
-use super::shape::{Schema, Shape};
+use super::absent::NONE;
+use super::shape::{MAY_BE_ABSENT, Schema, Shape};
 
-/// The schema of `T`'s file for the checks: no nulls (TOML has none), and `base` at the top.
+/// The schema of `T`'s file for the checks: [`MAY_BE_ABSENT`] instead of nulls, which TOML has not, and `base` at the top.
 pub(super) fn of_file<T: JsonSchema>() -> Json {
     let generator = SchemaSettings::draft07().into_generator();
     let mut schema = Json::from(generator.into_root_schema_for::<T>());
@@ -33,7 +34,17 @@ pub fn schema<T: JsonSchema>() -> Json {
     let mut schema = file.root().clone();
     drop_required(file.root(), &mut schema, &tables);
     add_bare_names(&file, &mut schema);
+    add_none(&mut schema);
     schema
+}
+
+/// Whether an entry of such a list of a schema stands for null.
+fn is_null(list: &str, entry: &Json) -> bool {
+    match list {
+        "enum" => entry.is_null(),
+        "type" => entry == "null",
+        _ => entry.get("type").is_some_and(|name| name == "null"),
+    }
 }
 
 fn without_nulls(node: &mut Json) {
@@ -46,20 +57,20 @@ fn without_nulls(node: &mut Json) {
             if let Some(default) = map.get_mut("default") {
                 shorten(default);
             }
-            for name in ["anyOf", "oneOf"] {
+            let mut nullable = false;
+            for name in ["anyOf", "oneOf", "type", "enum"] {
                 if let Some(list) = map.get_mut(name).and_then(Json::as_array_mut) {
-                    list.retain(|node| node.get("type").and_then(Json::as_str) != Some("null"));
+                    let all = list.len();
+                    list.retain(|entry| !is_null(name, entry));
+                    nullable |= list.len() < all;
                 }
             }
-            if let Some(Json::Array(types)) = map.get_mut("type") {
-                types.retain(|t| t != "null");
-                if let [only] = types.as_slice() {
-                    let only = only.clone();
-                    map.insert("type".to_owned(), only);
-                }
+            if let Some([only]) = map.get("type").and_then(Json::as_array).map(Vec::as_slice) {
+                let only = only.clone();
+                map.insert("type".to_owned(), only);
             }
-            if let Some(Json::Array(words)) = map.get_mut("enum") {
-                words.retain(|word| !word.is_null());
+            if nullable {
+                map.insert(MAY_BE_ABSENT.to_owned(), Json::Bool(true));
             }
             map.values_mut().for_each(without_nulls);
         }
@@ -104,6 +115,33 @@ fn add_bare_names(file: &Schema, node: &mut Json) {
             .iter_mut()
             .filter(|(name, _)| !matches!(name.as_str(), "default" | "examples" | "enum" | "const"))
             .for_each(|(_, node)| add_bare_names(file, node)),
+        _ => {}
+    }
+}
+
+/// What is said about a value beside what it may be.
+const ANNOTATIONS: [&str; 5] = ["title", "description", "default", "examples", "deprecated"];
+
+/// Adds `"none"` to what may be absent; strings take it already.
+fn add_none(node: &mut Json) {
+    match node {
+        Json::Array(list) => list.iter_mut().for_each(add_none),
+        Json::Object(map) => {
+            let is_text = map.get("type").is_some_and(|name| name == "string") && !map.contains_key("enum");
+            if map.remove(MAY_BE_ABSENT).is_some() && !is_text {
+                let (mut whole, given): (Map<_, _>, Map<_, _>) =
+                    std::mem::take(map).into_iter().partition(|(name, _)| ANNOTATIONS.contains(&name.as_str()));
+                let mut possible = match given.get("anyOf") {
+                    Some(Json::Array(list)) if given.len() == 1 => list.clone(),
+                    _ => vec![Json::Object(given)],
+                };
+                let description = "Takes away what a file that this one builds on gave.";
+                possible.push(json!({ "description": description, "type": "string", "const": NONE }));
+                whole.insert("anyOf".to_owned(), Json::Array(possible));
+                *map = whole;
+            }
+            map.values_mut().for_each(add_none);
+        }
         _ => {}
     }
 }

@@ -2,6 +2,11 @@
 
 use serde_json::{Map, Value as Json};
 
+use super::absent::NONE;
+
+/// The keyword, of this program alone, of values that may be absent though earlier files gave them.
+pub(super) const MAY_BE_ABSENT: &str = "x-may-be-absent";
+
 /// The schema of the whole file.
 pub(super) struct Schema {
     root: Json,
@@ -159,6 +164,17 @@ impl Schema {
             Some("boolean") => Shape::Flag,
             _ => Shape::Anything,
         }
+    }
+
+    /// Whether `"none"` stands for the absence of what `node` describes, and is no word of its own there.
+    pub fn may_be_absent(&self, node: &Json) -> bool {
+        let own = || match self.shape(node) {
+            Shape::Choice { words, variants } => {
+                words.contains(&NONE) || variants.iter().any(|(variant, _)| *variant == NONE)
+            }
+            _ => false,
+        };
+        node.get(MAY_BE_ABSENT).is_some() && !own()
     }
 
     /// The node of a dotted path of table keys.

@@ -44,18 +44,22 @@ pub(super) fn get_mut<'t>(root: &'t mut Value, steps: &[Step]) -> Option<&'t mut
     Some(value)
 }
 
-/// A parsed TOML value without its positions, with `tag` throughout. Dates become strings: no setting is a date.
+/// A parsed TOML value without its positions, with `tag` throughout.
 ///
 /// # Errors
-/// The offset and the text of the first number that fits neither an i64 nor an f64.
+/// The offset of the first number that fits neither an i64 nor an f64, or of the first date, which no setting is; and a sentence without
+/// its end.
 pub(super) fn from_toml(value: &Spanned<DeValue<'_>>, tag: Tag) -> Result<Value, (usize, String)> {
-    let broken = |text: &str| (value.span().start, text.to_owned());
+    let refuse = |problem: String| (value.span().start, problem);
+    let too_large = |number: &str| refuse(format!("the number {number} is too large"));
     Ok(match value.get_ref() {
         DeValue::String(text) => Value::String(tag, text.to_string()),
-        DeValue::Datetime(date) => Value::String(tag, date.to_string()),
+        DeValue::Datetime(date) => {
+            return Err(refuse(format!("{date} is a date, and no setting is one; strings stand in quotes")));
+        }
         DeValue::Boolean(flag) => Value::Bool(tag, *flag),
-        DeValue::Integer(n) => Value::Num(tag, Num::I64(integer(n).ok_or_else(|| broken(n.as_str()))?)),
-        DeValue::Float(x) => Value::Num(tag, Num::F64(float(x).ok_or_else(|| broken(x.as_str()))?)),
+        DeValue::Integer(n) => Value::Num(tag, Num::I64(integer(n).ok_or_else(|| too_large(n.as_str()))?)),
+        DeValue::Float(x) => Value::Num(tag, Num::F64(float(x).ok_or_else(|| too_large(x.as_str()))?)),
         DeValue::Array(items) => {
             Value::Array(tag, items.iter().map(|item| from_toml(item, tag)).collect::<Result<_, _>>()?)
         }

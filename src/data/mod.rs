@@ -188,11 +188,6 @@ impl DatasetConfig {
         }
     }
 
-    /// The checksums of [`DatasetConfig::load`].
-    pub fn checksums(&self, time_steps: usize) -> Result<std::collections::BTreeMap<String, String>> {
-        Ok(self.load(time_steps)?.checksums)
-    }
-
     /// Both splits, whole.
     /// Recordings become `time_steps` frames; images do not depend on it.
     ///

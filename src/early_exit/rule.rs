@@ -53,6 +53,23 @@ impl EarlyExitConfig {
     }
 }
 
+impl EarlyExitConfig {
+    /// Why a network of so many time-steps, with or without BNTT layers, never stops early, in sentences.
+    pub fn warning(&self, time_steps: usize, has_bntt: bool) -> Option<String> {
+        match (time_steps, has_bntt) {
+            (_, false) => Some(format!(
+                "the exit is told by the gammas of \"bntt\" layers, and network.layers has none: all {time_steps} time-steps are \
+                 evaluated. Leave it out, or add such layers."
+            )),
+            (..=1, true) => Some(
+                "network.time_steps is 1: there is no time-step to leave out. Leave it out, or take more of them."
+                    .into(),
+            ),
+            _ => None,
+        }
+    }
+}
+
 /// What evaluating takes: all time-steps, or with `training.early_exit` those up to the exit that the network's gammas tell.
 pub fn effort(experiment: &Experiment, network: &mut Network) -> Result<Effort> {
     let (all, draws) = (experiment.network.time_steps, experiment.training.evaluation_draws);
@@ -85,6 +102,23 @@ mod tests {
         // Means over the layers: .175, .3, .175, .095.
         let rule = EarlyExitConfig { layers: ExitLayers::Average, ..Default::default() };
         assert_eq!(rule.time_steps(&gammas()), Some(4));
+    }
+
+    #[test]
+    fn a_network_that_has_no_exit_is_warned_of() {
+        let rule = EarlyExitConfig::default();
+        assert_eq!(rule.warning(2, true), None);
+        let told = rule.warning(1, true).expect("a warning");
+        assert_eq!(
+            told,
+            "network.time_steps is 1: there is no time-step to leave out. Leave it out, or take more of them."
+        );
+        let told = rule.warning(8, false).expect("a warning");
+        assert_eq!(
+            told,
+            "the exit is told by the gammas of \"bntt\" layers, and network.layers has none: all 8 time-steps are evaluated. \
+             Leave it out, or add such layers."
+        );
     }
 
     #[test]

@@ -91,8 +91,7 @@ impl ScheduleConfig {
         match self {
             Self::Constant(_) => 1.0,
             Self::Milestones(MilestonesConfig { at, factor }) => {
-                // Rounded rather than compared as floats: 0.7 x 90 is 62.99999999999999.
-                let passed = at.iter().filter(|&at| (at * now.epochs as f64).round() < now.epoch as f64).count();
+                let passed = at.iter().filter(|&at| milestone(*at, now.epochs) < now.epoch as f64).count();
                 factor.powi(passed as i32)
             }
             Self::Cosine(CosineConfig { last }) => {
@@ -111,9 +110,148 @@ impl ScheduleConfig {
     }
 }
 
+impl ScheduleConfig {
+    /// What cannot happen in so many epochs, as (dotted key below the schedule, sentences).
+    pub fn warnings(&self, epochs: usize) -> Vec<(String, String)> {
+        match self {
+            Self::Constant(_) => Vec::new(),
+            Self::Milestones(config) => config.warnings(epochs),
+            Self::Cosine(_) if epochs > 1 => Vec::new(),
+            Self::Cosine(_) => {
+                let problem = "the rate falls from epoch to epoch, and there is only one for it: it never falls. Train longer, \
+                               or write \"constant\".";
+                vec![("cosine".into(), problem.into())]
+            }
+            Self::Warmup(WarmupConfig { epochs: rise, then }) if *rise < epochs => {
+                let below = |(key, problem)| (format!("warmup.then.{key}"), problem);
+                then.warnings(epochs - rise).into_iter().map(below).collect()
+            }
+            Self::Warmup(WarmupConfig { epochs: rise, .. }) => {
+                let problem = format!(
+                    "expected fewer than the {epochs} epochs of training, found {rise}: the learning rate rises to the end, and what \
+                     follows the warmup never begins. Shorten it or train longer."
+                );
+                vec![("warmup.epochs".into(), problem)]
+            }
+        }
+    }
+}
+
+impl MilestonesConfig {
+    fn warnings(&self, epochs: usize) -> Vec<(String, String)> {
+        let reached: Vec<f64> = self.at.iter().map(|at| milestone(*at, epochs)).collect();
+        let last = epochs as f64 - 1.0;
+        // Thousandths, rounded down: of 15 epochs 13.5 round to the last, 14.
+        let least = (2 * epochs as u128).saturating_sub(3) * 1000 / (2 * epochs.max(1) as u128);
+        let expected = match epochs {
+            0 | 1 => "Expected more than one epoch".to_string(),
+            _ => format!("Expected less than {}", least as f64 / 1000.0),
+        };
+        let warning = |(i, at): (usize, &f64)| {
+            let (here, before) = (reached[i], &reached[..i]);
+            let problem = if here >= last {
+                format!(
+                    "{at} of the {epochs} epochs that the schedule has is reached as the last of them ends: the learning rate never \
+                     changes for it. {expected}; leave it out or train longer."
+                )
+            } else {
+                let other = self.at[before.iter().position(|reached| *reached == here)?];
+                format!(
+                    "{other} and {at} of the {epochs} epochs that the schedule has are reached in the same epoch: the learning rate \
+                     changes twice at once. Leave one of them out or train longer."
+                )
+            };
+            Some((format!("milestones.at[{i}]"), problem))
+        };
+        self.at.iter().enumerate().filter_map(warning).collect()
+    }
+}
+
+/// The index of the epoch after which a milestone acts. Rounded rather than compared as floats: 0.7 x 90 is 62.99999999999999.
+fn milestone(at: f64, epochs: usize) -> f64 {
+    (at * epochs as f64).round()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A milestone is warned of exactly where the learning rate has no epoch of its own for it.
+    #[test]
+    fn milestones_are_warned_of_exactly_where_the_rate_does_not_change_for_them() {
+        let shares: Vec<f64> = (0..=40).map(|n| f64::from(n) / 40.0).collect();
+        for epochs in 1..=40 {
+            for (first, second) in shares.iter().flat_map(|a| shares.iter().map(move |b| (*a, *b))) {
+                let schedule = ScheduleConfig::Milestones(MilestonesConfig { at: vec![first, second], factor: 0.5 });
+                let rates = factors(&schedule, epochs);
+                let changes = rates.windows(2).filter(|pair| pair[0] != pair[1]).count();
+                let warned = schedule.warnings(epochs).len();
+                assert_eq!(changes + warned, 2, "{first} and {second} of {epochs}: {rates:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_expected_instead_of_a_milestone_too_late_acts() {
+        let warnings = |at: f64, epochs| {
+            ScheduleConfig::Milestones(MilestonesConfig { at: vec![at], factor: 0.1 }).warnings(epochs)
+        };
+        for epochs in 2..=100 {
+            let (_, told) = warnings(1.0, epochs).remove(0);
+            let bound = told.split_once("Expected less than ").unwrap().1.split(';').next().unwrap();
+            let bound: f64 = bound.parse().unwrap();
+            assert_eq!(warnings(bound - 1e-6, epochs), [], "{bound} of {epochs}");
+            assert_eq!(warnings(bound + 0.002, epochs).len(), 1, "{bound} of {epochs}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_happen_is_told_with_what_to_do() {
+        let milestones = |at: &[f64]| ScheduleConfig::Milestones(MilestonesConfig { at: at.to_vec(), factor: 0.1 });
+        let told = |schedule: &ScheduleConfig, epochs| -> Vec<String> {
+            schedule.warnings(epochs).into_iter().map(|(key, problem)| format!("{key}: {problem}")).collect()
+        };
+        assert_eq!(
+            told(&milestones(&[0.5, 0.7, 0.9]), 15),
+            [
+                "milestones.at[2]: 0.9 of the 15 epochs that the schedule has is reached as the last of them ends: the learning rate \
+              never changes for it. Expected less than 0.9; leave it out or train longer."
+            ]
+        );
+        assert!(told(&milestones(&[0.5, 0.7, 0.9]), 16).is_empty() && told(&milestones(&[0.5, 0.7]), 15).is_empty());
+        assert!(
+            told(&milestones(&[0.0]), 1)[0].ends_with("Expected more than one epoch; leave it out or train longer.")
+        );
+        assert_eq!(
+            told(&milestones(&[0.5, 0.25, 0.52]), 10),
+            [
+                "milestones.at[2]: 0.5 and 0.52 of the 10 epochs that the schedule has are reached in the same epoch: the learning \
+              rate changes twice at once. Leave one of them out or train longer."
+            ]
+        );
+        let warmup = |then| ScheduleConfig::Warmup(WarmupConfig { epochs: 5, then: Box::new(then) });
+        assert_eq!(
+            told(&warmup(milestones(&[0.9])), 5),
+            [
+                "warmup.epochs: expected fewer than the 5 epochs of training, found 5: the learning rate rises to the end, and what \
+              follows the warmup never begins. Shorten it or train longer."
+            ]
+        );
+        let of_ten = told(&warmup(milestones(&[0.9])), 15);
+        assert!(of_ten[0].starts_with("warmup.then.milestones.at[0]: 0.9 of the 10 epochs"), "{of_ten:?}");
+        let cosine = ScheduleConfig::Cosine(CosineConfig { last: 0.0 });
+        assert_eq!(
+            told(&warmup(cosine.clone()), 6),
+            [
+                "warmup.then.cosine: the rate falls from epoch to epoch, and there is only one for it: it never falls. Train longer, \
+              or write \"constant\"."
+            ]
+        );
+        assert!(told(&cosine, 2).is_empty() && told(&warmup(ScheduleConfig::default()), 6).is_empty());
+        let endless = ScheduleConfig::Warmup(WarmupConfig { epochs: usize::MAX, then: Box::default() });
+        assert_eq!(told(&endless, 1).len(), 1);
+        assert!(told(&milestones(&[0.5, 0.9]), usize::MAX).is_empty());
+    }
 
     fn factors(schedule: &ScheduleConfig, epochs: usize) -> Vec<f64> {
         (0..epochs).map(|epoch| schedule.factor(Moment { epoch, epochs, step: 0, steps: 4 })).collect()

@@ -5,6 +5,7 @@ use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
 use crate::reading;
 use crate::run::check_name;
+use crate::tilde;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -53,7 +54,7 @@ pub fn read(path: &Path) -> Result<File> {
     let file = File {
         path: path.to_path_buf(),
         name,
-        base: beside(path, &written.base),
+        base: beside(path, &written.base)?,
         set: written.set,
         grid: lists("grid", written.grid).map_err(refuse)?,
         zip: lists("zip", written.zip).map_err(refuse)?,
@@ -65,9 +66,15 @@ pub fn read(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// A path that a sweep's file names.
-pub fn beside(file: &Path, path: &Path) -> PathBuf {
-    file.parent().unwrap_or(Path::new("")).join(path)
+/// The experiment that a sweep's file names as a `base`.
+///
+/// # Errors
+/// [`Error::Run`] for one that begins with `~`.
+pub fn beside(file: &Path, path: &Path) -> Result<PathBuf> {
+    match tilde::mistake(path) {
+        Some(problem) => Err(Error::Run(format!("{}: base: {problem}.", file.display()))),
+        None => Ok(file.parent().unwrap_or(Path::new("")).join(path)),
+    }
 }
 
 /// The first value of every key, the second of every key, and so on.

@@ -128,7 +128,7 @@ impl Draft<'_> {
         let tables = file.set.iter().chain(values).map(|(key, value)| (key.as_str(), value));
         for (key, value) in tables.chain(settings.iter().copied()) {
             match (key, value) {
-                ("base", Value::String(path)) => config = beside(&file.path, Path::new(path)),
+                ("base", Value::String(path)) => config = beside(&file.path, Path::new(path))?,
                 _ => overrides.push(format!("{key}={value}")),
             }
         }

@@ -5,6 +5,7 @@ use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
 use crate::reading;
 use crate::settings::suggestion;
+use crate::tilde;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -176,10 +177,27 @@ fn source(row: &Row, column: Option<&Column>, beside: impl Fn(&PathBuf) -> PathB
     }
 }
 
+fn check_paths(written: &Written) -> Result<(), String> {
+    let of_rows = written.rows.iter().map(|row| (row.label.as_str(), &row.config, &row.sweep));
+    let of_columns = written.columns.iter().map(|column| (column.label.as_str(), &column.config, &column.sweep));
+    for (label, config, sweep) in of_rows.chain(of_columns) {
+        for (key, path) in [("config", config), ("sweep", sweep)] {
+            if let Some(problem) = path.as_deref().and_then(tilde::mistake) {
+                return Err(format!("{label}: {key}: {problem}"));
+            }
+        }
+    }
+    match written.runs.as_deref().and_then(tilde::mistake) {
+        Some(problem) => Err(format!("runs: {problem}")),
+        None => Ok(()),
+    }
+}
+
 fn check(written: &Written) -> Result<(), String> {
     if written.rows.is_empty() {
         return Err("expected at least one [[rows]], found none".into());
     }
+    check_paths(written)?;
     let rows: Vec<&str> = written.rows.iter().map(|row| row.label.as_str()).collect();
     let columns: Vec<&str> = written.columns.iter().map(|column| column.label.as_str()).collect();
     for (what, labels) in [("rows", &rows), ("columns", &columns)] {

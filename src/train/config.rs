@@ -40,7 +40,8 @@ pub struct TrainingConfig {
     /// Evaluate no further than to the step after which BNTT's gammas let little through; all time-steps when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_exit: Option<EarlyExitConfig>,
-    /// Weights to start from, a safetensors file such as another run's `checkpoints/best/model.safetensors`.
+    /// Weights to start from, a safetensors file such as another run's `checkpoints/best/model.safetensors`. "none" is no file: those that
+    /// `network.init` draws, also where a base file names others; a file that is called so is ./none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<PathBuf>,
     /// Largest norm of all gradients together; larger ones are scaled down.
@@ -114,6 +115,18 @@ impl TrainingConfig {
         }
         mistakes.extend(self.checkpoint_every.mistake());
         mistakes
+    }
+
+    /// Settings that cannot do what they say, as (dotted key, sentences).
+    pub fn warnings(&self) -> Vec<(String, String)> {
+        let Self { epochs, evaluate_every, .. } = *self;
+        let problem = || {
+            format!(
+                "expected at most the {epochs} epochs of training, found {evaluate_every}: the test images are seen after the last epoch \
+                 alone, which is `best` then. Evaluate more often, or train longer."
+            )
+        };
+        (evaluate_every > epochs).then(|| ("training.evaluate_every".into(), problem())).into_iter().collect()
     }
 
     fn cuda_ordinal(&self) -> Option<usize> {

@@ -26,6 +26,7 @@ pub struct Experiment {
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Data {
+    /// The most images.
     pub limit: Option<Limit>,
     pub mean: Option<[f64; 3]>,
     pub flip: bool,

@@ -47,7 +47,19 @@ fn a_wrong_type_is_placed_at_the_value() {
     assert_eq!(steps("{ a = 1 }"), format!("{place} a table."));
     assert_eq!(steps("0"), format!("{place} 0."));
     assert_eq!(steps("-3"), format!("{place} -3."));
-    assert_eq!(steps("1979-05-27"), format!("{place} the string \"1979-05-27\"."));
+    assert_eq!(
+        steps("1979-05-27"),
+        "a.toml:3:14: 1979-05-27 is a date, and no setting is one; strings stand in quotes."
+    );
+    assert_eq!(
+        mistakes_with("\"small\"", "[1, 07:32:00]"),
+        ["a.toml:1:12: 07:32:00 is a date, and no setting is one; strings stand in quotes."]
+    );
+    assert_eq!(
+        mistakes_of(&["data.mean=[2024-01-01, 1, 2]"]),
+        ["command line: data.mean: `[2024-01-01, 1, 2]` is not a value: \
+          2024-01-01 is a date, and no setting is one; strings stand in quotes."]
+    );
     assert_eq!(
         mistakes_with("name = \"small\"", "name = 3\nseed = -1\ndata = { flip = 1 }"),
         [
@@ -84,6 +96,36 @@ fn a_number_out_of_range_is_refused_with_the_range() {
         [
             "a.toml:2:28: data.limit.train: expected a whole number from 0 to 4294967295, found 4294967296.",
             "a.toml:2:49: data.mean: expected a list of 3 values, found a list of 2 values.",
+        ]
+    );
+}
+
+#[test]
+fn what_may_be_absent_is_told_to_be_where_something_else_stands() {
+    assert_eq!(
+        mistakes_of(&["data.limit=false", "data.mean=off", "data.limit2=none"]),
+        [
+            "command line: data.limit: expected a table or \"none\", found false.",
+            "command line: data.limit2: unknown key; did you mean `limit`? The keys here are `limit`, `mean`, `flip`, `note`.",
+            "command line: data.mean: expected a list of 3 values or \"none\", found the string \"off\".",
+        ]
+    );
+    assert_eq!(
+        mistakes_of(&["data.limit.train=None", "data.note=3"]),
+        [
+            "command line: data.limit.train: expected a whole number from 0 to 4294967295 or \"none\", \
+             found the string \"None\".",
+            "command line: data.note: expected a string or \"none\", found 3.",
+        ]
+    );
+    // What must be there, or has a default, cannot be taken away.
+    assert_eq!(
+        mistakes_of(&["network.time_steps=none", "network.lif=none", "data.flip=none", "optimizer=none"]),
+        [
+            "command line: data.flip: expected true or false, found the string \"none\".",
+            "command line: network.lif: expected a table, found the string \"none\".",
+            "command line: network.time_steps: expected a whole number of at least 1, found the string \"none\".",
+            "command line: optimizer: unknown name \"none\"; expected \"sgd\" or \"adam\".",
         ]
     );
 }
@@ -243,6 +285,51 @@ fn later_checks_can_place_their_mistakes() {
         .sources
         .error([("network.layers[3]".to_owned(), "late.".to_owned()), ("name".to_owned(), "early.".to_owned())]);
     assert_eq!(error.to_string(), "a.toml:1:8: name: early.\na.toml:7:3: network.layers[3]: late.");
+}
+
+#[test]
+fn byte_order_marks_and_carriage_returns_move_no_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.toml");
+    let load = |content: &[u8]| {
+        std::fs::write(&path, content).unwrap();
+        config::load::<Experiment>(&path, &[], &SHARED)
+    };
+    let told =
+        |text: &str| messages(load(text.as_bytes())).remove(0).replace(&format!("{}/", folder.path().display()), "");
+    for (mark, end) in [("", "\n"), ("\u{feff}", "\n"), ("", "\r\n"), ("\u{feff}", "\r\n")] {
+        let written = |text: &str| format!("{mark}{}", text.replace('\n', end));
+        assert_eq!(load(written(COMPLETE).as_bytes()).unwrap().value.name, "small");
+        let first_line = told(&written(&COMPLETE.replace("name = \"small\"", "name = 3")));
+        assert_eq!(first_line, "a.toml:1:8: name: expected a string, found 3.");
+        let last_line = told(&written(&format!("{COMPLETE}seed = 1")));
+        assert!(last_line.starts_with("a.toml:10:1: network.seed: unknown key"), "{last_line}");
+        let syntax = told(&written("a = = 1\n"));
+        assert_eq!(syntax, "a.toml:1:5: this is not valid TOML: extra `=`, expected nothing.");
+        let syntax = told(&written("seed = 1\na = = 1\n"));
+        assert_eq!(syntax, "a.toml:2:5: this is not valid TOML: extra `=`, expected nothing.");
+    }
+    let utf16 = "a.toml: cannot read this file: it is UTF-16 text, as some editors on Windows write it, \
+                 and UTF-8 was expected: save it as UTF-8.";
+    let units: Vec<u16> = "\u{feff}".encode_utf16().chain(COMPLETE.encode_utf16()).collect();
+    for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+        for from in [0, 1] {
+            let content: Vec<u8> = units[from..].iter().flat_map(|unit| bytes(*unit)).collect();
+            let message = messages(load(&content)).remove(0);
+            assert!(message.ends_with(utf16), "{message}");
+        }
+    }
+    assert_eq!(told("\u{feff}"), "a.toml: this file is empty: it sets no key.");
+}
+
+#[test]
+fn a_base_below_the_home_folder_is_refused_with_what_to_write() {
+    let message = messages(parse("base = [\"~/x.toml\"]\nname = \"a\"", &[])).remove(0);
+    assert!(
+        message.starts_with("a.toml:1:9: base[0]: nothing expands the \"~\" of ~/x.toml here: write /"),
+        "{message}"
+    );
+    assert!(message.ends_with("; ./~/x.toml is what is really called so."), "{message}");
 }
 
 #[test]

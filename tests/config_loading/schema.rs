@@ -21,6 +21,8 @@ fn files_that_load_fit_the_schema() {
         "optimizer = \"adam\"\nnetwork.encoder = \"poisson\"",
         "network.layers = [{ lif = { input = \"unit\" } }, { pool = \"global_average\" }, { linear = { features = 3 } }]",
         "data = { limit = { train = 3 }, mean = [1, 2.0, 3] }",
+        "data = { limit = \"none\", mean = \"none\", note = \"none\" }",
+        "data.limit = { train = \"none\" }",
     ] {
         assert!(accepts(text), "{text}");
     }
@@ -42,6 +44,11 @@ fn files_with_mistakes_do_not_fit_the_schema() {
         "network.layers = [{ linear = { features = \"clases\" } }]",
         "data.mean = [1, 2]",
         "data.limit.train = \"all\"",
+        "data.limit = \"None\"",
+        "data.flip = \"none\"",
+        "data = \"none\"",
+        "optimizer = \"none\"",
+        "network.time_steps = \"none\"",
     ] {
         assert!(!accepts(text), "{text}");
     }
@@ -57,4 +64,9 @@ fn the_schema_carries_titles_descriptions_and_short_defaults() {
     assert_eq!(schema["definitions"]["Lif"]["properties"]["leak"]["default"], json!(0.95));
     assert!(schema["properties"]["base"]["description"].is_string());
     assert!(!schema.to_string().contains("null"));
+    // Also where "none" is allowed, what is said of a key stands at the key.
+    let limit = &schema["definitions"]["Data"]["properties"]["limit"];
+    assert_eq!(limit["description"], "The most images.");
+    assert_eq!(limit["anyOf"].as_array().map(Vec::len), Some(2), "{limit}");
+    assert!(!schema.to_string().contains("x-may-be-absent"));
 }

@@ -58,6 +58,13 @@ fn what_is_written_is_read_again_as_the_same_value() {
 }
 
 #[test]
+fn what_was_taken_away_is_not_written() {
+    let (value, text) = written(COMPLETE, &["data.limit=none", "data.mean=none", "data.note=none"]);
+    assert!(!text.contains("none") && text.contains("[data]\nflip = false\n"), "{text}");
+    assert_eq!(parse(&text, &[]).unwrap().value, value);
+}
+
+#[test]
 fn a_table_with_one_empty_table_is_not_taken_for_a_choice() {
     let (_, text) = written(COMPLETE, &["data.limit={}"]);
     assert!(text.contains("limit = {}"), "{text}");

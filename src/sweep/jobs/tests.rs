@@ -6,7 +6,6 @@ use crate::metrics::{EpochMetrics, Scores};
 use crate::provenance::{Outcome, Provenance};
 use crate::run::RunFolder;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -41,7 +40,11 @@ impl Desk {
     fn leave(&self, run: &Planned, outcome: Outcome) -> Lock {
         let (_, lock) = RunFolder::create_with(&self.path("runs"), &run.name, |folder| {
             std::fs::write(folder.config(), run.checked.experiment.to_toml()?).unwrap();
-            let mut provenance = Provenance::begin(0, "cpu", 1, BTreeMap::new(), None);
+            let data = run.checked.experiment.load_data()?.checksums;
+            let mut provenance = Provenance::begin(0, "cpu", 1, data, None);
+            if outcome == Outcome::Completed {
+                std::fs::write(folder.metrics_jsonl(), metrics()).unwrap();
+            }
             provenance.outcome = outcome;
             provenance.save(&folder.provenance())
         })
@@ -64,6 +67,22 @@ impl Desk {
         });
         (told.into_inner(), ended.unwrap())
     }
+}
+
+/// Those of the one epoch that is asked for.
+fn metrics() -> String {
+    let scores = Scores { loss: 1.0, top1: 50.0, top5: 90.0 };
+    let epoch = EpochMetrics {
+        epoch: 1,
+        train: scores,
+        test: Some(scores),
+        lr: 0.1,
+        firing_rates: Vec::new(),
+        images_per_second: 1.0,
+        seconds: 1.0,
+        peak_memory_bytes: None,
+    };
+    serde_json::to_string(&epoch).unwrap() + "\n"
 }
 
 fn words(event: &Event<'_>) -> String {
@@ -123,24 +142,12 @@ fn an_outcome_is_the_exit_code_and_the_folders_state() {
 
 #[test]
 fn a_run_that_has_done_all_its_epochs_is_complete_though_nobody_recorded_it() {
-    let scores = Scores { loss: 1.0, top1: 50.0, top5: 90.0 };
-    let epoch = EpochMetrics {
-        epoch: 1,
-        train: scores,
-        test: Some(scores),
-        lr: 0.1,
-        firing_rates: Vec::new(),
-        images_per_second: 1.0,
-        seconds: 1.0,
-        peak_memory_bytes: None,
-    };
     for outcome in [Outcome::Running, Outcome::Interrupted] {
         let desk = Desk::new();
         let program = desk.program(&format!("while [ ! -e '{}' ]; do sleep 0.01; done", desk.path("go").display()));
         let (told, ended) = desk.told(&program, |run| {
             drop(desk.leave(run, outcome.clone()));
-            let line = serde_json::to_string(&epoch).unwrap() + "\n";
-            std::fs::write(run.run(&desk.path("runs")).unwrap().unwrap().metrics_jsonl(), line).unwrap();
+            std::fs::write(run.run(&desk.path("runs")).unwrap().unwrap().metrics_jsonl(), metrics()).unwrap();
             std::fs::write(desk.path("go"), "").unwrap();
             None
         });
