@@ -49,6 +49,12 @@ pub struct Experiment {
     pub provenance: ProvenanceConfig,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Training,
+    Evaluation,
+}
+
 /// An experiment that has been checked, with the shapes and costs of its network.
 pub struct Checked {
     pub experiment: Experiment,
@@ -74,12 +80,20 @@ impl Experiment {
     /// # Errors
     /// All mistakes of the file at once: keys, types and ranges first; when those are right, what does not fit together.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Checked> {
-        Self::check(config::load(path, overrides, &SHARED)?)
+        Self::check(config::load(path, overrides, &SHARED)?, Use::Training)
+    }
+
+    /// The same to evaluate a trained network, for which any `data.batch_size` will do.
+    ///
+    /// # Errors
+    /// As [`Experiment::load`].
+    pub fn load_to_evaluate(path: &Path, overrides: &[String]) -> Result<Checked> {
+        Self::check(config::load(path, overrides, &SHARED)?, Use::Evaluation)
     }
 
     /// The same for a text; `name` stands for the file in messages.
     pub fn parse(text: &str, name: &str, overrides: &[String]) -> Result<Checked> {
-        Self::check(config::parse(text, name, overrides, &SHARED)?)
+        Self::check(config::parse(text, name, overrides, &SHARED)?, Use::Training)
     }
 
     /// Its data set; events as `network.time_steps` frames.
@@ -88,6 +102,14 @@ impl Experiment {
     /// As [`DataConfig::load`].
     pub fn load_data(&self) -> Result<Dataset> {
         self.data.load(self.network.time_steps)
+    }
+
+    /// The same to evaluate a trained network.
+    ///
+    /// # Errors
+    /// As [`DataConfig::load_to_evaluate`].
+    pub fn load_data_to_evaluate(&self) -> Result<Dataset> {
+        self.data.load_to_evaluate(self.network.time_steps)
     }
 
     /// The experiment as a file that repeats it.
@@ -107,7 +129,7 @@ impl Experiment {
         self.data.dataset.paths().into_iter().chain(&mut self.training.initial_weights)
     }
 
-    fn check(loaded: Loaded<Self>) -> Result<Checked> {
+    fn check(loaded: Loaded<Self>, is_for: Use) -> Result<Checked> {
         let Loaded { value: experiment, sources } = loaded;
         let place = |mistakes: Vec<(String, String)>| -> Vec<Mistake> {
             mistakes.into_iter().map(|(key, problem)| sources.mistake(&key, problem)).collect()
@@ -116,12 +138,17 @@ impl Experiment {
         mistakes.extend(check_name(&experiment.name).err().map(|problem| ("name".into(), problem.to_string())));
         mistakes.extend(experiment.path_mistakes());
         let shape = experiment.data.dataset.shape(experiment.network.time_steps);
-        mistakes.extend(experiment.data.mistakes(shape.as_ref().ok()));
+        mistakes.extend(match is_for {
+            Use::Training => experiment.data.mistakes(shape.as_ref().ok()),
+            Use::Evaluation => experiment.data.mistakes_in_evaluation(shape.as_ref().ok()),
+        });
         mistakes.extend(experiment.training.mistakes());
         match &shape {
             Ok(shape) => match NetworkPlan::new(&experiment.network, shape, experiment.training.precision) {
                 Ok(plan) => {
-                    mistakes.extend(experiment.batch_mistakes(&plan));
+                    if is_for == Use::Training {
+                        mistakes.extend(experiment.batch_mistakes(&plan));
+                    }
                     if mistakes.is_empty() {
                         mistakes.extend(experiment.length_mistake()?);
                     }

@@ -4,6 +4,7 @@ use super::path::path;
 use super::run::{Session, train_planned};
 use super::table::{bytes, count, grouped, table};
 use crate::error::{Error, Result};
+use crate::listing::RunSummary;
 use crate::logging::Log;
 use crate::stop::Stop;
 use crate::sweep::{Ended, Event, Frozen, Jobs, Planned, Sweep, slurm};
@@ -141,11 +142,10 @@ fn plan(sweep: &Sweep, arguments: &Arguments) -> Result<String> {
     let mut rows = vec![head(sweep, &["state", "parameters", "MACs", "memory"])];
     let standings = sweep.standings(&arguments.runs)?;
     for (number, (run, standing)) in sweep.runs.iter().zip(standings).enumerate() {
-        let state = standing.map_or("not run", |summary| summary.state);
+        let state = standing.map_or("not run".into(), |found| state_of(run, &found));
         let plan = &run.checked.plan;
         let peak = run.checked.peak_bytes(plan.time_steps, run.checked.experiment.data.batch_size);
-        let costs =
-            [state.into(), grouped(plan.parameters() as u64), count(plan.macs()), peak.map_or(String::new(), bytes)];
+        let costs = [state, grouped(plan.parameters() as u64), count(plan.macs()), peak.map_or(String::new(), bytes)];
         rows.push([vec![number.to_string()], settings(sweep, run), costs.to_vec()].concat());
     }
     let left = sweep.axes.len().saturating_add(3);
@@ -158,21 +158,26 @@ fn plan(sweep: &Sweep, arguments: &Arguments) -> Result<String> {
     ))
 }
 
+/// `completed`, or where a run of another name has computed the same.
+fn state_of(run: &Planned, found: &RunSummary) -> String {
+    match found.name == run.name {
+        true => found.state.into(),
+        false => format!("{} as {}", found.state, found.path.display()),
+    }
+}
+
 fn states(sweep: &Sweep, arguments: &Arguments) -> Result<String> {
     let tasks = slurm::tasks(sweep, &arguments.runs)?;
     let mut rows = vec![head(sweep, &["state", "epochs", "best top-1", "epoch"])];
     let standings = sweep.standings(&arguments.runs)?;
     for (number, (run, standing)) in sweep.runs.iter().zip(standings).enumerate() {
         let (mut state, mut results) = ("not run".to_string(), vec![String::new(); 3]);
-        if let Some(run) = standing {
-            state = run.state.into();
-            let asked = run.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
-            let best = run.best_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %"));
-            results = vec![
-                format!("{}{asked}", run.epochs_done),
-                best,
-                run.best_epoch.map_or(String::new(), |epoch| epoch.to_string()),
-            ];
+        if let Some(found) = standing {
+            state = state_of(run, &found);
+            let asked = found.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
+            let best = found.best_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %"));
+            let epoch = found.best_epoch.map_or(String::new(), |epoch| epoch.to_string());
+            results = vec![format!("{}{asked}", found.epochs_done), best, epoch];
         }
         let known = || tasks.get(&run.name).into_iter().flatten().map(|task| task.state.as_str());
         if let Some(task) = known().find(|state| *state == "RUNNING").or(known().next_back()) {

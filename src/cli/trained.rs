@@ -50,7 +50,7 @@ impl Trained {
             )));
         }
         let (network, checked) = source.network(None, which)?;
-        let dataset = checked.experiment.load_data()?;
+        let dataset = checked.experiment.load_data_to_evaluate()?;
         let device = checked.experiment.training.open_device()?;
         Ok(Self { network, checked, dataset, device })
     }
@@ -97,7 +97,7 @@ impl Source {
     pub fn open(path: &Path, overrides: &[String]) -> Result<Self> {
         let folder = if path.is_file() { None } else { Some(RunFolder::open(path)?) };
         let config = folder.as_ref().map_or_else(|| path.to_path_buf(), RunFolder::config);
-        Ok(Self { checked: Experiment::load(&config, overrides)?, folder })
+        Ok(Self { checked: Experiment::load_to_evaluate(&config, overrides)?, folder })
     }
 
     /// The network with the weights of `file`, or of the run's checkpoint.

@@ -254,13 +254,7 @@ impl DataConfig {
     /// Mistakes that need more than one value to be seen, as (dotted key from the top of the file, problem). `shape` is
     /// the data set's, where it is known.
     pub fn mistakes(&self, shape: Option<&DataShape>) -> Vec<(String, String)> {
-        let mut mistakes = self.dataset.mistakes();
-        if let Some(normalize) = &self.normalize {
-            mistakes.extend(normalize.mistakes(shape.map(|shape| shape.channels)));
-        }
-        if let (Some(augment), Some(shape)) = (&self.augment, shape) {
-            mistakes.extend(augment.mistakes(shape));
-        }
+        let mut mistakes = self.mistakes_in_evaluation(shape);
         let limit = self.limit.as_ref().and_then(|limit| limit.train);
         let known = shape.map(|shape| shape.train).filter(|&images| images > 0);
         let images = [limit, known].into_iter().flatten().min();
@@ -278,6 +272,18 @@ impl DataConfig {
         mistakes
     }
 
+    /// Those that matter where nothing is trained: the last batch of an evaluation need not be full.
+    pub fn mistakes_in_evaluation(&self, shape: Option<&DataShape>) -> Vec<(String, String)> {
+        let mut mistakes = self.dataset.mistakes();
+        if let Some(normalize) = &self.normalize {
+            mistakes.extend(normalize.mistakes(shape.map(|shape| shape.channels)));
+        }
+        if let (Some(augment), Some(shape)) = (&self.augment, shape) {
+            mistakes.extend(augment.mistakes(shape));
+        }
+        mistakes
+    }
+
     /// Reads the data set, checks every file and applies `limit`. Events become sequences of `time_steps` frames. What
     /// is odd about the data, such as a class without a training image, is warned of.
     ///
@@ -285,8 +291,24 @@ impl DataConfig {
     /// [`Error::Data`] or [`Error::Io`] for files that are missing, malformed or hold labels out of range, and
     /// [`Error::Config`] for settings that do not fit `tensors` files.
     pub fn load(&self, time_steps: usize) -> Result<Dataset> {
+        self.load_unless(|config, shape| config.mistakes(Some(shape)), time_steps)
+    }
+
+    /// The same where nothing is trained.
+    ///
+    /// # Errors
+    /// As [`DataConfig::load`], but any `batch_size` will do.
+    pub fn load_to_evaluate(&self, time_steps: usize) -> Result<Dataset> {
+        self.load_unless(|config, shape| config.mistakes_in_evaluation(Some(shape)), time_steps)
+    }
+
+    fn load_unless(
+        &self,
+        mistakes: impl FnOnce(&Self, &DataShape) -> Vec<(String, String)>,
+        time_steps: usize,
+    ) -> Result<Dataset> {
         let mut dataset = self.dataset.load(time_steps)?;
-        let mistakes = self.mistakes(Some(&dataset.shape));
+        let mistakes = mistakes(self, &dataset.shape);
         if !mistakes.is_empty() {
             let place = String::new();
             let mistake = |(key, problem)| Mistake { place: place.clone(), key, problem };

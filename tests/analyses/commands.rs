@@ -148,3 +148,23 @@ fn salt_and_pepper_and_poisson_are_averaged_over_draws() -> Result {
     assert!(error.contains("expected one run folder or more"), "{error}");
     Ok(())
 }
+
+#[test]
+fn every_batch_size_gives_the_same_numbers_even_those_that_could_not_be_trained_with() -> Result {
+    let folder = trained(&[])?;
+    for command in [
+        &["eval", RUN][..],
+        &["energy", RUN, "--format", "json"],
+        &["early-exit", RUN, "--threshold", "0.5", "--format", "json"],
+        &["attack", RUN, "--fgsm", "--draws", "1", "--format", "json"],
+    ] {
+        let own = said(folder.path(), command)?;
+        // There are 96 training images, and 40 test images.
+        for size in ["data.batch_size=1", "data.batch_size=7", "data.batch_size=40", "data.batch_size=5000"] {
+            assert_eq!(said(folder.path(), &[command, &[size]].concat())?, own, "{size}");
+        }
+    }
+    let error = refused(folder.path(), &["run", "small.toml", "data.batch_size=5000"])?;
+    assert!(error.contains("a batch of 5000 is larger than the 96 training images"), "{error}");
+    Ok(())
+}

@@ -2,6 +2,7 @@
 
 mod compare;
 mod desk;
+mod one_rule;
 mod refusals;
 mod shipped_tables;
 mod tables;

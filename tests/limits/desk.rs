@@ -11,10 +11,10 @@ const LARGE: &str = "name = 'large'\n[data]\ndataset = 'digits'\nbatch_size = 64
     'lif', { pool = { average = 2 } }, 'flatten', { linear = { features = 1000 } }, 'bntt', 'lif', { linear = { features = 'classes' } } ]\n\
     [optimizer]\nsgd = { lr = 0.1, momentum = 0.9 }\n[training]\nepochs = 1\nthreads = 2\n";
 
-const TINY: &str = "name = 'tiny'\n[data]\ndataset = 'digits'\nbatch_size = 16\nlimit = { train = 32, test = 16 }\n\
+const TINY: &str = "name = 'tiny'\n[data]\ndataset = 'digits'\nbatch_size = 16\nlimit = { train = 128, test = 16 }\n\
     [network]\ntime_steps = 2\nencoder = 'poisson'\n\
     layers = [ 'flatten', { linear = { features = 16 } }, 'bntt', 'lif', { linear = { features = 'classes' } } ]\n\
-    [optimizer]\nadam = { lr = 1e-3 }\n[training]\nepochs = 1\n";
+    [optimizer]\nadam = { lr = 1e-3 }\n[training]\nepochs = 1\n[provenance]\ngit = 'none'\n";
 
 /// Has `large.toml` and `tiny.toml`.
 pub struct Desk(tempfile::TempDir);
