@@ -33,7 +33,7 @@ impl std::fmt::Display for Place {
 pub fn first<'a>(tensors: impl IntoIterator<Item = (&'a String, &'a Tensor)>) -> Result<Option<Place>> {
     for (name, tensor) in tensors {
         if let Some((at, value)) = first_of(tensor)? {
-            return Ok(Some(Place { tensor: name.clone(), index: unravelled(at, tensor.dims()), value }));
+            return Ok(Some(Place { tensor: name.clone(), index: place(at, tensor.dims()), value }));
         }
     }
     Ok(None)
@@ -52,18 +52,15 @@ fn first_of(tensor: &Tensor) -> Result<Option<(usize, f64)>> {
     })
 }
 
-fn unravelled(mut at: usize, dims: &[usize]) -> Vec<usize> {
-    let mut index: Vec<usize> = dims
-        .iter()
-        .rev()
-        .map(|&size| {
-            let place = at.checked_rem(size).unwrap_or_default();
-            at = at.checked_div(size).unwrap_or_default();
-            place
-        })
-        .collect();
-    index.reverse();
-    index
+/// The place of value `i` along each dimension of `shape`.
+pub fn place(mut i: usize, shape: &[usize]) -> Vec<usize> {
+    let mut place: Vec<usize> = Vec::with_capacity(shape.len());
+    for &size in shape.iter().rev() {
+        place.push(i.checked_rem(size).unwrap_or_default());
+        i = i.checked_div(size).unwrap_or_default();
+    }
+    place.reverse();
+    place
 }
 
 /// Refuses weights, of the file `file`, that are not finite.

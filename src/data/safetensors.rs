@@ -12,6 +12,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::{Items, files, instead};
 use crate::error::{Error, Result};
+use crate::finite::place;
 
 /// An open file whose header has been checked.
 pub(super) struct TensorFile<'a> {
@@ -179,21 +180,6 @@ impl<'a> TensorFile<'a> {
         }
         Ok(values)
     }
-}
-
-/// The place of value `i` along each dimension of `shape`.
-fn place(mut i: usize, shape: &[usize]) -> Vec<usize> {
-    let mut place: Vec<_> = shape
-        .iter()
-        .rev()
-        .map(|&size| {
-            let index = i.checked_rem(size).unwrap_or_default();
-            i = i.checked_div(size).unwrap_or_default();
-            index
-        })
-        .collect();
-    place.reverse();
-    place
 }
 
 /// The checked header of a file and the byte after it. A file is a length (u64), a header (JSON) and the tensors' data.
