@@ -131,7 +131,7 @@ fn the_rest(criterion: &mut Criterion) -> Result<()> {
 }
 
 fn main() -> Result<()> {
-    bntt::memory::keep_freed();
+    bntt::system::memory::keep_freed();
     let mut criterion = Criterion::default().configure_from_args();
     for benches in [convolutions, neurons, pools, products, the_rest] {
         benches(&mut criterion)?;

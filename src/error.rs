@@ -1,6 +1,6 @@
 //! What can go wrong, in sentences: file, place, what was expected, what was found, what to do.
 
-use crate::stop::Reason;
+use crate::system::stop::Reason;
 use std::fmt;
 use std::path::{Path, PathBuf};
 

@@ -15,10 +15,10 @@
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: bntt::memory::Noting = bntt::memory::Noting;
+static ALLOCATOR: bntt::system::memory::Noting = bntt::system::memory::Noting;
 
 fn main() -> ExitCode {
-    bntt::memory::keep_freed();
-    bntt::memory::explain();
+    bntt::system::memory::keep_freed();
+    bntt::system::memory::explain();
     bntt::cli::main()
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bntt::checkpoint::{
+use bntt::run::checkpoint::{
     Checkpoint, Contents, Partial, Progress, candidates, load, load_tensors, matching, mend, save, save_tensors,
 };
-use bntt::records::Records;
+use bntt::run::records::Records;
 use candle_core::{DType, Device, Tensor};
 
 type Tensors = BTreeMap<String, Tensor>;
@@ -160,7 +160,7 @@ fn a_damaged_checkpoint_is_refused_with_its_name() {
     assert!(edited.contains("progress.toml is malformed: it is damaged: it has the SHA-256 "), "{edited}");
     let newer = damage("newer", "progress.toml", &|bytes| {
         let text = String::from_utf8(bytes).unwrap().replace("version = 2", "version = 9");
-        bntt::sealed::seal(text.split_once('\n').unwrap().1).into()
+        bntt::files::sealed::seal(text.split_once('\n').unwrap().1).into()
     });
     assert!(newer.contains("it has format 9, and this program reads format 2"), "{newer}");
     let folder = root.path().join("halved");

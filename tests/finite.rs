@@ -1,6 +1,6 @@
 //! Numbers that are not finite: nothing scores, saves, predicts or begins with them.
 
-use bntt::checkpoint::{self, Contents};
+use bntt::run::checkpoint::{self, Contents};
 use bntt::run::{RunFolder, Which};
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;

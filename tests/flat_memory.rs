@@ -2,9 +2,9 @@
 
 use bntt::data::Batches;
 use bntt::experiment::{Checked, Experiment};
-use bntt::memory;
 use bntt::network::Network;
 use bntt::optimizers::{Moment, Optimizer};
+use bntt::system::memory;
 use bntt::train::step;
 use candle_core::Device;
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::Path;
 
-use bntt::listing::list;
-use bntt::metrics::{EpochMetrics, Metrics, Scores, read, readable};
-use bntt::provenance::{Outcome, Provenance};
-use bntt::records::Verified;
+use bntt::run::listing::list;
+use bntt::run::metrics::{EpochMetrics, Metrics, Scores, read, readable};
+use bntt::run::provenance::{Outcome, Provenance};
+use bntt::run::records::Verified;
 use bntt::run::{RunFolder, Which};
 
 fn epoch(epoch: usize, top1: Option<f64>) -> EpochMetrics {

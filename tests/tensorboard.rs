@@ -36,8 +36,8 @@ fn its_own_reader_finds_every_number_once_after_a_resume_too() -> Result<(), Box
     let output = Command::new(&python).args(["-c", READ]).arg(run.join("tensorboard")).output()?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    let lines = bntt::metrics::read(&run.join("metrics.jsonl"))?;
-    let expected = |of: fn(&bntt::metrics::EpochMetrics) -> Option<f64>| {
+    let lines = bntt::run::metrics::read(&run.join("metrics.jsonl"))?;
+    let expected = |of: fn(&bntt::run::metrics::EpochMetrics) -> Option<f64>| {
         let values = lines.iter().filter_map(|line| Some(serde_json::json!([line.epoch, f64::from(of(line)? as f32)])));
         serde_json::Value::Array(values.collect())
     };

@@ -1,13 +1,14 @@
 //! Properties of whole runs: the same seed gives the same bits, a resumed run is the same run, losses do not move by accident.
 
 use bntt::experiment::{Checked, Experiment};
-use bntt::logging::Log;
-use bntt::progress::EpochBar;
-use bntt::records::Records;
+use bntt::files::durable;
+use bntt::run::records::Records;
 use bntt::run::{RunFolder, Which};
-use bntt::stop::Stop;
+use bntt::run::{checkpoint, metrics};
+use bntt::system::stop::Stop;
+use bntt::terminal::logging::Log;
+use bntt::terminal::progress::EpochBar;
 use bntt::train::{self, Ended, Trainer};
-use bntt::{checkpoint, durable, metrics};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;

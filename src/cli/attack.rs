@@ -1,11 +1,11 @@
 //! `bntt attack`.
 
-use super::fit::refuse_gradients_that_do_not_fit;
 use super::table::{fitting, terminal_width};
 use super::trained::{Trained, Which};
-use crate::attack::{self, Perturbation, Setting};
+use crate::analysis::attack::{self, Perturbation, Setting};
+use crate::analysis::statistic::Statistic;
 use crate::error::{Error, Result};
-use crate::statistic::Statistic;
+use crate::train::fit::refuse_gradients_that_do_not_fit;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tracing::info;

@@ -1,11 +1,11 @@
 //! `bntt bench`.
 
-use super::fit::{refuse_what_does_not_fit, with_memory_explained};
 use super::path::path;
 use super::table::{bytes, count, table};
-use crate::bench::{Report, Timing, measure};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::train::bench::{Report, Timing, measure};
+use crate::train::fit::{refuse_what_does_not_fit, with_memory_explained};
 use std::path::PathBuf;
 
 /// Measure how long an experiment's training step takes; no data set is needed.
@@ -40,7 +40,7 @@ pub struct Arguments {
 
 pub fn bench(arguments: &Arguments) -> Result<()> {
     let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
-    crate::threads::start(checked.experiment.training.threads);
+    crate::system::threads::start(checked.experiment.training.threads);
     let device = checked.experiment.training.open_device()?;
     refuse_what_does_not_fit(&checked, &device, arguments.insist)?;
     let report = with_memory_explained(&device, &checked, || measure(&checked, &device, arguments.repeats as usize))?;

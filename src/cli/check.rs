@@ -3,10 +3,10 @@
 use super::path::path;
 use super::table::{bytes, count, grouped, table};
 use crate::config;
-use crate::device;
 use crate::error::Result;
 use crate::experiment::{Checked, Experiment};
 use crate::layers;
+use crate::ops::device;
 use std::path::PathBuf;
 
 /// Check an experiment file and show what it costs; no data set is needed.

@@ -2,9 +2,9 @@
 
 use super::path::path;
 use super::table::{fitting, terminal_width};
-use crate::compare::{self, Compared, Comparison, Filter, Grid, Order};
 use crate::error::{Error, Result};
-use crate::tables::{csv, markdown};
+use crate::report::compare::{self, Compared, Comparison, Filter, Grid, Order};
+use crate::report::tables::{csv, markdown};
 use std::path::PathBuf;
 
 /// Show runs side by side: the settings in which they differ, accuracy, epochs, firing rate, time.
@@ -78,7 +78,7 @@ fn text(comparison: &Comparison, width: Option<usize>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Difference;
+    use crate::config::settings::Difference;
 
     fn comparison() -> Comparison {
         let run = |name: &str| Compared {

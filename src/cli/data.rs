@@ -2,10 +2,10 @@
 
 use super::path::path;
 use super::table::{bytes, table};
-use crate::download::{Order, Patience, SETS, Set, Verified, verify};
+use crate::data::download::{Order, Patience, SETS, Set, Verified, verify};
 use crate::error::{Error, Result};
-use crate::logging::Log;
-use crate::stop::Stop;
+use crate::system::stop::Stop;
+use crate::terminal::logging::Log;
 use clap::builder::PossibleValuesParser;
 use std::path::{Path, PathBuf};
 use tracing::{info, warn};

@@ -2,10 +2,10 @@
 
 use super::path::path;
 use super::table::table;
-use crate::doctor::examine;
 use crate::error::{Error, Result};
-use crate::resumption::Finding;
 use crate::run::RunFolder;
+use crate::train::doctor::examine;
+use crate::train::resumption::Finding;
 use std::path::PathBuf;
 
 /// Check a run folder: config, records, data, checksums of the checkpoints; and say what can be resumed.

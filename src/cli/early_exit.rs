@@ -4,12 +4,13 @@ use super::figures::Figures;
 use super::path::path;
 use super::table::{fitting, table, terminal_width};
 use super::trained::OfRun;
-use crate::early_exit::{self, Curve, EarlyExitConfig, ExitLayers};
-use crate::energy::{Constants, products};
+use crate::analysis::early_exit::{Curve, curve};
+use crate::analysis::energy::{Constants, products};
 use crate::error::{Error, Result};
-use crate::evaluate::Effort;
-use crate::figures;
 use crate::network::Gammas;
+use crate::report::figures;
+use crate::train::early_exit::{EarlyExitConfig, ExitLayers};
+use crate::train::evaluate::Effort;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -81,7 +82,7 @@ pub fn early_exit(arguments: &Arguments) -> Result<()> {
     let products = products(&experiment.network, &trained.checked.plan);
     let effort = Effort { draws, time_steps };
     let curve = trained.on_test_images(time_steps, |network, batches| {
-        early_exit::curve(network, batches, effort, &arguments.confidence, (&products, &costs))
+        curve(network, batches, effort, &arguments.confidence, (&products, &costs))
     })?;
     let report =
         Report { run: arguments.of.run.clone(), time_steps: all, threshold, layers, gammas, exit, draws, curve };

@@ -4,11 +4,11 @@ use super::figures::Figures;
 use super::path::path;
 use super::table::{count, energy as joule, fitting, terminal_width};
 use super::trained::{OfRun, Trained};
-use crate::energy::{Constants, LayerEnergy, Meter, Product, Spikes, account, products, total};
+use crate::analysis::energy::{Constants, LayerEnergy, Meter, Product, Spikes, account, products, total};
 use crate::error::{Error, Result};
-use crate::figures::{self, Fired};
-use crate::finite;
 use crate::network::{Observer, Seen};
+use crate::ops::finite;
+use crate::report::figures::{self, Fired};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -166,7 +166,8 @@ fn text(report: &Report, products: &[Product]) -> String {
     rows.push(row(&all, String::new()));
     let ratio = |snn: f64, ann: f64| format!("{:.2}", ann / snn.max(f64::MIN_POSITIVE));
     let header = header.map(String::from);
-    let multiplied: Vec<_> = products.iter().filter(|p| p.operands != crate::energy::Operands::Spikes).collect();
+    let multiplied: Vec<_> =
+        products.iter().filter(|p| p.operands != crate::analysis::energy::Operands::Spikes).collect();
     let multiplied = match multiplied.is_empty() {
         true => "every layer receives spikes".to_string(),
         false => format!(

@@ -2,10 +2,10 @@
 
 use super::table::table;
 use super::trained::OfRun;
-use crate::early_exit;
 use crate::error::Result;
-use crate::evaluate::{Effort, evaluate};
-use crate::stop::Stop;
+use crate::system::stop::Stop;
+use crate::train::early_exit;
+use crate::train::evaluate::{Effort, evaluate};
 
 /// Evaluate a run's network on its test images.
 ///

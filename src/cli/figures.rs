@@ -2,8 +2,8 @@
 
 use super::path::path;
 use crate::error::{Error, Result};
-use crate::figures::{Figure, png};
-use crate::output;
+use crate::files::output;
+use crate::report::figures::{Figure, png};
 use std::path::{Path, PathBuf};
 use tracing::info;
 

@@ -3,7 +3,7 @@
 use super::path::path;
 use super::table::table;
 use crate::error::Result;
-use crate::listing;
+use crate::run::listing;
 use std::path::PathBuf;
 
 /// List runs: state, epochs, best top-1 accuracy on the test images; of a run that failed or is damaged, why.

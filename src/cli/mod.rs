@@ -10,7 +10,6 @@ mod early_exit;
 mod energy;
 mod eval;
 mod figures;
-pub(crate) mod fit;
 mod list;
 mod path;
 mod plot;
@@ -22,13 +21,13 @@ mod schema;
 mod selftest;
 mod subject;
 mod sweep;
-mod table;
+pub(crate) mod table;
 mod tables;
 mod trained;
 
 use crate::error::{Error, Result};
-use crate::logging::{self, Log};
-use crate::printing::visible;
+use crate::terminal::logging::{self, Log};
+use crate::terminal::printing::visible;
 use clap::{Parser, Subcommand};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::process::ExitCode;
@@ -113,7 +112,7 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
     crate::ops::simd::asked().map_err(Error::Device)?;
     // Of these an experiment may say how many.
     if !matches!(command, Command::Run(_) | Command::Resume(_) | Command::Sweep(_) | Command::Bench(_)) {
-        crate::threads::start(None);
+        crate::system::threads::start(None);
     }
     match command {
         Command::Run(arguments) => run::run(&arguments, log),

@@ -1,6 +1,6 @@
 //! Paths as arguments.
 
-use crate::tilde;
+use crate::files::tilde;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use std::path::PathBuf;
 

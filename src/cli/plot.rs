@@ -3,7 +3,7 @@
 use super::path::path;
 use super::subject::{Shown, Subject};
 use crate::error::{Error, Result};
-use crate::report;
+use crate::report::pages;
 use std::path::PathBuf;
 use tracing::warn;
 
@@ -38,11 +38,11 @@ pub fn plot(arguments: &Arguments) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     for shown in &shown {
         match shown {
-            report::Shown::Figure(figure) => {
+            pages::Shown::Figure(figure) => {
                 let [svg, image] = super::figures::write(folder, figure, arguments.scale)?;
                 super::print(&format!("{}\n{}\n", svg.display(), image.display()))?;
             }
-            report::Shown::Absent { title, reason } => warn!("not drawn: {title}: {reason}"),
+            pages::Shown::Absent { title, reason } => warn!("not drawn: {title}: {reason}"),
         }
     }
     Ok(())

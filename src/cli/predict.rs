@@ -1,16 +1,16 @@
 //! `bntt predict`.
 
-use super::fit::refuse_evaluation_that_cannot_fit;
 use super::path::path;
 use super::trained::Source;
 use crate::data::{Batches, DataConfig, read_unlabelled};
-use crate::early_exit;
 use crate::error::{Error, Result};
-use crate::evaluate::{self, Effort};
-use crate::finite;
-use crate::output;
+use crate::files::output;
+use crate::files::weights;
+use crate::ops::finite;
 use crate::run::RunFolder;
-use crate::weights;
+use crate::train::early_exit;
+use crate::train::evaluate::{self, Effort};
+use crate::train::fit::refuse_evaluation_that_cannot_fit;
 use candle_core::Tensor;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

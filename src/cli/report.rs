@@ -3,8 +3,8 @@
 use super::path::path;
 use super::subject::{Shown, Subject};
 use crate::error::Result;
-use crate::output;
-use crate::report::{run_page, sweep_page};
+use crate::files::output;
+use crate::report::pages::{run_page, sweep_page};
 use std::path::PathBuf;
 
 /// Write one HTML page about a run or a sweep: curves, firing rates, gamma, confusion matrix, layers, config, provenance.

@@ -1,22 +1,22 @@
 //! `bntt resume`.
 
-use super::fit::refuse_what_does_not_fit;
 use super::path::path;
 use super::run::train;
-use crate::checkpoint;
-use crate::device;
-use crate::durable::beside;
 use crate::error::{Error, Result};
 use crate::experiment::Checked;
-use crate::lock::Lock;
-use crate::logging::Log;
-use crate::metrics::Metrics;
-use crate::provenance::{Git, Outcome, Provenance};
-use crate::resumption::{self, Accepted, Examination, Point, Verdict};
+use crate::files::durable::beside;
+use crate::files::lock::Lock;
+use crate::ops::device;
+use crate::run::checkpoint;
+use crate::run::metrics::Metrics;
+use crate::run::provenance::{Git, Outcome, Provenance};
 use crate::run::{RunFolder, Which};
-use crate::stop::Stop;
-use crate::threads;
+use crate::system::stop::Stop;
+use crate::system::threads;
+use crate::terminal::logging::Log;
 use crate::train::Trainer;
+use crate::train::fit::refuse_what_does_not_fit;
+use crate::train::resumption::{self, Accepted, Examination, Point, Verdict};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tracing::{info, warn};

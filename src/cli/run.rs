@@ -1,23 +1,23 @@
 //! `bntt run`.
 
 use super::check::warnings;
-use super::fit::{refuse_what_does_not_fit, with_memory_explained};
 use super::path::path;
 use super::resume::{Resumption, go_on};
-use crate::device;
-use crate::durable::write_atomically;
 use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
-use crate::identity::{self, Plan};
-use crate::logging::Log;
-use crate::progress::EpochBar;
-use crate::provenance::{Git, Outcome, Provenance};
-use crate::resumption::Accepted;
+use crate::files::durable::write_atomically;
+use crate::files::weights;
+use crate::ops::device;
 use crate::run::RunFolder;
-use crate::stop::Stop;
-use crate::threads;
+use crate::run::identity::{self, Plan};
+use crate::run::provenance::{Git, Outcome, Provenance};
+use crate::system::stop::Stop;
+use crate::system::threads;
+use crate::terminal::logging::Log;
+use crate::terminal::progress::EpochBar;
+use crate::train::fit::{refuse_what_does_not_fit, with_memory_explained};
+use crate::train::resumption::Accepted;
 use crate::train::{Ended, Trainer, save_start, start};
-use crate::weights;
 use candle_core::Device;
 use std::path::{Path, PathBuf};
 use tracing::{info, warn};

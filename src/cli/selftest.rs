@@ -1,9 +1,9 @@
 //! `bntt selftest`.
 
 use super::table::table;
-use crate::device;
 use crate::error::{Error, Result};
-use crate::selftest::{self, Finding};
+use crate::ops::device;
+use crate::train::selftest::{self, Finding};
 
 /// Compare every op on this machine's GPU with its twin on the CPU.
 ///

@@ -4,14 +4,14 @@ use super::check;
 use super::path::path;
 use super::trained::{Trained, Which};
 use crate::config::LARGEST_FILE;
-use crate::early_exit;
 use crate::encoders::EncoderConfig;
 use crate::error::{Error, Result};
-use crate::reading;
-use crate::report::series::{self, Of, Record, choose, said};
-use crate::report::{Confusion, RunReport, SweepRecord, SweepReport, run_figures, sweep_figures};
+use crate::files::reading;
+use crate::report::pages::series::{self, Of, Record, choose, said};
+use crate::report::pages::{Confusion, RunReport, SweepRecord, SweepReport, run_figures, sweep_figures};
 use crate::run::{self, RunFolder};
 use crate::sweep::Sweep;
+use crate::train::early_exit;
 use std::path::{Path, PathBuf};
 use tracing::info;
 
@@ -97,7 +97,7 @@ fn confusion(run: &RunFolder, asked: run::Which, overrides: &[String]) -> Result
         run::Which::Best => (run::Which::Best, Which::Best),
         run::Which::Last => (run::Which::Last, Which::Last),
     };
-    let epoch = crate::checkpoint::load(&run.checkpoint(which), &candle_core::Device::Cpu)?.progress.epoch;
+    let epoch = crate::run::checkpoint::load(&run.checkpoint(which), &candle_core::Device::Cpu)?.progress.epoch;
     let mut trained = Trained::open(run.path(), overrides, of_checkpoint)?;
     let effort = early_exit::effort(&trained.checked.experiment, &mut trained.network)?;
     info!("evaluating on {} test images; --no-evaluation leaves this out", trained.dataset.test.len());

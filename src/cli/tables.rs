@@ -2,7 +2,7 @@
 
 use super::path::path;
 use crate::error::Result;
-use crate::tables::{Table, csv, latex, markdown};
+use crate::report::tables::{Table, csv, latex, markdown};
 use std::path::PathBuf;
 
 /// Print a table of runs beside published numbers: mean and deviation over seeds, after the last and the best epoch.
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// is chosen on the test images. Published numbers that are not confirmed are not printed.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  bntt table tables/bntt_accuracy.toml\n  bntt table sweeps/leak.toml --format latex > leak.tex"
+    after_help = "Examples:\n  bntt table configs/tables/bntt_accuracy.toml\n  bntt table sweeps/leak.toml --format latex > leak.tex"
 )]
 pub struct Arguments {
     /// The file of a table, or of a sweep for a row a setting.

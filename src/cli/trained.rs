@@ -1,13 +1,13 @@
 //! How commands find a trained network and the images to try it on.
 
-use super::fit::{refuse_evaluation_that_cannot_fit, with_memory_explained};
 use super::path::path;
-use crate::checkpoint;
 use crate::data::{Batches, Dataset};
 use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
 use crate::network::Network;
+use crate::run::checkpoint;
 use crate::run::{self, RunFolder};
+use crate::train::fit::{refuse_evaluation_that_cannot_fit, with_memory_explained};
 use candle_core::Device;
 use std::path::{Path, PathBuf};
 

@@ -12,7 +12,7 @@ use super::key::Key;
 use super::tree;
 
 use crate::error::Mistake;
-use crate::nesting;
+use crate::files::nesting;
 
 /// More syntax errors than this in one file are mostly echoes of the first.
 const MOST_SYNTAX_ERRORS: usize = 8;

@@ -10,7 +10,7 @@ use super::key::Key;
 use super::{LARGEST_FILE, sources};
 
 use crate::error::{Mistake, Result};
-use crate::{reading, tilde};
+use crate::files::{reading, tilde};
 
 /// Files that build on each other.
 const DEEPEST_CHAIN: usize = 32;

@@ -17,6 +17,7 @@ mod key;
 mod overrides;
 mod overruled;
 mod schema;
+pub mod settings;
 mod shape;
 mod shared;
 mod sources;

@@ -7,7 +7,7 @@ use super::key::{Key, Step};
 use super::sources::{At, Finding};
 use super::tree;
 
-use crate::nesting;
+use crate::files::nesting;
 
 /// Changes `tree` by every argument in turn; what cannot be applied is returned.
 pub(super) fn apply(arguments: &[String], tree: &mut Value) -> Vec<Finding> {

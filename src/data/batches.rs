@@ -8,7 +8,7 @@ use super::{DataConfig, Items, Resident, Split};
 use crate::error::{Error, Result};
 use crate::ops::batch::Cut;
 use crate::rng::{Purpose, Stream};
-use crate::threads;
+use crate::system::threads;
 
 /// Batches that wait for the network.
 const AHEAD: usize = 2;
@@ -169,7 +169,7 @@ impl<'a> Batches<'a> {
             self.fill(out, number, [height, width], *change);
         }
 
-        let inputs = crate::device::send(values, &shape, &self.device)?;
+        let inputs = crate::ops::device::send(values, &shape, &self.device)?;
         let labels: Vec<u32> =
             indices.iter().filter_map(|&index| self.split.labels.get(index as usize)).copied().collect();
         let labels = Tensor::from_vec(labels, indices.len(), &self.device)?;

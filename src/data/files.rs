@@ -9,9 +9,9 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use sha2::{Digest, Sha256};
 
 use super::instead;
-use crate::durable::hex;
 use crate::error::{Error, Result};
-use crate::reading;
+use crate::files::durable::hex;
+use crate::files::reading;
 
 /// The folder of a data set in its official layout.
 pub(super) struct Folder<'a> {

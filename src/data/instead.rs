@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::files;
-use crate::reading;
+use crate::files::reading;
 
 /// Files and folders that are named one by one.
 const MOST_NAMED: usize = 6;

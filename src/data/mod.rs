@@ -23,6 +23,7 @@ mod bytes;
 mod cache;
 mod cifar;
 mod digits;
+pub mod download;
 mod events;
 mod files;
 mod idx;

@@ -25,7 +25,7 @@ impl Resident {
     /// `split` on `device`, or nothing where its batches are better made on the host: for the CPU, for sequences and floats, and where it
     /// would take more than a quarter of the memory that is free.
     pub fn of(split: &Split, config: &DataConfig, device: &Device) -> Result<Option<Self>> {
-        match (&split.items, crate::device::memory(device)?) {
+        match (&split.items, crate::ops::device::memory(device)?) {
             (Items::Bytes(pixels), Some((free, _))) if pixels.len() <= free / SHARE => Self::new(split, config, device),
             _ => Ok(None),
         }

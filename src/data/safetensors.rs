@@ -12,7 +12,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::{Items, files, instead};
 use crate::error::{Error, Result};
-use crate::finite::place;
+use crate::ops::finite::place;
 
 /// An open file whose header has been checked.
 pub(super) struct TensorFile<'a> {

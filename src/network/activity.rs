@@ -1,7 +1,7 @@
 //! How often neurons fire.
 
-use crate::checkpoint::Fired;
 use crate::layers::Output;
+use crate::run::checkpoint::Fired;
 use candle_core::{Device, Result, Tensor};
 
 /// Spikes and chances to spike of every LIF layer, in order.

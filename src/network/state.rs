@@ -2,8 +2,8 @@
 
 use super::{Network, Node};
 use crate::error::{Error, Result};
-use crate::finite;
-use crate::weights;
+use crate::files::weights;
+use crate::ops::finite;
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,9 +1,9 @@
 //! Where the runs of a sweep find their experiments: as the files said when the sweep began, whatever has become of them since.
 
 use super::Planned;
-use crate::durable::{create_folders, unfinished_folder, write_atomically};
 use crate::error::{Error, Result};
-use crate::lock::Lock;
+use crate::files::durable::{create_folders, unfinished_folder, write_atomically};
+use crate::files::lock::Lock;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 

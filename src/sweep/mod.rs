@@ -14,7 +14,7 @@
 //!
 //! Values are set in the order `set`, variant, grid, zip, seed; a key that two of them name is refused where that means nothing. Runs are
 //! numbered in the order variants, grid (the last key fastest), zip, seeds. A run's folder is `<runs>/<its name>/v0001`, as for any other run; which
-//! run belongs to a plan, [`crate::identity`] tells.
+//! run belongs to a plan, [`crate::run::identity`] tells.
 //!
 //! The files are read once, when a sweep begins or is submitted. What is trained is what they said then.
 
@@ -33,9 +33,9 @@ pub use jobs::{Ended, Event, Jobs};
 pub use plan::Planned;
 
 use crate::error::Result;
-use crate::identity::Recorded;
-use crate::listing::RunSummary;
 use crate::run::RunFolder;
+use crate::run::identity::Recorded;
+use crate::run::listing::RunSummary;
 use std::path::{Path, PathBuf};
 
 /// A sweep's file and all its runs, checked.

@@ -3,8 +3,8 @@
 //! What a name cannot hold becomes `_`. Where that could make one of two, a checksum of the text stands behind it.
 
 use super::file::File;
-use crate::durable::sha256_hex;
-use crate::settings::text;
+use crate::config::settings::text;
+use crate::files::durable::sha256_hex;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest part of a name that settings may take; longer ones end in a checksum.

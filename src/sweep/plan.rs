@@ -2,13 +2,13 @@
 
 use super::file::{File, beside, side_by_side};
 use super::names::Names;
+use crate::config::settings::text;
 use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
-use crate::identity::{self, Plan, Recorded};
-use crate::listing::{self, RunSummary};
-use crate::provenance::Outcome;
 use crate::run::RunFolder;
-use crate::settings::text;
+use crate::run::identity::{self, Plan, Recorded};
+use crate::run::listing::{self, RunSummary};
+use crate::run::provenance::Outcome;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};

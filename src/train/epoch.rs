@@ -1,10 +1,10 @@
 //! Sums over an epoch.
 
-use crate::checkpoint::Partial;
 use crate::error::Result;
-use crate::metrics::{EpochMetrics, Scores};
 use crate::network::{Activity, LayerActivity};
 use crate::ops::cross_entropy::Score;
+use crate::run::checkpoint::Partial;
+use crate::run::metrics::{EpochMetrics, Scores};
 use candle_core::Device;
 
 /// What an epoch's training steps saw together.
@@ -50,7 +50,7 @@ impl Epoch {
             firing_rates: self.activity.firing_rates()?.into_iter().collect(),
             images_per_second: self.score.images as f64 / training_seconds.max(1e-9),
             seconds: self.seconds,
-            peak_memory_bytes: crate::memory::peak(),
+            peak_memory_bytes: crate::system::memory::peak(),
         })
     }
 }

@@ -1,30 +1,36 @@
 //! The training loop.
 
-mod config;
+pub mod bench;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod doctor;
+pub mod early_exit;
 mod epoch;
+pub mod evaluate;
+pub mod fit;
 mod health;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+pub mod resumption;
+pub mod selftest;
 mod step;
 
-pub use config::{CheckpointEvery, TrainingConfig};
 pub use step::{Step, step};
 
-use crate::checkpoint::{self, Checkpoint, Contents, Progress};
 use crate::data::{Batches, Dataset, Resident};
-use crate::durable::sha256_hex;
-use crate::early_exit;
 use crate::error::{Error, Result};
-use crate::evaluate::evaluate;
 use crate::experiment::{Checked, Experiment};
-use crate::finite;
-use crate::identity;
-use crate::metrics::{self, EpochMetrics, Metrics};
+use crate::files::durable::sha256_hex;
 use crate::network::Network;
+use crate::ops::finite;
 use crate::optimizers::{Moment, Optimizer};
-use crate::progress::EpochBar;
-use crate::records::{Records, Verified};
+use crate::run::checkpoint::{self, Checkpoint, Contents, Progress};
+use crate::run::identity;
+use crate::run::metrics::{self, EpochMetrics, Metrics};
+use crate::run::records::{Records, Verified};
+use crate::run::tensorboard::Events;
 use crate::run::{RunFolder, Which};
-use crate::stop::{Reason, Stop};
-use crate::tensorboard::Events;
+use crate::system::stop::{Reason, Stop};
+use crate::terminal::progress::EpochBar;
+use crate::train::evaluate::evaluate;
 use candle_core::{Device, Tensor};
 use epoch::Epoch;
 use std::collections::BTreeMap;
@@ -317,7 +323,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// [`Error::Diverged`] when what comes of them is not finite.
-    fn evaluate(&mut self) -> Result<Option<crate::metrics::Scores>> {
+    fn evaluate(&mut self) -> Result<Option<crate::run::metrics::Scores>> {
         let effort = early_exit::effort(self.experiment, &mut self.network)?;
         if self.experiment.training.early_exit.is_some() {
             info!("evaluating {} of {} time-steps", effort.time_steps, self.experiment.network.time_steps);

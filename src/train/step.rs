@@ -1,12 +1,12 @@
 //! One training step: forward, loss, backward, update.
 
-use super::TrainingConfig;
 use crate::data::Batch;
 use crate::error::{Error, Result};
+use crate::experiment::TrainingConfig;
+use crate::network::watch::{Part, Watch};
 use crate::network::{Activity, Network};
 use crate::ops::cross_entropy::{Score, score_and_gradient};
 use crate::optimizers::{Moment, Optimizer};
-use crate::watch::{Part, Watch};
 use candle_core::Tensor;
 
 /// What a training step saw. Numbers stay on the device until [`Step::settle`] asks for them.

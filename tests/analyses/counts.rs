@@ -1,7 +1,7 @@
 //! Time-steps that are not computed, and operations that are counted.
 
 use super::{Result, network, parse, random};
-use bntt::energy::{Meter, products};
+use bntt::analysis::energy::{Meter, products};
 use bntt::layers::LayerConfig;
 use bntt::network::{Observer, Seen};
 use candle_core::{DType, Device, Tensor};

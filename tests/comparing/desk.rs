@@ -1,9 +1,9 @@
 //! A folder in which made-up runs lie and the program runs.
 
 use bntt::experiment::Experiment;
-use bntt::metrics::{EpochMetrics, Metrics, Scores};
-use bntt::provenance::{Outcome, Provenance};
 use bntt::run::RunFolder;
+use bntt::run::metrics::{EpochMetrics, Metrics, Scores};
+use bntt::run::provenance::{Outcome, Provenance};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -46,7 +46,7 @@ impl Desk {
         let complete = top1.len() == experiment.training.epochs;
         provenance.finish(if complete { Outcome::Completed } else { Outcome::Interrupted });
         provenance.save(&folder.provenance()).expect("a record");
-        let mut metrics = Metrics::open(&folder, bntt::records::Verified::nothing()).expect("metrics");
+        let mut metrics = Metrics::open(&folder, bntt::run::records::Verified::nothing()).expect("metrics");
         for (i, &top1) in top1.iter().enumerate() {
             metrics.epoch(&epoch(i + 1, top1)).expect("an epoch");
         }

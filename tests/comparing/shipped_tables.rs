@@ -1,7 +1,7 @@
 //! The tables in `tables/`.
 
 use crate::desk::Desk;
-use bntt::tables::{Table, csv, latex, markdown};
+use bntt::report::tables::{Table, csv, latex, markdown};
 use std::path::{Path, PathBuf};
 
 /// What is confirmed: read in the paper (V) or quoted by another text (Q).
@@ -20,7 +20,7 @@ const CONFIRMED: [(&str, &str); 11] = [
 ];
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tables")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/tables")
 }
 
 fn files() -> Vec<PathBuf> {

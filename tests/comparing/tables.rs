@@ -1,7 +1,7 @@
 //! `bntt table` on files of its own and on sweeps.
 
 use crate::desk::Desk;
-use bntt::tables::{Table, csv, latex, markdown};
+use bntt::report::tables::{Table, csv, latex, markdown};
 
 const NOTE: &str = "Top-1 accuracy on the test images in %: mean ± sample standard deviation over n runs with different seeds. Differences \
                     are in points.";
@@ -162,7 +162,7 @@ fn of_runs_with_the_same_seed_the_newest_complete_one_counts() {
     let desk = Desk::new();
     desk.write("table.toml", "[[rows]]\nlabel = 'r'\nconfig = 'base.toml'\n");
     let started = |run: bntt::run::RunFolder, time: &str| {
-        let mut provenance = bntt::provenance::Provenance::load(&run.provenance()).expect("a record");
+        let mut provenance = bntt::run::provenance::Provenance::load(&run.provenance()).expect("a record");
         provenance.started = time.into();
         provenance.save(&run.provenance()).expect("a record");
     };

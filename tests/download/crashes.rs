@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use bntt::download::{Archive, Packing, Set};
+use bntt::data::download::{Archive, Packing, Set};
 
 use crate::archives::{gzip, tar_of, zip_of};
 use crate::server::Server;

@@ -8,10 +8,10 @@ mod server;
 mod stopping;
 
 use archives::{gzip, tar_of, tar_with_link, zip_of, zip_with_link};
-use bntt::download::{Archive, Checksum, Order, Packing, Patience, Set, Verified, verify};
+use bntt::data::download::{Archive, Checksum, Order, Packing, Patience, Set, Verified, verify};
 use bntt::error::Error;
-use bntt::logging::Log;
-use bntt::stop::Stop;
+use bntt::system::stop::Stop;
+use bntt::terminal::logging::Log;
 use md5::{Digest, Md5};
 use server::{Answer, Server, ranged};
 use std::collections::BTreeSet;

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use bntt::download::{Packing, Set};
+use bntt::data::download::{Packing, Set};
 use bntt::error::Error;
-use bntt::lock::Lock;
-use bntt::stop::Stop;
+use bntt::files::lock::Lock;
+use bntt::system::stop::Stop;
 
 use crate::archives::{gzip, tar_of};
 use crate::server::Server;
@@ -85,7 +85,7 @@ fn a_link_or_a_pipe_in_the_place_of_a_note_is_neither_followed_nor_waited_for() 
 fn an_archive_that_is_a_pipe_is_refused_whether_its_checksum_is_known_or_not() {
     let (mut set, server) = one();
     for checksum in [of(&set).checksum, None] {
-        set.archives = vec![bntt::download::Archive { checksum, ..of(&set) }].leak();
+        set.archives = vec![bntt::data::download::Archive { checksum, ..of(&set) }].leak();
         let folder = tempfile::tempdir().unwrap();
         pipe(&folder.path().join("one.gz"));
         let error = fetch(&set, folder.path(), &server.url).unwrap_err();

@@ -8,10 +8,10 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use bntt::download::{Order, Packing, Patience, Set, verify};
+use bntt::data::download::{Order, Packing, Patience, Set, verify};
 use bntt::error::Error;
-use bntt::logging::Log;
-use bntt::stop::{Reason, Stop};
+use bntt::system::stop::{Reason, Stop};
+use bntt::terminal::logging::Log;
 
 use crate::archives::{gzip, tar_of};
 use crate::server::{Answer, Server, ranged};

@@ -8,17 +8,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bntt::checkpoint::{self, Progress};
 use bntt::data::{
     Batches, Cifar10Config, Cifar100Config, DataConfig, Dataset, DatasetConfig, Items, MnistConfig, Split,
     TensorsConfig, read_unlabelled,
 };
 use bntt::experiment::Experiment;
-use bntt::metrics::{self, Metrics};
-use bntt::provenance::Provenance;
-use bntt::records::{Records, Verified, Written};
+use bntt::files::sealed;
 use bntt::run::RunFolder;
-use bntt::sealed;
+use bntt::run::checkpoint::{self, Progress};
+use bntt::run::metrics::{self, Metrics};
+use bntt::run::provenance::Provenance;
+use bntt::run::records::{Records, Verified, Written};
 use candle_core::Device;
 
 use crate::seeds;
@@ -266,7 +266,7 @@ pub fn metrics_files(input: &[u8]) -> bool {
         let folder = RunFolder::open(&root.join("a")).expect("a run");
         let taken = with_one_replaced(folder.path(), &files, input, || {
             let before = metrics::read(&folder.metrics_jsonl());
-            bntt::listing::list(root).expect("a list");
+            bntt::run::listing::list(root).expect("a list");
             if let Ok(records) = kept(&folder) {
                 drop(Metrics::open(&folder, records).expect("what can be read can be gone on with"));
                 let kept_lines = metrics::read(&folder.metrics_jsonl()).expect("lines that were kept");
@@ -295,7 +295,7 @@ pub fn provenance(input: &[u8]) -> bool {
     in_folder("provenance", prepare_run, |root| {
         let path = root.join("a/v0001/provenance.json");
         fs::write(&path, input).expect("a file");
-        bntt::listing::list(root).expect("a list");
+        bntt::run::listing::list(root).expect("a list");
         Provenance::load(&path).is_ok_and(|provenance| {
             provenance.save(&path).expect("a file");
             assert_eq!(Provenance::load(&path).expect("what was just written"), provenance);

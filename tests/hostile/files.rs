@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bntt::checkpoint::{self, Progress};
 use bntt::data::read_unlabelled;
 use bntt::experiment::Experiment;
-use bntt::metrics::{self, Metrics};
-use bntt::provenance::Provenance;
-use bntt::records::{Verified, Written};
 use bntt::run::RunFolder;
+use bntt::run::checkpoint::{self, Progress};
+use bntt::run::metrics::{self, Metrics};
+use bntt::run::provenance::Provenance;
+use bntt::run::records::{Verified, Written};
 use candle_core::Device;
 
 fn folder() -> tempfile::TempDir {
@@ -77,7 +77,7 @@ fn metrics_that_are_a_pipe_are_not_waited_for() {
     let opened = Metrics::open(&run, Verified::nothing());
     assert_eq!(refused(opened), format!("cannot open {}: {problem}", run.steps().display()));
     fs::rename(run.steps(), run.metrics_jsonl()).expect("a pipe");
-    let listed = bntt::listing::list(root.path()).expect("a list");
+    let listed = bntt::run::listing::list(root.path()).expect("a list");
     assert_eq!(listed[0].state, "damaged");
 }
 
@@ -185,7 +185,7 @@ fn what_is_nested_too_deep_is_refused_and_nothing_overflows() {
     let text = refused(Progress::load(run.path()));
     assert!(text.contains("progress.toml is malformed"), "{text}");
     fs::write(run.config(), format!("x = {}", square())).expect("a file");
-    assert_eq!(bntt::listing::list(root.path()).expect("a list")[0].epochs, None);
+    assert_eq!(bntt::run::listing::list(root.path()).expect("a list")[0].epochs, None);
 
     let json = "[".repeat(1_000_000);
     fs::write(run.provenance(), format!("{{\"outcome\":{json}")).expect("a file");

@@ -1,4 +1,4 @@
-//! Limits of memory that a process has for itself. Those of control groups are trees of files in the tests of `src/memory`.
+//! Limits of memory that a process has for itself. Those of control groups are trees of files in the tests of `src/system/memory`.
 
 use super::desk::{Desk, said};
 use std::os::unix::process::ExitStatusExt;

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use bntt::provenance::{Git, Outcome, Provenance};
+use bntt::run::provenance::{Git, Outcome, Provenance};
 
 fn example() -> Provenance {
     let git = Git {
@@ -91,7 +91,7 @@ fn what_a_newer_version_adds_is_no_damage() {
     Provenance::load(&path).unwrap_err();
     // With the checksum that the newer version would have written.
     let (head, rest) = newer.split_at("{\n  \"sha256\": \"".len());
-    let sum = bntt::durable::sha256_hex(format!("{head}{}{}", "0".repeat(64), &rest[64..]).as_bytes());
+    let sum = bntt::files::durable::sha256_hex(format!("{head}{}{}", "0".repeat(64), &rest[64..]).as_bytes());
     fs::write(&path, format!("{head}{sum}{}", &rest[64..])).unwrap();
     assert_eq!(Provenance::load(&path).unwrap(), example_at(&text));
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use bntt::provenance::{Git, Recorded};
+use bntt::run::provenance::{Git, Recorded};
 
 use crate::repository::{Repository, git_in};
 

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use bntt::provenance::{Git, Recorded};
+use bntt::run::provenance::{Git, Recorded};
 
 use crate::repository::{Repository, git_in};
 

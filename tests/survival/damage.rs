@@ -4,14 +4,14 @@
 //! `BNTT_DAMAGES=60 cargo test --release --test survival damage` damages every file at so many places.
 
 use crate::desk::{Desk, essence};
-use bntt::durable::write_atomically;
 use bntt::experiment::Experiment;
-use bntt::logging::Log;
-use bntt::progress::EpochBar;
-use bntt::provenance::{Outcome, Provenance};
+use bntt::files::durable::write_atomically;
 use bntt::rng::{Purpose, Stream};
 use bntt::run::RunFolder;
-use bntt::stop::Stop;
+use bntt::run::provenance::{Outcome, Provenance};
+use bntt::system::stop::Stop;
+use bntt::terminal::logging::Log;
+use bntt::terminal::progress::EpochBar;
 use bntt::train::{self, Ended, Trainer};
 use candle_core::Device;
 use std::collections::BTreeMap;

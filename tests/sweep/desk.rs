@@ -1,7 +1,7 @@
 //! A folder with a base file, a sweep and its runs.
 
-use bntt::provenance::Provenance;
 use bntt::run::RunFolder;
+use bntt::run::provenance::Provenance;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
 //! Two processes at the runs of one sweep.
 
 use super::desk::{Desk, rows};
-use bntt::lock::Lock;
-use bntt::provenance::{Outcome, Provenance};
+use bntt::files::lock::Lock;
 use bntt::run::RunFolder;
+use bntt::run::provenance::{Outcome, Provenance};
 use bntt::sweep::Sweep;
 use bntt::train::{save_start, start};
 use candle_core::Device;

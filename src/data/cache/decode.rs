@@ -10,9 +10,9 @@ use tracing::info;
 
 use super::{Recipe, Source};
 use crate::data::{Bytes, files};
-use crate::durable::sha256_hex;
 use crate::error::{Error, Result};
-use crate::reading;
+use crate::files::durable::sha256_hex;
+use crate::files::reading;
 
 /// Files that a thread has in hand at once.
 const FILES_A_THREAD: usize = 8;

@@ -19,8 +19,8 @@ use super::Recipe;
 use super::decode::Decoded;
 use super::key::Key;
 use crate::data::Bytes;
-use crate::durable::{Aside, sha256_hex};
-use crate::reading;
+use crate::files::durable::{Aside, sha256_hex};
+use crate::files::reading;
 
 /// What a cache file begins with. The digit is the layout's version.
 const MAGIC: &[u8; 16] = b"bntt data set 1\n";

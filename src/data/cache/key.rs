@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use super::Recipe;
 use crate::data::files::hexadecimal;
 use crate::data::instead;
-use crate::durable::sha256_hex;
 use crate::error::{Error, Result};
+use crate::files::durable::sha256_hex;
 
 /// What decoded bytes depend on: two that are equal stand for the same bytes.
 ///

@@ -27,8 +27,8 @@ use self::decode::{Decoded, Failure};
 use self::file::Refusal;
 use self::key::Key;
 use super::{Bytes, Items, Split};
-use crate::durable::Aside;
 use crate::error::{Error, Result};
+use crate::files::durable::Aside;
 
 /// A data set that is decoded file by file.
 pub(super) struct Recipe<'a, T> {

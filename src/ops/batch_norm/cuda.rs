@@ -3,7 +3,8 @@
 use super::{Gradients, Groups, Normalization, Statistics};
 use crate::ops::channels_last::{channels_first, channels_last};
 use crate::ops::gpu::{Arguments, Gpu, Grid, Structure, THREADS, suffix, width};
-use crate::ops::lif::{Stored, cuda::Line};
+use crate::ops::lif::Stored;
+use crate::ops::lif::cuda::Line;
 use candle_core::{DType, Result, Tensor};
 
 /// Rows that a chunk has at least, for each row that its block takes at a time.

@@ -2,7 +2,8 @@
 
 use crate::ops::batch_norm::Groups;
 use crate::ops::batch_norm::cpu::{Affine, Line, Reverse, Sums, for_chunks, parameter_gradients};
-use crate::ops::lif::cpu::{self as lif, Currents, Sequence};
+use crate::ops::lif::cpu as lif;
+use crate::ops::lif::cpu::{Currents, Sequence};
 use crate::ops::lif::neuron::Neuron;
 
 /// Tasks that may each keep sums of their own.

@@ -12,7 +12,7 @@ use self::child::{Child, command};
 use self::standing::{Found, Waiting, judge, look};
 use super::{Due, Frozen, Planned, Sweep};
 use crate::error::{Error, Result};
-use crate::stop::{Reason, Stop};
+use crate::system::stop::{Reason, Stop};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;

@@ -3,10 +3,10 @@
 use super::Event;
 use super::child::Child;
 use crate::error::Result;
-use crate::provenance::{Outcome, Provenance};
 use crate::run::RunFolder;
-use crate::stop::Reason;
+use crate::run::provenance::{Outcome, Provenance};
 use crate::sweep::Planned;
+use crate::system::stop::Reason;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;

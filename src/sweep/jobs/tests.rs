@@ -1,10 +1,10 @@
 //! Programs that end in every way, and what is made of that.
 
 use super::*;
-use crate::lock::Lock;
-use crate::metrics::{EpochMetrics, Scores};
-use crate::provenance::{Outcome, Provenance};
+use crate::files::lock::Lock;
 use crate::run::RunFolder;
+use crate::run::metrics::{EpochMetrics, Scores};
+use crate::run::provenance::{Outcome, Provenance};
 use std::cell::RefCell;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

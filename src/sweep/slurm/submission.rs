@@ -2,9 +2,9 @@
 
 use super::{Job, commands, script::Paths};
 use crate::config::LARGEST_FILE;
-use crate::durable::{create_folders, sync_folder, write_and_sync, write_atomically};
 use crate::error::{Error, Result};
-use crate::reading;
+use crate::files::durable::{create_folders, sync_folder, write_and_sync, write_atomically};
+use crate::files::reading;
 use crate::sweep::{Planned, Sweep};
 use std::ffi::OsString;
 use std::fs;

@@ -1,0 +1,313 @@
+//! An experiment: everything that a file says, resolved and checked once.
+
+mod training;
+mod warnings;
+
+pub use training::{CheckpointEvery, TrainingConfig};
+
+use crate::config::settings;
+use crate::config::{self, LARGEST_FILE, Loaded, SharedDefaults};
+use crate::data::{DataConfig, DataShape, Dataset};
+use crate::error::{Error, Mistake, Result};
+use crate::files::tilde;
+use crate::layers::LayerPlan;
+use crate::network::{NetworkConfig, NetworkPlan};
+use crate::optimizers::{OptimizerConfig, ScheduleConfig};
+use crate::run::check_name;
+use crate::run::provenance::ProvenanceConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Layers take what they do not say themselves from the network's table of their kind.
+pub const SHARED: SharedDefaults = SharedDefaults {
+    list: "network.layers",
+    tables: &[
+        ("lif", "network.lif"),
+        ("bntt", "network.bntt"),
+        ("batch_norm", "network.batch_norm"),
+        ("tdbn", "network.tdbn"),
+    ],
+};
+
+/// A training run of a spiking neural network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// Name of the run's folder: letters, digits, `_`, `-` and `.`.
+    pub name: String,
+    /// Seed of every random number: initial weights, order, augmentation, Poisson spikes, dropout.
+    #[serde(default)]
+    pub seed: u64,
+    pub data: DataConfig,
+    pub network: NetworkConfig,
+    pub optimizer: OptimizerConfig,
+    /// How the learning rate changes over the epochs.
+    #[serde(default)]
+    pub schedule: ScheduleConfig,
+    pub training: TrainingConfig,
+    /// What is recorded of where the run comes from.
+    #[serde(default)]
+    pub provenance: ProvenanceConfig,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Training,
+    Evaluation,
+}
+
+/// An experiment that has been checked, with the shapes and costs of its network.
+pub struct Checked {
+    pub experiment: Experiment,
+    pub shape: DataShape,
+    pub plan: NetworkPlan,
+}
+
+impl Checked {
+    /// Bytes that a training step is predicted to hold at once with so many time-steps and images; `None` where the network does not fit
+    /// so many time-steps.
+    pub fn peak_bytes(&self, time_steps: usize, batch: usize) -> Option<usize> {
+        let Self { experiment, shape, plan } = self;
+        let network = NetworkConfig { time_steps, ..experiment.network.clone() };
+        let shape = DataShape { time_steps: shape.time_steps.map(|_| time_steps), ..*shape };
+        let plan = NetworkPlan::new(&network, &shape, plan.precision).ok()?;
+        Some(plan.peak_bytes(batch, experiment.optimizer.moment_count()))
+    }
+}
+
+impl Experiment {
+    /// Reads `path` with its base files and `key=value` overrides.
+    ///
+    /// # Errors
+    /// All mistakes of the file at once: keys, types and ranges first; when those are right, what does not fit together.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Checked> {
+        Self::check(config::load(path, overrides, &SHARED)?, Use::Training)
+    }
+
+    /// The same to evaluate a trained network, for which any `data.batch_size` will do.
+    ///
+    /// # Errors
+    /// As [`Experiment::load`].
+    pub fn load_to_evaluate(path: &Path, overrides: &[String]) -> Result<Checked> {
+        Self::check(config::load(path, overrides, &SHARED)?, Use::Evaluation)
+    }
+
+    /// The same for a text; `name` stands for the file in messages.
+    pub fn parse(text: &str, name: &str, overrides: &[String]) -> Result<Checked> {
+        Self::check(config::parse(text, name, overrides, &SHARED)?, Use::Training)
+    }
+
+    /// Its data set; events as `network.time_steps` frames.
+    ///
+    /// # Errors
+    /// As [`DataConfig::load`].
+    pub fn load_data(&self) -> Result<Dataset> {
+        self.data.load(self.network.time_steps)
+    }
+
+    /// The same to evaluate a trained network.
+    ///
+    /// # Errors
+    /// As [`DataConfig::load_to_evaluate`].
+    pub fn load_data_to_evaluate(&self) -> Result<Dataset> {
+        self.data.load_to_evaluate(self.network.time_steps)
+    }
+
+    /// The experiment as a file that repeats it.
+    pub fn to_toml(&self) -> Result<String> {
+        config::to_toml(self, &SHARED)
+    }
+
+    /// Makes every path in the experiment independent of the current directory, so that a run's resolved config repeats it from
+    /// anywhere.
+    pub fn make_paths_absolute(&mut self) {
+        for path in self.paths() {
+            *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
+        }
+    }
+
+    fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        self.data.dataset.paths().into_iter().chain(&mut self.training.initial_weights)
+    }
+
+    fn check(loaded: Loaded<Self>, is_for: Use) -> Result<Checked> {
+        let Loaded { value: experiment, sources } = loaded;
+        let place = |mistakes: Vec<(String, String)>| -> Vec<Mistake> {
+            mistakes.into_iter().map(|(key, problem)| sources.mistake(&key, problem)).collect()
+        };
+        let mut mistakes: Vec<(String, String)> = Vec::new();
+        mistakes.extend(check_name(&experiment.name).err().map(|problem| ("name".into(), problem.to_string())));
+        mistakes.extend(experiment.path_mistakes());
+        let shape = experiment.data.dataset.shape(experiment.network.time_steps);
+        mistakes.extend(match is_for {
+            Use::Training => experiment.data.mistakes(shape.as_ref().ok()),
+            Use::Evaluation => experiment.data.mistakes_in_evaluation(shape.as_ref().ok()),
+        });
+        mistakes.extend(experiment.training.mistakes());
+        match &shape {
+            Ok(shape) => match NetworkPlan::new(&experiment.network, shape, experiment.training.precision) {
+                Ok(plan) => {
+                    if is_for == Use::Training {
+                        mistakes.extend(experiment.batch_mistakes(&plan));
+                    }
+                    if mistakes.is_empty() {
+                        mistakes.extend(experiment.length_mistake()?);
+                    }
+                    if mistakes.is_empty() {
+                        return Ok(Checked { shape: *shape, plan, experiment });
+                    }
+                }
+                Err(found) => mistakes.extend(found),
+            },
+            Err(_) if mistakes.is_empty() => {}
+            Err(error) => mistakes.push(("data.dataset".into(), error.to_string())),
+        }
+        if mistakes.is_empty() {
+            shape?;
+        }
+        Err(Error::Config(place(mistakes)))
+    }
+
+    /// Paths that name nothing, and those that only a shell could have expanded.
+    fn path_mistakes(&self) -> Vec<(String, String)> {
+        let mut paths = self.clone();
+        let empty = || "expected a path, found an empty string: \".\" is the current folder".to_string();
+        let told = |path: &mut PathBuf| {
+            let problem = if path.as_os_str().is_empty() { Some(empty()) } else { tilde::mistake(path) };
+            Some((path.to_str()?.to_string(), problem?))
+        };
+        let refused: Vec<(String, String)> = paths.paths().filter_map(told).collect();
+        if refused.is_empty() {
+            return refused;
+        }
+        // Their keys are those that have these strings in the written experiment.
+        let written = toml::Table::try_from(self).unwrap_or_default();
+        let placed = |key: String| {
+            let text = settings::get(&written, &key)?.as_str()?;
+            let (_, told) = refused.iter().find(|(path, _)| path == text)?;
+            Some((key, told.clone()))
+        };
+        settings::keys(&written).into_iter().filter_map(placed).collect()
+    }
+
+    /// What a run writes of itself it must be able to read again.
+    fn length_mistake(&self) -> Result<Option<(String, String)>> {
+        let mut written = self.clone();
+        written.make_paths_absolute();
+        let bytes = written.to_toml()?.len() as u64;
+        Ok((bytes > LARGEST_FILE).then(|| {
+            let problem = format!(
+                "with every setting written out, as in a run's config.toml, this experiment has {bytes} bytes, and no more than \
+                 {LARGEST_FILE} are read again: the run could not be resumed. Name fewer layers, or shorten what is longest"
+            );
+            (String::new(), problem)
+        }))
+    }
+
+    /// Batch statistics of one value say nothing: PyTorch refuses them too.
+    fn batch_mistakes(&self, plan: &NetworkPlan) -> Vec<(String, String)> {
+        let lonely = |kind: &str, layer: &LayerPlan| {
+            let pixels: usize = layer.input.shape.iter().skip(1).product();
+            let steps = if kind == "bntt" { 1 } else { plan.time_steps };
+            let values = pixels.saturating_mul(steps).saturating_mul(self.data.batch_size);
+            ["bntt", "batch_norm", "tdbn"].contains(&kind) && values < 2
+        };
+        let mut layers = plan.kinds.iter().zip(&plan.layers).enumerate();
+        let problem = |index, kind| {
+            let problem = format!("layer {index} {kind} needs batches of at least 2 images to have a variance");
+            ("data.batch_size".to_string(), problem)
+        };
+        let first = layers.find(|(_, (kind, layer))| lonely(kind, layer));
+        first.map(|(index, (kind, _))| problem(index, kind)).into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Four epochs of a small network that begins with `layers`.
+    pub(super) fn text(layers: &str) -> String {
+        format!(
+            "name = 'a'\ndata = {{ dataset = 'digits', batch_size = 64 }}\noptimizer = {{ sgd = {{ lr = 0.1 }} }}\n\
+             training = {{ epochs = 4 }}\n[network]\ntime_steps = 2\nencoder = 'poisson'\nlayers = ['flatten', {layers} \
+             {{ linear = {{ features = 16 }} }}, 'lif', {{ linear = {{ features = 'classes' }} }}]"
+        )
+    }
+
+    pub(super) fn parse(overrides: &[&str]) -> Result<Checked> {
+        let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+        Experiment::parse(&text("{ linear = { features = 16 } }, 'bntt', 'lif',"), "a.toml", &overrides)
+    }
+
+    fn refused(overrides: &[&str]) -> Vec<String> {
+        parse(overrides).err().expect("a mistake").to_string().lines().map(str::to_string).collect()
+    }
+
+    #[test]
+    fn paths_that_begin_with_a_tilde_are_refused_by_their_keys() {
+        let told = |path: &str| tilde::mistake(Path::new(path)).unwrap();
+        assert_eq!(
+            refused(&["data.dataset={ cifar10 = { path = '~/data' } }", "training.initial_weights=~/w"]),
+            [
+                format!("command line: data.dataset.cifar10.path: {}", told("~/data")),
+                format!("command line: training.initial_weights: {}", told("~/w")),
+            ]
+        );
+        assert_eq!(
+            refused(&["data.dataset={ mnist = { path = '' } }"]),
+            [
+                "command line: data.dataset.mnist.path: expected a path, found an empty string: \".\" is the current folder"
+            ]
+        );
+        let tensors = "data.dataset={ tensors = { train = '~/a', test = '~/b' } }";
+        let lines = refused(&[tensors]);
+        for (key, path) in [("train", "~/a"), ("test", "~/b")] {
+            let expected = format!("command line: data.dataset.tensors.{key}: {}", told(path));
+            assert!(lines.contains(&expected), "{lines:?}");
+        }
+        let fine = parse(&["data.dataset={ cifar10 = { path = './~/data' } }", "training.initial_weights=none"]);
+        assert_eq!(fine.unwrap().experiment.training.initial_weights, None);
+    }
+
+    #[test]
+    fn what_is_accepted_can_be_written_and_read_again_and_longer_ones_are_refused_with_their_length() {
+        let load = |count: usize| {
+            let layers = "{ linear = { features = 16 } }, 'bntt', 'lif',".repeat(count);
+            let text = text(&layers).replace("'digits'", "{ mnist = { path = 'mnist' } }");
+            Experiment::parse(&text, "a.toml", &[]).map(|checked| checked.experiment)
+        };
+        let absolute = |mut experiment: Experiment| {
+            experiment.make_paths_absolute();
+            experiment.to_toml().unwrap()
+        };
+        let [short, longer] = [10, 11].map(|count| absolute(load(count).unwrap()).len());
+        // The largest number of layers that fits.
+        let most = 10 + (LARGEST_FILE as usize - short) / (longer - short);
+        let written = absolute(load(most).unwrap());
+        assert!(written.len() as u64 <= LARGEST_FILE);
+        assert!(Experiment::parse(&written, "config.toml", &[]).is_ok());
+        let bytes = written.len() + longer - short;
+        assert_eq!(
+            load(most + 1).unwrap_err().to_string(),
+            format!(
+                "a.toml: with every setting written out, as in a run's config.toml, this experiment has {bytes} bytes, and no more \
+                 than 262144 are read again: the run could not be resumed. Name fewer layers, or shorten what is longest"
+            )
+        );
+    }
+
+    /// A layer's absent key takes the shared one when its config is read again, so that "none" in a layer could not be written.
+    #[test]
+    fn no_setting_that_layers_share_may_be_absent() {
+        for (kind, table) in SHARED.tables {
+            let written = toml::Table::try_from(parse(&[]).unwrap().experiment).unwrap();
+            let Some(toml::Value::Table(shared)) = settings::get(&written, table) else { panic!("{table}") };
+            for key in shared.keys() {
+                let message = refused(&[&format!("{table}.{key}=nothing")]).remove(0);
+                assert!(!message.contains("or \"none\""), "{kind}: {message}");
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Files that are whole or absent, named by users or made by the program, and who may work on them.
+
+pub mod durable;
+pub mod lock;
+pub mod nesting;
+pub mod output;
+pub mod reading;
+pub mod sealed;
+pub mod tilde;
+pub mod weights;

@@ -1,0 +1,128 @@
+//! A comparison as cells to read: the keys in the middle, long values as letters that a legend explains.
+
+use super::{Compared, Comparison};
+use crate::config::settings;
+use crate::run::results::Score;
+use std::collections::BTreeMap;
+use toml::Value;
+
+/// Longer values, such as whole lists of layers, stand in the legend.
+const LONGEST: usize = 40;
+
+/// A header, a row a run, and what is said below them.
+pub struct Grid {
+    pub header: Vec<String>,
+    pub rows: Vec<Vec<String>>,
+    pub notes: Vec<String>,
+}
+
+/// Lays a comparison out. Columns: run, state, the differing keys, epochs, final and best accuracy, the best's epoch, firing rate, time.
+pub fn grid(comparison: &Comparison) -> Grid {
+    let mut legend = Legend::default();
+    let mut columns: Vec<Vec<String>> = Vec::new();
+    for difference in &comparison.differences {
+        let shown = |value: &Option<Value>| value.as_ref().map_or("-".into(), |v| legend.short(&difference.key, v));
+        columns.push(difference.values.iter().map(shown).collect());
+    }
+    let mut header = vec!["run".to_string(), "state".into()];
+    header.extend(comparison.differences.iter().map(|difference| difference.key.clone()));
+    header.extend(["epochs", "final top-1", "best top-1", "at epoch", "firing rate", "time"].map(String::from));
+    let row = |(i, run): (usize, &Compared)| {
+        let mut row = vec![run.run.clone(), run.state.to_string()];
+        row.extend(columns.iter().filter_map(|column| column.get(i).cloned()));
+        row.extend(results(run));
+        row
+    };
+    let rows = comparison.runs.iter().enumerate().map(row).collect();
+    let mut notes = vec![
+        "Top-1 accuracy on the test images; the best epoch is chosen on the test images. The firing rate is the last epoch's, in spikes per \
+         neuron and time-step, the mean over the LIF layers."
+            .to_string(),
+    ];
+    notes.extend(legend.notes);
+    notes.extend(comparison.runs.iter().filter_map(|run| run.problem.clone()));
+    Grid { header, rows, notes }
+}
+
+fn results(run: &Compared) -> [String; 6] {
+    let Some(results) = &run.results else { return [const { String::new() }; 6] };
+    let epochs = results.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
+    let percent = |score: Option<Score>| score.map_or(String::new(), |score| format!("{:.2} %", score.top1));
+    [
+        format!("{}{epochs}", results.epochs_done),
+        percent(results.last),
+        percent(results.best),
+        results.best.map_or(String::new(), |score| score.epoch.to_string()),
+        results.firing_rate.map_or(String::new(), |rate| format!("{rate:.4}")),
+        results.seconds.map_or(String::new(), time),
+    ]
+}
+
+/// Seconds as people say them: `9.5 s`, `12 min 3 s`, `5 h 20 min`.
+fn time(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+#[derive(Default)]
+struct Legend {
+    letters: BTreeMap<(String, String), String>,
+    notes: Vec<String>,
+}
+
+impl Legend {
+    /// The value itself, or a letter that stands for it at this key.
+    fn short(&mut self, key: &str, value: &Value) -> String {
+        let text = settings::text(value);
+        if text.chars().count() <= LONGEST {
+            return text;
+        }
+        let place = (key.to_string(), text.clone());
+        if let Some(letter) = self.letters.get(&place) {
+            return letter.clone();
+        }
+        let before = self.letters.keys().filter(|(other, _)| other == key).count();
+        let letter = match u8::try_from(before) {
+            Ok(number @ 0..26) => char::from(b'A' + number).to_string(),
+            _ => format!("A{before}"),
+        };
+        self.notes.push(format!("{key} {letter}: {text}"));
+        self.letters.insert(place, letter.clone());
+        letter
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        assert_eq!(
+            [9.46, 59.4, 59.9, 723.0, 19_230.0].map(time),
+            ["9.5 s", "59.4 s", "1 min 0 s", "12 min 3 s", "5 h 20 min"]
+        );
+    }
+
+    #[test]
+    fn long_values_become_letters_and_the_same_value_the_same_letter() {
+        let mut legend = Legend::default();
+        let long = |what: &str| Value::String(what.repeat(41));
+        let short: Vec<String> = ["a", "b", "a"].iter().map(|what| legend.short("k", &long(what))).collect();
+        assert_eq!(short, ["A", "B", "A"]);
+        assert_eq!(legend.short("other", &long("c")), "A");
+        assert_eq!(legend.short("k", &Value::Integer(7)), "7");
+        assert_eq!(
+            legend.notes,
+            [
+                format!("k A: {}", "a".repeat(41)),
+                format!("k B: {}", "b".repeat(41)),
+                format!("other A: {}", "c".repeat(41))
+            ]
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! Runs side by side: where their configs differ, and what came of it.
+//!
+//! ```text
+//! run folders, sweeps -> Compared -> keep (select) -> sort (select) -> Comparison: differences between the configs
+//! Comparison -> grid (to read), records (csv and json)
+//! ```
+//!
+//! A folder that cannot be read is a row with a word for its state, so that one broken run hides no other.
+
+mod grid;
+mod records;
+mod select;
+
+pub use grid::{Grid, grid};
+pub use records::{json, records};
+pub use select::{Filter, Order};
+
+use crate::config::LARGEST_FILE;
+use crate::config::settings::{Difference, differences};
+use crate::error::Result;
+use crate::files::reading;
+use crate::run::RunFolder;
+use crate::run::results::{Results, Score};
+use crate::sweep::Sweep;
+use std::path::{Path, PathBuf};
+use toml::Table;
+
+/// One row: a run, or one of a sweep that is still to come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    /// Its name and version, or what was asked for where there is no run.
+    pub run: String,
+    pub path: Option<PathBuf>,
+    /// The run's state, or `not run` (of a sweep), `missing` (nothing is there), `no run` (something else is).
+    pub state: &'static str,
+    /// Why there is nothing to show, as a sentence.
+    pub problem: Option<String>,
+    /// The resolved experiment, where it can be read.
+    pub config: Option<Table>,
+    pub results: Option<Results>,
+}
+
+impl Compared {
+    /// The run in `path`: its folder, or that of its name for the newest version.
+    pub fn open(path: &Path) -> Self {
+        match RunFolder::open(path) {
+            Ok(run) => Self::of(&run),
+            Err(error) => {
+                let nameless = RunFolder::at(path.to_path_buf());
+                let state = match path.exists() {
+                    false => "missing",
+                    // What a run leaves besides its config.
+                    true if nameless.provenance().exists() || nameless.metrics_jsonl().exists() => "damaged",
+                    true => "no run",
+                };
+                let problem = Some(error.to_string());
+                Self { run: path.display().to_string(), path: None, state, problem, config: None, results: None }
+            }
+        }
+    }
+
+    fn of(run: &RunFolder) -> Self {
+        let results = Results::of(run);
+        let config = reading::toml(&run.config(), LARGEST_FILE).map(|(_, config): (_, Table)| config);
+        let config = config.map_err(|error| error.to_string());
+        let unreadable = |why: &String| format!("{} cannot be read: {why}.", run.config().display());
+        let damaged = || format!("{} is damaged: `bntt doctor` says where.", run.path().display());
+        let problem = config.as_ref().err().map(unreadable);
+        Self {
+            run: results.run.clone(),
+            path: Some(results.path.clone()),
+            state: if config.is_ok() { results.state } else { "damaged" },
+            problem: problem.or_else(|| (results.state == "damaged").then(damaged)),
+            config: config.ok(),
+            results: Some(results),
+        }
+    }
+
+    /// Every run of a sweep, those that are not there yet too.
+    ///
+    /// # Errors
+    /// Those of [`Sweep::load`], and folders that cannot be read.
+    pub fn of_sweep(path: &Path, runs: &Path) -> Result<Vec<Self>> {
+        let mut all = Vec::new();
+        let sweep = Sweep::load(path)?;
+        let folders = sweep.folders(runs)?;
+        for (planned, folder) in sweep.runs.iter().zip(folders) {
+            all.push(match folder {
+                Some(run) => Self::of(&run),
+                None => Self {
+                    run: planned.name.clone(),
+                    path: None,
+                    state: "not run",
+                    problem: None,
+                    config: planned.checked.experiment.to_toml()?.parse().ok(),
+                    results: None,
+                },
+            });
+        }
+        Ok(all)
+    }
+
+    /// The best accuracy, in percent.
+    pub fn best(&self) -> Option<f64> {
+        self.score(|results| results.best)
+    }
+
+    /// The accuracy after the last epoch, in percent.
+    pub fn last(&self) -> Option<f64> {
+        self.score(|results| results.last)
+    }
+
+    fn score(&self, which: impl Fn(&Results) -> Option<Score>) -> Option<f64> {
+        Some(which(self.results.as_ref()?)?.top1)
+    }
+}
+
+/// Rows in order, and the keys in which they differ (their names aside).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    pub runs: Vec<Compared>,
+    pub differences: Vec<Difference>,
+}
+
+/// Filters, sorts and compares.
+///
+/// # Errors
+/// [`crate::error::Error::Run`] for a key in `filters` or `order` that no run has.
+pub fn compare(runs: Vec<Compared>, filters: &[Filter], order: &Order) -> Result<Comparison> {
+    let mut runs = select::keep(runs, filters)?;
+    select::sort(&mut runs, order)?;
+    let configs: Vec<Option<&Table>> = runs.iter().map(|run| run.config.as_ref()).collect();
+    let mut differences = differences(&configs);
+    // A run's name stands in its first column.
+    differences.retain(|difference| difference.key != "name");
+    Ok(Comparison { runs, differences })
+}

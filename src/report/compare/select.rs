@@ -1,0 +1,110 @@
+//! Which runs are shown, and in which order.
+
+use super::Compared;
+use crate::config::settings;
+use crate::error::{Error, Result};
+use std::cmp::Ordering;
+use std::str::FromStr;
+use toml::Value;
+
+/// A condition `key=value`, whose value is compared as TOML: 0.50 is 0.5.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filter {
+    pub key: String,
+    pub value: Value,
+}
+
+impl FromStr for Filter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() && !value.trim().is_empty() => {
+                Ok(Self { key: key.trim().into(), value: settings::parse(value) })
+            }
+            _ => Err(format!("expected key=value, as in network.time_steps=10, found {text:?}")),
+        }
+    }
+}
+
+/// What decides the order. Runs that lack it come last; equal ones go by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// The best accuracy, highest first.
+    Best,
+    /// The accuracy after the last epoch, highest first.
+    Final,
+    Name,
+    /// The value at a key of the config, ascending.
+    Key(String),
+}
+
+impl FromStr for Order {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "best" => Self::Best,
+            "final" => Self::Final,
+            "name" => Self::Name,
+            key => Self::Key(key.into()),
+        })
+    }
+}
+
+/// Keeps the runs whose configs fulfil every condition.
+///
+/// # Errors
+/// [`Error::Run`] for a key that no run has.
+pub fn keep(runs: Vec<Compared>, filters: &[Filter]) -> Result<Vec<Compared>> {
+    for filter in filters {
+        refuse_unknown(&runs, &filter.key, "--where")?;
+    }
+    let value = |run: &Compared, key: &str| run.config.as_ref().and_then(|config| settings::get(config, key)).cloned();
+    let fulfils = |run: &Compared, filter: &Filter| {
+        value(run, &filter.key).is_some_and(|value| settings::same(&value, &filter.value))
+    };
+    Ok(runs.into_iter().filter(|run| filters.iter().all(|filter| fulfils(run, filter))).collect())
+}
+
+/// Puts the runs in order.
+///
+/// # Errors
+/// [`Error::Run`] for a key that no run has.
+pub fn sort(runs: &mut [Compared], by: &Order) -> Result<()> {
+    if let Order::Key(key) = by {
+        refuse_unknown(runs, key, "--sort")?;
+    }
+    let value = |run: &Compared, key: &str| run.config.as_ref().and_then(|config| settings::get(config, key)).cloned();
+    let accuracy = |a: Option<f64>, b: Option<f64>| lacking_last(a, b, |a, b| b.total_cmp(a));
+    runs.sort_by(|a, b| {
+        let first = match by {
+            Order::Best => accuracy(a.best(), b.best()),
+            Order::Final => accuracy(a.last(), b.last()),
+            Order::Name => Ordering::Equal,
+            Order::Key(key) => lacking_last(value(a, key), value(b, key), settings::order),
+        };
+        first.then_with(|| a.run.cmp(&b.run))
+    });
+    Ok(())
+}
+
+fn lacking_last<T>(a: Option<T>, b: Option<T>, order: impl Fn(&T, &T) -> Ordering) -> Ordering {
+    match (&a, &b) {
+        (Some(a), Some(b)) => order(a, b),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    }
+}
+
+fn refuse_unknown(runs: &[Compared], key: &str, option: &str) -> Result<()> {
+    let configs: Vec<_> = runs.iter().filter_map(|run| run.config.as_ref()).collect();
+    if configs.is_empty() || configs.iter().any(|config| settings::get(config, key).is_some()) {
+        return Ok(());
+    }
+    let known: Vec<String> = configs.into_iter().flat_map(settings::keys).collect();
+    let meant = settings::suggestion(key, known.iter().map(String::as_str));
+    let words = if option == "--sort" { "best, final, name or a key" } else { "a key" };
+    Err(Error::Run(format!(
+        "{option} {key}: expected {words} of a config.toml such as network.time_steps, found one that no run has.{meant}"
+    )))
+}

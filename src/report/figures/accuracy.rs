@@ -1,0 +1,32 @@
+//! Accuracy by epoch.
+
+use super::Figure;
+use super::axis::Axis;
+use super::colours::{TEST, TRAIN};
+use super::lines::{Chart, Line};
+use crate::error::Result;
+use crate::run::metrics::EpochMetrics;
+
+/// Top-1 accuracy on training and test images over the epochs, with a ring around the best on the test images.
+///
+/// # Errors
+/// [`crate::error::Error::Run`] when it cannot be drawn.
+pub fn accuracy(epochs: &[EpochMetrics]) -> Result<Figure> {
+    let train: Vec<_> = epochs.iter().map(|line| (line.epoch as f64, line.train.top1)).collect();
+    let test: Vec<_> = epochs.iter().filter_map(|line| Some((line.epoch as f64, line.test?.top1))).collect();
+    let best = test.iter().copied().reduce(|best, other| if other.1 > best.1 { other } else { best });
+    let y = Axis::percent(train.iter().chain(&test).map(|&(_, top1)| top1));
+    let line = |name: &str, colour, points, dots| Line { name: name.into(), colour, points, band: Vec::new(), dots };
+    let of_best = |(epoch, top1): (f64, f64)| format!("best: {top1:.2} %, epoch {epoch}, chosen on the test images");
+    Chart {
+        name: "accuracy",
+        title: "Top-1 accuracy",
+        caption: "Share of images whose label is the likeliest class. The best epoch is chosen on the test images, so that its accuracy is \
+                  an optimistic estimate.",
+        x: ("epoch", Axis::epochs(epochs.last().map_or(1, |line| line.epoch))),
+        y: ("top-1 accuracy, %", y),
+        lines: vec![line("train", TRAIN, train, false), line("test", TEST, test, true)],
+        ring: best.map(|best| (best, of_best(best))),
+    }
+    .draw()
+}

@@ -1,0 +1,114 @@
+//! What is shown of a run or a sweep: figures, tables and the page that holds them.
+
+mod confusion;
+mod page;
+mod run_page;
+pub mod series;
+mod sweep;
+mod sweep_page;
+
+pub use confusion::Confusion;
+pub use run_page::run_page;
+pub use sweep::{Seeded, Setting, SweepRecord};
+pub use sweep_page::sweep_page;
+
+use crate::error::Result;
+use crate::report::figures::{self, Figure};
+use crate::run::metrics::EpochMetrics;
+use series::{Gamma, Read, Record};
+
+/// A figure, or a sentence in its place.
+pub enum Shown {
+    Figure(Figure),
+    Absent { title: &'static str, reason: String },
+}
+
+/// A run with its figures.
+pub struct RunReport {
+    pub record: Record,
+    /// The table of `bntt check`: a head, a row a layer, the total.
+    pub layers: Read<Vec<Vec<String>>>,
+    pub figures: Vec<Shown>,
+}
+
+/// A sweep with its figures.
+pub struct SweepReport {
+    pub record: SweepRecord,
+    pub figures: Vec<Shown>,
+}
+
+/// A figure of what a run measured.
+type Draw = fn(&[EpochMetrics]) -> Result<Figure>;
+
+/// All figures of a run, in the order of the page; `confusion` is absent where it was not asked for.
+///
+/// # Errors
+/// [`crate::error::Error::Run`] when a figure cannot be drawn.
+pub fn run_figures(
+    record: &Record,
+    gamma: Read<Gamma>,
+    confusion: Option<Read<(Confusion, String)>>,
+) -> Result<Vec<Shown>> {
+    let mut shown = Vec::new();
+    let curves: [(&'static str, Draw); 4] = [
+        ("Loss", figures::loss),
+        ("Top-1 accuracy", figures::accuracy),
+        ("Learning rate", figures::learning_rate),
+        ("Firing rate by layer", figures::firing_rates),
+    ];
+    for (title, draw) in curves {
+        shown.push(match &record.metrics {
+            Ok(epochs) if epochs.is_empty() => absent(title, "No epoch is complete yet."),
+            Ok(epochs) => Shown::Figure(draw(epochs)?),
+            Err(reason) => absent(title, reason),
+        });
+    }
+    shown.push(match gamma {
+        Ok((layers, of)) => Shown::Figure(figures::gamma(&layers, &of.words)?),
+        Err(reason) => absent("Mean gamma by layer and time-step", &reason),
+    });
+    match confusion {
+        Some(Ok((confusion, of))) => {
+            shown.push(Shown::Figure(figures::confusion(&confusion.counts, confusion.names.as_deref(), &of)?))
+        }
+        Some(Err(reason)) => shown.push(absent("Confusion matrix", &reason)),
+        None => {}
+    }
+    Ok(shown)
+}
+
+/// All figures of a sweep.
+///
+/// # Errors
+/// [`crate::error::Error::Run`] when a figure cannot be drawn.
+pub fn sweep_figures(record: &SweepRecord) -> Result<Vec<Shown>> {
+    let settings = record.settings();
+    let curves = |value: fn(&EpochMetrics) -> Option<f64>| {
+        let curves = settings.iter().map(|setting| setting.curve(value));
+        curves.filter(|curve| !curve.points.is_empty()).collect::<Vec<_>>()
+    };
+    let accuracies = curves(|line| Some(line.test?.top1));
+    let losses = [
+        ("test-loss", "Loss on the test images", curves(|line| Some(line.test?.loss))),
+        ("train-loss", "Loss while training", curves(|line| Some(line.train.loss))),
+    ];
+    let nothing = "No run of the sweep has completed an epoch yet.";
+    let mut shown = vec![match accuracies.is_empty() {
+        true => absent("Top-1 accuracy on the test images", nothing),
+        false => {
+            let title = "Top-1 accuracy on the test images";
+            Shown::Figure(figures::settings("test-accuracy", title, "top-1 accuracy, %", true, &accuracies)?)
+        }
+    }];
+    for (name, title, curves) in losses {
+        shown.push(match curves.is_empty() {
+            true => absent(title, nothing),
+            false => Shown::Figure(figures::settings(name, title, "cross-entropy, nats", false, &curves)?),
+        });
+    }
+    Ok(shown)
+}
+
+fn absent(title: &'static str, reason: &str) -> Shown {
+    Shown::Absent { title, reason: reason.to_string() }
+}

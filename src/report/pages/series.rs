@@ -1,0 +1,94 @@
+//! A run folder as plain data. What cannot be read becomes a sentence in its place, so that the rest is still shown.
+
+use crate::config::LARGEST_FILE;
+use crate::error::Error;
+use crate::experiment::{Checked, Experiment};
+use crate::files::reading;
+use crate::network::{self, Gammas};
+use crate::run::checkpoint;
+use crate::run::listing::{self, RunSummary};
+use crate::run::metrics::{self, EpochMetrics};
+use crate::run::provenance::Provenance;
+use crate::run::{RunFolder, Which};
+use candle_core::{Device, Tensor};
+
+/// What was read, or a sentence that says why it could not be.
+pub type Read<T> = Result<T, String>;
+
+/// A run, without its weights.
+pub struct Record {
+    pub summary: RunSummary,
+    pub metrics: Read<Vec<EpochMetrics>>,
+    /// The text of config.toml.
+    pub config: Read<String>,
+    pub experiment: Read<Checked>,
+    pub provenance: Read<Provenance>,
+}
+
+/// Mean gamma at every time-step, by layer, and the checkpoint it is from.
+pub type Gamma = (Gammas, Of);
+
+/// Which checkpoint a figure is about, in words: "The best checkpoint, epoch 9, chosen on the test images."
+pub struct Of {
+    pub which: Which,
+    pub words: String,
+}
+
+impl Record {
+    /// Reads everything but the checkpoints.
+    pub fn read(run: &RunFolder) -> Self {
+        let config = run.config();
+        Self {
+            summary: listing::of(run),
+            metrics: metrics::so_far(run).map_err(said),
+            config: reading::text(&config, LARGEST_FILE).map_err(|e| said(Error::io("read", &config)(e))),
+            experiment: Experiment::load(&config, &[]).map_err(said),
+            provenance: Provenance::load(&run.provenance()).map_err(said),
+        }
+    }
+
+    /// The metrics, where there are any.
+    pub fn epochs(&self) -> &[EpochMetrics] {
+        self.metrics.as_deref().unwrap_or_default()
+    }
+}
+
+/// The checkpoint that was asked for; the last where the run has no best.
+pub fn choose(run: &RunFolder, asked: Which) -> Which {
+    if run.checkpoint(asked).exists() { asked } else { Which::Last }
+}
+
+impl Of {
+    pub fn new(which: Which, epoch: usize) -> Self {
+        let words = match which {
+            Which::Best => format!("The best checkpoint, epoch {epoch}, chosen on the test images."),
+            Which::Last => format!("The last checkpoint, after epoch {epoch}."),
+        };
+        Self { which, words }
+    }
+}
+
+/// Mean gamma of every BNTT layer at every time-step, in the order of the layers, and the checkpoint it is from.
+///
+/// # Errors
+/// A sentence when there is no whole checkpoint or no BNTT layer.
+pub fn gamma(run: &RunFolder, asked: Which, experiment: &Read<Checked>) -> Read<Gamma> {
+    let which = choose(run, asked);
+    let checkpoint = checkpoint::load(&run.checkpoint(which), &Device::Cpu).map_err(said)?;
+    let is_bntt = |index: usize, gamma: &Tensor| match experiment {
+        Ok(checked) => checked.plan.kinds.get(index) == Some(&"bntt"),
+        // Without a config it is told by its shape: other norms have one group for all time-steps.
+        Err(_) => gamma.dims().first().is_some_and(|&groups| groups > 1),
+    };
+    let layers = network::gammas(&checkpoint.model, is_bntt).map_err(|e| format!("gamma: {e}"))?;
+    if layers.is_empty() {
+        return Err("The network has no BNTT layer, and so no gamma by time-step.".into());
+    }
+    Ok((layers, Of::new(which, checkpoint.progress.epoch)))
+}
+
+/// An error as a sentence of the page.
+pub fn said(error: Error) -> String {
+    let text = error.to_string();
+    if text.ends_with(['.', '!', '?']) { text } else { text + "." }
+}

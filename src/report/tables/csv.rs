@@ -1,0 +1,105 @@
+//! CSV as RFC 4180 has it: a record a cell, every number with all its digits, what is unknown empty.
+
+use super::published::Published;
+use super::{Row, Table};
+use crate::analysis::statistic::Statistic;
+use crate::run::metrics;
+
+const NUMBERS: [&str; 13] = [
+    "n",
+    "last_mean",
+    "last_deviation",
+    "best_on_test_mean",
+    "best_on_test_deviation",
+    "missing",
+    "paper",
+    "paper_evidence",
+    "last_minus_paper",
+    "best_minus_paper",
+    "independent",
+    "independent_evidence",
+    "notes",
+];
+
+/// A header and a record a cell. Accuracies are in percent, differences in points; numbers that are not confirmed are left out.
+pub fn render(table: &Table) -> String {
+    let head = |(i, head): (usize, &String)| if head.is_empty() { format!("row{}", i + 1) } else { head.clone() };
+    let mut header: Vec<String> = table.heads.iter().enumerate().map(head).collect();
+    if !table.columns.is_empty() {
+        header.push("column".into());
+    }
+    header.extend(NUMBERS.map(String::from));
+    let mut records = vec![header];
+    records.extend(table.rows.iter().flat_map(|row| records_of(table, row)));
+    lines(&records)
+}
+
+fn records_of(table: &Table, Row { labels, cells }: &Row) -> Vec<Vec<String>> {
+    let mut records = Vec::new();
+    for (i, cell) in cells.iter().enumerate() {
+        let mut record = labels.clone();
+        record.extend(table.columns.get(i).cloned());
+        let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:?}"));
+        let mean = |statistic: Option<Statistic>| number(statistic.map(|s| s.mean));
+        let deviation = |statistic: Option<Statistic>| number(statistic.and_then(|s| s.deviation));
+        let value = |published: &Option<Published>| number(published.as_ref().and_then(Published::confirmed));
+        let evidence =
+            |published: &Option<Published>| published.as_ref().map_or("", |p| p.evidence.letter()).to_string();
+        record.extend([
+            cell.last.map_or(0, |last| last.n).to_string(),
+            mean(cell.last),
+            deviation(cell.last),
+            mean(cell.best),
+            deviation(cell.best),
+            if cell.last.is_none() { cell.missing.into() } else { String::new() },
+            value(&cell.paper),
+            evidence(&cell.paper),
+            number(cell.difference(cell.last)),
+            number(cell.difference(cell.best)),
+            value(&cell.independent),
+            evidence(&cell.independent),
+            cell.notes.join(" "),
+        ]);
+        records.push(record);
+    }
+    records
+}
+
+/// Records with quotes where they must be, each ended by CR LF.
+pub fn lines(records: &[Vec<String>]) -> String {
+    let line =
+        |record: &Vec<String>| record.iter().map(|cell| metrics::cell(cell)).collect::<Vec<_>>().join(",") + "\r\n";
+    records.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tables::Cell;
+
+    #[test]
+    fn commas_quotes_and_line_breaks_are_quoted() {
+        let records = [["a,b", "say \"x\""], ["two\nlines", "plain"]].map(|record| record.map(String::from).to_vec());
+        assert_eq!(lines(&records), "\"a,b\",\"say \"\"x\"\"\"\r\n\"two\nlines\",plain\r\n");
+    }
+
+    #[test]
+    fn names_that_a_spreadsheet_would_run_are_texts_and_negative_differences_stay_numbers() {
+        let mut cell = Cell::absent("@place".into(), "why");
+        cell.last = Statistic::of(&[-1.5]);
+        cell.notes = vec!["-note".into()];
+        let table = Table {
+            title: None,
+            caption: None,
+            label: None,
+            heads: vec!["=head".into()],
+            columns: vec!["+column".into()],
+            rows: vec![Row { labels: vec!["=1+1".into()], cells: vec![cell] }],
+            notes: Vec::new(),
+        };
+        let text = render(&table);
+        let [header, record] = [0, 1].map(|line| text.lines().nth(line).unwrap());
+        assert!(header.starts_with("'=head,column,n,"), "{header}");
+        assert_eq!(record, "'=1+1,'+column,1,-1.5,,,,,,,,,,,'-note");
+    }
+}

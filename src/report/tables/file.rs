@@ -1,0 +1,238 @@
+//! What a table's file says. The grammar stands in [the module above](super).
+
+use super::published::Published;
+use crate::config::LARGEST_FILE;
+use crate::config::settings::suggestion;
+use crate::error::{Error, Result};
+use crate::files::reading;
+use crate::files::tilde;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use toml::Table;
+
+/// A checked file: labels are unique, and every cell has one place to look for its runs or a reason why there are none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct File {
+    pub path: PathBuf,
+    pub title: Option<String>,
+    pub caption: Option<String>,
+    pub label: Option<String>,
+    /// What the rows are.
+    pub head: String,
+    /// As the file has it: relative to the file.
+    pub runs: Option<PathBuf>,
+    /// Empty where every row is one cell.
+    pub columns: Vec<String>,
+    pub rows: Vec<(String, Vec<Entry>)>,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its place, as messages name it.
+    pub place: String,
+    pub source: Source,
+    /// Only runs with these seeds.
+    pub seeds: Option<Vec<u64>>,
+    pub paper: Option<Published>,
+    pub independent: Option<Published>,
+}
+
+/// Where a cell's experiment comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    Config {
+        path: PathBuf,
+        set: Table,
+    },
+    Sweep {
+        path: PathBuf,
+        settings: Table,
+    },
+    /// There can be no run, for a reason.
+    Absent(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    title: Option<String>,
+    caption: Option<String>,
+    label: Option<String>,
+    #[serde(default)]
+    head: String,
+    runs: Option<PathBuf>,
+    seeds: Option<Vec<u64>>,
+    rows: Vec<Row>,
+    #[serde(default)]
+    columns: Vec<Column>,
+    #[serde(default)]
+    cells: Vec<Known>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    label: String,
+    config: Option<PathBuf>,
+    #[serde(default)]
+    set: Table,
+    sweep: Option<PathBuf>,
+    #[serde(default)]
+    settings: Table,
+    seeds: Option<Vec<u64>>,
+    paper: Option<Published>,
+    independent: Option<Published>,
+    absent: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Column {
+    label: String,
+    config: Option<PathBuf>,
+    #[serde(default)]
+    set: Table,
+    sweep: Option<PathBuf>,
+    #[serde(default)]
+    settings: Table,
+}
+
+/// What is known of one cell of a table with columns.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Known {
+    row: String,
+    column: String,
+    paper: Option<Published>,
+    independent: Option<Published>,
+    absent: Option<String>,
+}
+
+/// Reads and checks a file; no config or sweep that it names is opened.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be read, [`Error::Run`] naming the place of a mistake.
+pub fn read(path: &Path) -> Result<File> {
+    let refuse = |problem: String| Error::Run(format!("{}: {problem}", path.display()));
+    let (_, written): (_, Written) = reading::toml(path, LARGEST_FILE).map_err(|error| refuse(error.to_string()))?;
+    check(&written).map_err(&refuse)?;
+    let beside = |other: &PathBuf| path.parent().unwrap_or(Path::new("")).join(other);
+    let columns: Vec<Option<&Column>> = match written.columns.is_empty() {
+        true => vec![None],
+        false => written.columns.iter().map(Some).collect(),
+    };
+    let mut rows = Vec::new();
+    for row in &written.rows {
+        let entry = |column: &Option<&Column>| {
+            let known = column.and_then(|column| {
+                written.cells.iter().find(|known| known.row == row.label && known.column == column.label)
+            });
+            let place = column.map_or(row.label.clone(), |column| format!("{}, {}", row.label, column.label));
+            let absent = known.and_then(|known| known.absent.as_ref()).or(row.absent.as_ref());
+            let source = match absent {
+                Some(reason) => Source::Absent(reason.clone()),
+                None => source(row, *column, beside).map_err(|problem| refuse(format!("{place}: {problem}")))?,
+            };
+            let seeds = row.seeds.clone().or_else(|| written.seeds.clone());
+            let paper = known.and_then(|known| known.paper.clone()).or_else(|| row.paper.clone());
+            let independent = known.and_then(|known| known.independent.clone()).or_else(|| row.independent.clone());
+            Ok(Entry { place, source, seeds, paper, independent })
+        };
+        rows.push((row.label.clone(), columns.iter().map(entry).collect::<Result<_>>()?));
+    }
+    Ok(File {
+        path: path.to_path_buf(),
+        title: written.title,
+        caption: written.caption,
+        label: written.label,
+        head: written.head,
+        runs: written.runs.as_ref().map(beside),
+        columns: written.columns.into_iter().map(|column| column.label).collect(),
+        rows,
+    })
+}
+
+/// A row's and a column's share of a cell, put together.
+fn source(row: &Row, column: Option<&Column>, beside: impl Fn(&PathBuf) -> PathBuf) -> Result<Source, String> {
+    let of_column = |part: fn(&Column) -> Option<&PathBuf>| column.and_then(part);
+    let configs: Vec<_> = row.config.iter().chain(of_column(|column| column.config.as_ref())).collect();
+    let sweeps: Vec<_> = row.sweep.iter().chain(of_column(|column| column.sweep.as_ref())).collect();
+    let both = |of_row: &Table, of_column: Option<&Table>| -> Table {
+        let pairs = of_row.iter().chain(of_column.into_iter().flatten());
+        pairs.map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let set = both(&row.set, column.map(|column| &column.set));
+    let settings = both(&row.settings, column.map(|column| &column.settings));
+    match (configs.as_slice(), sweeps.as_slice()) {
+        ([config], []) if settings.is_empty() => Ok(Source::Config { path: beside(config), set }),
+        ([], [sweep]) if set.is_empty() => Ok(Source::Sweep { path: beside(sweep), settings }),
+        ([_], []) => Err("`settings` choose runs of a sweep, but there is a `config`: write `set`".into()),
+        ([], [_]) => Err("`set` changes a config, but there is a `sweep`: write `settings`".into()),
+        ([], []) => Err("expected a `config` or a `sweep` in the row or the column, found neither; \
+                         where there can be no run, write `absent = \"the reason\"`"
+            .into()),
+        _ => Err("expected one `config` or `sweep`, in the row or in the column, found several".into()),
+    }
+}
+
+fn check_paths(written: &Written) -> Result<(), String> {
+    let of_rows = written.rows.iter().map(|row| (row.label.as_str(), &row.config, &row.sweep));
+    let of_columns = written.columns.iter().map(|column| (column.label.as_str(), &column.config, &column.sweep));
+    for (label, config, sweep) in of_rows.chain(of_columns) {
+        for (key, path) in [("config", config), ("sweep", sweep)] {
+            if let Some(problem) = path.as_deref().and_then(tilde::mistake) {
+                return Err(format!("{label}: {key}: {problem}"));
+            }
+        }
+    }
+    match written.runs.as_deref().and_then(tilde::mistake) {
+        Some(problem) => Err(format!("runs: {problem}")),
+        None => Ok(()),
+    }
+}
+
+fn check(written: &Written) -> Result<(), String> {
+    if written.rows.is_empty() {
+        return Err("expected at least one [[rows]], found none".into());
+    }
+    check_paths(written)?;
+    let rows: Vec<&str> = written.rows.iter().map(|row| row.label.as_str()).collect();
+    let columns: Vec<&str> = written.columns.iter().map(|column| column.label.as_str()).collect();
+    for (what, labels) in [("rows", &rows), ("columns", &columns)] {
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = labels.iter().find(|label| !seen.insert(**label)) {
+            return Err(format!("{what}: the label {twice:?} stands twice, so that nothing could name one of them"));
+        }
+    }
+    for Known { row, column, .. } in &written.cells {
+        for (what, label, labels) in [("row", row, &rows), ("column", column, &columns)] {
+            if !labels.contains(&label.as_str()) {
+                let meant = suggestion(label, labels.iter().copied());
+                return Err(format!("cells: expected the label of a {what}, found {label:?}.{meant}"));
+            }
+        }
+    }
+    let of_rows = written.rows.iter().map(|row| (&row.label, [&row.paper, &row.independent]));
+    let of_cells = written.cells.iter().map(|cell| (&cell.row, [&cell.paper, &cell.independent]));
+    for (label, published) in of_rows.chain(of_cells) {
+        if let Some(mistake) = published.into_iter().flatten().find_map(Published::mistake) {
+            return Err(format!("{label}: {mistake}"));
+        }
+    }
+    let of_row = written.rows.iter().find(|row| row.paper.is_some() || row.independent.is_some());
+    if let (Some(row), false) = (of_row, columns.is_empty()) {
+        return Err(format!(
+            "{}: in a table with columns a published number belongs to one cell: move it to [[cells]]",
+            row.label
+        ));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.".contains(c);
+    match &written.label {
+        Some(label) if !label.chars().all(plain) => {
+            Err(format!("label: expected letters, digits, `:`, `-`, `_` and `.`, found {label:?}"))
+        }
+        _ => Ok(()),
+    }
+}

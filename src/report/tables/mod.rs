@@ -1,0 +1,104 @@
+//! Tables of runs beside published numbers.
+//!
+//! ```toml
+//! title = "Leak and time-steps"                       # title, caption and label (of LaTeX) may be left out
+//! caption = "VGG9 on CIFAR-10."
+//! label = "tab:leak"
+//! head = "leak"                                       # what the rows are
+//! runs = "../runs"                                    # relative to this file; else --runs, which is ./runs by itself
+//! seeds = [0, 1, 2]                                   # only these; all that there are unless given, here or in a row
+//!
+//! [[rows]]                                            # a cell's experiment: the config of its row or its column,
+//! label = "0.9"                                       # with the values that both `set`
+//! config = "../configs/vgg9_cifar10_bntt.toml"        # relative to this file
+//! set = { "network.lif.leak" = 0.9 }
+//!
+//! [[rows]]
+//! label = "0.95"
+//! sweep = "../sweeps/leak.toml"                       # or: the run of a sweep that has these settings on its axes
+//! settings = { "network.lif.leak" = 0.95 }
+//!
+//! [[rows]]
+//! label = "ANN"
+//! absent = "no network is trained without spikes"     # or: why there can be no run
+//!
+//! [[columns]]                                         # without columns, every row is one cell
+//! label = "T 10"                                      # here config, set, sweep and settings may stand too
+//! set = { "network.time_steps" = 10 }
+//!
+//! [[cells]]                                           # what is known of one cell; without columns this stands in the row
+//! row = "0.9"
+//! column = "T 10"
+//! paper = { value = 90.5, evidence = "V", source = "figure 1" }     # printed only if confirmed: V or Q, not I or U
+//! independent = { value = "90.60", evidence = "Q", source = "..." } # somebody else's run of the same experiment
+//! absent = "..."
+//! ```
+//!
+//! **Which runs belong to a cell**: those that compute the same as the cell's experiment ([`crate::run::identity`]) with whatever seed, wherever they are
+//! below the folder of runs; a key that the row or the column sets always counts. Of a sweep, those that the sweep itself takes for its own. Of
+//! several runs with the same seed the newest complete one counts, since they repeat each other. A run counts when it has done all its epochs.
+
+mod cells;
+pub mod csv;
+mod file;
+mod grid;
+pub mod latex;
+pub mod markdown;
+mod of_file;
+mod of_sweep;
+mod published;
+mod runs;
+
+pub use cells::Cell;
+pub use grid::{Grid, grid};
+pub use published::{Evidence, Published};
+
+use crate::config::LARGEST_FILE;
+use crate::error::{Error, Result};
+use crate::files::reading;
+use std::path::Path;
+
+/// A table whose cells are filled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    pub title: Option<String>,
+    pub caption: Option<String>,
+    /// For references in LaTeX.
+    pub label: Option<String>,
+    /// What the labels of the rows are, one for each.
+    pub heads: Vec<String>,
+    /// Empty where every row is one cell.
+    pub columns: Vec<String>,
+    pub rows: Vec<Row>,
+    /// What belongs to no cell, as sentences.
+    pub notes: Vec<String>,
+}
+
+/// A row's labels and cells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    pub labels: Vec<String>,
+    pub cells: Vec<Cell>,
+}
+
+impl Table {
+    /// Reads a table's file, or a sweep's (a row for every setting of its axes), and the runs below `runs`; `None` takes the folder that the file
+    /// names, or `./runs`.
+    ///
+    /// # Errors
+    /// [`Error::Run`] or [`Error::Config`] naming the file and the place of a mistake; [`Error::Io`] when something cannot be read.
+    pub fn load(path: &Path, runs: Option<&Path>) -> Result<Self> {
+        let refuse = |problem: String| Error::Run(format!("{}: {problem}", path.display()));
+        let (_, table): (_, toml::Table) =
+            reading::toml(path, LARGEST_FILE).map_err(|error| refuse(error.to_string()))?;
+        match (table.contains_key("rows"), table.contains_key("network"), table.contains_key("base")) {
+            (true, ..) => of_file::fill(file::read(path)?, runs),
+            (false, false, true) => of_sweep::fill(path, runs.unwrap_or(Path::new("runs"))),
+            _ => Err(refuse(
+                "expected the file of a table, with [[rows]], or of a sweep, with `base` and `grid`, found neither. \
+                 The tables that come with the program are in tables/."
+                    .into(),
+            )),
+        }
+    }
+}

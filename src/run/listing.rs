@@ -1,0 +1,124 @@
+//! What runs there are and how they stand, for `bntt list`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::config::LARGEST_FILE;
+use crate::error::{Error, Result};
+use crate::files::reading;
+use crate::run::metrics::{self, EpochMetrics};
+use crate::run::provenance::{Outcome, Provenance};
+use crate::run::{RunFolder, check_name, versions};
+
+/// One line of `bntt list`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    pub name: String,
+    pub version: u32,
+    pub path: PathBuf,
+    /// `running`, `completed`, `interrupted`, `failed`, `killed` where no process is left to say how it ended, or `damaged` when the folder's
+    /// files cannot be read.
+    pub state: &'static str,
+    /// Why it failed or is damaged, as a sentence.
+    pub problem: Option<String>,
+    pub epochs_done: usize,
+    /// The epochs asked for, where config.toml tells.
+    pub epochs: Option<usize>,
+    /// Top-1 on the test split, in percent.
+    pub best_accuracy: Option<f64>,
+    pub best_epoch: Option<usize>,
+    /// RFC 3339, UTC.
+    pub started: Option<String>,
+}
+
+/// All runs below `root`, sorted by name and version. A root that does not exist has none.
+///
+/// # Errors
+/// [`Error::Io`] when `root` itself cannot be read; a broken run is listed as damaged.
+pub fn list(root: &Path) -> Result<Vec<RunSummary>> {
+    Ok(folders(root)?.into_iter().map(|(name, version, path)| summary(name, version, path)).collect())
+}
+
+/// Name, version and folder of all runs below `root`, in this order.
+///
+/// # Errors
+/// As [`list`].
+pub fn folders(root: &Path) -> Result<Vec<(String, u32, PathBuf)>> {
+    let mut names = Vec::new();
+    let entries = match fs::read_dir(root) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(Error::io("read", root))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(Error::io("read", root))?;
+        if let Ok(name) = entry.file_name().into_string()
+            && check_name(&name).is_ok()
+        {
+            names.push((name, entry.path()));
+        }
+    }
+    names.sort();
+    let mut runs = Vec::new();
+    for (name, path) in names {
+        for (version, path) in versions(&path).unwrap_or_default() {
+            runs.push((name.clone(), version, path));
+        }
+    }
+    Ok(runs)
+}
+
+/// How one run stands.
+pub fn of(run: &RunFolder) -> RunSummary {
+    let path = run.path().canonicalize().unwrap_or_else(|_| run.path().to_path_buf());
+    let version = path.file_name().and_then(|name| name.to_str()?.strip_prefix('v')?.parse().ok());
+    summary(run.name(), version.unwrap_or(0), run.path().to_path_buf())
+}
+
+/// One run's line, as its files say it.
+fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
+    let run = RunFolder::at(path);
+    let provenance = Provenance::load(&run.provenance());
+    let metrics = metrics::so_far(&run);
+    let epochs = epochs_asked_for(&run.config());
+    let (state, problem) = match (&provenance, &metrics, epochs) {
+        (Err(problem), ..) | (_, Err(problem), _) => ("damaged", Some(problem.to_string())),
+        (_, _, None) => ("damaged", Some(format!("{} cannot be read.", run.config().display()))),
+        (Ok(provenance), Ok(lines), Some(epochs)) => match &provenance.outcome {
+            Outcome::Running if run.is_at_work() => ("running", None),
+            Outcome::Running => ("killed", None),
+            Outcome::Completed if lines.len() == epochs => ("completed", None),
+            Outcome::Completed => {
+                let problem = format!("it was completed, and {} lacks epochs.", run.metrics_jsonl().display());
+                ("damaged", Some(problem))
+            }
+            Outcome::Interrupted => ("interrupted", None),
+            Outcome::Failed(problem) => ("failed", Some(problem.clone())),
+        },
+    };
+    let metrics = metrics.unwrap_or_default();
+    let best = best(&metrics);
+    RunSummary {
+        name,
+        version,
+        state,
+        problem,
+        epochs_done: metrics.last().map_or(0, |last| last.epoch),
+        epochs,
+        best_accuracy: best.map(|(_, top1)| top1),
+        best_epoch: best.map(|(epoch, _)| epoch),
+        started: provenance.ok().map(|provenance| provenance.started),
+        path: run.path().to_path_buf(),
+    }
+}
+
+/// The first of the epochs with the highest top-1 on the test split.
+fn best(metrics: &[EpochMetrics]) -> Option<(usize, f64)> {
+    let evaluated = metrics.iter().filter_map(|line| Some((line.epoch, line.test?.top1)));
+    evaluated.reduce(|best, other| if other.1 > best.1 { other } else { best })
+}
+
+fn epochs_asked_for(config: &Path) -> Option<usize> {
+    let (_, table): (_, toml::Table) = reading::toml(config, LARGEST_FILE).ok()?;
+    table.get("training")?.get("epochs")?.as_integer()?.try_into().ok()
+}

@@ -1,0 +1,282 @@
+//! What a run tells: plain lines in `log.txt`, concise lines on stderr, and neither disturbs a progress bar.
+//!
+//! The subscriber is installed when the program starts; the run's folder is known later. Until then the lines for
+//! `log.txt` wait in memory.
+
+use std::fmt::{self, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use crate::error::{Error, Result};
+use crate::files::reading;
+use crate::terminal::printing::visible;
+use crate::terminal::progress;
+
+/// Beyond this, early lines are dropped: no run logs so much before its folder exists.
+const MOST_WAITING: usize = 1 << 20;
+
+/// Where log lines go. Clones share their destinations.
+#[derive(Clone)]
+pub struct Log(Arc<Destinations>);
+
+struct Destinations {
+    level: Level,
+    file: Mutex<LogFile>,
+    screen: Mutex<Box<dyn Write + Send>>,
+    style: Style,
+    bars: MultiProgress,
+}
+
+enum LogFile {
+    Waiting(Vec<u8>),
+    Open(File),
+}
+
+/// What the screen can show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    /// Progress bars can be drawn.
+    pub terminal: bool,
+    pub colour: bool,
+    /// The terminal's width where it is not the real one; for tests.
+    pub columns: Option<usize>,
+}
+
+/// Starts logging for the whole process: lines of `level` and above on stderr, of [`Level::INFO`] and above in the file.
+///
+/// Colours and bars appear only on a terminal, colours only unless `NO_COLOR` is set. Of other crates only warnings are shown.
+pub fn init(level: Level) -> Log {
+    let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let style = Style { terminal, colour, columns: None };
+    let target = if terminal { progress::standard_error() } else { ProgressDrawTarget::hidden() };
+    let log = Log::new(level, Box::new(std::io::stderr()), style, target);
+    // A second call in one process leaves the first subscriber in place.
+    let _ = tracing::subscriber::set_global_default(log.subscriber());
+    log
+}
+
+impl Log {
+    pub(crate) fn new(level: Level, screen: Box<dyn Write + Send>, style: Style, bars: ProgressDrawTarget) -> Self {
+        let bars = MultiProgress::with_draw_target(bars);
+        let file = Mutex::new(LogFile::Waiting(Vec::new()));
+        Self(Arc::new(Destinations { level, file, screen: Mutex::new(screen), style, bars }))
+    }
+
+    pub(crate) fn subscriber(&self) -> impl Subscriber + Send + Sync + use<> {
+        tracing_subscriber::registry().with(self.clone())
+    }
+
+    /// A log that says nothing, for programs that train without a screen.
+    pub fn silent() -> Self {
+        let style = Style { terminal: false, colour: false, columns: None };
+        Self::new(Level::ERROR, Box::new(std::io::sink()), style, ProgressDrawTarget::hidden())
+    }
+
+    /// Adds all lines from now on, and those that waited, to the end of a file: the run's `log.txt`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be opened or written.
+    pub fn write_to(&self, path: &Path) -> Result<()> {
+        let mut open =
+            reading::own(OpenOptions::new().append(true).create(true), path).map_err(Error::io("open", path))?;
+        let mut file = lock(&self.0.file);
+        if let LogFile::Waiting(lines) = &*file {
+            open.write_all(lines).map_err(Error::io("write", PathBuf::from(path)))?;
+        }
+        *file = LogFile::Open(open);
+        Ok(())
+    }
+
+    /// Says how far something is, where there is no bar: on the screen and in the file, which then has what the screen had.
+    pub(crate) fn say(&self, line: &str) {
+        let time = now();
+        self.store(&format!("{time} INFO  {line}\n"));
+        self.show(line);
+    }
+
+    /// Writes a line to the screen alone, above a bar that is being drawn.
+    fn show(&self, line: &str) {
+        // Nothing can be done about a closed stderr, and a run of days must not end for it.
+        self.0.bars.suspend(|| {
+            let mut screen = lock(&self.0.screen);
+            let _ = screen.write_all(format!("{line}\n").as_bytes()).and_then(|()| screen.flush());
+        });
+    }
+
+    pub(crate) fn style(&self) -> Style {
+        self.0.style
+    }
+
+    pub(crate) fn bars(&self) -> &MultiProgress {
+        &self.0.bars
+    }
+
+    fn store(&self, line: &str) {
+        match &mut *lock(&self.0.file) {
+            LogFile::Waiting(lines) if lines.len() < MOST_WAITING => lines.extend_from_slice(line.as_bytes()),
+            LogFile::Waiting(_) => {}
+            // A full disk shows in the metrics, whose errors stop the run.
+            LogFile::Open(file) => drop(file.write_all(line.as_bytes())),
+        }
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Log {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        let ours = metadata.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"));
+        *metadata.level() <= if ours { self.0.level.max(Level::INFO) } else { Level::WARN }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::from_level(self.0.level.max(Level::INFO)))
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        let text = text.message + &text.fields;
+        let text = visible(&text);
+        let level = *event.metadata().level();
+        let time = now();
+        // An event of several lines is told from several events by its indent.
+        self.store(&format!("{time} {level:<5} {}\n", text.replace('\n', "\n    ")));
+        if level <= self.0.level {
+            self.show(&screen_line(level, &text, self.0.style.colour));
+        }
+    }
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// An event's message, and its other fields as ` name=value`.
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
+    }
+}
+
+fn screen_line(level: Level, text: &str, colour: bool) -> String {
+    let (label, code) = match level {
+        Level::ERROR => ("error: ", "1;31"),
+        Level::WARN => ("warning: ", "1;33"),
+        Level::INFO => ("", ""),
+        _ => ("debug: ", "2"),
+    };
+    match colour && !label.is_empty() {
+        true => format!("\x1b[{code}m{label}\x1b[0m{text}"),
+        false => format!("{label}{text}"),
+    }
+}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Screen(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Screen {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            lock(&self.0).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn log(level: Level, colour: bool) -> (Log, Screen) {
+        let screen = Screen::default();
+        let style = Style { terminal: false, colour, columns: None };
+        (Log::new(level, Box::new(screen.clone()), style, ProgressDrawTarget::hidden()), screen)
+    }
+
+    fn shown(screen: &Screen) -> String {
+        String::from_utf8(lock(&screen.0).clone()).unwrap()
+    }
+
+    #[test]
+    fn lines_from_before_the_run_folder_come_first_in_its_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.txt");
+        let (log, screen) = log(Level::INFO, false);
+        tracing::subscriber::with_default(log.subscriber(), || {
+            tracing::info!(layers = 3, "read a.toml");
+            log.write_to(&path).unwrap();
+            tracing::warn!("two\nlines");
+            tracing::debug!("not asked for");
+        });
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(lines[0].ends_with("Z INFO  read a.toml layers=3"), "{text}");
+        assert!(lines[0].split(' ').next().unwrap().parse::<jiff::Timestamp>().is_ok(), "{text}");
+        assert!(lines[1].ends_with("Z WARN  two"), "{text}");
+        assert_eq!(lines[2], "    lines");
+        assert_eq!(shown(&screen), "read a.toml layers=3\nwarning: two\nlines\n");
+    }
+
+    #[test]
+    fn colours_are_on_the_screen_only_and_only_when_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.txt");
+        let (log, screen) = log(Level::INFO, true);
+        log.write_to(&path).unwrap();
+        tracing::subscriber::with_default(log.subscriber(), || tracing::error!("it broke"));
+        assert_eq!(shown(&screen), "\x1b[1;31merror: \x1b[0mit broke\n");
+        assert!(!std::fs::read_to_string(&path).unwrap().contains('\x1b'));
+    }
+
+    #[test]
+    fn a_quiet_screen_still_leaves_a_full_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.txt");
+        let (log, screen) = log(Level::ERROR, false);
+        log.write_to(&path).unwrap();
+        tracing::subscriber::with_default(log.subscriber(), || tracing::info!("epoch 1"));
+        assert_eq!(shown(&screen), "");
+        assert!(std::fs::read_to_string(&path).unwrap().ends_with("epoch 1\n"));
+    }
+
+    #[test]
+    fn other_crates_are_heard_only_when_they_warn() {
+        let (log, screen) = log(Level::TRACE, false);
+        tracing::subscriber::with_default(log.subscriber(), || {
+            tracing::info!(target: "hyper::client", "connected");
+            tracing::warn!(target: "hyper::client", "slow");
+        });
+        assert_eq!(shown(&screen), "warning: slow\n");
+    }
+
+    #[test]
+    fn control_characters_in_a_message_cannot_steer_the_terminal() {
+        let (log, screen) = log(Level::INFO, false);
+        tracing::subscriber::with_default(log.subscriber(), || tracing::info!("data/\x1b[2Jevil"));
+        assert_eq!(shown(&screen), "data/\u{fffd}[2Jevil\n");
+    }
+}

@@ -1,0 +1,102 @@
+//! Whether a run folder is whole, and what can be done with it.
+
+use crate::config;
+use crate::error::Result;
+use crate::experiment::{Checked, Experiment, SHARED};
+use crate::run::RunFolder;
+use crate::run::provenance::{Outcome, Provenance};
+use crate::train::fit::refuse_what_does_not_fit;
+use crate::train::resumption::{self, Accepted, Examination, Finding, Verdict};
+use candle_core::Device;
+
+/// All findings, and what follows from them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnosis {
+    pub findings: Vec<Finding>,
+    /// A sentence: complete, to be resumed from where, or why it cannot be.
+    pub verdict: String,
+    /// Whether `bntt resume` would do its work here and now.
+    pub resumable: bool,
+}
+
+impl Diagnosis {
+    /// Whether nothing is wrong and the run is complete, at work, or can be resumed.
+    pub fn is_healthy(&self) -> bool {
+        self.resumable && self.findings.iter().all(|finding| !finding.wrong)
+    }
+}
+
+/// Looks at a run folder, and changes nothing. What is wrong inside the folder is a [`Finding`].
+pub fn examine(run: &RunFolder, overrides: &[String]) -> Diagnosis {
+    let mut findings = Vec::new();
+    let mut note = |what: &str, found: std::result::Result<String, String>| {
+        let wrong = found.is_err();
+        findings.push(Finding { what: what.into(), found: found.unwrap_or_else(|problem| problem), wrong });
+    };
+    let held = run.is_at_work();
+    let own = config::load::<Experiment>(&run.config(), &[], &SHARED).map(|loaded| loaded.value);
+    let name = |own: &Experiment| format!("{}, {} epochs", own.name, own.training.epochs);
+    note("config.toml", own.as_ref().map(name).map_err(ToString::to_string));
+    let provenance = Provenance::load(&run.provenance());
+    let sessions = |provenance: &Provenance| {
+        format!("{} sessions, {}", provenance.sessions.len(), outcome(&provenance.outcome, held))
+    };
+    note("provenance.json", provenance.as_ref().map(sessions).map_err(ToString::to_string));
+    if own.is_err() {
+        let verdict = "config.toml cannot be used, and without it nothing can be resumed: write it back, the checkpoints say whether it is \
+                       the same";
+        return Diagnosis { findings, verdict: verdict.into(), resumable: false };
+    }
+    if held {
+        let verdict = "a process works on this run; look again when it has ended";
+        return Diagnosis { findings, verdict: verdict.into(), resumable: true };
+    }
+    let verdict = resumption::load(run, overrides).and_then(|checked| judge(run, &checked, &mut findings));
+    let resumable = verdict.is_ok();
+    let verdict = verdict.unwrap_or_else(|problem| format!("it cannot be resumed: {problem}"));
+    Diagnosis { findings, verdict, resumable }
+}
+
+/// What `bntt resume` would do, in words.
+fn judge(run: &RunFolder, checked: &Checked, findings: &mut Vec<Finding>) -> Result<String> {
+    let Examination { findings: more, verdict } = resumption::examine(run, checked, Accepted::default(), &Device::Cpu);
+    findings.extend(more);
+    let path = run.path().display();
+    Ok(match verdict? {
+        Verdict::Complete { epochs, .. } => format!("complete: all {epochs} epochs are done"),
+        Verdict::GoesOn(point) => {
+            here(run, checked, &point, findings)?;
+            let progress = &point.checkpoint.progress;
+            match (progress.epoch, progress.step) {
+                (0, 0) => format!("`bntt resume {path}` begins at the first step"),
+                (epoch, 0) => format!("`bntt resume {path}` goes on after epoch {epoch}"),
+                (epoch, step) => format!("`bntt resume {path}` goes on after epoch {epoch} and {step} steps"),
+            }
+        }
+    })
+}
+
+/// Whether the data, the device and the memory for it are here.
+fn here(run: &RunFolder, checked: &Checked, point: &resumption::Point, findings: &mut Vec<Finding>) -> Result<()> {
+    let device = checked.experiment.training.open_device()?;
+    refuse_what_does_not_fit(checked, &device, false)?;
+    let data = checked.experiment.data.dataset.checksums(checked.experiment.network.time_steps);
+    let agrees = data.and_then(|sums| {
+        resumption::check_data(run, &point.checkpoint, &sums)?;
+        Ok(format!("{} files, as when the run began", sums.len()))
+    });
+    let wrong = agrees.is_err();
+    let found = agrees.as_ref().map_or_else(ToString::to_string, Clone::clone);
+    findings.push(Finding { what: "data".into(), found, wrong });
+    agrees.map(drop)
+}
+
+fn outcome(outcome: &Outcome, held: bool) -> String {
+    match outcome {
+        Outcome::Running if held => "a process works on it".into(),
+        Outcome::Running => "killed: no process works on it, and it did not say how it ended".into(),
+        Outcome::Completed => "completed".into(),
+        Outcome::Interrupted => "interrupted".into(),
+        Outcome::Failed(error) => format!("failed: {error}"),
+    }
+}

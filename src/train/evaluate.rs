@@ -1,0 +1,86 @@
+//! A network on a whole split.
+
+use crate::data::{Batch, Batches};
+use crate::error::{Error, Result};
+use crate::network::{Activity, Network};
+use crate::ops::cross_entropy::{Score, score};
+use crate::ops::finite::FirstLayer;
+use crate::system::stop::Stop;
+use candle_core::Tensor;
+
+/// What an evaluation saw.
+#[derive(Debug, Clone, Default)]
+pub struct Evaluation {
+    pub score: Score,
+    pub activity: Activity,
+}
+
+/// How much is computed for an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effort {
+    /// Poisson draws whose logits are averaged.
+    pub draws: usize,
+    /// The time-steps that are computed, the first ones: no step after them.
+    pub time_steps: usize,
+}
+
+/// Logits [B, K] of one batch, averaged over the Poisson draws, and the activity of all of them.
+pub fn logits(network: &Network, batch: &Batch, effort: Effort) -> Result<(Tensor, Activity)> {
+    let Effort { draws, time_steps } = effort;
+    let (mut sum, mut activity) = network.evaluate(&batch.inputs, 0, &batch.indices, time_steps)?;
+    for draw in 1..draws {
+        let (logits, more) = network.evaluate(&batch.inputs, draw, &batch.indices, time_steps)?;
+        sum = (sum + logits)?;
+        activity.add(&more)?;
+    }
+    Ok((if draws > 1 { (sum / draws as f64)? } else { sum }, activity))
+}
+
+/// Scores every image of a split, the last partial batch included; nothing when `stop` is asked for before the end. A GPU is waited for at the
+/// end alone.
+///
+/// # Errors
+/// [`Error::Diverged`] naming the layer when logits or the loss are not finite: such an evaluation has no accuracy.
+pub fn evaluate(network: &Network, batches: &Batches<'_>, effort: Effort, stop: &Stop) -> Result<Option<Evaluation>> {
+    let (mut total, mut activity) = (None, Activity::default());
+    let stopped = batches.ahead(0, |batches| {
+        for batch in batches {
+            if stop.asked().is_some() {
+                return Ok(true);
+            }
+            let batch = batch?;
+            let (logits, more) = logits(network, &batch, effort)?;
+            let score = score(&logits, &batch.labels, 0.0)?;
+            total = Some(match total.take() {
+                Some(total) => (total + score)?,
+                None => score,
+            });
+            activity.add(&more)?;
+        }
+        Ok::<_, Error>(false)
+    })?;
+    if stopped {
+        return Ok(None);
+    }
+    let score = total.map(|total| Score::read(&total)).transpose()?.unwrap_or_default();
+    if !score.loss().is_finite() {
+        return Err(diverged(network, batches, effort)?);
+    }
+    Ok(Some(Evaluation { score, activity }))
+}
+
+/// What to say of an evaluation whose loss is not finite: computed once more, batch by batch, to find the layer.
+fn diverged(network: &Network, batches: &Batches<'_>, Effort { draws, time_steps }: Effort) -> Result<Error> {
+    let mut first = FirstLayer::default();
+    'batches: for batch in batches.iter_from(0) {
+        let batch = batch?;
+        for draw in 0..draws {
+            network.evaluate_observed(&batch.inputs, draw, &batch.indices, time_steps, &mut first)?;
+            if first.0.is_some() {
+                break 'batches;
+            }
+        }
+    }
+    let what = first.0.unwrap_or_else(|| "the loss is beyond what numbers hold".into());
+    Ok(Error::Diverged(format!("the evaluation is not finite, and has no accuracy: {what}")))
+}
