@@ -11,7 +11,29 @@
 //! ```
 //!
 //! Shapes everywhere: T time-steps, B batch, C channels, H height, W width, F features, K classes; sequences are time-major.
-//! Imports point down: a module uses those below it in the list at the end of this file.
+//! Imports point down: a module uses those below it in this list, none above (`tests/layout.rs` holds them to it).
+//!
+//! | module | |
+//! |---|---|
+//! | [`cli`] | the command line: one file a command |
+//! | [`report`] | pages, figures, tables; runs side by side |
+//! | [`sweep`] | many runs out of one file, here or as a SLURM array |
+//! | [`analysis`] | energy, attacks, early exit; statistics over seeds |
+//! | [`train`] | the training loop; starting, resuming, evaluating |
+//! | [`run`] | a run's folder: checkpoints, metrics, provenance; when two runs are the same |
+//! | [`experiment`] | everything that a file says, resolved and checked once |
+//! | [`network`] | encoder, layers and readout |
+//! | [`optimizers`] | gradients to new weights; learning rate schedules |
+//! | [`encoders`] | images to sequences |
+//! | [`layers`] | sequence to sequence, each with its own reverse |
+//! | [`data`] | bytes on disk to batches; data sets from their official addresses |
+//! | [`ops`] | numeric functions with kernels of their own, on the CPU and on a GPU |
+//! | [`config`] | files and overrides to a checked, typed value: what every message about a config comes from |
+//! | [`terminal`] | log lines, progress, printed text |
+//! | [`files`] | files that are whole or absent, locks, files that users name |
+//! | [`system`] | memory, threads, signals |
+//! | [`rng`] | counter-based random numbers |
+//! | [`error`] | what the user must mend, in sentences |
 //!
 //! Nothing here panics on purpose: what can go wrong is an [`error::Error`]. Modules that read what a user wrote neither index nor add
 //! and multiply sizes unchecked; nor do the plans of [`network`] and [`layers`], whose other files compute with tensors, which the lint
