@@ -67,7 +67,7 @@ fn a_sequence_that_is_constant_in_time_is_computed_once_with_the_same_outputs_an
         "{ flatten = {} }",
     ] {
         let step = random(&[1, b, 2, 6, 5], 1)?;
-        let constant = bntt::layers::repeat(&step, t)?;
+        let constant = bntt::ops::sequence::repeat(&step, t)?;
         let (mut once, mut every) = (build(text, &image, t)?, build(text, &image, t)?);
         let (y_once, saved_once) = once.forward(constant.clone(), &PASS)?;
         let y_once = y_once.sequence;
@@ -170,7 +170,7 @@ fn a_norm_joined_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart()
             let signal = Signal { shape: shape.to_vec(), spikes: false, constant };
             let dims = [&[t, b], shape].concat();
             let x = if constant {
-                bntt::layers::repeat(&random(&[&[1, b], shape].concat(), 1)?, t)?
+                bntt::ops::sequence::repeat(&random(&[&[1, b], shape].concat(), 1)?, t)?
             } else {
                 (random(&dims, 1)? * 2.0)?
             };

@@ -1,9 +1,10 @@
 //! `bntt bench`.
 
 use super::path::path;
-use super::table::{bytes, count, table};
+use super::table::table;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::terminal::amounts::{bytes, count};
 use crate::train::bench::{Report, Timing, measure};
 use crate::train::fit::{refuse_what_does_not_fit, with_memory_explained};
 use std::path::PathBuf;

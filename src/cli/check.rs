@@ -1,12 +1,13 @@
 //! `bntt check`.
 
 use super::path::path;
-use super::table::{bytes, count, grouped, table};
+use super::table::table;
 use crate::config;
 use crate::error::Result;
 use crate::experiment::{Checked, Experiment};
 use crate::layers;
 use crate::ops::device;
+use crate::terminal::amounts::{bytes, count, grouped};
 use std::path::PathBuf;
 
 /// Check an experiment file and show what it costs; no data set is needed.

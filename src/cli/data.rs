@@ -1,10 +1,11 @@
 //! `bntt data`.
 
 use super::path::path;
-use super::table::{bytes, table};
+use super::table::table;
 use crate::data::download::{Order, Patience, SETS, Set, Verified, verify};
 use crate::error::{Error, Result};
 use crate::system::stop::Stop;
+use crate::terminal::amounts::bytes;
 use crate::terminal::logging::Log;
 use clap::builder::PossibleValuesParser;
 use std::path::{Path, PathBuf};

@@ -7,9 +7,9 @@ use super::trained::OfRun;
 use crate::analysis::early_exit::{Curve, curve};
 use crate::analysis::energy::{Constants, products};
 use crate::error::{Error, Result};
+use crate::experiment::{EarlyExitConfig, ExitLayers};
 use crate::network::Gammas;
 use crate::report::figures;
-use crate::train::early_exit::{EarlyExitConfig, ExitLayers};
 use crate::train::evaluate::Effort;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -133,8 +133,8 @@ fn by_step(curve: &Curve, exit: Option<usize>) -> String {
             at.time_steps.to_string(),
             format!("{:.2}", at.top1),
             format!("{:.4}", at.firing_rate),
-            super::table::count(at.operations as u64),
-            super::table::energy(at.energy),
+            crate::terminal::amounts::count(at.operations as u64),
+            crate::terminal::amounts::energy(at.energy),
             if Some(at.time_steps) == exit { "<- exit".into() } else { String::new() },
         ]
     }));

@@ -2,13 +2,14 @@
 
 use super::figures::Figures;
 use super::path::path;
-use super::table::{count, energy as joule, fitting, terminal_width};
+use super::table::{fitting, terminal_width};
 use super::trained::{OfRun, Trained};
 use crate::analysis::energy::{Constants, LayerEnergy, Meter, Product, Spikes, account, products, total};
 use crate::error::{Error, Result};
 use crate::network::{Observer, Seen};
 use crate::ops::finite;
 use crate::report::figures::{self, Fired};
+use crate::terminal::amounts::{count, energy as joule};
 use serde::Serialize;
 use std::path::PathBuf;
 

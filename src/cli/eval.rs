@@ -4,7 +4,7 @@ use super::table::table;
 use super::trained::OfRun;
 use crate::error::Result;
 use crate::system::stop::Stop;
-use crate::train::early_exit;
+use crate::train::evaluate;
 use crate::train::evaluate::{Effort, evaluate};
 
 /// Evaluate a run's network on its test images.
@@ -27,7 +27,7 @@ pub struct Arguments {
 pub fn eval(arguments: &Arguments) -> Result<()> {
     let mut trained = arguments.of.open()?;
     let all = trained.checked.experiment.network.time_steps;
-    let usual = early_exit::effort(&trained.checked.experiment, &mut trained.network)?;
+    let usual = evaluate::effort(&trained.checked.experiment, &mut trained.network)?;
     let draws = arguments.draws.map_or(usual.draws, |draws| draws as usize);
     let effort = Effort { draws, time_steps: arguments.time_steps.unwrap_or(usual.time_steps) };
     let evaluation = trained

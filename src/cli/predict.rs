@@ -8,7 +8,6 @@ use crate::files::output;
 use crate::files::weights;
 use crate::ops::finite;
 use crate::run::RunFolder;
-use crate::train::early_exit;
 use crate::train::evaluate::{self, Effort};
 use crate::train::fit::refuse_evaluation_that_cannot_fit;
 use candle_core::Tensor;
@@ -63,7 +62,7 @@ pub fn predict(arguments: &Arguments) -> Result<()> {
     let device = experiment.training.open_device()?;
     // The batch size changes memory alone, never a result.
     let data = DataConfig { batch_size: experiment.data.batch_size.max(1), ..experiment.data.clone() };
-    let usual = early_exit::effort(experiment, &mut network)?;
+    let usual = evaluate::effort(experiment, &mut network)?;
     let effort = Effort { time_steps: arguments.time_steps.unwrap_or(usual.time_steps), ..usual };
     refuse_evaluation_that_cannot_fit(&checked, &device, split.len(), effort.time_steps)?;
     let mut logits = Vec::new();

@@ -3,7 +3,8 @@
 use super::table::table;
 use crate::error::{Error, Result};
 use crate::ops::device;
-use crate::train::selftest::{self, Finding};
+use crate::ops::selftest::{self, Finding};
+use crate::train::selftest::network;
 
 /// Compare every op on this machine's GPU with its twin on the CPU.
 ///
@@ -27,7 +28,7 @@ pub fn selftest(arguments: &Arguments) -> Result<()> {
         )));
     }
     let mut findings = selftest::run(&*crate::ops::gpu::of(&device)?)?;
-    findings.extend(selftest::network(&device)?);
+    findings.extend(network(&device)?);
     super::print(&format!("{} with {}\n\n{}", device::name(&device), device::BUILD, describe(&findings)))?;
     let failures: Vec<String> = findings.iter().filter_map(failure).collect();
     if failures.is_empty() {

@@ -11,7 +11,7 @@ use crate::report::pages::series::{self, Of, Record, choose, said};
 use crate::report::pages::{Confusion, RunReport, SweepRecord, SweepReport, run_figures, sweep_figures};
 use crate::run::{self, RunFolder};
 use crate::sweep::Sweep;
-use crate::train::early_exit;
+use crate::train::evaluate;
 use std::path::{Path, PathBuf};
 use tracing::info;
 
@@ -99,7 +99,7 @@ fn confusion(run: &RunFolder, asked: run::Which, overrides: &[String]) -> Result
     };
     let epoch = crate::run::checkpoint::load(&run.checkpoint(which), &candle_core::Device::Cpu)?.progress.epoch;
     let mut trained = Trained::open(run.path(), overrides, of_checkpoint)?;
-    let effort = early_exit::effort(&trained.checked.experiment, &mut trained.network)?;
+    let effort = evaluate::effort(&trained.checked.experiment, &mut trained.network)?;
     info!("evaluating on {} test images; --no-evaluation leaves this out", trained.dataset.test.len());
     let mut confusion =
         trained.on_test_images(effort.time_steps, |network, batches| Confusion::of(network, batches, effort))?;

@@ -2,11 +2,12 @@
 
 use super::path::path;
 use super::run::{Session, train_planned};
-use super::table::{bytes, count, grouped, table};
+use super::table::table;
 use crate::error::{Error, Result};
 use crate::run::listing::RunSummary;
 use crate::sweep::{Ended, Event, Frozen, Jobs, Planned, Sweep, slurm};
 use crate::system::stop::Stop;
+use crate::terminal::amounts::{bytes, count, grouped};
 use crate::terminal::logging::Log;
 use std::path::PathBuf;
 use tracing::{error, info};

@@ -1,6 +1,6 @@
 //! Direct coding.
 
-use crate::layers::repeat;
+use crate::ops::sequence::repeat;
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,14 @@
 //! An experiment: everything that a file says, resolved and checked once.
 
+mod early_exit;
+mod name;
+mod provenance;
 mod training;
 mod warnings;
 
+pub use early_exit::{EarlyExitConfig, ExitLayers};
+pub use name::check_name;
+pub use provenance::{ProvenanceConfig, Recorded};
 pub use training::{CheckpointEvery, TrainingConfig};
 
 use crate::config::settings;
@@ -13,8 +19,6 @@ use crate::files::tilde;
 use crate::layers::LayerPlan;
 use crate::network::{NetworkConfig, NetworkPlan};
 use crate::optimizers::{OptimizerConfig, ScheduleConfig};
-use crate::run::check_name;
-use crate::run::provenance::ProvenanceConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! The `[training]` section.
 
+use super::EarlyExitConfig;
 use crate::error::{Error, Result};
 use crate::ops::Precision;
-use crate::train::early_exit::EarlyExitConfig;
 use candle_core::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,9 @@
 //! Convolution of every time-step with the same weights.
 
 use super::plan::{Kept, Planned, numbers};
-use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Saved, Shared, Signal, map_sequence, per_input};
+use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Saved, Shared, Signal, map_sequence};
 use crate::ops::conv::{self, Geometry};
+use crate::ops::sequence::per_input;
 use crate::ops::{Precision, bias};
 use candle_core::{DType, Result, Tensor};
 use schemars::JsonSchema;

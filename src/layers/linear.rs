@@ -1,7 +1,8 @@
 //! The same weight matrix applied at every time-step.
 
 use super::plan::{Kept, Planned, numbers};
-use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Saved, Shared, Signal, map_sequence, per_input};
+use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Saved, Shared, Signal, map_sequence};
+use crate::ops::sequence::per_input;
 use crate::ops::{Precision, bias, linear};
 use candle_core::{DType, Result, Tensor};
 use schemars::JsonSchema;

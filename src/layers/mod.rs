@@ -49,6 +49,7 @@ pub use pool::PoolConfig;
 pub use saved::Saved;
 pub use tdbn::TdbnConfig;
 
+use crate::ops::sequence::{once, repeat};
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -186,19 +187,6 @@ impl candle_nn::Module for Box<dyn Layer> {
     }
 }
 
-/// The first time-step [1, B, ...] of a sequence that is the same at every step by construction: its stride in time is 0.
-fn once(x: &Tensor) -> Result<Option<Tensor>> {
-    let constant = x.rank() > 1 && x.dim(0)? > 1 && x.stride().first() == Some(&0);
-    if constant { Ok(Some(x.narrow(0, 0, 1)?)) } else { Ok(None) }
-}
-
-/// Repeats `step` [1, B, ...] over `time_steps` without copying it.
-pub fn repeat(step: &Tensor, time_steps: usize) -> Result<Tensor> {
-    let mut shape = step.dims().to_vec();
-    shape.iter_mut().take(1).for_each(|steps| *steps = time_steps);
-    step.broadcast_as(shape)
-}
-
 /// Applies `op` to a sequence, once where it is constant in time.
 fn map_sequence(x: &Tensor, op: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Output> {
     let y = match once(x)? {
@@ -206,14 +194,4 @@ fn map_sequence(x: &Tensor, op: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Ou
         None => op(x)?,
     };
     Ok(y.into())
-}
-
-/// The input that backward multiplies with, and the gradient that belongs to it: summed over time where the input was
-/// constant, since then its one step served all.
-fn per_input(x: &Tensor, grad: &Tensor) -> Result<(Tensor, Tensor)> {
-    match once(x)? {
-        Some(step) if grad.dim(0)? > 1 => Ok((step, grad.sum_keepdim(0)?)),
-        Some(step) => Ok((step, grad.clone())),
-        None => Ok((x.clone(), grad.clone())),
-    }
 }

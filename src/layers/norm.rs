@@ -1,8 +1,9 @@
 //! What `bntt`, `batch_norm` and `tdbn` share: batch statistics in training, running ones in evaluation.
 
 use super::plan::{Kept, Planned, numbers};
-use super::{Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal, once};
+use super::{Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal};
 use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};
+use crate::ops::sequence::once;
 use candle_core::{DType, Result, Tensor};
 
 /// Normalisation in groups of time-steps, the equation of [`crate::ops::batch_norm`]. `bntt` has a group per time-step, the

@@ -1,8 +1,9 @@
 //! Pooling of every time-step.
 
 use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Output, Saved, Signal, map_sequence, once};
+use super::{Layer, LayerPlan, Output, Saved, Signal, map_sequence};
 use crate::ops::pool::{self, Window};
+use crate::ops::sequence::{once, repeat};
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ impl Layer for Pool {
             None => (x, false),
         };
         let (y, places) = pool::max(&step, self.window)?;
-        let y = if constant { super::repeat(&y, time_steps)? } else { y };
+        let y = if constant { repeat(&y, time_steps)? } else { y };
         Ok((y.into(), Saved::of([places])))
     }
 

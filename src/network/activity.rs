@@ -1,8 +1,8 @@
 //! How often neurons fire.
 
 use crate::layers::Output;
-use crate::run::checkpoint::Fired;
 use candle_core::{Device, Result, Tensor};
+use serde::{Deserialize, Serialize};
 
 /// Spikes and chances to spike of every LIF layer, in order.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,16 @@ pub struct LayerActivity {
     spikes: Tensor,
     /// Neurons x time-steps x images.
     chances: u64,
+}
+
+/// How often the neurons of a layer fired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fired {
+    pub layer: String,
+    pub spikes: i64,
+    /// Neurons x time-steps x images.
+    pub chances: u64,
 }
 
 impl LayerActivity {

@@ -4,14 +4,16 @@
 mod activity;
 mod gamma;
 mod input_gradient;
+mod not_finite;
 mod observer;
 #[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod plan;
 mod state;
 pub mod watch;
 
-pub use activity::{Activity, LayerActivity};
+pub use activity::{Activity, Fired, LayerActivity};
 pub use gamma::{Gammas, gammas};
+pub use not_finite::FirstLayer;
 pub use observer::{Observer, Seen};
 pub use plan::NetworkPlan;
 
@@ -120,7 +122,7 @@ impl Tape {
 /// The gradient [T, B, K] of the last layer's currents, from that of their mean over time.
 fn of_each_step(grad: &Tensor, time_steps: usize) -> candle_core::Result<Tensor> {
     let each = (grad / time_steps as f64)?.unsqueeze(0)?;
-    crate::layers::repeat(&each, time_steps)?.contiguous()
+    crate::ops::sequence::repeat(&each, time_steps)?.contiguous()
 }
 
 impl Network {

@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Result, Tensor};
 
 use crate::error::Error;
-use crate::layers::Output;
-use crate::network::{Observer, Seen};
 use crate::ops::values::values;
 
 /// A number that is not finite.
@@ -40,7 +38,7 @@ pub fn first<'a>(tensors: impl IntoIterator<Item = (&'a String, &'a Tensor)>) ->
 }
 
 /// The place in a tensor's row-major order, and the value, of its first number that is not finite.
-fn first_of(tensor: &Tensor) -> Result<Option<(usize, f64)>> {
+pub fn first_of(tensor: &Tensor) -> Result<Option<(usize, f64)>> {
     let wrong = |value: f64| !value.is_finite();
     let tensor = tensor.to_device(&Device::Cpu)?.contiguous()?;
     Ok(match tensor.dtype() {
@@ -88,22 +86,6 @@ pub fn check_logits(logits: &Tensor) -> crate::error::Result<()> {
             "the network gives {value} as a logit; expected finite numbers: its weights or running statistics have grown beyond what 32-bit \
              numbers hold, and nothing that it predicts means anything"
         ))),
-    }
-}
-
-/// Finds the first layer that gives what is not finite.
-#[derive(Debug, Default)]
-pub struct FirstLayer(pub Option<String>);
-
-impl Observer for FirstLayer {
-    fn saw(&mut self, seen: &Seen<'_>) -> Result<()> {
-        let Output { sequence, .. } = seen.output;
-        if self.0.is_none()
-            && let Some((_, value)) = first_of(sequence)?
-        {
-            self.0 = Some(format!("layers.{} gives {value}", seen.index));
-        }
-        Ok(())
     }
 }
 

@@ -30,6 +30,8 @@ pub mod pool;
 mod precision;
 mod product;
 mod scratch;
+pub mod selftest;
+pub mod sequence;
 pub mod simd;
 pub mod update;
 pub(crate) mod values;

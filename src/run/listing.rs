@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
+use crate::experiment::check_name;
 use crate::files::reading;
 use crate::run::metrics::{self, EpochMetrics};
 use crate::run::provenance::{Outcome, Provenance};
-use crate::run::{RunFolder, check_name, versions};
+use crate::run::{RunFolder, versions};
 
 /// One line of `bntt list`.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,6 +14,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::experiment::check_name;
 use crate::files::durable::{self, sync_folder};
 use crate::files::lock::{self, Lock};
 use crate::system::stop::Stop;
@@ -221,19 +222,6 @@ impl RunFolder {
             self.checkpoints(),
         ]
     }
-}
-
-/// A name becomes a folder: letters, digits, `_`, `-` and `.`, at most 100, not starting with a dot.
-pub fn check_name(name: &str) -> Result<()> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    let problem = match name {
-        "" => "it is empty",
-        _ if name.len() > 100 => "it is longer than 100 characters",
-        _ if name.starts_with('.') => "it starts with a dot",
-        _ if !name.chars().all(allowed) => "only letters (a to z), digits, `_`, `-` and `.` can stand in it",
-        _ => return Ok(()),
-    };
-    Err(Error::Run(format!("{name:?} cannot be the name of a run: {problem}.")))
 }
 
 /// The folders `v0001`, `v0002`, ... below `container`, in ascending order.

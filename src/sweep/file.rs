@@ -3,9 +3,9 @@
 use super::keys;
 use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
+use crate::experiment::check_name;
 use crate::files::reading;
 use crate::files::tilde;
-use crate::run::check_name;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};

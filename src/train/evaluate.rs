@@ -2,9 +2,10 @@
 
 use crate::data::{Batch, Batches};
 use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::network::FirstLayer;
 use crate::network::{Activity, Network};
 use crate::ops::cross_entropy::{Score, score};
-use crate::ops::finite::FirstLayer;
 use crate::system::stop::Stop;
 use candle_core::Tensor;
 
@@ -22,6 +23,16 @@ pub struct Effort {
     pub draws: usize,
     /// The time-steps that are computed, the first ones: no step after them.
     pub time_steps: usize,
+}
+
+/// What evaluating takes: all time-steps, or with `training.early_exit` those up to the exit that the network's gammas tell.
+pub fn effort(experiment: &Experiment, network: &mut Network) -> Result<Effort> {
+    let (all, draws) = (experiment.network.time_steps, experiment.training.evaluation_draws);
+    let exit = match &experiment.training.early_exit {
+        Some(rule) => rule.time_steps(&network.gammas()?),
+        None => None,
+    };
+    Ok(Effort { draws, time_steps: exit.unwrap_or(all) })
 }
 
 /// Logits [B, K] of one batch, averaged over the Poisson draws, and the activity of all of them.

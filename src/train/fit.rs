@@ -1,10 +1,10 @@
 //! What to say when memory runs out, or would.
 
-use crate::cli::table::bytes;
 use crate::error::{Error, Result};
 use crate::experiment::Checked;
 use crate::network::evaluated_together;
 use crate::ops::device;
+use crate::terminal::amounts::bytes;
 use candle_core::Device;
 
 /// An error of `work` on a GPU whose memory ran out, as what was predicted and what would fit; any other error as it is.

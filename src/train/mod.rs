@@ -3,7 +3,6 @@
 pub mod bench;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod doctor;
-pub mod early_exit;
 mod epoch;
 pub mod evaluate;
 pub mod fit;
@@ -16,6 +15,7 @@ mod step;
 pub use step::{Step, step};
 
 use crate::data::{Batches, Dataset, Resident};
+use crate::error::Reason;
 use crate::error::{Error, Result};
 use crate::experiment::{Checked, Experiment};
 use crate::files::durable::sha256_hex;
@@ -28,7 +28,7 @@ use crate::run::metrics::{self, EpochMetrics, Metrics};
 use crate::run::records::{Records, Verified};
 use crate::run::tensorboard::Events;
 use crate::run::{RunFolder, Which};
-use crate::system::stop::{Reason, Stop};
+use crate::system::stop::Stop;
 use crate::terminal::progress::EpochBar;
 use crate::train::evaluate::evaluate;
 use candle_core::{Device, Tensor};
@@ -324,7 +324,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// [`Error::Diverged`] when what comes of them is not finite.
     fn evaluate(&mut self) -> Result<Option<crate::run::metrics::Scores>> {
-        let effort = early_exit::effort(self.experiment, &mut self.network)?;
+        let effort = evaluate::effort(self.experiment, &mut self.network)?;
         if self.experiment.training.early_exit.is_some() {
             info!("evaluating {} of {} time-steps", effort.time_steps, self.experiment.network.time_steps);
         }

@@ -69,7 +69,7 @@ fn an_evaluations_gradient_is_the_finite_difference() -> Result {
         y = output.sequence;
     }
     let (_, grad) = score_and_gradient(&y.mean(0)?, &labels, 0.0)?;
-    let mut grad = bntt::layers::repeat(&(grad / 3.0)?.unsqueeze(0)?, 3)?.contiguous()?;
+    let mut grad = bntt::ops::sequence::repeat(&(grad / 3.0)?.unsqueeze(0)?, 3)?.contiguous()?;
     for (layer, saved) in layers.iter().zip(saved).rev() {
         grad = layer.input_gradient(saved, grad)?;
     }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use bntt::data::download::{Order, Packing, Patience, Set, verify};
 use bntt::error::Error;
-use bntt::system::stop::{Reason, Stop};
+use bntt::error::Reason;
+use bntt::system::stop::Stop;
 use bntt::terminal::logging::Log;
 
 use crate::archives::{gzip, tar_of};

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use bntt::run::provenance::{Git, Recorded};
+use bntt::experiment::Recorded;
+use bntt::run::provenance::Git;
 
 use crate::repository::{Repository, git_in};
 

@@ -3,7 +3,8 @@
 
 use std::fs;
 
-use bntt::run::provenance::{Git, Recorded};
+use bntt::experiment::Recorded;
+use bntt::run::provenance::Git;
 
 use crate::repository::{Repository, git_in};
 

@@ -44,7 +44,7 @@ fn remove_files(folder: &Path, in_time: &dyn Fn() -> bool) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::stop::Reason;
+    use crate::error::Reason;
     use std::cell::Cell;
 
     fn full(files: usize) -> TempDir {

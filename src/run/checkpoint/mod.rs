@@ -9,7 +9,7 @@
 
 mod progress;
 
-pub use progress::{Fired, Partial, Progress};
+pub use progress::{Partial, Progress};
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::files::nesting;
 use crate::files::reading;
 use crate::files::sealed;
+use crate::network::Fired;
 
 pub(super) const FILE: &str = "progress.toml";
 /// The format that is written, with a checksum of its own and one of the data.
@@ -69,16 +70,6 @@ pub struct Partial {
     pub seconds: f64,
     /// Of every LIF layer, in the network's order.
     pub neurons: Vec<Fired>,
-}
-
-/// How often the neurons of a layer fired.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fired {
-    pub layer: String,
-    pub spikes: i64,
-    /// Neurons x time-steps x images.
-    pub chances: u64,
 }
 
 impl Progress {

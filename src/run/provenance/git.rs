@@ -4,13 +4,13 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::program::Program;
 use super::repository::{self, Seen};
 use crate::error::{Error, Result};
+use crate::experiment::Recorded;
 use crate::files::durable::{Aside, sha256_hex};
 
 /// A longer diff is cut in `uncommitted.diff`.
@@ -20,19 +20,6 @@ const MOST_UNTRACKED: usize = 100;
 const LONGEST_UNTRACKED: usize = 16 << 10;
 /// A repository that takes longer is not recorded.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What of the repository of the current directory is recorded.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Recorded {
-    /// The commit, whether anything differs from it, the names of files that are not tracked, and the diff, in `uncommitted.diff`.
-    #[default]
-    Diff,
-    /// The commit and whether anything differs from it.
-    Commit,
-    /// Nothing; git is not run.
-    None,
-}
 
 /// The state of a git repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

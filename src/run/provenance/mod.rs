@@ -5,13 +5,12 @@ mod program;
 mod repository;
 mod sealed;
 
-pub use git::{Git, Recorded, Uncommitted};
+pub use git::{Git, Uncommitted};
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -20,15 +19,6 @@ use crate::files::reading;
 
 /// Bytes of the file. Those of older versions have a diff a session.
 const LARGEST_FILE: u64 = 1 << 28;
-
-/// What is recorded of where a run comes from. Nothing that is computed depends on it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProvenanceConfig {
-    /// What of the git repository of the current directory.
-    #[serde(default)]
-    pub git: Recorded,
-}
 
 /// Everything needed to tell how a run came about, and how it ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

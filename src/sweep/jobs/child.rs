@@ -1,8 +1,8 @@
 //! One run of a sweep as a process of its own.
 
+use crate::error::Reason;
 use crate::error::{Error, Result};
 use crate::sweep::Planned;
-use crate::system::stop::Reason;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;

@@ -2,11 +2,11 @@
 
 use super::Event;
 use super::child::Child;
+use crate::error::Reason;
 use crate::error::Result;
 use crate::run::RunFolder;
 use crate::run::provenance::{Outcome, Provenance};
 use crate::sweep::Planned;
-use crate::system::stop::Reason;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;

@@ -1,10 +1,10 @@
 //! A small network in training, on a GPU and on the CPU.
 
-use super::Finding;
 use crate::data::Batches;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::network::Network;
+use crate::ops::selftest::Finding;
 use crate::optimizers::{Moment, Optimizer};
 use crate::train::step;
 use candle_core::{DType, Device};

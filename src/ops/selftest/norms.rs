@@ -1,8 +1,8 @@
 //! Batch norms, alone and joined with the neurons after them.
 
 use super::{Checks, SEQUENCES, TYPES, currents, rounded, values};
-use crate::layers::LifConfig;
 use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};
+use crate::ops::lif::LifConfig;
 use crate::ops::norm_lif;
 use candle_core::{DType, Result};
 

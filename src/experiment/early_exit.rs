@@ -1,9 +1,6 @@
 //! The step after which a network may stop, told by BNTT's gamma.
 
-use crate::error::Result;
-use crate::experiment::Experiment;
-use crate::network::{Gammas, Network};
-use crate::train::evaluate::Effort;
+use crate::network::Gammas;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -68,16 +65,6 @@ impl EarlyExitConfig {
             _ => None,
         }
     }
-}
-
-/// What evaluating takes: all time-steps, or with `training.early_exit` those up to the exit that the network's gammas tell.
-pub fn effort(experiment: &Experiment, network: &mut Network) -> Result<Effort> {
-    let (all, draws) = (experiment.network.time_steps, experiment.training.evaluation_draws);
-    let exit = match &experiment.training.early_exit {
-        Some(rule) => rule.time_steps(&network.gammas()?),
-        None => None,
-    };
-    Ok(Effort { draws, time_steps: exit.unwrap_or(all) })
 }
 
 #[cfg(test)]

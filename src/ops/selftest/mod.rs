@@ -5,7 +5,6 @@
 
 mod findings;
 mod moves;
-mod network;
 mod neurons;
 mod norms;
 mod pools;
@@ -13,10 +12,9 @@ mod products;
 mod random;
 
 pub use findings::{Checks, Finding};
-pub use network::network;
 
-use crate::layers::repeat;
 use crate::ops::gpu::Gpu;
+use crate::ops::sequence::repeat;
 use crate::rng::{Purpose, Stream};
 use candle_core::{DType, Device, Result, Tensor};
 

@@ -1,7 +1,7 @@
 //! LIF layers alone.
 
 use super::{Checks, SEQUENCES, TYPES, currents, rounded, values};
-use crate::layers::LifConfig;
+use crate::ops::lif::LifConfig;
 use crate::ops::lif::{self, ArcTangent, FastSigmoid, InputFactor, Rectangle, Reset, Surrogate};
 use candle_core::{DType, Result};
 
