@@ -29,7 +29,7 @@ pub enum Error {
     Diverged(String),
     /// A run that was asked to stop. It has saved all it did and said so.
     #[error("stopped by {}", .0.name())]
-    Interrupted(Reason),
+    Interrupted(StopReason),
     /// A device that is absent or cannot do what was asked of it.
     #[error("{0}")]
     Device(String),
@@ -63,7 +63,7 @@ impl Error {
 
 /// Why a run is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum StopReason {
     /// Ctrl-C.
     Int,
     /// The terminal was closed.
@@ -74,7 +74,7 @@ pub enum Reason {
     Usr1,
 }
 
-impl Reason {
+impl StopReason {
     pub const ALL: [Self; 4] = [Self::Int, Self::Hup, Self::Term, Self::Usr1];
 
     /// The signal's name.

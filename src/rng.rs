@@ -41,7 +41,7 @@ pub struct Stream {
 
 /// A stream's words: block b is Philox of the counter (b, index, epoch, purpose) under the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parts {
+pub struct StreamKey {
     pub key: [u32; 2],
     pub index: u32,
     pub epoch: u32,
@@ -56,9 +56,9 @@ impl Stream {
     }
 
     /// What the stream hangs on, for a GPU that draws from it.
-    pub fn parts(&self) -> Parts {
+    pub fn parts(&self) -> StreamKey {
         let [index, epoch, purpose] = self.counter;
-        Parts { key: self.key, index, epoch, purpose }
+        StreamKey { key: self.key, index, epoch, purpose }
     }
 
     /// Numbers `4 * block .. 4 * block + 4` of the stream.

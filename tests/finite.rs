@@ -1,7 +1,7 @@
 //! Numbers that are not finite: nothing scores, saves, predicts or begins with them.
 
-use bntt::run::checkpoint::{self, Contents};
-use bntt::run::{RunFolder, Which};
+use bntt::run::checkpoint::{self, CheckpointContents};
+use bntt::run::{CheckpointKind, RunFolder};
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -47,11 +47,11 @@ impl Desk {
     fn with_weights(change: impl Fn(&mut BTreeMap<String, Tensor>)) -> Self {
         let desk = Self::new();
         desk.ok(&["run", "tiny.toml"]);
-        let folder = RunFolder::open(&desk.path("runs/tiny")).expect("a run").checkpoint(Which::Best);
+        let folder = RunFolder::open(&desk.path("runs/tiny")).expect("a run").checkpoint(CheckpointKind::Best);
         let mut found = checkpoint::load(&folder, &Device::Cpu).expect("a checkpoint");
         change(&mut found.model);
         let (model, optimizer, progress) = (&found.model, &found.optimizer, &found.progress);
-        checkpoint::save(&folder, Contents { model, optimizer, progress, records: None }).expect("a save");
+        checkpoint::save(&folder, CheckpointContents { model, optimizer, progress, records: None }).expect("a save");
         let images = Tensor::zeros((3, 1, 8, 8), DType::U8, &Device::Cpu).expect("images");
         images.save_safetensors("images", desk.path("in.safetensors")).expect("a file");
         desk
@@ -88,9 +88,9 @@ fn a_learning_rate_beyond_all_bounds_stops_the_run_before_any_checkpoint_of_it_a
             assert!(!message.contains("100.00 %"), "{message}");
             // Only the checkpoint that it began with is there, and it is finite.
             let run = RunFolder::open(&desk.path("runs/tiny")).expect("a run");
-            let last = checkpoint::load(&run.checkpoint(Which::Last), &Device::Cpu).expect("a checkpoint");
+            let last = checkpoint::load(&run.checkpoint(CheckpointKind::Last), &Device::Cpu).expect("a checkpoint");
             assert_eq!((last.progress.epoch, last.progress.step), (0, 0));
-            assert!(!run.checkpoint(Which::Best).exists());
+            assert!(!run.checkpoint(CheckpointKind::Best).exists());
             let list = desk.ok(&["list"]);
             assert!(
                 list.contains("failed") && list.lines().last().is_some_and(|why| why.contains("epoch 1")),

@@ -4,10 +4,10 @@
 //! kept only if float64 agrees on every spike).
 
 use bntt::data::Batch;
-use bntt::experiment::{Checked, Experiment};
+use bntt::experiment::{CheckedExperiment, Experiment};
 use bntt::network::Network;
 use bntt::ops;
-use bntt::optimizers::{Moment, Optimizer};
+use bntt::optimizers::{Optimizer, TrainingPosition};
 use bntt::train::step;
 use candle_core::{DType, Device, IndexOp, Tensor};
 use std::collections::{BTreeMap, HashMap};
@@ -33,7 +33,12 @@ fn assert_close(expected: &Tensor, found: &Tensor, within: f32, what: &str) -> R
 }
 
 /// A file whose data set is the fixture's `sequence`, written as a user's own tensors.
-fn experiment(fixture: &Fixture, folder: &std::path::Path, network: &str, optimizer: &str) -> Result<Checked> {
+fn experiment(
+    fixture: &Fixture,
+    folder: &std::path::Path,
+    network: &str,
+    optimizer: &str,
+) -> Result<CheckedExperiment> {
     let sequences = fixture["sequence"].transpose(0, 1)?.contiguous()?;
     let labels = fixture["labels"].to_dtype(DType::U32)?;
     let path = folder.join("own.safetensors");
@@ -56,7 +61,7 @@ fn state(fixture: &Fixture, prefix: &str) -> BTreeMap<String, Tensor> {
 fn check_network(name: &str, network_text: &str, optimizer_text: &str) -> Result {
     let fixture = fixture(name)?;
     let folder = tempfile::tempdir()?;
-    let Checked { experiment, plan, .. } = experiment(&fixture, folder.path(), network_text, optimizer_text)?;
+    let CheckedExperiment { experiment, plan, .. } = experiment(&fixture, folder.path(), network_text, optimizer_text)?;
     let device = experiment.training.open_device()?;
     let mut network = Network::build(&experiment.network, plan, experiment.seed, &device)?;
     network.load_state(&state(&fixture, "before."))?;
@@ -82,7 +87,7 @@ fn check_network(name: &str, network_text: &str, optimizer_text: &str) -> Result
     let mut optimizer = Optimizer::new(&experiment.optimizer);
     let losses = fixture["losses"].to_vec1::<f32>()?;
     for (number, expected) in losses.iter().enumerate() {
-        let now = Moment { epoch: 0, epochs: 1, step: number, steps: losses.len() };
+        let now = TrainingPosition { epoch: 0, epochs: 1, step: number, steps: losses.len() };
         let lr = experiment.optimizer.lr() * experiment.schedule.factor(now);
         let seen = step(&mut network, &mut optimizer, &batch, now, lr, &experiment.training, &mut ())?;
         let loss = seen.settle()?.loss() as f32;
@@ -140,10 +145,10 @@ fn lif_spikes_are_pytorchs_and_gradients_within_1e_5() -> Result {
 
 #[test]
 fn bntt_outputs_gradients_and_running_statistics_are_pytorchs_within_1e_4() -> Result {
-    use bntt::layers::{LayerConfig, Pass, Shared, Signal};
+    use bntt::layers::{BuildContext, ForwardContext, LayerConfig, SequenceSpec};
     let fixture = fixture("bntt")?;
     let config: LayerConfig = LayerConfig::Bntt(toml::from_str("eps = 1e-4\nmomentum = 0.1")?);
-    let shared = Shared {
+    let shared = BuildContext {
         time_steps: 4,
         classes: 2,
         seed: 0,
@@ -153,14 +158,14 @@ fn bntt_outputs_gradients_and_running_statistics_are_pytorchs_within_1e_4() -> R
         index: 0,
         following: &[],
     };
-    let signal = Signal { shape: vec![5, 3, 3], spikes: false, constant: false };
+    let signal = SequenceSpec { shape: vec![5, 3, 3], spikes: false, constant: false };
     let mut layer = config.build(&config.plan(&signal, &shared)?, &shared)?;
     for (name, tensor) in layer.state() {
         if name == "gamma" {
             *tensor = fixture["gamma"].clone();
         }
     }
-    let pass = Pass { seed: 0, epoch: 0, indices: &[] };
+    let pass = ForwardContext { seed: 0, epoch: 0, indices: &[] };
     let (output, saved) = layer.forward(fixture["input"].clone(), &pass)?;
     let output = output.sequence;
     assert_close(&fixture["output_train"], &output, 1e-4, "output in training")?;

@@ -1,7 +1,7 @@
 //! Every shipped experiment loads, builds, and is what its head and its name say.
 
 use bntt::data::AffineConfig;
-use bntt::experiment::{Checked, Experiment};
+use bntt::experiment::{CheckedExperiment, Experiment};
 use bntt::layers::InitConfig;
 use bntt::network::Network;
 use bntt::ops::lif::InputFactor;
@@ -30,11 +30,11 @@ fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     Ok(files)
 }
 
-fn load(stem: &str) -> Result<Checked> {
+fn load(stem: &str) -> Result<CheckedExperiment> {
     Ok(Experiment::load(&folder().join(format!("{stem}.toml")), &[])?)
 }
 
-fn experiments() -> Result<Vec<(String, Checked)>> {
+fn experiments() -> Result<Vec<(String, CheckedExperiment)>> {
     files(&folder())?.into_keys().map(|stem| Ok((stem.clone(), load(&stem)?))).collect()
 }
 
@@ -74,7 +74,7 @@ fn published_gain(stem: &str) -> Option<f64> {
     gains.into_iter().find(|(family, _)| stem.starts_with(family)).map(|(_, gain)| gain)
 }
 
-fn gain(checked: &Checked) -> Option<f64> {
+fn gain(checked: &CheckedExperiment) -> Option<f64> {
     match checked.experiment.network.init {
         InitConfig::XavierUniform(init) => Some(init.gain),
         InitConfig::KaimingUniform(_) => None,
@@ -96,7 +96,7 @@ fn every_network_builds() -> Result {
     for (stem, checked) in experiments()? {
         let parameters = checked.plan.parameters();
         assert!(parameters < 40_000_000, "{stem} has {parameters} parameters: leave it out here");
-        let Checked { experiment, plan, .. } = checked;
+        let CheckedExperiment { experiment, plan, .. } = checked;
         let mut network = Network::build(&experiment.network, plan, experiment.seed, &Device::Cpu)
             .map_err(|error| format!("{stem}: {error}"))?;
         let built: usize = network.parameters().iter().map(|(_, parameter)| parameter.value.elem_count()).sum();
@@ -107,7 +107,7 @@ fn every_network_builds() -> Result {
 
 #[test]
 fn every_experiment_survives_being_written_and_read_again() -> Result {
-    for (stem, Checked { experiment, .. }) in experiments()? {
+    for (stem, CheckedExperiment { experiment, .. }) in experiments()? {
         let text = experiment.to_toml()?;
         let again = Experiment::parse(&text, &stem, &[]).map_err(|error| format!("{stem}: {error}\n{text}"))?;
         assert_eq!(again.experiment, experiment, "{stem}");

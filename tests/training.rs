@@ -1,14 +1,14 @@
 //! Properties of whole runs: the same seed gives the same bits, a resumed run is the same run, losses do not move by accident.
 
-use bntt::experiment::{Checked, Experiment};
+use bntt::experiment::{CheckedExperiment, Experiment};
 use bntt::files::durable;
 use bntt::run::records::Records;
-use bntt::run::{RunFolder, Which};
+use bntt::run::{CheckpointKind, RunFolder};
 use bntt::run::{checkpoint, metrics};
 use bntt::system::stop::Stop;
 use bntt::terminal::logging::Log;
 use bntt::terminal::progress::EpochBar;
-use bntt::train::{self, Ended, Trainer};
+use bntt::train::{self, Trainer, TrainingEnd};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,13 +25,13 @@ const TEXT: &str = "name = 'small'\nseed = 3\n\
     [optimizer]\nsgd = { lr = 0.1, momentum = 0.9, weight_decay = 1e-4 }\n[schedule]\ncosine = { last = 0.1 }\n\
     [training]\nepochs = 3\n";
 
-fn parse(overrides: &[&str]) -> Result<Checked> {
+fn parse(overrides: &[&str]) -> Result<CheckedExperiment> {
     let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
     Ok(Experiment::parse(TEXT, "small.toml", &overrides)?)
 }
 
 /// Trains `epochs` of an experiment's epochs and stops as a crash would.
-fn train(checked: &Checked, root: &Path, epochs: usize) -> Result<RunFolder> {
+fn train(checked: &CheckedExperiment, root: &Path, epochs: usize) -> Result<RunFolder> {
     let folder = RunFolder::create(root, &checked.experiment.name)?;
     let dataset = checked.experiment.load_data()?;
     let network = train::start(checked, &Device::Cpu)?;
@@ -40,16 +40,16 @@ fn train(checked: &Checked, root: &Path, epochs: usize) -> Result<RunFolder> {
     Ok(folder)
 }
 
-fn resume(checked: &Checked, folder: &RunFolder, stop: Stop) -> Result<Ended> {
+fn resume(checked: &CheckedExperiment, folder: &RunFolder, stop: Stop) -> Result<TrainingEnd> {
     let dataset = checked.experiment.load_data()?;
-    let checkpoint = checkpoint::load(&folder.checkpoint(Which::Last), &Device::Cpu)?;
+    let checkpoint = checkpoint::load(&folder.checkpoint(CheckpointKind::Last), &Device::Cpu)?;
     let records = Records::load(&checkpoint.folder)?.verify(folder)?;
     let trainer = Trainer::resume(checked, &dataset, folder, (checkpoint, records), Device::Cpu)?;
     Ok(trainer.until(stop).train(&mut EpochBar::new(&Log::silent()))?)
 }
 
 /// Trains to the end, asked to stop again and again: the `n`th time that it asks, for every `n` in turn. How often it stopped.
-fn train_with_stops(checked: &Checked, root: &Path, stops: &[u64]) -> Result<(RunFolder, usize)> {
+fn train_with_stops(checked: &CheckedExperiment, root: &Path, stops: &[u64]) -> Result<(RunFolder, usize)> {
     let folder = RunFolder::create(root, &checked.experiment.name)?;
     let dataset = checked.experiment.load_data()?;
     let network = train::start(checked, &Device::Cpu)?;
@@ -57,7 +57,7 @@ fn train_with_stops(checked: &Checked, root: &Path, stops: &[u64]) -> Result<(Ru
         Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?.until(Stop::after(stops[0]));
     let mut ended = trainer.train(&mut EpochBar::new(&Log::silent()))?;
     let mut count = 0;
-    while ended != Ended::Completed {
+    while ended != TrainingEnd::Completed {
         count += 1;
         ended = resume(checked, &folder, Stop::after(stops[count % stops.len()]))?;
     }
@@ -75,7 +75,7 @@ fn bits(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Vec<u32>>
 /// Everything of a run that must not depend on how it came about: weights, moments, metrics without times, steps.
 fn essence(folder: &RunFolder) -> Result<Vec<String>> {
     let mut parts = Vec::new();
-    for which in [Which::Last, Which::Best] {
+    for which in [CheckpointKind::Last, CheckpointKind::Best] {
         let found = checkpoint::load(&folder.checkpoint(which), &Device::Cpu)?;
         parts.push(format!("{:?} {:?} {:?}", bits(&found.model)?, bits(&found.optimizer)?, found.progress));
     }
@@ -151,10 +151,11 @@ fn checkpoints_inside_an_epoch_come_after_so_many_steps() -> Result {
     let mut trainer = Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?;
     trainer.train_until(1, &mut EpochBar::new(&Log::silent()))?;
     // Six steps an epoch: saved after the fourth, and after the epoch.
-    let before = checkpoint::load(&durable::beside(&folder.checkpoint(Which::Last), ".previous"), &Device::Cpu)?;
+    let before =
+        checkpoint::load(&durable::beside(&folder.checkpoint(CheckpointKind::Last), ".previous"), &Device::Cpu)?;
     assert_eq!((before.progress.epoch, before.progress.step, before.progress.global_step), (0, 4, 4));
     assert_eq!(before.progress.partial.expect("sums").images, 64);
-    let last = checkpoint::load(&folder.checkpoint(Which::Last), &Device::Cpu)?.progress;
+    let last = checkpoint::load(&folder.checkpoint(CheckpointKind::Last), &Device::Cpu)?.progress;
     assert_eq!((last.epoch, last.step, last.global_step, last.partial), (1, 0, 6, None));
     Ok(())
 }
@@ -190,7 +191,7 @@ fn losses_are_the_golden_ones() -> Result {
 #[test]
 fn the_memory_that_check_predicts_for_backward_is_what_a_step_keeps() -> Result {
     for encoder in ["network.encoder=poisson", "network.encoder=direct"] {
-        let Checked { experiment, plan, .. } = parse(&[encoder])?;
+        let CheckedExperiment { experiment, plan, .. } = parse(&[encoder])?;
         let predicted = plan.kept_bytes(16) as f64;
         let mut network = bntt::network::Network::build(&experiment.network, plan, 0, &Device::Cpu)?;
         let images = Tensor::zeros((16, 1, 8, 8), candle_core::DType::F32, &Device::Cpu)?;

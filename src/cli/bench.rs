@@ -5,7 +5,7 @@ use super::table::table;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::terminal::amounts::{bytes, count};
-use crate::train::bench::{Report, Timing, measure};
+use crate::train::bench::{BenchReport, PhaseTiming, measure};
 use crate::train::fit::{refuse_what_does_not_fit, with_memory_explained};
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ use std::path::PathBuf;
     after_help = "Examples:\n  bntt bench configs/vgg9_cifar10_bntt.toml network.time_steps=5 data.batch_size=16\n  \
                   bntt bench configs/vgg5_cifar10_direct.toml --layers --json"
 )]
-pub struct Arguments {
+pub struct BenchArguments {
     /// Experiment file.
     #[arg(value_parser = path())]
     config: PathBuf,
@@ -39,7 +39,7 @@ pub struct Arguments {
     json: bool,
 }
 
-pub fn bench(arguments: &Arguments) -> Result<()> {
+pub fn bench(arguments: &BenchArguments) -> Result<()> {
     let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
     crate::system::threads::start(checked.experiment.training.threads);
     let device = checked.experiment.training.open_device()?;
@@ -52,7 +52,7 @@ pub fn bench(arguments: &Arguments) -> Result<()> {
     super::print(&describe(&report, arguments.layers))
 }
 
-fn describe(report: &Report, layers: bool) -> String {
+fn describe(report: &BenchReport, layers: bool) -> String {
     let mut rows = vec![["part", "median ms", "minimum", "spread"].map(String::from).to_vec()];
     for (part, timing) in [
         ("data", report.data),
@@ -96,12 +96,12 @@ fn describe(report: &Report, layers: bool) -> String {
     text
 }
 
-fn layer_table(report: &Report) -> String {
+fn layer_table(report: &BenchReport) -> String {
     let head =
         ["layer", "kind", "forward ms", "backward ms", "MACs", "forward GFLOP/s", "backward", "kept", "firing rate"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for layer in &report.layers {
-        let rate = |products: f64, timing: Timing| match layer.macs {
+        let rate = |products: f64, timing: PhaseTiming| match layer.macs {
             0 => String::new(),
             macs => format!("{:.1}", products * 2.0 * macs as f64 / timing.median / 1e9),
         };

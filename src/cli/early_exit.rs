@@ -3,14 +3,14 @@
 use super::figures::Figures;
 use super::path::path;
 use super::table::{fitting, table, terminal_width};
-use super::trained::OfRun;
-use crate::analysis::early_exit::{Curve, curve};
+use super::trained::RunNetworkArguments;
+use crate::analysis::early_exit::{EarlyExitCurve, curve};
 use crate::analysis::energy::{Constants, products};
 use crate::error::{Error, Result};
 use crate::experiment::{EarlyExitConfig, ExitLayers};
 use crate::network::Gammas;
 use crate::report::figures;
-use crate::train::evaluate::Effort;
+use crate::train::evaluate::EvaluationOptions;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -23,9 +23,9 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt early-exit runs/vgg9_cifar10_bntt/v0001 --figures figures\n  \
                   bntt early-exit runs/quickstart/v0001 --threshold 0.3 --layers average --confidence 0.8,0.9 --stop")]
-pub struct Arguments {
+pub struct EarlyExitArguments {
     #[command(flatten)]
-    of: OfRun,
+    of: RunNetworkArguments,
     /// Mean gammas below it end the sequence.
     #[arg(long, value_name = "GAMMA", default_value_t = 0.1)]
     threshold: f64,
@@ -44,12 +44,12 @@ pub struct Arguments {
     #[command(flatten)]
     figures: Figures,
     #[arg(long, value_enum, default_value = "text")]
-    format: super::Format,
+    format: super::NumberFormat,
 }
 
 /// All numbers.
 #[derive(Serialize)]
-struct Report {
+struct EarlyExitReport {
     run: PathBuf,
     time_steps: usize,
     threshold: f64,
@@ -60,11 +60,11 @@ struct Report {
     exit: Option<usize>,
     draws: usize,
     #[serde(flatten)]
-    curve: Curve,
+    curve: EarlyExitCurve,
 }
 
-pub fn early_exit(arguments: &Arguments) -> Result<()> {
-    let Arguments { threshold, layers, .. } = *arguments;
+pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
+    let EarlyExitArguments { threshold, layers, .. } = *arguments;
     let wrong = |what: &str, found: f64| Error::Run(format!("{what}: expected a number above 0, found {found}"));
     if !(threshold.is_finite() && threshold > 0.0) {
         return Err(wrong("--threshold", threshold));
@@ -80,12 +80,20 @@ pub fn early_exit(arguments: &Arguments) -> Result<()> {
     let exit = EarlyExitConfig { threshold, layers }.time_steps(&gammas);
     let time_steps = exit.filter(|_| arguments.stop).unwrap_or(all);
     let products = products(&experiment.network, &trained.checked.plan);
-    let effort = Effort { draws, time_steps };
+    let effort = EvaluationOptions { draws, time_steps };
     let curve = trained.on_test_images(time_steps, |network, batches| {
         curve(network, batches, effort, &arguments.confidence, (&products, &costs))
     })?;
-    let report =
-        Report { run: arguments.of.run.clone(), time_steps: all, threshold, layers, gammas, exit, draws, curve };
+    let report = EarlyExitReport {
+        run: arguments.of.run.clone(),
+        time_steps: all,
+        threshold,
+        layers,
+        gammas,
+        exit,
+        draws,
+        curve,
+    };
     arguments.figures.write(|| {
         let mut figures = vec![figures::early_exit(&report.curve, exit)?];
         if !report.gammas.is_empty() {
@@ -96,8 +104,8 @@ pub fn early_exit(arguments: &Arguments) -> Result<()> {
     super::print(&arguments.format.of(&report, || text(&report))?)
 }
 
-fn text(report: &Report) -> String {
-    let Report { curve, exit, gammas, time_steps, threshold, .. } = report;
+fn text(report: &EarlyExitReport) -> String {
+    let EarlyExitReport { curve, exit, gammas, time_steps, threshold, .. } = report;
     let rule = match report.layers {
         ExitLayers::Every => "the mean gamma of every BNTT layer is",
         ExitLayers::Average => "the layers' mean gammas are on average",
@@ -125,7 +133,7 @@ fn text(report: &Report) -> String {
     )
 }
 
-fn by_step(curve: &Curve, exit: Option<usize>) -> String {
+fn by_step(curve: &EarlyExitCurve, exit: Option<usize>) -> String {
     let head = ["time-steps", "top-1 %", "firing rate", "operations/image", "energy/image", ""];
     let mut rows = vec![head.map(String::from).to_vec()];
     rows.extend(curve.steps.iter().map(|at| {
@@ -141,7 +149,7 @@ fn by_step(curve: &Curve, exit: Option<usize>) -> String {
     table(&rows, 0)
 }
 
-fn by_confidence(curve: &Curve) -> String {
+fn by_confidence(curve: &EarlyExitCurve) -> String {
     let mut rows = vec![["confidence", "mean time-steps", "top-1 %"].map(String::from).to_vec()];
     rows.extend(
         curve

@@ -1,11 +1,11 @@
 //! `bntt eval`.
 
 use super::table::table;
-use super::trained::OfRun;
+use super::trained::RunNetworkArguments;
 use crate::error::Result;
 use crate::system::stop::Stop;
 use crate::train::evaluate;
-use crate::train::evaluate::{Effort, evaluate};
+use crate::train::evaluate::{EvaluationOptions, evaluate};
 
 /// Evaluate a run's network on its test images.
 ///
@@ -13,9 +13,9 @@ use crate::train::evaluate::{Effort, evaluate};
 /// the seed; --draws averages the logits of several. With --time-steps no step after so many is computed.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  bntt eval runs/quickstart/v0001 --checkpoint last --draws 3")]
-pub struct Arguments {
+pub struct EvalArguments {
     #[command(flatten)]
-    of: OfRun,
+    of: RunNetworkArguments,
     /// Poisson draws whose logits are averaged; as in training unless given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     draws: Option<u32>,
@@ -24,12 +24,12 @@ pub struct Arguments {
     time_steps: Option<usize>,
 }
 
-pub fn eval(arguments: &Arguments) -> Result<()> {
+pub fn eval(arguments: &EvalArguments) -> Result<()> {
     let mut trained = arguments.of.open()?;
     let all = trained.checked.experiment.network.time_steps;
     let usual = evaluate::effort(&trained.checked.experiment, &mut trained.network)?;
     let draws = arguments.draws.map_or(usual.draws, |draws| draws as usize);
-    let effort = Effort { draws, time_steps: arguments.time_steps.unwrap_or(usual.time_steps) };
+    let effort = EvaluationOptions { draws, time_steps: arguments.time_steps.unwrap_or(usual.time_steps) };
     let evaluation = trained
         .on_test_images(effort.time_steps, |network, batches| evaluate(network, batches, effort, &Stop::never()))?;
     let evaluation = evaluation.unwrap_or_default();

@@ -1,14 +1,14 @@
 //! `bntt predict`.
 
 use super::path::path;
-use super::trained::Source;
+use super::trained::NetworkSource;
 use crate::data::{Batches, DataConfig, read_unlabelled};
 use crate::error::{Error, Result};
 use crate::files::output;
 use crate::files::weights;
 use crate::ops::finite;
 use crate::run::RunFolder;
-use crate::train::evaluate::{self, Effort};
+use crate::train::evaluate::{self, EvaluationOptions};
 use crate::train::fit::refuse_evaluation_that_cannot_fit;
 use candle_core::Tensor;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use std::path::PathBuf;
     after_help = "Examples:\n  bntt predict runs/quickstart/v0001 --input images.safetensors --output labels.safetensors\n  \
                         bntt predict configs/quickstart.toml --weights model.safetensors --input in.safetensors --output out.safetensors"
 )]
-pub struct Arguments {
+pub struct PredictArguments {
     /// Run folder, or experiment file together with --weights.
     #[arg(value_parser = path())]
     run_or_config: PathBuf,
@@ -41,12 +41,13 @@ pub struct Arguments {
     output: PathBuf,
 }
 
-pub fn predict(arguments: &Arguments) -> Result<()> {
-    let source = Source::open(&arguments.run_or_config, &[])?;
+pub fn predict(arguments: &PredictArguments) -> Result<()> {
+    let source = NetworkSource::open(&arguments.run_or_config, &[])?;
     let own = source.folder.as_ref().map_or_else(|| vec![arguments.run_or_config.clone()], RunFolder::own_files);
     let inputs = [vec![arguments.input.clone()], arguments.weights.iter().cloned().collect(), own].concat();
     output::check(&arguments.output, &inputs)?;
-    let (mut network, checked) = source.network(arguments.weights.as_deref(), super::trained::Which::Best)?;
+    let (mut network, checked) =
+        source.network(arguments.weights.as_deref(), super::trained::CheckpointChoice::Best)?;
     let experiment = &checked.experiment;
     let coded = checked.shape.time_steps.is_some();
     let split = read_unlabelled(&arguments.input, if coded { "sequences" } else { "images" })?;
@@ -63,7 +64,7 @@ pub fn predict(arguments: &Arguments) -> Result<()> {
     // The batch size changes memory alone, never a result.
     let data = DataConfig { batch_size: experiment.data.batch_size.max(1), ..experiment.data.clone() };
     let usual = evaluate::effort(experiment, &mut network)?;
-    let effort = Effort { time_steps: arguments.time_steps.unwrap_or(usual.time_steps), ..usual };
+    let effort = EvaluationOptions { time_steps: arguments.time_steps.unwrap_or(usual.time_steps), ..usual };
     refuse_evaluation_that_cannot_fit(&checked, &device, split.len(), effort.time_steps)?;
     let mut logits = Vec::new();
     for batch in Batches::evaluate(&split, &data, &device)?.iter_from(0) {

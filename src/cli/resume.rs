@@ -3,20 +3,20 @@
 use super::path::path;
 use super::run::train;
 use crate::error::{Error, Result};
-use crate::experiment::Checked;
+use crate::experiment::CheckedExperiment;
 use crate::files::durable::beside;
 use crate::files::lock::Lock;
 use crate::ops::device;
 use crate::run::checkpoint;
 use crate::run::metrics::Metrics;
 use crate::run::provenance::{Git, Outcome, Provenance};
-use crate::run::{RunFolder, Which};
+use crate::run::{CheckpointKind, RunFolder};
 use crate::system::stop::Stop;
 use crate::system::threads;
 use crate::terminal::logging::Log;
 use crate::train::Trainer;
 use crate::train::fit::refuse_what_does_not_fit;
-use crate::train::resumption::{self, Accepted, Examination, Point, Verdict};
+use crate::train::resumption::{self, Accepted, Examination, ResumePoint, Verdict};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tracing::{info, warn};
@@ -29,7 +29,7 @@ use tracing::{info, warn};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt resume runs/quickstart/v0001\n  \
                         bntt resume runs/vgg9_cifar10_bntt data.dataset.cifar10.path=/scratch/cifar10 training.threads=8")]
-pub struct Arguments {
+pub struct ResumeArguments {
     /// Run folder; the newest version if it is the folder of a run's name.
     #[arg(value_parser = path())]
     run: PathBuf,
@@ -47,7 +47,7 @@ pub struct Arguments {
     accept_damaged_records: bool,
 }
 
-pub fn resume(arguments: &Arguments, log: &Log) -> Result<()> {
+pub fn resume(arguments: &ResumeArguments, log: &Log) -> Result<()> {
     let folder = RunFolder::open(&arguments.run)?;
     let checked = resumption::load(&folder, &arguments.overrides)?;
     let threads = threads::start(checked.experiment.training.threads);
@@ -67,13 +67,15 @@ pub struct Resumption {
 }
 
 /// Continues the run in `folder`, which is locked, as `checked` says.
-pub fn go_on(folder: &RunFolder, _lock: Lock, checked: &Checked, with: Resumption) -> Result<()> {
+pub fn go_on(folder: &RunFolder, _lock: Lock, checked: &CheckedExperiment, with: Resumption) -> Result<()> {
     let experiment = &checked.experiment;
     let device = experiment.training.open_device()?;
     let Examination { verdict, .. } = resumption::examine(folder, checked, with.accepted, &device);
-    let Point { checkpoint, records, mut losses } = match verdict? {
+    let ResumePoint { checkpoint, records, mut losses } = match verdict? {
         Verdict::Complete { epochs, untidy } => {
-            [Which::Best, Which::Last].into_iter().try_for_each(|which| checkpoint::mend(&folder.checkpoint(which)))?;
+            [CheckpointKind::Best, CheckpointKind::Last]
+                .into_iter()
+                .try_for_each(|which| checkpoint::mend(&folder.checkpoint(which)))?;
             untidy.map(|keep| Metrics::open(folder, *keep)).transpose()?;
             record_completion(folder)?;
             return super::print(&format!("{}: all {epochs} epochs are done\n", folder.path().display()));
@@ -109,7 +111,9 @@ pub fn go_on(folder: &RunFolder, _lock: Lock, checked: &Checked, with: Resumptio
     if !losses.is_empty() {
         keep_what_is_damaged(folder, &losses)?;
     }
-    [Which::Best, Which::Last].into_iter().try_for_each(|which| checkpoint::mend(&folder.checkpoint(which)))?;
+    [CheckpointKind::Best, CheckpointKind::Last]
+        .into_iter()
+        .try_for_each(|which| checkpoint::mend(&folder.checkpoint(which)))?;
     let inside = if step > 0 { format!(" and {step} steps") } else { String::new() };
     info!("resuming {} after epoch {epoch}{inside} of {}", folder.path().display(), experiment.training.epochs);
     let trainer =
@@ -151,7 +155,7 @@ fn keep_what_is_damaged(folder: &RunFolder, losses: &[String]) -> Result<()> {
             put_aside(&path)?;
         }
     }
-    let best = folder.checkpoint(Which::Best);
+    let best = folder.checkpoint(CheckpointKind::Best);
     if best.exists() && checkpoint::load(&best, &candle_core::Device::Cpu).is_err() {
         put_aside(&best)?;
     }

@@ -4,12 +4,12 @@ use super::check::warnings;
 use super::path::path;
 use super::resume::{Resumption, go_on};
 use crate::error::{Error, Result};
-use crate::experiment::{Checked, Experiment};
+use crate::experiment::{CheckedExperiment, Experiment};
 use crate::files::durable::write_atomically;
 use crate::files::weights;
 use crate::ops::device;
 use crate::run::RunFolder;
-use crate::run::identity::{self, Plan};
+use crate::run::identity::{self, RunQuery};
 use crate::run::provenance::{Git, Outcome, Provenance};
 use crate::system::stop::Stop;
 use crate::system::threads;
@@ -17,7 +17,7 @@ use crate::terminal::logging::Log;
 use crate::terminal::progress::EpochBar;
 use crate::train::fit::{refuse_what_does_not_fit, with_memory_explained};
 use crate::train::resumption::Accepted;
-use crate::train::{Ended, Trainer, save_start, start};
+use crate::train::{Trainer, TrainingEnd, save_start, start};
 use candle_core::Device;
 use std::path::{Path, PathBuf};
 use tracing::{info, warn};
@@ -30,7 +30,7 @@ use tracing::{info, warn};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt run configs/quickstart.toml network.lif.leak=0.9 training.epochs=5\n  \
                   bntt run configs/vgg9_cifar10_bntt.toml --resume-or-start    # in a job that may be queued again")]
-pub struct Arguments {
+pub struct RunArguments {
     /// Experiment file.
     #[arg(value_parser = path())]
     config: PathBuf,
@@ -51,16 +51,16 @@ pub struct Arguments {
     of_sweep: Option<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments, log: &Log) -> Result<()> {
-    let Arguments { config, overrides, runs, resume_or_start, insist, of_sweep } = arguments;
+pub fn run(arguments: &RunArguments, log: &Log) -> Result<()> {
+    let RunArguments { config, overrides, runs, resume_or_start, insist, of_sweep } = arguments;
     if let Some(sweep) = of_sweep {
         info!("a run of the sweep {}", sweep.display());
     }
-    train_planned(config, overrides, &Session { runs, resume: *resume_or_start, insist: *insist, log })
+    train_planned(config, overrides, &SessionOptions { runs, resume: *resume_or_start, insist: *insist, log })
 }
 
 /// How a run is to be started.
-pub struct Session<'a> {
+pub struct SessionOptions<'a> {
     /// Where run folders go.
     pub runs: &'a Path,
     /// Whether to go on with the newest run of its name and config.
@@ -71,7 +71,7 @@ pub struct Session<'a> {
 }
 
 /// Trains the run that a file and values in place of its own describe.
-pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>) -> Result<()> {
+pub fn train_planned(config: &Path, overrides: &[String], session: &SessionOptions<'_>) -> Result<()> {
     let mut checked = Experiment::load(config, overrides)?;
     checked.experiment.make_paths_absolute();
     let experiment = &checked.experiment;
@@ -81,7 +81,7 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
     // Until there is a run folder and its own lock, so that two of the same name do not both begin.
     let name = session.resume.then(|| RunFolder::wait_for_name(session.runs, &experiment.name, &stop)).transpose()?;
     if session.resume {
-        let plan = Plan { experiment, set: &[], any_seed: false };
+        let plan = RunQuery { experiment, set: &[], any_seed: false };
         let found = identity::find(session.runs, &plan)?;
         if let Some(folder) = found.run {
             let lock = folder.take_lock()?;
@@ -126,7 +126,7 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &Session<'_>)
 /// Trains to the end and records how it ended.
 pub fn train<'a>(
     trainer: impl FnOnce() -> Result<Trainer<'a>>,
-    checked: &Checked,
+    checked: &CheckedExperiment,
     device: &Device,
     provenance: &mut Provenance,
     folder: &RunFolder,
@@ -146,8 +146,8 @@ pub fn train<'a>(
         )),
     });
     provenance.finish(match &trained {
-        Ok((Ended::Completed, ..)) => Outcome::Completed,
-        Ok((Ended::Interrupted(_), ..)) => Outcome::Interrupted,
+        Ok((TrainingEnd::Completed, ..)) => Outcome::Completed,
+        Ok((TrainingEnd::Interrupted(_), ..)) => Outcome::Interrupted,
         Err(error) => Outcome::Failed(error.to_string()),
     });
     let recorded = provenance.save(&folder.provenance());
@@ -155,7 +155,7 @@ pub fn train<'a>(
     let (ended, best, place) = trained?;
     recorded?;
     let path = folder.path().display();
-    if let Ended::Interrupted(reason) = ended {
+    if let TrainingEnd::Interrupted(reason) = ended {
         info!("stopped by {} {place}, which is saved: `bntt resume {path}` goes on", reason.name());
         return Err(Error::Interrupted(reason));
     }

@@ -2,12 +2,12 @@
 
 use super::check;
 use super::path::path;
-use super::trained::{Trained, Which};
+use super::trained::{CheckpointChoice, Trained};
 use crate::config::LARGEST_FILE;
 use crate::encoders::EncoderConfig;
 use crate::error::{Error, Result};
 use crate::files::reading;
-use crate::report::pages::series::{self, Of, Record, choose, said};
+use crate::report::pages::series::{self, CheckpointLabel, Record, choose, said};
 use crate::report::pages::{Confusion, RunReport, SweepRecord, SweepReport, run_figures, sweep_figures};
 use crate::run::{self, RunFolder};
 use crate::sweep::Sweep;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use tracing::info;
 
 #[derive(clap::Args)]
-pub struct Subject {
+pub struct RunOrSweep {
     /// Run folder, or a sweep's file.
     #[arg(value_name = "RUN|SWEEP.toml", value_parser = path())]
     path: PathBuf,
@@ -28,37 +28,37 @@ pub struct Subject {
     runs: PathBuf,
     /// Which weights gamma and the confusion matrix are of.
     #[arg(long, value_enum, default_value = "best")]
-    checkpoint: Which,
+    checkpoint: CheckpointChoice,
     /// Leave out the confusion matrix, which needs the data set.
     #[arg(long)]
     no_evaluation: bool,
 }
 
 /// The figures, and what stands around them.
-pub enum Shown {
+pub enum SubjectFigures {
     Run(Box<RunReport>),
     Sweep(SweepReport),
 }
 
-impl Subject {
+impl RunOrSweep {
     /// The files that are read, which nothing may be written over.
     pub fn inputs(&self) -> Vec<PathBuf> {
         RunFolder::open(&self.path).map_or_else(|_| vec![self.path.clone()], |run| run.own_files())
     }
 
     /// Reads everything and draws the figures; what cannot be had is a sentence in its place.
-    pub fn read(&self) -> Result<Shown> {
+    pub fn read(&self) -> Result<SubjectFigures> {
         if self.path.is_file() {
-            self.read_sweep().map(Shown::Sweep)
+            self.read_sweep().map(SubjectFigures::Sweep)
         } else {
-            self.read_run().map(Box::new).map(Shown::Run)
+            self.read_run().map(Box::new).map(SubjectFigures::Run)
         }
     }
 
     fn read_run(&self) -> Result<RunReport> {
         let run = RunFolder::open(&self.path)?;
         let record = Record::read(&run);
-        let asked = run::Which::from(self.checkpoint);
+        let asked = run::CheckpointKind::from(self.checkpoint);
         let gamma = series::gamma(&run, asked, &record.experiment);
         let confusion = (!self.no_evaluation).then(|| confusion(&run, asked, &self.overrides).map_err(said));
         let figures = run_figures(&record, gamma, confusion)?;
@@ -92,10 +92,10 @@ fn is_experiment(path: &Path) -> bool {
 }
 
 /// The checkpoint on the test images, and what was evaluated, in words.
-fn confusion(run: &RunFolder, asked: run::Which, overrides: &[String]) -> Result<(Confusion, String)> {
+fn confusion(run: &RunFolder, asked: run::CheckpointKind, overrides: &[String]) -> Result<(Confusion, String)> {
     let (which, of_checkpoint) = match choose(run, asked) {
-        run::Which::Best => (run::Which::Best, Which::Best),
-        run::Which::Last => (run::Which::Last, Which::Last),
+        run::CheckpointKind::Best => (run::CheckpointKind::Best, CheckpointChoice::Best),
+        run::CheckpointKind::Last => (run::CheckpointKind::Last, CheckpointChoice::Last),
     };
     let epoch = crate::run::checkpoint::load(&run.checkpoint(which), &candle_core::Device::Cpu)?.progress.epoch;
     let mut trained = Trained::open(run.path(), overrides, of_checkpoint)?;
@@ -109,7 +109,7 @@ fn confusion(run: &RunFolder, asked: run::Which, overrides: &[String]) -> Result
         (EncoderConfig::Poisson(_), draws) => format!(", logits averaged over {draws} Poisson draws"),
         _ => String::new(),
     };
-    let Of { words, .. } = Of::new(which, epoch);
+    let CheckpointLabel { words, .. } = CheckpointLabel::new(which, epoch);
     let words = format!("{words} {} images{drawn}: {:.2} % are right.", confusion.images(), confusion.top1_percent());
     Ok((confusion, words))
 }

@@ -2,7 +2,7 @@
 
 use super::path::path;
 use crate::error::Result;
-use crate::report::tables::{Table, csv, latex, markdown};
+use crate::report::tables::{FilledTable, csv, latex, markdown};
 use std::path::PathBuf;
 
 /// Print a table of runs beside published numbers: mean and deviation over seeds, after the last and the best epoch.
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 #[command(
     after_help = "Examples:\n  bntt table configs/tables/bntt_accuracy.toml\n  bntt table sweeps/leak.toml --format latex > leak.tex"
 )]
-pub struct Arguments {
+pub struct TableArguments {
     /// The file of a table, or of a sweep for a row a setting.
     #[arg(value_name = "TABLE.toml|SWEEP.toml", value_parser = path())]
     file: PathBuf,
@@ -22,11 +22,11 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", value_parser = path())]
     runs: Option<PathBuf>,
     #[arg(long, value_enum, default_value = "markdown")]
-    format: Format,
+    format: TableFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum TableFormat {
     Markdown,
     /// Needs booktabs.
     Latex,
@@ -34,11 +34,11 @@ enum Format {
     Csv,
 }
 
-pub fn table(arguments: &Arguments) -> Result<()> {
-    let table = Table::load(&arguments.file, arguments.runs.as_deref())?;
+pub fn table(arguments: &TableArguments) -> Result<()> {
+    let table = FilledTable::load(&arguments.file, arguments.runs.as_deref())?;
     super::print(&match arguments.format {
-        Format::Markdown => markdown::render(&table),
-        Format::Latex => latex::render(&table),
-        Format::Csv => csv::render(&table),
+        TableFormat::Markdown => markdown::render(&table),
+        TableFormat::Latex => latex::render(&table),
+        TableFormat::Csv => csv::render(&table),
     })
 }

@@ -32,16 +32,16 @@ use figment::{Figment, Provider};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use self::file::File;
+use self::file::ConfigFile;
 use self::shape::Schema;
 
 use crate::error::{Error, Mistake, Result};
 
-pub(crate) use self::key::Key;
+pub(crate) use self::key::KeyPath;
 pub use self::overruled::overruled;
 pub use self::schema::schema;
 pub use self::shared::SharedDefaults;
-pub use self::sources::Sources;
+pub use self::sources::ConfigSources;
 pub use self::write::to_toml;
 
 /// Bytes of an experiment file. The longest that is shipped has 3,000, and messages take a hundred times the memory.
@@ -51,7 +51,7 @@ pub(crate) const LARGEST_FILE: u64 = 1 << 18;
 #[derive(Debug)]
 pub struct Loaded<T> {
     pub value: T,
-    pub sources: Sources,
+    pub sources: ConfigSources,
 }
 
 /// Reads the file at `path` and its base files, applies `overrides` (`key.path=value`) and checks the result.
@@ -80,7 +80,7 @@ pub fn parse<T: DeserializeOwned + JsonSchema>(
 }
 
 fn assemble<T: DeserializeOwned + JsonSchema>(
-    files: Vec<File>,
+    files: Vec<ConfigFile>,
     overrides: &[String],
     shared: &SharedDefaults,
 ) -> Result<Loaded<T>> {
@@ -90,7 +90,7 @@ fn assemble<T: DeserializeOwned + JsonSchema>(
         figment = figment.merge(file);
     }
     let merged = figment.data().map_err(|e| plain(e.to_string()))?.into_values().next().unwrap_or_default();
-    let mut sources = Sources::new(files, figment, Value::from(merged));
+    let mut sources = ConfigSources::new(files, figment, Value::from(merged));
 
     choices::settle(&schema, &mut sources);
     let mut findings = overrides::apply(overrides, &mut sources.tree);

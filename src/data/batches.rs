@@ -2,11 +2,11 @@
 
 use candle_core::{Device, Tensor};
 
-use super::augment::{AugmentConfig, Change};
+use super::augment::{AugmentConfig, Augmentation};
 use super::normalize::Normalizer;
-use super::{DataConfig, Items, Resident, Split};
+use super::{DataConfig, DeviceDataset, Split, SplitValues};
 use crate::error::{Error, Result};
-use crate::ops::batch::Cut;
+use crate::ops::batch::Crop;
 use crate::rng::{Purpose, Stream};
 use crate::system::threads;
 
@@ -34,13 +34,13 @@ pub struct Batches<'a> {
     batch_size: usize,
     steps: usize,
     normalizer: Normalizer,
-    augment: Option<Augmentation<'a>>,
+    augment: Option<BatchAugmentation<'a>>,
     device: Device,
-    resident: Option<&'a Resident>,
+    resident: Option<&'a DeviceDataset>,
 }
 
 #[derive(Debug, Clone)]
-struct Augmentation<'a> {
+struct BatchAugmentation<'a> {
     config: &'a AugmentConfig,
     seed: u64,
     epoch: usize,
@@ -62,7 +62,7 @@ impl<'a> Batches<'a> {
             )));
         }
         Stream::new(seed, Purpose::Shuffle, 0, epoch, 0).shuffle(&mut batches.order);
-        batches.augment = config.augment.as_ref().map(|config| Augmentation { config, seed, epoch });
+        batches.augment = config.augment.as_ref().map(|config| BatchAugmentation { config, seed, epoch });
         Ok(batches)
     }
 
@@ -103,7 +103,7 @@ impl<'a> Batches<'a> {
     }
 
     /// The same batches out of the split's pixels on the device, where they lie there and no image is to be turned.
-    pub fn out_of(self, resident: Option<&'a Resident>) -> Self {
+    pub fn out_of(self, resident: Option<&'a DeviceDataset>) -> Self {
         let turning = self.augment.as_ref().is_some_and(|augment| augment.config.affine.is_some());
         Self { resident: resident.filter(|_| !turning), ..self }
     }
@@ -142,10 +142,10 @@ impl<'a> Batches<'a> {
             return Err(Error::Data(format!("there is no batch {step}; the epoch has {} batches.", self.steps)));
         }
         let indices = self.order.chunks(self.batch_size.max(1)).nth(step).unwrap_or_default().to_vec();
-        let changes: Vec<Change> = indices.iter().map(|&index| self.change(index)).collect();
+        let changes: Vec<Augmentation> = indices.iter().map(|&index| self.change(index)).collect();
 
         if let Some(resident) = self.resident {
-            let cuts: Vec<Cut> = changes.into_iter().map(Change::cut).collect();
+            let cuts: Vec<Crop> = changes.into_iter().map(Augmentation::cut).collect();
             let (inputs, labels) = resident.batch(&indices, &cuts)?;
             return Ok(Batch { inputs, labels, indices });
         }
@@ -176,31 +176,31 @@ impl<'a> Batches<'a> {
         Ok(Batch { inputs, labels, indices })
     }
 
-    fn change(&self, index: u32) -> Change {
-        self.augment.as_ref().map_or_else(Change::default, |Augmentation { config, seed, epoch }| {
+    fn change(&self, index: u32) -> Augmentation {
+        self.augment.as_ref().map_or_else(Augmentation::default, |BatchAugmentation { config, seed, epoch }| {
             let size = self.split.shape.last_chunk().copied().unwrap_or_default();
             config.draw(&Stream::new(*seed, Purpose::Augment, 0, *epoch, index as usize), size)
         })
     }
 
     /// Changes and normalises image `number` of the split, time-steps counted. Borders are 0 before normalisation.
-    fn fill(&self, out: &mut [f32], number: usize, [height, width]: [usize; 2], change: Change) {
+    fn fill(&self, out: &mut [f32], number: usize, [height, width]: [usize; 2], change: Augmentation) {
         let plane = height.saturating_mul(width).max(1);
         let channels = self.normalizer.channels();
         let before = number.saturating_mul(channels.len());
         let out = channels.iter().zip(out.chunks_exact_mut(plane));
         match &self.split.items {
-            Items::Bytes(bytes) => {
+            SplitValues::Bytes(bytes) => {
                 for ((channel, out), source) in out.zip(bytes.chunks_exact(plane).skip(before)) {
                     change.apply(source, width, out, channel.byte(0), |byte| channel.byte(byte));
                 }
             }
-            Items::Counts(counts) => {
+            SplitValues::Counts(counts) => {
                 for ((channel, out), source) in out.zip(counts.chunks_exact(plane).skip(before)) {
                     change.apply(source, width, out, channel.float(0.0), |count| channel.float(count.into()));
                 }
             }
-            Items::Floats(floats) => {
+            SplitValues::Floats(floats) => {
                 for ((channel, out), source) in out.zip(floats.chunks_exact(plane).skip(before)) {
                     change.apply(source, width, out, channel.float(0.0), |value| channel.float(value));
                 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::files::{self, Folder};
-use super::{DataShape, Dataset, Items, Split};
+use super::{DataShape, Dataset, Split, SplitValues};
 use crate::error::{Error, Result};
 
 /// Where CIFAR-10 lies.
@@ -143,7 +143,11 @@ impl Cifar<'_> {
                 let hash = self.read(path, records, &mut pixels, &mut labels)?;
                 checksums.insert(path.file_name().unwrap_or_default().to_string_lossy().into_owned(), hash);
             }
-            Ok::<_, Error>(Split { items: Items::Bytes(pixels.into()), labels, shape: vec![channels, height, width] })
+            Ok::<_, Error>(Split {
+                items: SplitValues::Bytes(pixels.into()),
+                labels,
+                shape: vec![channels, height, width],
+            })
         });
         Ok(Dataset { train: train?, test: test?, shape: self.shape, checksums })
     }
@@ -216,7 +220,7 @@ mod tests {
     }
 
     fn pixels(split: &Split) -> Vec<&[u8]> {
-        let Items::Bytes(bytes) = &split.items else { panic!("pixels are bytes") };
+        let SplitValues::Bytes(bytes) = &split.items else { panic!("pixels are bytes") };
         bytes.chunks(PIXELS).collect()
     }
 

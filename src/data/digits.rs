@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{DataShape, Dataset, Items, Split, files};
+use super::{DataShape, Dataset, Split, SplitValues, files};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Stream};
 
@@ -44,7 +44,7 @@ pub(super) fn load() -> Result<Dataset> {
     let images: Vec<(&[u8], u8)> = bytes.chunks_exact(pixels).zip(labels).collect();
     let chosen = |places: &[usize]| places.iter().filter_map(|&i| images.get(i)).copied().collect::<Vec<_>>();
     let split = |places: &[usize]| Split {
-        items: Items::Bytes(chosen(places).into_iter().flat_map(|(pixels, _)| pixels).copied().collect()),
+        items: SplitValues::Bytes(chosen(places).into_iter().flat_map(|(pixels, _)| pixels).copied().collect()),
         labels: chosen(places).into_iter().map(|(_, label)| label.into()).collect(),
         shape: vec![SHAPE.channels, SHAPE.height, SHAPE.width],
     };
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     fn images(split: &Split) -> Vec<(u32, &[u8])> {
-        let Items::Bytes(bytes) = &split.items else { panic!("digits are bytes") };
+        let SplitValues::Bytes(bytes) = &split.items else { panic!("digits are bytes") };
         split.labels.iter().copied().zip(bytes.chunks(64)).collect()
     }
 

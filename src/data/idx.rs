@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files::{self, Folder};
-use super::{DataShape, Dataset, Items, Split};
+use super::{DataShape, Dataset, Split, SplitValues};
 use crate::error::{Error, Result};
 
 /// Where MNIST lies.
@@ -112,7 +112,7 @@ fn split(images: Tensor, labels: &Tensor) -> Result<Split> {
         _ => return Err(Error::Data("candle decoded the images to another device than the CPU.".into())),
     };
     let labels = labels.to_vec1::<u8>()?.into_iter().map(u32::from).collect();
-    Ok(Split { items: Items::Bytes(bytes), labels, shape: vec![SHAPE.channels, SHAPE.height, SHAPE.width] })
+    Ok(Split { items: SplitValues::Bytes(bytes), labels, shape: vec![SHAPE.channels, SHAPE.height, SHAPE.width] })
 }
 
 /// Checks a file of images against its header and tells how many it holds.

@@ -54,16 +54,18 @@ pub use batches::{Batch, Batches};
 pub use bytes::Bytes;
 pub use cifar::{Cifar10Config, Cifar100Config};
 pub use digits::DigitsConfig;
-pub use events::{DvsCifar10Config, DvsRecordingsConfig, Equal, FramesConfig, NmnistConfig, Tested, Values};
+pub use events::{
+    DvsCifar10Config, DvsRecordingsConfig, FrameSplit, FrameValues, FramesConfig, NmnistConfig, TestSplit,
+};
 pub use idx::{FashionMnistConfig, MnistConfig};
 pub use limit::LimitConfig;
 pub use normalize::NormalizeConfig;
-pub use resident::Resident;
-pub use split::{Dataset, Items, Split};
+pub use resident::DeviceDataset;
+pub use split::{Dataset, Split, SplitValues};
 pub use tensors::{TensorsConfig, read_unlabelled};
 pub use tiny_imagenet::TinyImagenetConfig;
 
-use self::warnings::Counts;
+use self::warnings::ClassCounts;
 use crate::error::{Error, Mistake, Result};
 
 /// Which data to train on, and how images become the network's input.
@@ -231,9 +233,10 @@ impl DatasetConfig {
     }
 
     /// What is odd about the images that are used; `whole` are the numbers of images before `limit`.
-    fn warnings(&self, whole: &Counts, used: &Dataset) -> Vec<String> {
+    fn warnings(&self, whole: &ClassCounts, used: &Dataset) -> Vec<String> {
         let own_labels = matches!(self, Self::Tensors(_));
-        let mut sentences = warnings::of_classes(whole, &Counts::of(used), self.class_names().as_deref(), own_labels);
+        let mut sentences =
+            warnings::of_classes(whole, &ClassCounts::of(used), self.class_names().as_deref(), own_labels);
         let one_file = match self {
             Self::Tensors(config) => warnings::of_paths(&config.train, &config.test),
             _ => None,
@@ -315,7 +318,7 @@ impl DataConfig {
             let mistake = |(key, problem)| Mistake { place: place.clone(), key, problem };
             return Err(Error::Config(mistakes.into_iter().map(mistake).collect()));
         }
-        let whole = Counts::of(&dataset);
+        let whole = ClassCounts::of(&dataset);
         if let Some(limit) = &self.limit {
             limit.apply(&mut dataset, self.dataset.is_own())?;
         }

@@ -1,9 +1,9 @@
 //! A split whose pixels lie on the GPU, as bytes: a batch is then a list of places, and no image crosses the bus.
 
 use super::normalize::Normalizer;
-use super::{DataConfig, Items, Split};
+use super::{DataConfig, Split, SplitValues};
 use crate::error::Result;
-use crate::ops::batch::{self, Cut, Source};
+use crate::ops::batch::{self, BatchSource, Crop};
 use candle_core::{Device, Tensor};
 
 /// The share of a device's free memory that a split may take: 1 / so much.
@@ -11,7 +11,7 @@ const SHARE: usize = 4;
 
 /// A split on a device.
 #[derive(Debug)]
-pub struct Resident {
+pub struct DeviceDataset {
     /// [N, C, H, W] `u8`.
     pixels: Tensor,
     /// [N] `u32`.
@@ -21,19 +21,21 @@ pub struct Resident {
     std: Tensor,
 }
 
-impl Resident {
+impl DeviceDataset {
     /// `split` on `device`, or nothing where its batches are better made on the host: for the CPU, for sequences and floats, and where it
     /// would take more than a quarter of the memory that is free.
     pub fn of(split: &Split, config: &DataConfig, device: &Device) -> Result<Option<Self>> {
         match (&split.items, crate::ops::device::memory(device)?) {
-            (Items::Bytes(pixels), Some((free, _))) if pixels.len() <= free / SHARE => Self::new(split, config, device),
+            (SplitValues::Bytes(pixels), Some((free, _))) if pixels.len() <= free / SHARE => {
+                Self::new(split, config, device)
+            }
             _ => Ok(None),
         }
     }
 
     /// `split` on `device`, the CPU too. Nothing for sequences and floats.
     pub fn new(split: &Split, config: &DataConfig, device: &Device) -> Result<Option<Self>> {
-        let (Items::Bytes(pixels), &[channels, height, width]) = (&split.items, &split.shape[..]) else {
+        let (SplitValues::Bytes(pixels), &[channels, height, width]) = (&split.items, &split.shape[..]) else {
             return Ok(None);
         };
         let normalizer = Normalizer::new(config.normalize.as_ref(), channels);
@@ -50,8 +52,8 @@ impl Resident {
     }
 
     /// Normalised images [B, C, H, W] and labels [B].
-    pub(super) fn batch(&self, indices: &[u32], cuts: &[Cut]) -> Result<(Tensor, Tensor)> {
+    pub(super) fn batch(&self, indices: &[u32], cuts: &[Crop]) -> Result<(Tensor, Tensor)> {
         let Self { pixels, labels, mean, std } = self;
-        Ok(batch::gather(&Source { pixels, labels, mean, std }, indices, cuts)?)
+        Ok(batch::gather(&BatchSource { pixels, labels, mean, std }, indices, cuts)?)
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::safetensors::TensorFile;
-use super::{DataShape, Dataset, Items, Split, files};
+use super::{DataShape, Dataset, Split, SplitValues, files};
 use crate::error::{Error, Result};
 
 /// Two safetensors files. Each holds `labels` [N] (u8, u32, i32 or i64) and either `images` [N, C, H, W] or already coded
@@ -86,10 +86,10 @@ fn split(file: &TensorFile, labels: Vec<u32>) -> Result<Split> {
 fn nothing_to_see(split: &Split, name: &str) -> Option<String> {
     let length = split.item_length().max(1);
     let blank: Vec<usize> = match &split.items {
-        Items::Bytes(bytes) | Items::Counts(bytes) => {
+        SplitValues::Bytes(bytes) | SplitValues::Counts(bytes) => {
             places(bytes.chunks(length), |item| item.iter().all(|&byte| byte == 0))
         }
-        Items::Floats(floats) => places(floats.chunks(length), |item| item.iter().all(|&value| value == 0.0)),
+        SplitValues::Floats(floats) => places(floats.chunks(length), |item| item.iter().all(|&value| value == 0.0)),
     };
     let (first, count) = (blank.first()?, blank.len());
     let (hold, such) = if count == 1 { ("holds", "it is") } else { ("hold", "the first is") };
@@ -109,9 +109,9 @@ const DARKEST: u8 = 16;
 
 /// What is wrong with values that seem to be of another scale than they are taken for; `name` is what the file calls
 /// them. Sequences of floats may be numbers of events, and are as they are.
-fn out_of_scale(items: &Items, name: &str) -> Option<String> {
+fn out_of_scale(items: &SplitValues, name: &str) -> Option<String> {
     match items {
-        Items::Floats(floats) if name == "images" => {
+        SplitValues::Floats(floats) if name == "images" => {
             let [least, most] =
                 floats.iter().fold([f32::MAX, f32::MIN], |[least, most], value| [least.min(*value), most.max(*value)]);
             (least >= 0.0 && most > BRIGHTEST).then(|| {
@@ -121,7 +121,7 @@ fn out_of_scale(items: &Items, name: &str) -> Option<String> {
                 )
             })
         }
-        Items::Bytes(bytes) => {
+        SplitValues::Bytes(bytes) => {
             let most = bytes.iter().max().copied().filter(|most| (1..=DARKEST).contains(most))?;
             let seen = f32::from(most) / 255.0;
             Some(format!(
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     fn of_floats(values: &[f32], name: &str) -> Option<String> {
-        out_of_scale(&Items::Floats(values.to_vec()), name)
+        out_of_scale(&SplitValues::Floats(values.to_vec()), name)
     }
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_spikes_or_counts_are_told_from_pixels() {
-        let of_bytes = |bytes: &[u8], name| out_of_scale(&Items::Bytes(bytes.to_vec().into()), name);
+        let of_bytes = |bytes: &[u8], name| out_of_scale(&SplitValues::Bytes(bytes.to_vec().into()), name);
         let expected = "the u8 sequences have values of at most 1, and stand for 0 to 1: 1 is taken for 0.004; if it is a number of \
                         something, store it as f32";
         assert_eq!(of_bytes(&[0, 1, 1], "sequences").unwrap(), expected);
@@ -193,11 +193,11 @@ mod tests {
     #[test]
     fn items_of_nothing_are_counted() {
         let blank = |items, name| nothing_to_see(&Split { items, labels: vec![0; 3], shape: vec![1, 1, 2] }, name);
-        let floats = |values: [f32; 6]| Items::Floats(values.to_vec());
+        let floats = |values: [f32; 6]| SplitValues::Floats(values.to_vec());
         let expected = "2 of 3 sequences hold nothing but zeros; the first is sequences[1]";
         assert_eq!(blank(floats([0.0, 0.1, 0.0, -0.0, 0.0, 0.0]), "sequences").unwrap(), expected);
         let expected = "1 of 3 images holds nothing but zeros; it is images[2]";
-        assert_eq!(blank(Items::Bytes(vec![1, 0, 0, 1, 0, 0].into()), "images").unwrap(), expected);
-        assert_eq!(blank(Items::Bytes(vec![1, 0, 0, 1, 2, 0].into()), "images"), None);
+        assert_eq!(blank(SplitValues::Bytes(vec![1, 0, 0, 1, 0, 0].into()), "images").unwrap(), expected);
+        assert_eq!(blank(SplitValues::Bytes(vec![1, 0, 0, 1, 2, 0].into()), "images"), None);
     }
 }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cache::{self, Decoding, Item, Recipe, Source};
+use super::cache::{self, DecodeRecipe, DecodedItem, Decoding, SourceFile};
 use super::files::{self, Folder};
 use super::{DataShape, Dataset, Split, jpeg};
 use crate::error::{Error, Result};
@@ -60,12 +60,12 @@ impl TinyImagenetConfig {
         cache::checksums(&self.recipe()?)
     }
 
-    fn recipe(&self) -> Result<Recipe<'_, u32>> {
+    fn recipe(&self) -> Result<DecodeRecipe<'_, u32>> {
         let files = &["wnids.txt", "train", "val/images", "val/val_annotations.txt"];
         let published = "http://cs231n.stanford.edu/tiny-imagenet-200.zip";
         Folder { path: &self.path, set: "Tiny-ImageNet", key: "tiny_imagenet", files, published }.locate()?;
         let classes = self.classes()?;
-        Ok(Recipe {
+        Ok(DecodeRecipe {
             set: "tiny_imagenet",
             version: VERSION,
             folder: &self.path,
@@ -119,7 +119,7 @@ impl TinyImagenetConfig {
     }
 
     /// The first image of every class, then the second, and so on, so that `data.limit` leaves all classes.
-    fn training_images(&self, classes: &[String]) -> Result<Vec<Source<u32>>> {
+    fn training_images(&self, classes: &[String]) -> Result<Vec<SourceFile<u32>>> {
         let mut images = Vec::new();
         for (label, class) in (0u32..).zip(classes) {
             let folder = Path::new("train").join(class).join("images");
@@ -127,11 +127,11 @@ impl TinyImagenetConfig {
             images.extend(names.into_iter().enumerate().map(|(i, name)| (i, label, folder.join(name))));
         }
         images.sort();
-        Ok(images.into_iter().map(|(_, label, path)| Source { path, about: label }).collect())
+        Ok(images.into_iter().map(|(_, label, path)| SourceFile { path, about: label }).collect())
     }
 
     /// In the order of `val_annotations.txt`.
-    fn test_images(&self, classes: &[String]) -> Result<Vec<Source<u32>>> {
+    fn test_images(&self, classes: &[String]) -> Result<Vec<SourceFile<u32>>> {
         let labels: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
         let list = "val/val_annotations.txt";
         let text = self.list(list)?;
@@ -154,7 +154,7 @@ impl TinyImagenetConfig {
             if let Some(before) = lines.insert(image, i.saturating_add(1)) {
                 return refused(format!("{image} stands in line {before} already"));
             }
-            images.push(Source { path: Path::new("val/images").join(image), about: label });
+            images.push(SourceFile { path: Path::new("val/images").join(image), about: label });
         }
         match images.is_empty() {
             true => Err(Error::Data(format!("{} lists no image.", self.path.join(list).display()))),
@@ -170,10 +170,10 @@ impl TinyImagenetConfig {
 
 fn decode(&label: &u32, path: &Path, content: &[u8]) -> Result<Decoding> {
     let pixels = jpeg::rgb(path, content, [SHAPE.height, SHAPE.width])?;
-    Ok(Item { label, pixels }.into())
+    Ok(DecodedItem { label, pixels }.into())
 }
 
-fn dataset(recipe: &Recipe<'_, u32>, loaded: ([Split; 2], BTreeMap<String, String>)) -> Dataset {
+fn dataset(recipe: &DecodeRecipe<'_, u32>, loaded: ([Split; 2], BTreeMap<String, String>)) -> Dataset {
     let ([train, test], checksums) = loaded;
     let shape = DataShape { classes: recipe.classes, train: train.len(), test: test.len(), ..SHAPE };
     Dataset { train, test, shape, checksums }
@@ -198,7 +198,7 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Items;
+    use crate::data::SplitValues;
     use std::fs;
 
     const RED: &[u8] = include_bytes!("../../tests/fixtures/jpeg/red_64.jpeg");
@@ -252,7 +252,7 @@ mod tests {
 
     /// The label and the middle pixel of every image.
     fn middles(split: &Split) -> Vec<(u32, [u8; 3])> {
-        let Items::Bytes(bytes) = &split.items else { panic!("pixels are bytes") };
+        let SplitValues::Bytes(bytes) = &split.items else { panic!("pixels are bytes") };
         let middle = |image: &[u8]| [0, 1, 2].map(|channel| image[channel * 4096 + 32 * 64 + 32]);
         split.labels.iter().copied().zip(bytes.chunks(3 * 4096).map(middle)).collect()
     }

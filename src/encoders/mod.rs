@@ -8,7 +8,7 @@ mod sequential;
 
 pub use direct::DirectConfig;
 pub use poisson::PoissonConfig;
-pub use sequential::{Order, SequentialConfig};
+pub use sequential::{PartOrder, SequentialConfig};
 
 use crate::rng::{Purpose, Stream};
 use candle_core::{Result, Tensor};
@@ -33,7 +33,7 @@ pub struct NoneConfig {}
 
 /// What an encoder's random numbers hang on.
 #[derive(Debug, Clone, Copy)]
-pub struct Draw<'a> {
+pub struct RandomKey<'a> {
     pub seed: u64,
     /// [`Purpose::Poisson`] in training, [`Purpose::PoissonEvaluation`] in evaluation.
     pub purpose: Purpose,
@@ -43,7 +43,7 @@ pub struct Draw<'a> {
     pub indices: &'a [u32],
 }
 
-impl Draw<'_> {
+impl RandomKey<'_> {
     fn streams(&self) -> Vec<Stream> {
         self.indices.iter().map(|&i| Stream::new(self.seed, self.purpose, 0, self.epoch, i as usize)).collect()
     }
@@ -51,7 +51,7 @@ impl Draw<'_> {
 
 impl EncoderConfig {
     /// The sequence [T, B, ...] of `inputs`: normalised images [B, ...], or with `none` a sequence already.
-    pub fn encode(&self, inputs: &Tensor, time_steps: usize, draw: &Draw<'_>) -> Result<Tensor> {
+    pub fn encode(&self, inputs: &Tensor, time_steps: usize, draw: &RandomKey<'_>) -> Result<Tensor> {
         match self {
             Self::Poisson(config) => config.encode(inputs, time_steps, draw),
             Self::Direct(config) => config.encode(inputs, time_steps),

@@ -1,6 +1,6 @@
 //! Poisson rate coding.
 
-use super::Draw;
+use super::RandomKey;
 use crate::ops::poisson::{self, Rate};
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
@@ -25,7 +25,7 @@ impl Default for PoissonConfig {
 }
 
 impl PoissonConfig {
-    pub(super) fn encode(&self, images: &Tensor, time_steps: usize, draw: &Draw<'_>) -> Result<Tensor> {
+    pub(super) fn encode(&self, images: &Tensor, time_steps: usize, draw: &RandomKey<'_>) -> Result<Tensor> {
         let rate = Rate { scale: self.scale, signed: self.signed };
         poisson::encode(images, time_steps, rate, &draw.streams())
     }

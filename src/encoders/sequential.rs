@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct SequentialConfig {
     /// What is shown at a time-step.
-    pub order: Order,
+    pub order: PartOrder,
 }
 
 /// The part of an image that is shown at a time-step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Order {
+pub enum PartOrder {
     /// A row, from top to bottom: T = H steps of C W features, channel by channel.
     Rows,
     /// A pixel, row by row from left to right: T = H W steps of C features.
@@ -28,24 +28,24 @@ impl SequentialConfig {
     /// The features of one time-step of an image [C, H, W].
     pub(super) fn features(self, [channels, _, width]: [usize; 3]) -> usize {
         match self.order {
-            Order::Rows => channels.saturating_mul(width),
-            Order::Pixels => channels,
+            PartOrder::Rows => channels.saturating_mul(width),
+            PartOrder::Pixels => channels,
         }
     }
 
     /// The time-steps of an image [C, H, W].
     pub(super) fn time_steps(self, [_, height, width]: [usize; 3]) -> usize {
         match self.order {
-            Order::Rows => height,
-            Order::Pixels => height.saturating_mul(width),
+            PartOrder::Rows => height,
+            PartOrder::Pixels => height.saturating_mul(width),
         }
     }
 
     /// "rows" or "pixels".
     pub(super) fn parts(self) -> &'static str {
         match self.order {
-            Order::Rows => "rows",
-            Order::Pixels => "pixels",
+            PartOrder::Rows => "rows",
+            PartOrder::Pixels => "pixels",
         }
     }
 
@@ -55,8 +55,8 @@ impl SequentialConfig {
         let image = [channels, height, width];
         // Where an element goes is one transposition, of [B, C, H, W] to [H, B, C, W] or of [B C, H W] to [H W, B C].
         let moved = match self.order {
-            Order::Rows => images.permute((2, 0, 1, 3))?,
-            Order::Pixels => images.flatten_from(2)?.permute((2, 0, 1))?,
+            PartOrder::Rows => images.permute((2, 0, 1, 3))?,
+            PartOrder::Pixels => images.flatten_from(2)?.permute((2, 0, 1))?,
         };
         moved.contiguous()?.reshape((self.time_steps(image), batch, self.features(image)))
     }
@@ -65,8 +65,8 @@ impl SequentialConfig {
     pub fn gradient(self, images: &Tensor, grad: &Tensor) -> Result<Tensor> {
         let (batch, channels, height, width) = images.dims4()?;
         let moved = match self.order {
-            Order::Rows => grad.reshape((height, batch, channels, width))?.permute((1, 2, 0, 3))?,
-            Order::Pixels => grad.permute((1, 2, 0))?,
+            PartOrder::Rows => grad.reshape((height, batch, channels, width))?.permute((1, 2, 0, 3))?,
+            PartOrder::Pixels => grad.permute((1, 2, 0))?,
         };
         moved.contiguous()?.reshape((batch, channels, height, width))
     }
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_row_is_shown_at_each_time_step_channel_by_channel() {
-        let sequence = SequentialConfig { order: Order::Rows }.encode(&images()).unwrap();
+        let sequence = SequentialConfig { order: PartOrder::Rows }.encode(&images()).unwrap();
         let second = vec![vec![10., 11., 12., 13., 110., 111., 112., 113.], {
             vec![1010., 1011., 1012., 1013., 1110., 1111., 1112., 1113.]
         }];
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn pixels_are_shown_row_by_row_from_left_to_right() {
-        let sequence = SequentialConfig { order: Order::Pixels }.encode(&images()).unwrap();
+        let sequence = SequentialConfig { order: PartOrder::Pixels }.encode(&images()).unwrap();
         assert_eq!(sequence.dims(), [12, 2, 2]);
         let steps = sequence.to_vec3::<f32>().unwrap();
         for (step, place) in steps.iter().zip([0., 1., 2., 3., 10., 11., 12., 13., 20., 21., 22., 23.]) {
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_gradient_goes_back_to_the_pixel_that_it_came_from() {
-        for order in [Order::Rows, Order::Pixels] {
+        for order in [PartOrder::Rows, PartOrder::Pixels] {
             let config = SequentialConfig { order };
             let images = images();
             let back = config.gradient(&images, &config.encode(&images).unwrap()).unwrap();

@@ -8,7 +8,7 @@ mod warnings;
 
 pub use early_exit::{EarlyExitConfig, ExitLayers};
 pub use name::check_name;
-pub use provenance::{ProvenanceConfig, Recorded};
+pub use provenance::{GitRecord, ProvenanceConfig};
 pub use training::{CheckpointEvery, TrainingConfig};
 
 use crate::config::settings;
@@ -56,19 +56,19 @@ pub struct Experiment {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Use {
+enum LoadPurpose {
     Training,
     Evaluation,
 }
 
 /// An experiment that has been checked, with the shapes and costs of its network.
-pub struct Checked {
+pub struct CheckedExperiment {
     pub experiment: Experiment,
     pub shape: DataShape,
     pub plan: NetworkPlan,
 }
 
-impl Checked {
+impl CheckedExperiment {
     /// Bytes that a training step is predicted to hold at once with so many time-steps and images; `None` where the network does not fit
     /// so many time-steps.
     pub fn peak_bytes(&self, time_steps: usize, batch: usize) -> Option<usize> {
@@ -85,21 +85,21 @@ impl Experiment {
     ///
     /// # Errors
     /// All mistakes of the file at once: keys, types and ranges first; when those are right, what does not fit together.
-    pub fn load(path: &Path, overrides: &[String]) -> Result<Checked> {
-        Self::check(config::load(path, overrides, &SHARED)?, Use::Training)
+    pub fn load(path: &Path, overrides: &[String]) -> Result<CheckedExperiment> {
+        Self::check(config::load(path, overrides, &SHARED)?, LoadPurpose::Training)
     }
 
     /// The same to evaluate a trained network, for which any `data.batch_size` will do.
     ///
     /// # Errors
     /// As [`Experiment::load`].
-    pub fn load_to_evaluate(path: &Path, overrides: &[String]) -> Result<Checked> {
-        Self::check(config::load(path, overrides, &SHARED)?, Use::Evaluation)
+    pub fn load_to_evaluate(path: &Path, overrides: &[String]) -> Result<CheckedExperiment> {
+        Self::check(config::load(path, overrides, &SHARED)?, LoadPurpose::Evaluation)
     }
 
     /// The same for a text; `name` stands for the file in messages.
-    pub fn parse(text: &str, name: &str, overrides: &[String]) -> Result<Checked> {
-        Self::check(config::parse(text, name, overrides, &SHARED)?, Use::Training)
+    pub fn parse(text: &str, name: &str, overrides: &[String]) -> Result<CheckedExperiment> {
+        Self::check(config::parse(text, name, overrides, &SHARED)?, LoadPurpose::Training)
     }
 
     /// Its data set; events as `network.time_steps` frames.
@@ -135,7 +135,7 @@ impl Experiment {
         self.data.dataset.paths().into_iter().chain(&mut self.training.initial_weights)
     }
 
-    fn check(loaded: Loaded<Self>, is_for: Use) -> Result<Checked> {
+    fn check(loaded: Loaded<Self>, is_for: LoadPurpose) -> Result<CheckedExperiment> {
         let Loaded { value: experiment, sources } = loaded;
         let place = |mistakes: Vec<(String, String)>| -> Vec<Mistake> {
             mistakes.into_iter().map(|(key, problem)| sources.mistake(&key, problem)).collect()
@@ -145,21 +145,21 @@ impl Experiment {
         mistakes.extend(experiment.path_mistakes());
         let shape = experiment.data.dataset.shape(experiment.network.time_steps);
         mistakes.extend(match is_for {
-            Use::Training => experiment.data.mistakes(shape.as_ref().ok()),
-            Use::Evaluation => experiment.data.mistakes_in_evaluation(shape.as_ref().ok()),
+            LoadPurpose::Training => experiment.data.mistakes(shape.as_ref().ok()),
+            LoadPurpose::Evaluation => experiment.data.mistakes_in_evaluation(shape.as_ref().ok()),
         });
         mistakes.extend(experiment.training.mistakes());
         match &shape {
             Ok(shape) => match NetworkPlan::new(&experiment.network, shape, experiment.training.precision) {
                 Ok(plan) => {
-                    if is_for == Use::Training {
+                    if is_for == LoadPurpose::Training {
                         mistakes.extend(experiment.batch_mistakes(&plan));
                     }
                     if mistakes.is_empty() {
                         mistakes.extend(experiment.length_mistake()?);
                     }
                     if mistakes.is_empty() {
-                        return Ok(Checked { shape: *shape, plan, experiment });
+                        return Ok(CheckedExperiment { shape: *shape, plan, experiment });
                     }
                 }
                 Err(found) => mistakes.extend(found),
@@ -240,7 +240,7 @@ mod tests {
         )
     }
 
-    pub(super) fn parse(overrides: &[&str]) -> Result<Checked> {
+    pub(super) fn parse(overrides: &[&str]) -> Result<CheckedExperiment> {
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
         Experiment::parse(&text("{ linear = { features = 16 } }, 'bntt', 'lif',"), "a.toml", &overrides)
     }

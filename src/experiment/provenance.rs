@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 pub struct ProvenanceConfig {
     /// What of the git repository of the current directory.
     #[serde(default)]
-    pub git: Recorded,
+    pub git: GitRecord,
 }
 
 /// What of the repository of the current directory is recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Recorded {
+pub enum GitRecord {
     /// The commit, whether anything differs from it, the names of files that are not tracked, and the diff, in `uncommitted.diff`.
     #[default]
     Diff,

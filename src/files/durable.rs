@@ -24,19 +24,19 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 /// # Errors
 /// [`Error::Io`] when the folder is missing or cannot be written to; the old content is then untouched.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut aside = Aside::create(path)?;
+    let mut aside = AtomicFile::create(path)?;
     aside.write_all(bytes).map_err(Error::io("write", path))?;
     aside.keep().map(drop)
 }
 
 /// A file that is written piece by piece beside its place, and takes it when it is kept. One that is dropped before leaves nothing.
 #[derive(Debug)]
-pub struct Aside {
+pub struct AtomicFile {
     path: PathBuf,
     file: NamedTempFile,
 }
 
-impl Aside {
+impl AtomicFile {
     /// # Errors
     /// [`Error::Io`] when the folder of `path` is missing or cannot be written to.
     pub fn create(path: &Path) -> Result<Self> {
@@ -46,7 +46,7 @@ impl Aside {
     /// The same with other permissions than all that the umask leaves.
     ///
     /// # Errors
-    /// As [`Aside::create`].
+    /// As [`AtomicFile::create`].
     pub fn create_with_mode(path: &Path, mode: u32) -> Result<Self> {
         let (folder, name) = (parent(path), path.file_name().unwrap_or_default());
         let mut prefix = name.to_os_string();
@@ -89,7 +89,7 @@ impl Aside {
     }
 }
 
-impl Write for Aside {
+impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.as_file_mut().write(bytes)
     }
@@ -233,11 +233,11 @@ mod tests {
     fn a_file_written_aside_appears_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        let mut dropped = Aside::create(&path).unwrap();
+        let mut dropped = AtomicFile::create(&path).unwrap();
         dropped.write_all(b"half").unwrap();
         drop(dropped);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-        let mut kept = Aside::create(&path).unwrap();
+        let mut kept = AtomicFile::create(&path).unwrap();
         kept.write_all(b"one").unwrap();
         kept.write_all(b"two").unwrap();
         assert!(!path.exists());

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::files::durable::Aside;
+use crate::files::durable::AtomicFile;
 
 /// More links than this in a chain are a circle.
 const LONGEST_CHAIN: usize = 40;
@@ -63,7 +63,7 @@ pub fn check(path: &Path, inputs: &[PathBuf]) -> Result<()> {
 }
 
 fn replace(target: &Path, permissions: Option<Permissions>, bytes: &[u8]) -> Result<()> {
-    let mut aside = Aside::create(target)?;
+    let mut aside = AtomicFile::create(target)?;
     aside.write_all(bytes).map_err(Error::io("write", target))?;
     if let Some(permissions) = permissions {
         // Its bits alone: whose file it is cannot be kept.

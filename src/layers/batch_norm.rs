@@ -1,7 +1,7 @@
 //! Batch norm with statistics shared over time, for ablations.
 
 use super::norm::Kind;
-use super::{LayerPlan, Norm, Shared};
+use super::{BuildContext, LayerPlan, Norm};
 use candle_core::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ impl Default for BatchNormConfig {
 }
 
 impl BatchNormConfig {
-    pub(super) fn build(&self, plan: &LayerPlan, shared: &Shared) -> Result<Norm> {
+    pub(super) fn build(&self, plan: &LayerPlan, shared: &BuildContext) -> Result<Norm> {
         let &Self { eps, momentum, beta } = self;
         Norm::new(Kind { groups: 1, beta, factor: 1.0, eps, momentum }, plan, shared)
     }

@@ -1,7 +1,7 @@
 //! Batch Normalization Through Time.
 
 use super::norm::Kind;
-use super::{LayerPlan, Norm, Shared};
+use super::{BuildContext, LayerPlan, Norm};
 use candle_core::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ impl Default for BnttConfig {
 }
 
 impl BnttConfig {
-    pub(super) fn build(&self, plan: &LayerPlan, shared: &Shared) -> Result<Norm> {
+    pub(super) fn build(&self, plan: &LayerPlan, shared: &BuildContext) -> Result<Norm> {
         let &Self { eps, momentum } = self;
         Norm::new(Kind { groups: shared.time_steps, beta: false, factor: 1.0, eps, momentum }, plan, shared)
     }

@@ -1,7 +1,7 @@
 //! Convolution of every time-step with the same weights.
 
-use super::plan::{Kept, Planned, numbers};
-use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Saved, Shared, Signal, map_sequence};
+use super::plan::{PlanResult, SavedForBackward, numbers};
+use super::{BuildContext, InitConfig, Layer, LayerPlan, Output, Parameter, SavedTensors, SequenceSpec, map_sequence};
 use crate::ops::conv::{self, Geometry};
 use crate::ops::sequence::per_input;
 use crate::ops::{Precision, bias};
@@ -56,7 +56,7 @@ impl ConvConfig {
         }
     }
 
-    pub(super) fn plan(&self, input: &Signal) -> Planned {
+    pub(super) fn plan(&self, input: &SequenceSpec) -> PlanResult {
         let image @ [channels, height, width] = input.image()?;
         let side = height.min(width).saturating_add(self.padding.saturating_mul(2));
         if self.kernel > side {
@@ -71,7 +71,7 @@ impl ConvConfig {
             parameters: weights.saturating_add(if self.bias { self.channels } else { 0 }),
             macs: macs as u64,
             output,
-            kept: Kept::Input,
+            kept: SavedForBackward::Input,
             joined: false,
         })
     }
@@ -85,7 +85,7 @@ pub struct Conv {
 }
 
 impl Conv {
-    pub fn new(config: &ConvConfig, plan: &LayerPlan, shared: &Shared) -> Result<Self> {
+    pub fn new(config: &ConvConfig, plan: &LayerPlan, shared: &BuildContext) -> Result<Self> {
         let image = plan.input.image().map_err(candle_core::Error::msg)?;
         let ([channels, ..], taps) = (image, config.kernel.saturating_mul(config.kernel));
         let (fan_in, fan_out) = (channels.saturating_mul(taps), config.channels.saturating_mul(taps));
@@ -110,16 +110,16 @@ impl Conv {
 }
 
 impl Layer for Conv {
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
-        Ok((self.evaluate(&x)?, Saved::of([x])))
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
+        Ok((self.evaluate(&x)?, SavedTensors::of([x])))
     }
 
-    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
+    fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {
         let [x] = saved.take()?;
         self.back(&per_input(&x, &grad)?.1)
     }
 
-    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+    fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [x] = saved.take()?;
         let (x, grad) = per_input(&x, &grad)?;
         self.weight.accumulate(conv::weight_gradient(&x, &grad, &self.geometry, self.precision)?)?;

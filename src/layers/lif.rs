@@ -1,19 +1,19 @@
 //! Leaky integrate-and-fire neurons.
 
-use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Output, Saved, Shared, Signal};
+use super::plan::{PlanResult, SavedForBackward};
+use super::{BuildContext, Layer, LayerPlan, Output, SavedTensors, SequenceSpec};
 use crate::ops::lif;
 pub use crate::ops::lif::LifConfig;
 use candle_core::{Result, Tensor};
 
-pub fn plan(input: &Signal, _: &Shared) -> Planned {
+pub fn plan(input: &SequenceSpec, _: &BuildContext) -> PlanResult {
     if input.spikes {
         return Err(
             "integrates currents, but the layer before gives spikes: put a conv or linear between two lif".into()
         );
     }
-    let output = Signal { spikes: true, constant: false, ..input.clone() };
-    Ok(LayerPlan::free(input, output, Kept::Input))
+    let output = SequenceSpec { spikes: true, constant: false, ..input.clone() };
+    Ok(LayerPlan::free(input, output, SavedForBackward::Input))
 }
 
 /// The equation of [`crate::ops::lif`]: currents [T, B, ...] to spikes [T, B, ...].
@@ -32,11 +32,11 @@ impl Layer for Lif {
         Ok(lif::forward(x, &self.config)?.into())
     }
 
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
-        Ok((self.evaluate(&x)?, Saved::of([x])))
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
+        Ok((self.evaluate(&x)?, SavedTensors::of([x])))
     }
 
-    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
+    fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {
         let [x] = saved.take()?;
         lif::gradient(&x, &grad, &self.config)
     }

@@ -1,7 +1,7 @@
 //! The same weight matrix applied at every time-step.
 
-use super::plan::{Kept, Planned, numbers};
-use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Saved, Shared, Signal, map_sequence};
+use super::plan::{PlanResult, SavedForBackward, numbers};
+use super::{BuildContext, InitConfig, Layer, LayerPlan, Output, Parameter, SavedTensors, SequenceSpec, map_sequence};
 use crate::ops::sequence::per_input;
 use crate::ops::{Precision, bias, linear};
 use candle_core::{DType, Result, Tensor};
@@ -38,7 +38,7 @@ pub enum Classes {
 }
 
 impl LinearConfig {
-    pub(super) fn plan(&self, input: &Signal, shared: &Shared) -> Planned {
+    pub(super) fn plan(&self, input: &SequenceSpec, shared: &BuildContext) -> PlanResult {
         let &[features] = input.shape.as_slice() else {
             let found = input.describe();
             return Err(format!(
@@ -55,7 +55,7 @@ impl LinearConfig {
             output: input.currents(vec![outputs]),
             parameters: weights.saturating_add(if self.bias { outputs } else { 0 }),
             macs: weights as u64,
-            kept: Kept::Input,
+            kept: SavedForBackward::Input,
             joined: false,
         })
     }
@@ -68,7 +68,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    pub fn new(config: &LinearConfig, plan: &LayerPlan, shared: &Shared) -> Result<Self> {
+    pub fn new(config: &LinearConfig, plan: &LayerPlan, shared: &BuildContext) -> Result<Self> {
         let (inputs, outputs) = (plan.input.elements(), plan.output.elements());
         let weight = config.init.unwrap_or(shared.init).weight(&[outputs, inputs], inputs, outputs, shared)?;
         let bias = || Tensor::zeros(outputs, DType::F32, shared.device);
@@ -88,16 +88,16 @@ impl Linear {
 }
 
 impl Layer for Linear {
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
-        Ok((self.evaluate(&x)?, Saved::of([x])))
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
+        Ok((self.evaluate(&x)?, SavedTensors::of([x])))
     }
 
-    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
+    fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {
         let [x] = saved.take()?;
         self.back(&per_input(&x, &grad)?.1)
     }
 
-    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+    fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [x] = saved.take()?;
         let (x, grad) = per_input(&x, &grad)?;
         self.weight.accumulate(linear::weight_gradient(&x, &grad, self.precision)?)?;

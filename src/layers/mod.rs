@@ -1,7 +1,7 @@
 //! Layers: each maps a whole time-major sequence [T, B, ...] to the next and owns its reverse.
 //!
 //! [`LayerConfig`] is the registry: a new layer is one file and three lines here. Membrane potentials live inside the LIF
-//! op, so no layer carries a state from one sequence to the next. What flows between layers is a [`Signal`]: currents and
+//! op, so no layer carries a state from one sequence to the next. What flows between layers is a [`SequenceSpec`]: currents and
 //! images are `f32`, spikes `u8`. A sequence that is the same at every time-step (direct coding) is a tensor whose stride
 //! in time is 0; conv, linear, pool and flatten compute such a sequence once.
 
@@ -44,9 +44,9 @@ pub use norm::Norm;
 pub use output::Output;
 pub use parameter::Parameter;
 pub use path::path;
-pub use plan::{Kept, LayerPlan, Planned, Shared, Signal, numbers};
+pub use plan::{BuildContext, LayerPlan, PlanResult, SavedForBackward, SequenceSpec, numbers};
 pub use pool::PoolConfig;
-pub use saved::Saved;
+pub use saved::SavedTensors;
 pub use tdbn::TdbnConfig;
 
 use crate::ops::sequence::{once, repeat};
@@ -86,7 +86,7 @@ impl LayerConfig {
     }
 
     /// What the layer makes of `input`, and at what cost; a sentence when it does not fit.
-    pub fn plan(&self, input: &Signal, shared: &Shared) -> Planned {
+    pub fn plan(&self, input: &SequenceSpec, shared: &BuildContext) -> PlanResult {
         match self {
             Self::Conv(config) => config.plan(input),
             Self::Linear(config) => config.plan(input, shared),
@@ -106,7 +106,7 @@ impl LayerConfig {
     }
 
     /// This layer with its initial weights, joined with the one after it where the two join.
-    pub fn build_joined(&self, next: Option<&Self>, plan: &LayerPlan, shared: &Shared) -> Result<Box<dyn Layer>> {
+    pub fn build_joined(&self, next: Option<&Self>, plan: &LayerPlan, shared: &BuildContext) -> Result<Box<dyn Layer>> {
         let norm = match self {
             Self::Bntt(config) => config.build(plan, shared)?,
             Self::BatchNorm(config) => config.build(plan, shared)?,
@@ -120,7 +120,7 @@ impl LayerConfig {
     }
 
     /// The layer with its initial weights.
-    pub fn build(&self, plan: &LayerPlan, shared: &Shared) -> Result<Box<dyn Layer>> {
+    pub fn build(&self, plan: &LayerPlan, shared: &BuildContext) -> Result<Box<dyn Layer>> {
         Ok(match self {
             Self::Conv(config) => Box::new(conv::Conv::new(config, plan, shared)?),
             Self::Linear(config) => Box::new(linear::Linear::new(config, plan, shared)?),
@@ -137,7 +137,7 @@ impl LayerConfig {
 
 /// Where the training step stands: what a layer's random numbers hang on.
 #[derive(Debug, Clone, Copy)]
-pub struct Pass<'a> {
+pub struct ForwardContext<'a> {
     pub seed: u64,
     pub epoch: usize,
     /// The places of the batch's images in their split.
@@ -150,22 +150,22 @@ pub trait Layer: Send + Sync {
     fn evaluate(&self, x: &Tensor) -> Result<Output>;
 
     /// Evaluation that can be walked back: the output and what `input_gradient` needs.
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)>;
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)>;
 
     /// The input's gradient of an evaluation, from what `evaluate_saving` saved and the output's gradient; parameters and statistics are
     /// constants. For an input that is constant in time it is one time-step: the sum. So may the output's gradient be where the output is
     /// constant.
-    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor>;
+    fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor>;
 
     /// Training: the output and what `backward` needs. Batch norms update their running statistics. Layers that do in training what they
     /// do in evaluation leave this as it is.
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
+    fn forward(&mut self, x: Tensor, _: &ForwardContext<'_>) -> Result<(Output, SavedTensors)> {
         self.evaluate_saving(x)
     }
 
     /// Takes what `forward` saved and the output's gradient; adds into the parameters' gradients and returns the input's, or nothing when
     /// it is not `wanted`. Time-steps are summed as in `input_gradient`.
-    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+    fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         wanted.then(|| self.input_gradient(saved, grad)).transpose()
     }
 

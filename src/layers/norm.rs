@@ -1,7 +1,7 @@
 //! What `bntt`, `batch_norm` and `tdbn` share: batch statistics in training, running ones in evaluation.
 
-use super::plan::{Kept, Planned, numbers};
-use super::{Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal};
+use super::plan::{PlanResult, SavedForBackward, numbers};
+use super::{BuildContext, ForwardContext, Layer, LayerPlan, Output, Parameter, SavedTensors, SequenceSpec};
 use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};
 use crate::ops::sequence::once;
 use candle_core::{DType, Result, Tensor};
@@ -33,7 +33,7 @@ pub struct Kind {
 }
 
 /// The plan of all three: the shape stays, gamma is [G, C], beta [C].
-pub fn plan(groups: usize, beta: bool, input: &Signal) -> Planned {
+pub fn plan(groups: usize, beta: bool, input: &SequenceSpec) -> PlanResult {
     if input.spikes {
         return Err(
             "normalises currents, but the layer before gives spikes: put it between a conv or linear and its lif"
@@ -41,14 +41,14 @@ pub fn plan(groups: usize, beta: bool, input: &Signal) -> Planned {
         );
     }
     let channels = input.shape.first().copied().unwrap_or(1);
-    let output = Signal { constant: false, ..input.clone() };
-    let plan = LayerPlan::free(input, output, Kept::Input);
+    let output = SequenceSpec { constant: false, ..input.clone() };
+    let plan = LayerPlan::free(input, output, SavedForBackward::Input);
     let parameters = numbers("gamma", &[groups, channels])?.saturating_add(if beta { channels } else { 0 });
     Ok(LayerPlan { parameters, ..plan })
 }
 
 impl Norm {
-    pub fn new(kind: Kind, plan: &LayerPlan, shared: &Shared) -> Result<Self> {
+    pub fn new(kind: Kind, plan: &LayerPlan, shared: &BuildContext) -> Result<Self> {
         let channels = plan.input.shape.first().copied().unwrap_or(1);
         let table = (kind.groups, channels);
         let beta = || Tensor::zeros(channels, DType::F32, shared.device);
@@ -128,13 +128,13 @@ impl Norm {
 }
 
 impl Layer for Norm {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
+    fn forward(&mut self, x: Tensor, _: &ForwardContext<'_>) -> Result<(Output, SavedTensors)> {
         let batch = self.observe(&x)?;
         let y = batch_norm::normalize(&x, &self.normalization(&batch)?)?;
-        Ok((y.into(), Saved::of([x, batch.mean, batch.variance])))
+        Ok((y.into(), SavedTensors::of([x, batch.mean, batch.variance])))
     }
 
-    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+    fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [x, mean, variance] = saved.take()?;
         let batch = Statistics { mean, variance };
         let found = batch_norm::gradients(&x, &grad, &self.normalization(&batch)?)?;
@@ -145,11 +145,11 @@ impl Layer for Norm {
         Ok(batch_norm::normalize(x, &self.running(x.dim(0)?)?)?.into())
     }
 
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
-        Ok((self.evaluate(&x)?, Saved::nothing()))
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
+        Ok((self.evaluate(&x)?, SavedTensors::nothing()))
     }
 
-    fn input_gradient(&self, _: Saved, grad: Tensor) -> Result<Tensor> {
+    fn input_gradient(&self, _: SavedTensors, grad: Tensor) -> Result<Tensor> {
         self.running_gradient(&grad)
     }
 

@@ -1,7 +1,7 @@
 //! Pooling of every time-step.
 
-use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Output, Saved, Signal, map_sequence};
+use super::plan::{PlanResult, SavedForBackward};
+use super::{Layer, LayerPlan, Output, SavedTensors, SequenceSpec, map_sequence};
 use crate::ops::pool::{self, Window};
 use crate::ops::sequence::{once, repeat};
 use candle_core::{Result, Tensor};
@@ -28,7 +28,7 @@ impl PoolConfig {
         }
     }
 
-    pub(super) fn plan(&self, input: &Signal) -> Planned {
+    pub(super) fn plan(&self, input: &SequenceSpec) -> PlanResult {
         let image @ [channels, height, width] = input.image()?;
         let (kh, kw) = self.window(image);
         if kh > height || kw > width {
@@ -37,8 +37,10 @@ impl PoolConfig {
         let windows = |side: usize, window| side.checked_div(window).unwrap_or_default();
         let shape = vec![channels, windows(height, kh), windows(width, kw)];
         Ok(match self {
-            Self::Max(_) => LayerPlan::free(input, Signal { shape, ..input.clone() }, Kept::OutputPlaces),
-            _ => LayerPlan::free(input, input.currents(shape), Kept::Nothing),
+            Self::Max(_) => {
+                LayerPlan::free(input, SequenceSpec { shape, ..input.clone() }, SavedForBackward::OutputPlaces)
+            }
+            _ => LayerPlan::free(input, input.currents(shape), SavedForBackward::Nothing),
         })
     }
 }
@@ -59,9 +61,9 @@ impl Pool {
 }
 
 impl Layer for Pool {
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
         if !matches!(self.config, PoolConfig::Max(_)) {
-            return Ok((self.evaluate(&x)?, Saved::nothing()));
+            return Ok((self.evaluate(&x)?, SavedTensors::nothing()));
         }
         let time_steps = x.dim(0)?;
         let (step, constant) = match once(&x)? {
@@ -70,10 +72,10 @@ impl Layer for Pool {
         };
         let (y, places) = pool::max(&step, self.window)?;
         let y = if constant { repeat(&y, time_steps)? } else { y };
-        Ok((y.into(), Saved::of([places])))
+        Ok((y.into(), SavedTensors::of([places])))
     }
 
-    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
+    fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {
         let shape_of = |grad: &Tensor| grad.dims().iter().take(2).chain(&self.image).copied().collect::<Vec<_>>();
         if !matches!(self.config, PoolConfig::Max(_)) {
             return pool::average_gradient(&grad, &shape_of(&grad), self.window);

@@ -4,9 +4,9 @@ use candle_core::{Result, Tensor, bail};
 
 /// The tensors that a layer's backward takes, in the order in which its forward put them.
 #[derive(Debug, Default)]
-pub struct Saved(Vec<Tensor>);
+pub struct SavedTensors(Vec<Tensor>);
 
-impl Saved {
+impl SavedTensors {
     pub fn nothing() -> Self {
         Self::default()
     }

@@ -1,7 +1,7 @@
 //! Threshold-dependent batch norm, for ablations.
 
 use super::norm::Kind;
-use super::{LayerPlan, Norm, Shared};
+use super::{BuildContext, LayerPlan, Norm};
 use candle_core::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ impl Default for TdbnConfig {
 }
 
 impl TdbnConfig {
-    pub(super) fn build(&self, plan: &LayerPlan, shared: &Shared) -> Result<Norm> {
+    pub(super) fn build(&self, plan: &LayerPlan, shared: &BuildContext) -> Result<Norm> {
         let &Self { alpha, eps, momentum, beta } = self;
         let factor = alpha * shared.next_lif().map_or(1.0, |lif| lif.threshold);
         Norm::new(Kind { groups: 1, beta, factor, eps, momentum }, plan, shared)

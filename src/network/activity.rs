@@ -21,7 +21,7 @@ pub struct LayerActivity {
 /// How often the neurons of a layer fired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Fired {
+pub struct SpikeCount {
     pub layer: String,
     pub spikes: i64,
     /// Neurons x time-steps x images.
@@ -30,9 +30,9 @@ pub struct Fired {
 
 impl LayerActivity {
     /// The numbers behind the rate.
-    pub fn counts(&self) -> Result<Fired> {
+    pub fn counts(&self) -> Result<SpikeCount> {
         let spikes = self.spikes.to_vec1::<i64>()?.iter().sum();
-        Ok(Fired { layer: self.layer.clone(), spikes, chances: self.chances })
+        Ok(SpikeCount { layer: self.layer.clone(), spikes, chances: self.chances })
     }
 
     /// Spikes per neuron and time-step.
@@ -43,8 +43,8 @@ impl LayerActivity {
 
 impl Activity {
     /// What was counted before, on `device`.
-    pub fn of_counts(counts: &[Fired], device: &Device) -> Result<Self> {
-        let of = |fired: &Fired| {
+    pub fn of_counts(counts: &[SpikeCount], device: &Device) -> Result<Self> {
+        let of = |fired: &SpikeCount| {
             let spikes = Tensor::new(&[fired.spikes], device)?;
             Ok(LayerActivity { layer: fired.layer.clone(), spikes, chances: fired.chances })
         };

@@ -1,7 +1,7 @@
 //! The gradient of the loss by the images, for attacks.
 
 use super::Network;
-use crate::encoders::Draw;
+use crate::encoders::RandomKey;
 use crate::error::Result;
 use crate::ops::cross_entropy::score_and_gradient;
 use candle_core::Tensor;
@@ -10,7 +10,7 @@ impl Network {
     /// The gradient [B, C, H, W] of the mean cross-entropy of `labels` [B] by the normalised `images` [B, C, H, W], weights and running
     /// statistics being constants: back through time as in training, with the neurons' surrogate gradient and a detached reset, and through
     /// the encoder as [`crate::encoders::EncoderConfig::gradient`] has it.
-    pub fn input_gradient(&self, images: &Tensor, labels: &Tensor, draw: &Draw<'_>) -> Result<Tensor> {
+    pub fn input_gradient(&self, images: &Tensor, labels: &Tensor, draw: &RandomKey<'_>) -> Result<Tensor> {
         let mut x = self.encoder.encode(images, self.plan.time_steps, draw)?;
         let mut saved = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {

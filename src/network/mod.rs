@@ -11,18 +11,19 @@ mod plan;
 mod state;
 pub mod watch;
 
-pub use activity::{Activity, Fired, LayerActivity};
+pub use activity::{Activity, LayerActivity, SpikeCount};
 pub use gamma::{Gammas, gammas};
 pub use not_finite::FirstLayer;
-pub use observer::{Observer, Seen};
+pub use observer::{LayerIo, Observer};
 pub use plan::NetworkPlan;
 
-use crate::encoders::{Draw, EncoderConfig};
+use crate::encoders::{EncoderConfig, RandomKey};
 use crate::error::{Error, Result};
 use crate::layers::{
-    BatchNormConfig, BnttConfig, InitConfig, Layer, LayerConfig, LifConfig, Parameter, Pass, Saved, Shared, TdbnConfig,
+    BatchNormConfig, BnttConfig, BuildContext, ForwardContext, InitConfig, Layer, LayerConfig, LifConfig, Parameter,
+    SavedTensors, TdbnConfig,
 };
-use crate::network::watch::{Part, Watch};
+use crate::network::watch::{Phase, StepProfiler};
 use crate::rng::Purpose;
 use crate::system::memory;
 use candle_core::{Device, Tensor};
@@ -108,14 +109,14 @@ pub fn evaluated_together(plan: &NetworkPlan, device: &Device) -> usize {
 
 /// What a training forward leaves for backward, layer by layer; each entry is freed as backward uses it.
 pub struct Tape {
-    saved: Vec<Saved>,
+    saved: Vec<SavedTensors>,
     time_steps: usize,
 }
 
 impl Tape {
     /// Bytes held for backward.
     pub fn bytes(&self) -> usize {
-        self.saved.iter().map(Saved::bytes).sum()
+        self.saved.iter().map(SavedTensors::bytes).sum()
     }
 }
 
@@ -134,7 +135,7 @@ impl Network {
             if layer_plan.joined {
                 continue;
             }
-            let shared = Shared {
+            let shared = BuildContext {
                 time_steps: config.time_steps,
                 classes: plan.classes,
                 seed,
@@ -171,17 +172,17 @@ impl Network {
         inputs: &Tensor,
         epoch: usize,
         indices: &[u32],
-        watch: &mut impl Watch,
+        watch: &mut impl StepProfiler,
     ) -> Result<(Tensor, Tape, Activity)> {
-        let draw = Draw { seed: self.seed, purpose: Purpose::Poisson, epoch, indices };
-        let pass = Pass { seed: self.seed, epoch, indices };
+        let draw = RandomKey { seed: self.seed, purpose: Purpose::Poisson, epoch, indices };
+        let pass = ForwardContext { seed: self.seed, epoch, indices };
         let mut x = self.encoder.encode(inputs, self.plan.time_steps, &draw)?;
-        watch.ended(Part::Encoded);
+        watch.ended(Phase::Encoded);
         let (mut saved, mut activity) = (Vec::with_capacity(self.nodes.len()), Activity::default());
         for node in &mut self.nodes {
             let (y, kept) = node.layer.forward(x, &pass)?;
             activity.observe(node.neurons.as_deref(), &y);
-            watch.ended(Part::Forward { layer: &node.name, kept: kept.bytes() });
+            watch.ended(Phase::Forward { layer: &node.name, kept: kept.bytes() });
             saved.push(kept);
             x = y.sequence;
         }
@@ -201,12 +202,12 @@ impl Network {
         tape: Tape,
         grad: &Tensor,
         input_wanted: bool,
-        watch: &mut impl Watch,
+        watch: &mut impl StepProfiler,
     ) -> Result<Option<Tensor>> {
         let mut grad = of_each_step(grad, tape.time_steps)?;
         for (i, (node, saved)) in self.nodes.iter_mut().zip(tape.saved).enumerate().rev() {
             let next = node.layer.backward(saved, grad, i > 0 || input_wanted)?;
-            watch.ended(Part::Backward { layer: &node.name });
+            watch.ended(Phase::Backward { layer: &node.name });
             match next {
                 Some(next) => grad = next,
                 None => return Ok(None),
@@ -273,14 +274,14 @@ impl Network {
         time_steps: usize,
         observer: &mut impl Observer,
     ) -> Result<(Tensor, Activity)> {
-        let draw = Draw { seed: self.seed, purpose: Purpose::PoissonEvaluation, epoch: draw, indices };
+        let draw = RandomKey { seed: self.seed, purpose: Purpose::PoissonEvaluation, epoch: draw, indices };
         let mut x = self.encoder.encode(inputs, time_steps, &draw)?;
         let mut activity = Activity::default();
         for node in &self.nodes {
             let y = node.layer.evaluate(&x)?;
             let neurons = node.neurons.as_deref();
             activity.observe(neurons, &y);
-            observer.saw(&Seen { index: node.index, neurons, input: &x, output: &y })?;
+            observer.saw(&LayerIo { index: node.index, neurons, input: &x, output: &y })?;
             x = y.sequence;
         }
         Ok((x, activity))

@@ -1,6 +1,6 @@
 //! Which layer is the first to give numbers that are not finite.
 
-use super::{Observer, Seen};
+use super::{LayerIo, Observer};
 use crate::layers::Output;
 use crate::ops::finite::first_of;
 use candle_core::Result;
@@ -10,7 +10,7 @@ use candle_core::Result;
 pub struct FirstLayer(pub Option<String>);
 
 impl Observer for FirstLayer {
-    fn saw(&mut self, seen: &Seen<'_>) -> Result<()> {
+    fn saw(&mut self, seen: &LayerIo<'_>) -> Result<()> {
         let Output { sequence, .. } = seen.output;
         if self.0.is_none()
             && let Some((_, value)) = first_of(sequence)?

@@ -4,7 +4,7 @@ use crate::layers::Output;
 use candle_core::{Result, Tensor};
 
 /// What one layer, or a norm joined with its neurons, has received and given.
-pub struct Seen<'a> {
+pub struct LayerIo<'a> {
     /// The layer's place in `network.layers`: of joined ones, the norm's.
     pub index: usize,
     /// `layers.4.lif`, where it gives spikes of its own.
@@ -16,12 +16,12 @@ pub struct Seen<'a> {
 
 /// Hears of every layer, first to last, once for every few images that are evaluated together.
 pub trait Observer {
-    fn saw(&mut self, seen: &Seen<'_>) -> Result<()>;
+    fn saw(&mut self, seen: &LayerIo<'_>) -> Result<()>;
 }
 
 /// Nobody looks.
 impl Observer for () {
-    fn saw(&mut self, _: &Seen<'_>) -> Result<()> {
+    fn saw(&mut self, _: &LayerIo<'_>) -> Result<()> {
         Ok(())
     }
 }

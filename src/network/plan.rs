@@ -3,7 +3,7 @@
 use super::NetworkConfig;
 use crate::data::DataShape;
 use crate::encoders::EncoderConfig;
-use crate::layers::{Kept, LayerConfig, LayerPlan, Shared, Signal, numbers};
+use crate::layers::{BuildContext, LayerConfig, LayerPlan, SavedForBackward, SequenceSpec, numbers};
 use crate::ops::Precision;
 use candle_core::Device;
 
@@ -13,7 +13,7 @@ pub struct NetworkPlan {
     pub time_steps: usize,
     pub classes: usize,
     pub precision: Precision,
-    pub input: Signal,
+    pub input: SequenceSpec,
     pub kinds: Vec<&'static str>,
     pub layers: Vec<LayerPlan>,
 }
@@ -26,14 +26,14 @@ impl NetworkPlan {
     pub fn new(config: &NetworkConfig, data: &DataShape, precision: Precision) -> Result<Self, Vec<NetworkMistake>> {
         let mut mistakes = encoder_mistakes(config, data);
         let constant = config.encoder.is_constant() && config.time_steps > 1;
-        let input = Signal { shape: config.encoder.signal(image_of(data)), spikes: false, constant };
+        let input = SequenceSpec { shape: config.encoder.signal(image_of(data)), spikes: false, constant };
         if !config.layers.iter().any(|layer| matches!(layer, LayerConfig::Lif(_))) {
             let problem = "there is no \"lif\" layer: a spiking network needs at least one".to_string();
             mistakes.push(("network.layers".into(), problem));
         }
         let mut layers: Vec<LayerPlan> = Vec::with_capacity(config.layers.len());
         let mut signal = input.clone();
-        let sequence = |what: &str, signal: &Signal| {
+        let sequence = |what: &str, signal: &SequenceSpec| {
             numbers(what, &[&[config.time_steps], signal.shape.as_slice()].concat()).map(drop)
         };
         if let Err(problem) = sequence("the input of all time-steps", &input) {
@@ -42,7 +42,7 @@ impl NetworkPlan {
         }
         let mut before: Option<&LayerConfig> = None;
         for (index, layer) in config.layers.iter().enumerate() {
-            let shared = Shared {
+            let shared = BuildContext {
                 time_steps: config.time_steps,
                 classes: data.classes,
                 seed: 0,
@@ -59,7 +59,7 @@ impl NetworkPlan {
             match planned {
                 Ok(mut plan) => {
                     if before.is_some_and(|before| before.joins(Some(layer))) {
-                        (plan.joined, plan.kept) = (true, Kept::Nothing);
+                        (plan.joined, plan.kept) = (true, SavedForBackward::Nothing);
                     }
                     signal = plan.output.clone();
                     before = Some(layer);
@@ -98,7 +98,7 @@ impl NetworkPlan {
     }
 
     /// Every layer, joined ones as one, with what it puts out.
-    fn units(&self) -> impl DoubleEndedIterator<Item = (&LayerPlan, &Signal)> {
+    fn units(&self) -> impl DoubleEndedIterator<Item = (&LayerPlan, &SequenceSpec)> {
         let next = self.layers.iter().skip(1).map(Some).chain(std::iter::once(None));
         let pairs: Vec<_> = self.layers.iter().zip(next).filter(|(layer, _)| !layer.joined).collect();
         pairs.into_iter().map(|(layer, next)| match next {
@@ -109,14 +109,14 @@ impl NetworkPlan {
 
     /// Bytes of the largest sequence between two layers.
     pub fn largest_signal(&self, batch: usize) -> usize {
-        let bytes = |signal: &Signal| signal.bytes(self.time_steps, batch, self.precision);
+        let bytes = |signal: &SequenceSpec| signal.bytes(self.time_steps, batch, self.precision);
         self.units().map(|(layer, output)| bytes(&layer.input).max(bytes(output))).max().unwrap_or(0)
     }
 
     /// Bytes that an evaluation of `together` images at once holds at least when it computes `time_steps`: the weights, and what the widest layer
     /// reads and puts out.
     pub fn evaluation_bytes(&self, time_steps: usize, together: usize) -> usize {
-        let bytes = |signal: &Signal| signal.bytes(time_steps, together, self.precision);
+        let bytes = |signal: &SequenceSpec| signal.bytes(time_steps, together, self.precision);
         let widest = self.units().map(|(layer, output)| bytes(&layer.input).saturating_add(bytes(output))).max();
         widest.unwrap_or(0).saturating_add(self.parameters().saturating_mul(4))
     }
@@ -125,8 +125,8 @@ impl NetworkPlan {
     /// gradients and `moments` optimizer moments each, what is kept for backward, and the tensors that one layer reads and
     /// writes.
     pub fn peak_bytes(&self, batch: usize, moments: usize) -> usize {
-        let bytes = |signal: &Signal| signal.bytes(self.time_steps, batch, self.precision);
-        let currents = |signal: &Signal| bytes(&Signal { spikes: false, ..signal.clone() });
+        let bytes = |signal: &SequenceSpec| signal.bytes(self.time_steps, batch, self.precision);
+        let currents = |signal: &SequenceSpec| bytes(&SequenceSpec { spikes: false, ..signal.clone() });
         let (mut kept, mut peak) = (0usize, 0usize);
         for (layer, output) in self.units() {
             peak = peak.max(kept.saturating_add(bytes(&layer.input)).saturating_add(bytes(output)));
@@ -164,7 +164,7 @@ fn image_of(data: &DataShape) -> [usize; 3] {
     [data.channels, data.height, data.width]
 }
 
-fn readout_mistake(config: &NetworkConfig, output: &Signal, classes: usize) -> Option<NetworkMistake> {
+fn readout_mistake(config: &NetworkConfig, output: &SequenceSpec, classes: usize) -> Option<NetworkMistake> {
     let (index, last) = config.layers.iter().enumerate().next_back()?;
     let kind = last.kind();
     let problem = if output.spikes {

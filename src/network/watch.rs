@@ -2,7 +2,7 @@
 
 /// A part of a training step that has just ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part<'a> {
+pub enum Phase<'a> {
     /// Images have become a sequence.
     Encoded,
     /// A layer has put out its sequence and keeps so many bytes for backward.
@@ -16,11 +16,11 @@ pub enum Part<'a> {
 }
 
 /// Hears of every part when it ends.
-pub trait Watch {
-    fn ended(&mut self, part: Part<'_>);
+pub trait StepProfiler {
+    fn ended(&mut self, part: Phase<'_>);
 }
 
 /// Nobody listens.
-impl Watch for () {
-    fn ended(&mut self, _: Part<'_>) {}
+impl StepProfiler for () {
+    fn ended(&mut self, _: Phase<'_>) {}
 }

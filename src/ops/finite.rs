@@ -12,7 +12,7 @@ use crate::ops::values::values;
 
 /// A number that is not finite.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Place {
+pub struct NotFinite {
     /// `layers.0.weight`.
     pub tensor: String,
     /// Its place along every dimension.
@@ -21,17 +21,17 @@ pub struct Place {
     pub value: f64,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for NotFinite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{:?} is {}", self.tensor, self.index, self.value)
     }
 }
 
 /// The first number of `tensors`, in the order of their names, that is not finite.
-pub fn first<'a>(tensors: impl IntoIterator<Item = (&'a String, &'a Tensor)>) -> Result<Option<Place>> {
+pub fn first<'a>(tensors: impl IntoIterator<Item = (&'a String, &'a Tensor)>) -> Result<Option<NotFinite>> {
     for (name, tensor) in tensors {
         if let Some((at, value)) = first_of(tensor)? {
-            return Ok(Some(Place { tensor: name.clone(), index: place(at, tensor.dims()), value }));
+            return Ok(Some(NotFinite { tensor: name.clone(), index: place(at, tensor.dims()), value }));
         }
     }
     Ok(None)

@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A result of which nothing is set yet.
-pub struct Fresh<T> {
+pub struct UninitBuffer<T> {
     values: Vec<T>,
     length: usize,
     /// How many elements are set.
@@ -15,12 +15,12 @@ pub struct Fresh<T> {
 }
 
 /// A part of a result, to be zeroed once.
-pub struct Part<'a, T> {
+pub struct UninitPart<'a, T> {
     values: &'a mut [MaybeUninit<T>],
     set: &'a AtomicUsize,
 }
 
-impl<T: WithDType> Fresh<T> {
+impl<T: WithDType> UninitBuffer<T> {
     pub fn new(length: usize) -> Self {
         Self { values: Vec::with_capacity(length), length, set: AtomicUsize::new(0) }
     }
@@ -29,11 +29,11 @@ impl<T: WithDType> Fresh<T> {
     ///
     /// # Panics
     /// When it has been cut before: a bug in the calling kernel.
-    pub fn parts(&mut self, size: usize) -> Vec<Part<'_, T>> {
+    pub fn parts(&mut self, size: usize) -> Vec<UninitPart<'_, T>> {
         assert_eq!(*self.set.get_mut(), 0, "a result is cut once");
         let Self { values, length, set } = self;
         let whole = &mut values.spare_capacity_mut()[..*length];
-        whole.chunks_mut(size.max(1)).map(|values| Part { values, set }).collect()
+        whole.chunks_mut(size.max(1)).map(|values| UninitPart { values, set }).collect()
     }
 
     /// The result.
@@ -49,7 +49,7 @@ impl<T: WithDType> Fresh<T> {
     }
 }
 
-impl<'a, T: WithDType> Part<'a, T> {
+impl<'a, T: WithDType> UninitPart<'a, T> {
     /// Sets all to zero.
     pub fn zero(self) -> &'a mut [T] {
         self.values.fill(MaybeUninit::new(T::zero()));
@@ -59,9 +59,9 @@ impl<'a, T: WithDType> Part<'a, T> {
     }
 
     /// The part in pieces of `size` elements, the last perhaps shorter.
-    pub fn cut(self, size: usize) -> impl Iterator<Item = Part<'a, T>> {
+    pub fn cut(self, size: usize) -> impl Iterator<Item = UninitPart<'a, T>> {
         let Self { values, set } = self;
-        values.chunks_mut(size.max(1)).map(move |values| Part { values, set })
+        values.chunks_mut(size.max(1)).map(move |values| UninitPart { values, set })
     }
 }
 
@@ -72,18 +72,18 @@ mod tests {
 
     #[test]
     fn parts_that_tasks_set_are_the_whole() {
-        let mut fresh = Fresh::<f32>::new(1000);
+        let mut fresh = UninitBuffer::<f32>::new(1000);
         fresh.parts(64).into_par_iter().enumerate().for_each(|(i, part)| part.zero()[0] = i as f32);
         let values = fresh.done();
         assert_eq!((values.len(), values.iter().sum::<f32>()), (1000, 120.0));
         assert_eq!((values[64], values[65], values[960], values[999]), (1.0, 0.0, 15.0, 0.0));
-        assert!(Fresh::<u8>::new(0).done().is_empty());
+        assert!(UninitBuffer::<u8>::new(0).done().is_empty());
     }
 
     #[test]
     #[should_panic(expected = "was not set")]
     fn a_part_that_no_task_set_is_never_read() {
-        let mut fresh = Fresh::<u8>::new(10);
+        let mut fresh = UninitBuffer::<u8>::new(10);
         fresh.parts(5).into_iter().take(1).for_each(|part| {
             part.zero();
         });

@@ -1,6 +1,6 @@
 //! Adam and AdamW.
 
-use crate::ops::update::{self, Item, Permission};
+use crate::ops::update::{self, ParameterUpdate, StepGuard};
 use candle_core::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,13 +60,25 @@ fn decoupled_decay() -> f64 {
 }
 
 impl AdamConfig {
-    pub(super) fn update(&self, items: &[Item<'_>], lr: f64, steps: u64, permission: &Permission) -> Result<()> {
+    pub(super) fn update(
+        &self,
+        items: &[ParameterUpdate<'_>],
+        lr: f64,
+        steps: u64,
+        permission: &StepGuard,
+    ) -> Result<()> {
         update::adam(items, &adam(self.betas, self.eps, lr, steps, self.weight_decay, 1.0), permission)
     }
 }
 
 impl AdamwConfig {
-    pub(super) fn update(&self, items: &[Item<'_>], lr: f64, steps: u64, permission: &Permission) -> Result<()> {
+    pub(super) fn update(
+        &self,
+        items: &[ParameterUpdate<'_>],
+        lr: f64,
+        steps: u64,
+        permission: &StepGuard,
+    ) -> Result<()> {
         update::adam(items, &adam(self.betas, self.eps, lr, steps, 0.0, 1.0 - lr * self.weight_decay), permission)
     }
 }
@@ -91,9 +103,9 @@ mod tests {
             assert!((found - expected).abs() < 1e-5, "expected {expected}, found {found}");
             Ok::<_, candle_core::Error>(())
         };
-        let permission = Permission::granted(&Device::Cpu)?;
-        let step = |update: &dyn Fn(&[Item<'_>]) -> Result<()>, w: &Tensor, g: f32, moments: &[Tensor]| {
-            update(&[Item { w, gradient: &tensor(g)?, moments }])
+        let permission = StepGuard::granted(&Device::Cpu)?;
+        let step = |update: &dyn Fn(&[ParameterUpdate<'_>]) -> Result<()>, w: &Tensor, g: f32, moments: &[Tensor]| {
+            update(&[ParameterUpdate { w, gradient: &tensor(g)?, moments }])
         };
         let adam = AdamConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0 };
         let (w, moments) = (tensor(1.0)?, [tensor(0.0)?, tensor(0.0)?]);

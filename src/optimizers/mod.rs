@@ -8,12 +8,12 @@ mod schedule;
 mod sgd;
 
 pub use adam::{AdamConfig, AdamwConfig};
-pub use schedule::{ConstantConfig, CosineConfig, MilestonesConfig, Moment, ScheduleConfig, WarmupConfig};
+pub use schedule::{ConstantConfig, CosineConfig, MilestonesConfig, ScheduleConfig, TrainingPosition, WarmupConfig};
 pub use sgd::SgdConfig;
 
 use crate::error::{Error, Result};
 use crate::layers::Parameter;
-use crate::ops::update::{self, Item, Permission};
+use crate::ops::update::{self, ParameterUpdate, StepGuard};
 use candle_core::{DType, Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,7 @@ pub struct Optimizer {
     moments: BTreeMap<String, Vec<Tensor>>,
     /// Steps taken.
     steps: u64,
-    /// Whether a step was not finite: see [`Permission`].
+    /// Whether a step was not finite: see [`StepGuard`].
     halted: Option<Tensor>,
 }
 
@@ -91,14 +91,14 @@ impl Optimizer {
             moved.push((name, &parameter.value, gradient));
         }
         let moments = |name: &str| self.moments.get(name).map_or(&[][..], Vec::as_slice);
-        let items: Vec<Item<'_>> =
-            moved.iter().map(|(name, w, gradient)| Item { w, gradient, moments: moments(name) }).collect();
+        let items: Vec<ParameterUpdate<'_>> =
+            moved.iter().map(|(name, w, gradient)| ParameterUpdate { w, gradient, moments: moments(name) }).collect();
         let norm = update::gradient_norm(&items)?;
         let halted = match self.halted.take() {
             Some(halted) => halted,
             None => Tensor::zeros(1, DType::F32, score.device())?,
         };
-        let permission = Permission::new(score, &norm, clip, halted)?;
+        let permission = StepGuard::new(score, &norm, clip, halted)?;
         match &self.config {
             OptimizerConfig::Sgd(sgd) => sgd.update(&items, lr, &permission)?,
             OptimizerConfig::Adam(adam) => adam.update(&items, lr, self.steps, &permission)?,

@@ -76,7 +76,7 @@ pub struct WarmupConfig {
 
 /// Where training stands.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
+pub struct TrainingPosition {
     /// Counted from 0.
     pub epoch: usize,
     pub epochs: usize,
@@ -87,7 +87,7 @@ pub struct Moment {
 
 impl ScheduleConfig {
     /// The factor of the learning rate at `now`.
-    pub fn factor(&self, now: Moment) -> f64 {
+    pub fn factor(&self, now: TrainingPosition) -> f64 {
         match self {
             Self::Constant(_) => 1.0,
             Self::Milestones(MilestonesConfig { at, factor }) => {
@@ -100,7 +100,7 @@ impl ScheduleConfig {
             }
             Self::Warmup(WarmupConfig { epochs, then }) if now.epoch >= *epochs => {
                 let rest = now.epochs.saturating_sub(*epochs);
-                then.factor(Moment { epoch: now.epoch - epochs, epochs: rest, ..now })
+                then.factor(TrainingPosition { epoch: now.epoch - epochs, epochs: rest, ..now })
             }
             Self::Warmup(WarmupConfig { epochs, .. }) => {
                 let [epoch, steps, step, epochs] = [now.epoch, now.steps, now.step, *epochs].map(|count| count as f64);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     fn factors(schedule: &ScheduleConfig, epochs: usize) -> Vec<f64> {
-        (0..epochs).map(|epoch| schedule.factor(Moment { epoch, epochs, step: 0, steps: 4 })).collect()
+        (0..epochs).map(|epoch| schedule.factor(TrainingPosition { epoch, epochs, step: 0, steps: 4 })).collect()
     }
 
     #[test]
@@ -278,7 +278,7 @@ mod tests {
             assert!((found - expected).abs() < 1e-12);
         }
         let warmup = ScheduleConfig::Warmup(WarmupConfig { epochs: 2, then: Box::new(cosine) });
-        let rise = |epoch, step| warmup.factor(Moment { epoch, epochs: 6, step, steps: 4 });
+        let rise = |epoch, step| warmup.factor(TrainingPosition { epoch, epochs: 6, step, steps: 4 });
         assert_eq!([rise(0, 0), rise(0, 3), rise(1, 3), rise(2, 0)], [0.125, 0.5, 1.0, 1.0]);
         assert!((rise(4, 1) - 0.5).abs() < 1e-12, "the middle of the four epochs that remain");
     }
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn a_rise_over_more_steps_than_can_be_counted_stays_a_rise() {
         let warmup = ScheduleConfig::Warmup(WarmupConfig { epochs: usize::MAX, then: Box::default() });
-        let factor = |epoch| warmup.factor(Moment { epoch, epochs: usize::MAX, step: 3, steps: 1000 });
+        let factor = |epoch| warmup.factor(TrainingPosition { epoch, epochs: usize::MAX, step: 3, steps: 1000 });
         assert!(factor(0) > 0.0 && factor(1) > factor(0) && factor(usize::MAX / 2) <= 0.5);
     }
 }

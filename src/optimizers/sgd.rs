@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use crate::ops::update::{self, Item, Permission};
+use crate::ops::update::{self, ParameterUpdate, StepGuard};
 use candle_core::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub struct SgdConfig {
 }
 
 impl SgdConfig {
-    pub(super) fn update(&self, items: &[Item<'_>], lr: f64, permission: &Permission) -> Result<()> {
+    pub(super) fn update(&self, items: &[ParameterUpdate<'_>], lr: f64, permission: &StepGuard) -> Result<()> {
         let &Self { momentum, weight_decay, .. } = self;
         update::sgd(items, &update::Sgd { rate: lr, momentum, weight_decay }, permission)
     }

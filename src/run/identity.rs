@@ -78,7 +78,7 @@ pub fn differences(run: &Experiment, here: &Experiment) -> Result<Vec<String>> {
 }
 
 /// An experiment that runs are looked for.
-pub struct Plan<'a> {
+pub struct RunQuery<'a> {
     /// With absolute paths.
     pub experiment: &'a Experiment,
     /// Keys that count although they are not computed: those that a sweep or a table sets.
@@ -89,7 +89,7 @@ pub struct Plan<'a> {
 
 /// What a run folder says of itself.
 #[derive(Debug, Clone)]
-pub struct Recorded {
+pub struct RecordedRun {
     pub folder: RunFolder,
     pub experiment: Experiment,
     pub outcome: Outcome,
@@ -97,7 +97,7 @@ pub struct Recorded {
     initial_weights: Option<String>,
 }
 
-impl Recorded {
+impl RecordedRun {
     /// A run stays what it was when its data have moved: they are not asked for.
     ///
     /// # Errors
@@ -118,12 +118,12 @@ impl Recorded {
     }
 }
 
-impl Plan<'_> {
+impl RunQuery<'_> {
     /// Those of `runs` that compute what is planned.
-    pub fn of<'r>(&self, runs: impl IntoIterator<Item = &'r Recorded>) -> Vec<&'r Recorded> {
+    pub fn of<'r>(&self, runs: impl IntoIterator<Item = &'r RecordedRun>) -> Vec<&'r RecordedRun> {
         let (computed, set) = (self.computed(self.experiment), self.set_values(self.experiment));
         let alike = runs.into_iter().filter(|run| self.computed(&run.experiment) == computed);
-        let alike: Vec<&Recorded> = alike.filter(|run| self.set_values(&run.experiment) == set).collect();
+        let alike: Vec<&RecordedRun> = alike.filter(|run| self.set_values(&run.experiment) == set).collect();
         if alike.is_empty() {
             return alike;
         }
@@ -155,7 +155,7 @@ impl Plan<'_> {
     }
 
     /// Of runs of the same settings, where the plan's data are not at hand.
-    fn by_place<'r>(&self, runs: Vec<&'r Recorded>) -> Vec<&'r Recorded> {
+    fn by_place<'r>(&self, runs: Vec<&'r RecordedRun>) -> Vec<&'r RecordedRun> {
         let paths = |experiment: &Experiment| -> Vec<PathBuf> {
             experiment.data.dataset.clone().paths().into_iter().map(|path| path.clone()).collect()
         };
@@ -166,7 +166,7 @@ impl Plan<'_> {
         runs.into_iter().filter(|run| self.same_weights(run)).collect()
     }
 
-    fn same_weights(&self, run: &Recorded) -> bool {
+    fn same_weights(&self, run: &RecordedRun) -> bool {
         let path = |experiment: &Experiment| experiment.training.initial_weights.clone();
         match (path(self.experiment), &run.initial_weights) {
             (Some(file), Some(sum)) => {
@@ -201,7 +201,7 @@ fn data(dataset: &DatasetConfig, time_steps: usize) -> Option<Arc<Checksums>> {
 
 /// The run of an experiment's name that computes what is planned: of several one that is complete, or else the newest.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct MatchingRuns {
     pub run: Option<RunFolder>,
     /// Where there is none, but a newest version that is another: in what it differs.
     pub other: Option<(RunFolder, Vec<String>)>,
@@ -211,24 +211,24 @@ pub struct Found {
 ///
 /// # Errors
 /// [`crate::error::Error::Io`] when the folder cannot be read.
-pub fn find(root: &Path, plan: &Plan<'_>) -> Result<Found> {
+pub fn find(root: &Path, plan: &RunQuery<'_>) -> Result<MatchingRuns> {
     let container = root.join(&plan.experiment.name);
     if !container.is_dir() {
-        return Ok(Found::default());
+        return Ok(MatchingRuns::default());
     }
     let folders = versions(&container)?.into_iter().map(|(_, path)| RunFolder::at(path));
-    let runs: Vec<Recorded> = folders.filter_map(|folder| Recorded::read(folder).ok()).collect();
+    let runs: Vec<RecordedRun> = folders.filter_map(|folder| RecordedRun::read(folder).ok()).collect();
     let same = plan.of(&runs);
     let complete = same.iter().rev().find(|run| run.outcome == Outcome::Completed);
     if let Some(run) = complete.or(same.last()) {
-        return Ok(Found { run: Some(run.folder.clone()), other: None });
+        return Ok(MatchingRuns { run: Some(run.folder.clone()), other: None });
     }
-    let Some(newest) = runs.last() else { return Ok(Found::default()) };
+    let Some(newest) = runs.last() else { return Ok(MatchingRuns::default()) };
     let mut differ = differences(&newest.experiment, plan.experiment)?;
     if differ.is_empty() {
         differ.push("the data, the initial weights or what is set besides".into());
     }
-    Ok(Found { run: None, other: Some((newest.folder.clone(), differ)) })
+    Ok(MatchingRuns { run: None, other: Some((newest.folder.clone(), differ)) })
 }
 
 #[cfg(test)]
@@ -246,8 +246,8 @@ mod tests {
         experiment
     }
 
-    fn run(changes: &str, data: &[(&str, &str)]) -> Recorded {
-        Recorded {
+    fn run(changes: &str, data: &[(&str, &str)]) -> RecordedRun {
+        RecordedRun {
             folder: RunFolder::at("a/v0001".into()),
             experiment: experiment(changes),
             outcome: Outcome::Completed,
@@ -259,7 +259,7 @@ mod tests {
     /// Whether a run of `changes` is one of the experiment of the text, in which `set` is set.
     fn same(changes: &str, planned: &str, set: &[&str], any_seed: bool) -> bool {
         let (planned, set) = (experiment(planned), set.iter().map(ToString::to_string).collect::<Vec<_>>());
-        !Plan { experiment: &planned, set: &set, any_seed }.of([&run(changes, &[])]).is_empty()
+        !RunQuery { experiment: &planned, set: &set, any_seed }.of([&run(changes, &[])]).is_empty()
     }
 
     #[test]
@@ -313,11 +313,11 @@ mod tests {
     #[test]
     fn data_that_are_not_here_are_told_by_their_place_or_by_being_the_same_everywhere() {
         let planned = experiment("");
-        let plan = Plan { experiment: &planned, set: &[], any_seed: true };
+        let plan = RunQuery { experiment: &planned, set: &[], any_seed: true };
         let there = |path: &str, sum: &str, seed: u64| {
             run(&format!("seed={seed} data.dataset.mnist.path={path}"), &[("train-images-idx3-ubyte", sum)])
         };
-        let seeds = |runs: &[Recorded]| plan.of(runs).iter().map(|run| run.experiment.seed).collect::<Vec<_>>();
+        let seeds = |runs: &[RecordedRun]| plan.of(runs).iter().map(|run| run.experiment.seed).collect::<Vec<_>>();
         // Wherever they were: there is but one.
         assert_eq!(seeds(&[there("/x", "1", 1), there("/y", "1", 2)]), [1, 2]);
         // Two data sets, of neither of which anything tells that it is meant; and of one its place.
@@ -329,7 +329,7 @@ mod tests {
     fn data_that_are_here_are_told_by_their_checksums_wherever_a_run_found_them() {
         let digits = "data.dataset=digits";
         let planned = experiment(digits);
-        let plan = Plan { experiment: &planned, set: &[], any_seed: false };
+        let plan = RunQuery { experiment: &planned, set: &[], any_seed: false };
         let sums: Vec<(String, String)> = planned.load_data().expect("digits").checksums.into_iter().collect();
         let [(name, sum)] = &sums[..] else { panic!("one file") };
         let with = |name: &str, sum: &str| plan.of([&run(digits, &[(name, sum)])]).len();

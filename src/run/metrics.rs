@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::files::durable;
 use crate::files::reading;
-use crate::run::records::{Records, Verified, Written};
-use crate::run::{RunFolder, Which};
+use crate::run::records::{Records, VerifiedRecords, WrittenRecord};
+use crate::run::{CheckpointKind, RunFolder};
 
 /// Bytes of `metrics.jsonl`.
 const LARGEST_TABLE: u64 = 1 << 28;
@@ -25,9 +25,9 @@ const LARGEST_TABLE: u64 = 1 << 28;
 pub struct EpochMetrics {
     /// Counted from 1.
     pub epoch: usize,
-    pub train: Scores,
+    pub train: SplitMetrics,
     /// Absent in an epoch without an evaluation.
-    pub test: Option<Scores>,
+    pub test: Option<SplitMetrics>,
     /// The learning rate of the epoch's last step.
     #[serde(with = "number")]
     pub lr: f64,
@@ -46,7 +46,7 @@ pub struct EpochMetrics {
 
 /// The results on one split.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
+pub struct SplitMetrics {
     #[serde(with = "number")]
     pub loss: f64,
     /// Accuracy in percent.
@@ -91,7 +91,7 @@ mod in_order {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Step {
+struct StepLine {
     epoch: usize,
     step: usize,
     #[serde(with = "number")]
@@ -100,16 +100,16 @@ struct Step {
 
 /// A file that grows at its end, and the hash of all it holds.
 #[derive(Debug)]
-struct Growing {
+struct AppendedFile {
     path: PathBuf,
     file: BufWriter<File>,
     bytes: u64,
     sha256: Sha256,
 }
 
-impl Growing {
+impl AppendedFile {
     /// Opens a file to add to, without what lies beyond its first bytes, whose hash is `sha256`.
-    fn open(path: PathBuf, keep: &Written, sha256: Sha256) -> Result<Self> {
+    fn open(path: PathBuf, keep: &WrittenRecord, sha256: Sha256) -> Result<Self> {
         let mut options = OpenOptions::new();
         let file = reading::own(options.append(true).create(true), &path).map_err(Error::io("open", &path))?;
         file.set_len(keep.bytes).and_then(|()| file.sync_all()).map_err(Error::io("shorten", &path))?;
@@ -129,28 +129,28 @@ impl Growing {
         flushed.map_err(Error::io("write", &self.path))
     }
 
-    fn written(&self) -> Written {
-        Written::of(self.bytes, &self.sha256)
+    fn written(&self) -> WrittenRecord {
+        WrittenRecord::of(self.bytes, &self.sha256)
     }
 }
 
 /// The metrics files of a run that is at work.
 #[derive(Debug)]
 pub struct Metrics {
-    jsonl: Growing,
+    jsonl: AppendedFile,
     csv: (PathBuf, File),
-    steps: Growing,
+    steps: AppendedFile,
 }
 
 impl Metrics {
-    /// Opens the files of a run folder and keeps what was verified of them, [`Verified::nothing`] for a new run.
+    /// Opens the files of a run folder and keeps what was verified of them, [`VerifiedRecords::nothing`] for a new run.
     ///
     /// # Errors
     /// [`Error::Run`] naming a line of `metrics.jsonl` that cannot be read, [`Error::Io`] when a file cannot be opened or cut.
-    pub fn open(folder: &RunFolder, keep: Verified) -> Result<Self> {
-        let Verified { records, metrics, steps } = keep;
-        let jsonl = Growing::open(folder.metrics_jsonl(), &records.metrics, metrics)?;
-        let steps = Growing::open(folder.steps(), &records.steps, steps)?;
+    pub fn open(folder: &RunFolder, keep: VerifiedRecords) -> Result<Self> {
+        let VerifiedRecords { records, metrics, steps } = keep;
+        let jsonl = AppendedFile::open(folder.metrics_jsonl(), &records.metrics, metrics)?;
+        let steps = AppendedFile::open(folder.steps(), &records.steps, steps)?;
         let csv = folder.metrics_csv();
         durable::write_atomically(&csv, table(&read(&jsonl.path)?).as_bytes())?;
         let file = reading::own(OpenOptions::new().read(true).append(true), &csv).map_err(Error::io("open", &csv))?;
@@ -160,7 +160,7 @@ impl Metrics {
 
     /// Adds a step, both counted from 1. It may stay in memory until [`flush`](Self::flush) or the epoch's end.
     pub fn step(&mut self, epoch: usize, step: usize, loss: f64) -> Result<()> {
-        let line = to_line(&self.steps.path, &Step { epoch, step, loss })?;
+        let line = to_line(&self.steps.path, &StepLine { epoch, step, loss })?;
         self.steps.add(&line)
     }
 
@@ -227,7 +227,7 @@ pub fn readable(run: &RunFolder, epoch: usize, step: usize) -> Result<[u64; 2]> 
         whole
     })?;
     let steps = readable_bytes(&run.steps(), |line| {
-        let within = |at: Step| at.epoch <= epoch || (at.epoch == epoch.saturating_add(1) && at.step <= step);
+        let within = |at: StepLine| at.epoch <= epoch || (at.epoch == epoch.saturating_add(1) && at.step <= step);
         serde_json::from_str(line).is_ok_and(within)
     })?;
     Ok([metrics, steps])
@@ -246,7 +246,7 @@ fn readable_bytes(path: &Path, mut whole: impl FnMut(&str) -> bool) -> Result<u6
 }
 
 /// The last epoch that was evaluated, counted from 1, and its scores on the test split.
-pub fn last_evaluated(lines: &[EpochMetrics]) -> Option<(usize, Scores)> {
+pub fn last_evaluated(lines: &[EpochMetrics]) -> Option<(usize, SplitMetrics)> {
     lines.iter().rev().find_map(|line| Some((line.epoch, line.test?)))
 }
 
@@ -256,7 +256,7 @@ pub fn last_evaluated(lines: &[EpochMetrics]) -> Option<(usize, Scores)> {
 /// As [`read`]; [`Error::Run`] when lines were lost or changed since the last checkpoint.
 pub fn so_far(run: &RunFolder) -> Result<Vec<EpochMetrics>> {
     let path = run.metrics_jsonl();
-    if let Ok(records) = Records::load(&run.checkpoint(Which::Last)) {
+    if let Ok(records) = Records::load(&run.checkpoint(CheckpointKind::Last)) {
         records.metrics.verify(&path)?;
     }
     if path.exists() { read(&path) } else { Ok(Vec::new()) }
@@ -358,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_layers_name_cannot_begin_a_cell_of_the_table() {
-        let scores = Scores { loss: -0.5, top1: 1.0, top5: 2.0 };
+        let scores = SplitMetrics { loss: -0.5, top1: 1.0, top5: 2.0 };
         let metrics = EpochMetrics {
             epoch: 1,
             train: scores,

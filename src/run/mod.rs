@@ -27,7 +27,7 @@ pub struct RunFolder {
 
 /// The two checkpoints a run keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum CheckpointKind {
     /// Of the newest step that was saved: where `resume` goes on.
     Last,
     /// Of the epoch with the best test accuracy.
@@ -197,10 +197,10 @@ impl RunFolder {
         self.path.join("log.txt")
     }
 
-    pub fn checkpoint(&self, which: Which) -> PathBuf {
+    pub fn checkpoint(&self, which: CheckpointKind) -> PathBuf {
         self.checkpoints().join(match which {
-            Which::Last => "last",
-            Which::Best => "best",
+            CheckpointKind::Last => "last",
+            CheckpointKind::Best => "best",
         })
     }
 

@@ -25,21 +25,21 @@ const LARGEST: u64 = 1 << 12;
 #[serde(deny_unknown_fields)]
 pub struct Records {
     /// Of `metrics.jsonl`.
-    pub metrics: Written,
+    pub metrics: WrittenRecord,
     /// Of `steps.jsonl`.
-    pub steps: Written,
+    pub steps: WrittenRecord,
 }
 
 /// The beginning of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Written {
+pub struct WrittenRecord {
     pub bytes: u64,
     /// Of these bytes.
     pub sha256: String,
 }
 
-impl Written {
+impl WrittenRecord {
     /// Of `bytes` bytes, whose hash is `so_far`.
     pub fn of(bytes: u64, so_far: &Sha256) -> Self {
         Self { bytes, sha256: durable::hex(&so_far.clone().finalize()) }
@@ -103,13 +103,13 @@ impl Written {
 
 /// Both files, found to be as they were.
 #[derive(Debug, Clone)]
-pub struct Verified {
+pub struct VerifiedRecords {
     pub records: Records,
     pub metrics: Sha256,
     pub steps: Sha256,
 }
 
-impl Verified {
+impl VerifiedRecords {
     /// Of a run that has not done a step.
     pub fn nothing() -> Self {
         Self { records: Records::nothing(), metrics: Sha256::new(), steps: Sha256::new() }
@@ -119,16 +119,16 @@ impl Verified {
 impl Records {
     /// Those of a run that has not done a step.
     pub fn nothing() -> Self {
-        Self { metrics: Written::nothing(), steps: Written::nothing() }
+        Self { metrics: WrittenRecord::nothing(), steps: WrittenRecord::nothing() }
     }
 
     /// Reads both files of a run as far as they are to be kept; nothing is changed.
     ///
     /// # Errors
-    /// As [`Written::verify`].
-    pub fn verify(&self, run: &RunFolder) -> Result<Verified> {
+    /// As [`WrittenRecord::verify`].
+    pub fn verify(&self, run: &RunFolder) -> Result<VerifiedRecords> {
         let (metrics, steps) = (self.metrics.verify(&run.metrics_jsonl())?, self.steps.verify(&run.steps())?);
-        Ok(Verified { records: self.clone(), metrics, steps })
+        Ok(VerifiedRecords { records: self.clone(), metrics, steps })
     }
 
     /// Those of the checkpoint in `folder`.
@@ -156,13 +156,13 @@ mod tests {
     fn a_file_that_lost_changed_or_never_had_its_first_bytes_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("steps.jsonl");
-        let refused = |written: &Written| written.verify(&path).unwrap_err().to_string();
-        let written = Written::of(3, &Sha256::new_with_prefix(b"abc"));
-        assert!(Written::nothing().verify(&path).is_ok(), "nothing is to be kept of what is not there");
+        let refused = |written: &WrittenRecord| written.verify(&path).unwrap_err().to_string();
+        let written = WrittenRecord::of(3, &Sha256::new_with_prefix(b"abc"));
+        assert!(WrittenRecord::nothing().verify(&path).is_ok(), "nothing is to be kept of what is not there");
         assert!(refused(&written).starts_with("cannot open "));
         std::fs::write(&path, "abcd and more").unwrap();
         let hash = written.verify(&path).unwrap();
-        assert_eq!(Written::of(3, &hash), written);
+        assert_eq!(WrittenRecord::of(3, &hash), written);
         for (text, expected) in
             [("ab", "has lost its last 1 bytes: it has 2, and had 3"), ("abd", "is damaged: its first 3")]
         {

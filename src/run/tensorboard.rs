@@ -11,18 +11,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
 use crate::run::RunFolder;
-use crate::run::metrics::{EpochMetrics, Scores};
+use crate::run::metrics::{EpochMetrics, SplitMetrics};
 
 /// The event file of a run that is at work.
 #[derive(Debug)]
-pub struct Events {
+pub struct EventFile {
     path: PathBuf,
     file: File,
     /// Seconds since 1970 at the end of the last epoch.
     time: f64,
 }
 
-impl Events {
+impl EventFile {
     /// Begins the file with the epochs that are done.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Events {
         let mut summary = Vec::new();
         let mut scalar = |tag: &str, value: f64| summary.extend(text(1, &value_of(tag, value as f32)));
         for (split, scores) in [("train", Some(metrics.train)), ("test", metrics.test)] {
-            if let Some(Scores { loss, top1, top5 }) = scores {
+            if let Some(SplitMetrics { loss, top1, top5 }) = scores {
                 scalar(&format!("{split}/loss"), loss);
                 scalar(&format!("{split}/top1"), top1);
                 scalar(&format!("{split}/top5"), top5);

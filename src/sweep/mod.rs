@@ -28,13 +28,13 @@ pub mod slurm;
 #[cfg(test)]
 mod tests;
 
-pub use frozen::Frozen;
-pub use jobs::{Ended, Event, Jobs};
-pub use plan::Planned;
+pub use frozen::FrozenConfigs;
+pub use jobs::{JobEvent, Jobs, JobsOutcome};
+pub use plan::SweepRun;
 
 use crate::error::Result;
 use crate::run::RunFolder;
-use crate::run::identity::Recorded;
+use crate::run::identity::RecordedRun;
 use crate::run::listing::RunSummary;
 use std::path::{Path, PathBuf};
 
@@ -44,15 +44,15 @@ pub struct Sweep {
     pub path: PathBuf,
     /// What the runs differ in, in order: `variant`, then keys such as `network.time_steps`. Seeds are no axis.
     pub axes: Vec<String>,
-    pub runs: Vec<Planned>,
+    pub runs: Vec<SweepRun>,
 }
 
 /// The runs that are not complete.
-pub struct Due<'a> {
+pub struct IncompleteRuns<'a> {
     /// Those to begin, or to go on with.
-    pub to_train: Vec<&'a Planned>,
+    pub to_train: Vec<&'a SweepRun>,
     /// Those that another process works on.
-    pub at_work: Vec<&'a Planned>,
+    pub at_work: Vec<&'a SweepRun>,
 }
 
 impl Sweep {
@@ -71,13 +71,13 @@ impl Sweep {
     /// # Errors
     /// [`crate::error::Error::Io`] when a folder cannot be read.
     pub fn folders(&self, root: &Path) -> Result<Vec<Option<RunFolder>>> {
-        let mut all: Option<Vec<Recorded>> = None;
+        let mut all: Option<Vec<RecordedRun>> = None;
         let mut folders = Vec::with_capacity(self.runs.len());
         for planned in &self.runs {
             folders.push(match (planned.run(root)?, &mut all) {
                 (Some(run), _) => Some(run),
                 (None, Some(all)) => planned.elsewhere(all),
-                (None, none) => planned.elsewhere(none.insert(Recorded::below(root)?)),
+                (None, none) => planned.elsewhere(none.insert(RecordedRun::below(root)?)),
             });
         }
         Ok(folders)
@@ -95,7 +95,7 @@ impl Sweep {
     ///
     /// # Errors
     /// As [`Sweep::folders`].
-    pub fn due(&self, root: &Path) -> Result<Due<'_>> {
+    pub fn due(&self, root: &Path) -> Result<IncompleteRuns<'_>> {
         let (mut to_train, mut at_work) = (Vec::new(), Vec::new());
         for (run, summary) in self.runs.iter().zip(self.standings(root)?) {
             match summary.map(|summary| summary.state) {
@@ -104,6 +104,6 @@ impl Sweep {
                 _ => to_train.push(run),
             }
         }
-        Ok(Due { to_train, at_work })
+        Ok(IncompleteRuns { to_train, at_work })
     }
 }

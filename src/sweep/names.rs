@@ -2,7 +2,7 @@
 //!
 //! What a name cannot hold becomes `_`. Where that could make one of two, a checksum of the text stands behind it.
 
-use super::file::File;
+use super::file::SweepFile;
 use crate::config::settings::text;
 use crate::files::durable::sha256_hex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ pub struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub fn new(file: &'a File) -> Self {
+    pub fn new(file: &'a SweepFile) -> Self {
         let variants = apart(file.variants.iter().filter_map(|(name, _)| name.clone()));
         let lists = file.grid.iter().chain(&file.zip);
         let lists = lists.map(|(key, values)| (key.as_str(), apart(values.iter().map(text))));

@@ -1,6 +1,6 @@
 //! Being asked to stop: by a signal, or after a number of steps.
 
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Result, StopReason};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::sync::Arc;
@@ -36,11 +36,11 @@ impl Stop {
         let refused = |e: std::io::Error| Error::Run(format!("cannot listen to signals: {e}."));
         let again = Arc::new(AtomicBool::new(false));
         // In this order: the first SIGINT finds the flag down, raises it, and the second finds it up.
-        flag::register_conditional_shutdown(SIGINT, Reason::Int.exit_code().into(), Arc::clone(&again))
+        flag::register_conditional_shutdown(SIGINT, StopReason::Int.exit_code().into(), Arc::clone(&again))
             .map_err(refused)?;
         flag::register(SIGINT, again).map_err(refused)?;
         flag::register(libc::SIGXFSZ, Arc::default()).map_err(refused)?;
-        let heard = Reason::ALL.into_iter().filter(|&reason| reason != Reason::Hup || !is_ignored(SIGHUP));
+        let heard = StopReason::ALL.into_iter().filter(|&reason| reason != StopReason::Hup || !is_ignored(SIGHUP));
         for reason in heard {
             let number = reason.signal().unsigned_abs() as usize;
             flag::register_usize(reason.signal(), Arc::clone(&stop.signal), number).map_err(refused)?;
@@ -49,7 +49,7 @@ impl Stop {
     }
 
     /// Whether to stop, and why.
-    pub fn asked(&self) -> Option<Reason> {
+    pub fn asked(&self) -> Option<StopReason> {
         if let Some(left) = self.left.load(Ordering::Relaxed).checked_sub(1) {
             self.left.store(left, Ordering::Relaxed);
             if left == 0 {
@@ -57,7 +57,7 @@ impl Stop {
             }
         }
         let signal = self.signal.load(Ordering::Relaxed);
-        Reason::ALL.into_iter().find(|reason| reason.signal().unsigned_abs() as usize == signal)
+        StopReason::ALL.into_iter().find(|reason| reason.signal().unsigned_abs() as usize == signal)
     }
 }
 
@@ -76,12 +76,12 @@ mod tests {
 
     #[test]
     fn exit_codes_are_the_shells_and_names_the_systems() {
-        for reason in Reason::ALL {
-            let code = if reason == Reason::Usr1 { 0 } else { 128 + reason.signal() };
+        for reason in StopReason::ALL {
+            let code = if reason == StopReason::Usr1 { 0 } else { 128 + reason.signal() };
             assert_eq!(i32::from(reason.exit_code()), code, "{}", reason.name());
         }
-        assert_eq!(Reason::ALL.map(Reason::name), ["SIGINT", "SIGHUP", "SIGTERM", "SIGUSR1"]);
-        assert_eq!(Reason::ALL.map(Reason::signal), [2, 1, 15, libc::SIGUSR1]);
+        assert_eq!(StopReason::ALL.map(StopReason::name), ["SIGINT", "SIGHUP", "SIGTERM", "SIGUSR1"]);
+        assert_eq!(StopReason::ALL.map(StopReason::signal), [2, 1, 15, libc::SIGUSR1]);
         // What nobody asked for; what every Rust program ignores.
         assert!(!is_ignored(libc::SIGWINCH) && is_ignored(libc::SIGPIPE));
     }
@@ -92,7 +92,7 @@ mod tests {
         let other = stop.clone();
         assert_eq!(
             [stop.asked(), other.asked(), stop.asked(), other.asked()],
-            [None, None, Some(Reason::Term), Some(Reason::Term)]
+            [None, None, Some(StopReason::Term), Some(StopReason::Term)]
         );
         assert_eq!(Stop::never().asked(), None);
     }
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(stop.asked(), None);
         // SAFETY: raising a signal that this process handles.
         assert_eq!(unsafe { libc::raise(libc::SIGUSR1) }, 0);
-        assert_eq!(stop.asked(), Some(Reason::Usr1));
-        assert_eq!(Reason::Usr1.exit_code(), 0);
+        assert_eq!(stop.asked(), Some(StopReason::Usr1));
+        assert_eq!(StopReason::Usr1.exit_code(), 0);
     }
 }

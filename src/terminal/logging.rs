@@ -25,9 +25,9 @@ const MOST_WAITING: usize = 1 << 20;
 
 /// Where log lines go. Clones share their destinations.
 #[derive(Clone)]
-pub struct Log(Arc<Destinations>);
+pub struct Log(Arc<LogDestinations>);
 
-struct Destinations {
+struct LogDestinations {
     level: Level,
     file: Mutex<LogFile>,
     screen: Mutex<Box<dyn Write + Send>>,
@@ -68,7 +68,7 @@ impl Log {
     pub(crate) fn new(level: Level, screen: Box<dyn Write + Send>, style: Style, bars: ProgressDrawTarget) -> Self {
         let bars = MultiProgress::with_draw_target(bars);
         let file = Mutex::new(LogFile::Waiting(Vec::new()));
-        Self(Arc::new(Destinations { level, file, screen: Mutex::new(screen), style, bars }))
+        Self(Arc::new(LogDestinations { level, file, screen: Mutex::new(screen), style, bars }))
     }
 
     pub(crate) fn subscriber(&self) -> impl Subscriber + Send + Sync + use<> {
@@ -141,7 +141,7 @@ impl<S: Subscriber> Layer<S> for Log {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut text = Text::default();
+        let mut text = EventText::default();
         event.record(&mut text);
         let text = text.message + &text.fields;
         let text = visible(&text);
@@ -161,12 +161,12 @@ fn now() -> String {
 
 /// An event's message, and its other fields as ` name=value`.
 #[derive(Default)]
-struct Text {
+struct EventText {
     message: String,
     fields: String,
 }
 
-impl Visit for Text {
+impl Visit for EventText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),

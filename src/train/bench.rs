@@ -3,14 +3,14 @@
 //! Images are random, so no data set is needed; the batches, the network and the step are those of a run. Two steps warm up
 //! before any is measured. Times are wall-clock seconds of single steps.
 
-use crate::data::{Batches, DataShape, Items, Resident, Split};
+use crate::data::{Batches, DataShape, DeviceDataset, Split, SplitValues};
 use crate::error::Result;
-use crate::experiment::Checked;
+use crate::experiment::CheckedExperiment;
 use crate::network::Network;
-use crate::network::watch::{Part, Watch};
-use crate::optimizers::{Moment, Optimizer};
+use crate::network::watch::{Phase, StepProfiler};
+use crate::optimizers::{Optimizer, TrainingPosition};
 use crate::rng::{Purpose, Stream};
-use crate::train::evaluate::{Effort, logits};
+use crate::train::evaluate::{EvaluationOptions, logits};
 use crate::train::step;
 use candle_core::Device;
 use serde::Serialize;
@@ -20,14 +20,14 @@ const WARM_UP: usize = 2;
 
 /// Seconds of a part over all repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Timing {
+pub struct PhaseTiming {
     pub median: f64,
     pub minimum: f64,
     /// Distance between the quartiles.
     pub spread: f64,
 }
 
-impl Timing {
+impl PhaseTiming {
     /// Of at least one measurement.
     fn of(mut seconds: Vec<f64>) -> Self {
         seconds.sort_by(f64::total_cmp);
@@ -48,8 +48,8 @@ pub struct LayerReport {
     /// `layers.3`.
     pub layer: String,
     pub kind: String,
-    pub forward: Timing,
-    pub backward: Timing,
+    pub forward: PhaseTiming,
+    pub backward: PhaseTiming,
     /// Multiply-accumulates of a forward pass over the batch, dense.
     pub macs: u64,
     pub kept_bytes: usize,
@@ -59,7 +59,7 @@ pub struct LayerReport {
 
 /// What was measured. All numbers are of one batch unless they say otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Report {
+pub struct BenchReport {
     pub name: String,
     pub device: String,
     pub threads: usize,
@@ -67,16 +67,16 @@ pub struct Report {
     pub time_steps: usize,
     pub repeats: usize,
     /// Making the batch: decoding, augmentation, normalisation. In a run a thread of its own does it meanwhile.
-    pub data: Timing,
+    pub data: PhaseTiming,
     /// Encoder, layers and loss.
-    pub forward: Timing,
-    pub backward: Timing,
+    pub forward: PhaseTiming,
+    pub backward: PhaseTiming,
     /// Norm of the gradients and the move of the weights.
-    pub optimizer: Timing,
+    pub optimizer: PhaseTiming,
     /// Forward, backward and optimizer.
-    pub step: Timing,
+    pub step: PhaseTiming,
     /// A forward pass with running statistics that keeps nothing.
-    pub evaluation: Timing,
+    pub evaluation: PhaseTiming,
     pub images_per_second: f64,
     pub evaluation_images_per_second: f64,
     pub milliseconds_per_image_and_time_step: f64,
@@ -122,30 +122,30 @@ impl Stopwatch {
     }
 }
 
-impl Watch for Stopwatch {
-    fn ended(&mut self, part: Part<'_>) {
+impl StepProfiler for Stopwatch {
+    fn ended(&mut self, part: Phase<'_>) {
         // What fails on the device fails the next thing that is asked of it too.
         let _ = self.device.synchronize();
         let seconds = self.last.elapsed().as_secs_f64();
         match part {
-            Part::Encoded | Part::Scored => self.encoded_and_scored += seconds,
-            Part::Forward { layer, kept } => self.forward.push((layer.to_string(), seconds, kept)),
+            Phase::Encoded | Phase::Scored => self.encoded_and_scored += seconds,
+            Phase::Forward { layer, kept } => self.forward.push((layer.to_string(), seconds, kept)),
             // From the last layer to the first.
-            Part::Backward { .. } => self.backward.insert(0, seconds),
-            Part::Updated => self.optimizer += seconds,
+            Phase::Backward { .. } => self.backward.insert(0, seconds),
+            Phase::Updated => self.optimizer += seconds,
         }
         self.last = Instant::now();
     }
 }
 
 /// Measures `repeats` training steps and as many evaluations of `checked`'s network on random images.
-pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Report> {
-    let Checked { experiment, shape, plan } = checked;
+pub fn measure(checked: &CheckedExperiment, device: &Device, repeats: usize) -> Result<BenchReport> {
+    let CheckedExperiment { experiment, shape, plan } = checked;
     let batch_size = experiment.data.batch_size;
     let split = random_split(shape, batch_size);
     let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
     let mut optimizer = Optimizer::new(&experiment.optimizer);
-    let resident = Resident::of(&split, &experiment.data, device)?;
+    let resident = DeviceDataset::of(&split, &experiment.data, device)?;
     let batches = Batches::train(&split, &experiment.data, experiment.seed, 0, device)?.out_of(resident.as_ref());
     let (mut data, mut steps, mut evaluations, mut watches) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut last = None;
@@ -155,7 +155,7 @@ pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Rep
         device.synchronize()?;
         let data_seconds = started.elapsed().as_secs_f64();
 
-        let now = Moment { epoch: 0, epochs: 1, step: repeat, steps: WARM_UP + repeats };
+        let now = TrainingPosition { epoch: 0, epochs: 1, step: repeat, steps: WARM_UP + repeats };
         // A learning rate of next to nothing: the weights, and with them the firing rates, stay those of the first step.
         let (lr, training) = (1e-12, &experiment.training);
         let (mut watch, started) = (Stopwatch::start(device), Instant::now());
@@ -170,7 +170,7 @@ pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Rep
         }
 
         let started = Instant::now();
-        logits(&network, &batch, Effort { draws: 1, time_steps: plan.time_steps })?;
+        logits(&network, &batch, EvaluationOptions { draws: 1, time_steps: plan.time_steps })?;
         device.synchronize()?;
         if repeat >= WARM_UP {
             evaluations.push(started.elapsed().as_secs_f64());
@@ -183,18 +183,18 @@ pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Rep
 
     let layers =
         layer_reports(checked, &watches, &last.as_ref().map_or(Ok(Vec::new()), |seen| seen.activity.firing_rates())?);
-    let over = |part: fn(&Stopwatch) -> f64| Timing::of(watches.iter().map(part).collect());
-    let (step, evaluation) = (Timing::of(steps), Timing::of(evaluations));
+    let over = |part: fn(&Stopwatch) -> f64| PhaseTiming::of(watches.iter().map(part).collect());
+    let (step, evaluation) = (PhaseTiming::of(steps), PhaseTiming::of(evaluations));
     let images = batch_size as f64;
     let operations = 6.0 * plan.macs() as f64 * images * plan.time_steps as f64;
-    Ok(Report {
+    Ok(BenchReport {
         name: experiment.name.clone(),
         device: crate::ops::device::name(device),
         threads: rayon::current_num_threads(),
         batch_size,
         time_steps: plan.time_steps,
         repeats,
-        data: Timing::of(data),
+        data: PhaseTiming::of(data),
         forward: over(Stopwatch::forward_seconds),
         backward: over(Stopwatch::backward_seconds),
         optimizer: over(|watch| watch.optimizer),
@@ -211,7 +211,7 @@ pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Rep
     })
 }
 
-fn layer_reports(checked: &Checked, watches: &[Stopwatch], rates: &[(String, f64)]) -> Vec<LayerReport> {
+fn layer_reports(checked: &CheckedExperiment, watches: &[Stopwatch], rates: &[(String, f64)]) -> Vec<LayerReport> {
     let plan = &checked.plan;
     let firing_rate = |index: usize| {
         let label = format!("layers.{index}.lif");
@@ -225,8 +225,8 @@ fn layer_reports(checked: &Checked, watches: &[Stopwatch], rates: &[(String, f64
         Some(LayerReport {
             layer: layer.clone(),
             kind: format!("{}{}", plan.kinds[index], if joined { " lif" } else { "" }),
-            forward: Timing::of(watches.iter().map(|watch| watch.forward[place].1).collect()),
-            backward: Timing::of(watches.iter().map(|watch| watch.backward[place]).collect()),
+            forward: PhaseTiming::of(watches.iter().map(|watch| watch.forward[place].1).collect()),
+            backward: PhaseTiming::of(watches.iter().map(|watch| watch.backward[place]).collect()),
             macs: own.macs * (steps * checked.experiment.data.batch_size) as u64,
             kept_bytes: *kept,
             firing_rate: firing_rate(if joined { index + 1 } else { index }),
@@ -242,8 +242,8 @@ fn random_split(shape: &DataShape, items: usize) -> Split {
     item.splice(0..0, shape.time_steps);
     let values = (items * item.iter().product::<usize>()) as u64;
     let items_in = match shape.time_steps {
-        None => Items::Bytes((0..values).map(|i| stream.u32(i) as u8).collect()),
-        Some(_) => Items::Floats((0..values).map(|i| f32::from(u8::from(stream.uniform(i) < 0.1))).collect()),
+        None => SplitValues::Bytes((0..values).map(|i| stream.u32(i) as u8).collect()),
+        Some(_) => SplitValues::Floats((0..values).map(|i| f32::from(u8::from(stream.uniform(i) < 0.1))).collect()),
     };
     let labels = (0..items as u64).map(|i| stream.below(values + i, shape.classes as u32)).collect();
     Split { items: items_in, labels, shape: item }
@@ -255,9 +255,9 @@ mod tests {
 
     #[test]
     fn a_timing_is_the_median_the_minimum_and_the_distance_between_quartiles() {
-        let timing = Timing::of(vec![4.0, 1.0, 2.0, 3.0, 10.0]);
-        assert_eq!(timing, Timing { median: 3.0, minimum: 1.0, spread: 2.0 });
-        assert_eq!(Timing::of(vec![1.0, 2.0]).median, 1.5);
-        assert_eq!(Timing::of(vec![7.0]), Timing { median: 7.0, minimum: 7.0, spread: 0.0 });
+        let timing = PhaseTiming::of(vec![4.0, 1.0, 2.0, 3.0, 10.0]);
+        assert_eq!(timing, PhaseTiming { median: 3.0, minimum: 1.0, spread: 2.0 });
+        assert_eq!(PhaseTiming::of(vec![1.0, 2.0]).median, 1.5);
+        assert_eq!(PhaseTiming::of(vec![7.0]), PhaseTiming { median: 7.0, minimum: 7.0, spread: 0.0 });
     }
 }

@@ -5,20 +5,20 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::network::FirstLayer;
 use crate::network::{Activity, Network};
-use crate::ops::cross_entropy::{Score, score};
+use crate::ops::cross_entropy::{BatchScore, score};
 use crate::system::stop::Stop;
 use candle_core::Tensor;
 
 /// What an evaluation saw.
 #[derive(Debug, Clone, Default)]
 pub struct Evaluation {
-    pub score: Score,
+    pub score: BatchScore,
     pub activity: Activity,
 }
 
 /// How much is computed for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Effort {
+pub struct EvaluationOptions {
     /// Poisson draws whose logits are averaged.
     pub draws: usize,
     /// The time-steps that are computed, the first ones: no step after them.
@@ -26,18 +26,18 @@ pub struct Effort {
 }
 
 /// What evaluating takes: all time-steps, or with `training.early_exit` those up to the exit that the network's gammas tell.
-pub fn effort(experiment: &Experiment, network: &mut Network) -> Result<Effort> {
+pub fn effort(experiment: &Experiment, network: &mut Network) -> Result<EvaluationOptions> {
     let (all, draws) = (experiment.network.time_steps, experiment.training.evaluation_draws);
     let exit = match &experiment.training.early_exit {
         Some(rule) => rule.time_steps(&network.gammas()?),
         None => None,
     };
-    Ok(Effort { draws, time_steps: exit.unwrap_or(all) })
+    Ok(EvaluationOptions { draws, time_steps: exit.unwrap_or(all) })
 }
 
 /// Logits [B, K] of one batch, averaged over the Poisson draws, and the activity of all of them.
-pub fn logits(network: &Network, batch: &Batch, effort: Effort) -> Result<(Tensor, Activity)> {
-    let Effort { draws, time_steps } = effort;
+pub fn logits(network: &Network, batch: &Batch, effort: EvaluationOptions) -> Result<(Tensor, Activity)> {
+    let EvaluationOptions { draws, time_steps } = effort;
     let (mut sum, mut activity) = network.evaluate(&batch.inputs, 0, &batch.indices, time_steps)?;
     for draw in 1..draws {
         let (logits, more) = network.evaluate(&batch.inputs, draw, &batch.indices, time_steps)?;
@@ -52,7 +52,12 @@ pub fn logits(network: &Network, batch: &Batch, effort: Effort) -> Result<(Tenso
 ///
 /// # Errors
 /// [`Error::Diverged`] naming the layer when logits or the loss are not finite: such an evaluation has no accuracy.
-pub fn evaluate(network: &Network, batches: &Batches<'_>, effort: Effort, stop: &Stop) -> Result<Option<Evaluation>> {
+pub fn evaluate(
+    network: &Network,
+    batches: &Batches<'_>,
+    effort: EvaluationOptions,
+    stop: &Stop,
+) -> Result<Option<Evaluation>> {
     let (mut total, mut activity) = (None, Activity::default());
     let stopped = batches.ahead(0, |batches| {
         for batch in batches {
@@ -73,7 +78,7 @@ pub fn evaluate(network: &Network, batches: &Batches<'_>, effort: Effort, stop: 
     if stopped {
         return Ok(None);
     }
-    let score = total.map(|total| Score::read(&total)).transpose()?.unwrap_or_default();
+    let score = total.map(|total| BatchScore::read(&total)).transpose()?.unwrap_or_default();
     if !score.loss().is_finite() {
         return Err(diverged(network, batches, effort)?);
     }
@@ -81,7 +86,11 @@ pub fn evaluate(network: &Network, batches: &Batches<'_>, effort: Effort, stop: 
 }
 
 /// What to say of an evaluation whose loss is not finite: computed once more, batch by batch, to find the layer.
-fn diverged(network: &Network, batches: &Batches<'_>, Effort { draws, time_steps }: Effort) -> Result<Error> {
+fn diverged(
+    network: &Network,
+    batches: &Batches<'_>,
+    EvaluationOptions { draws, time_steps }: EvaluationOptions,
+) -> Result<Error> {
     let mut first = FirstLayer::default();
     'batches: for batch in batches.iter_from(0) {
         let batch = batch?;

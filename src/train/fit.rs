@@ -1,14 +1,18 @@
 //! What to say when memory runs out, or would.
 
 use crate::error::{Error, Result};
-use crate::experiment::Checked;
+use crate::experiment::CheckedExperiment;
 use crate::network::evaluated_together;
 use crate::ops::device;
 use crate::terminal::amounts::bytes;
 use candle_core::Device;
 
 /// An error of `work` on a GPU whose memory ran out, as what was predicted and what would fit; any other error as it is.
-pub fn with_memory_explained<T>(device: &Device, checked: &Checked, work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub fn with_memory_explained<T>(
+    device: &Device,
+    checked: &CheckedExperiment,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     work().map_err(|error| match (&error, device::memory(device)) {
         (Error::Tensor(cause), Ok(Some((_, total)))) if cause.to_string().contains("OUT_OF_MEMORY") => {
             Error::Device(format!("{} ran out of memory: {}", device::name(device), what_fits(checked, total)))
@@ -21,7 +25,7 @@ pub fn with_memory_explained<T>(device: &Device, checked: &Checked, work: impl F
 ///
 /// # Errors
 /// [`Error::Device`] that says what would fit.
-pub fn refuse_what_does_not_fit(checked: &Checked, device: &Device, insist: bool) -> Result<()> {
+pub fn refuse_what_does_not_fit(checked: &CheckedExperiment, device: &Device, insist: bool) -> Result<()> {
     let memory = there_is(device)?;
     let predicted = checked.peak_bytes(checked.plan.time_steps, checked.experiment.data.batch_size);
     match (memory, predicted) {
@@ -39,12 +43,12 @@ pub fn refuse_what_does_not_fit(checked: &Checked, device: &Device, insist: bool
 /// # Errors
 /// [`Error::Device`] that says what is to be made smaller.
 pub fn refuse_evaluation_that_cannot_fit(
-    checked: &Checked,
+    checked: &CheckedExperiment,
     device: &Device,
     images: usize,
     time_steps: usize,
 ) -> Result<()> {
-    let Checked { experiment, plan, .. } = checked;
+    let CheckedExperiment { experiment, plan, .. } = checked;
     let together = evaluated_together(plan, device).min(experiment.data.batch_size).min(images).max(1);
     let what = format!("evaluating {together} images together over {time_steps} time-steps takes at least");
     refuse(plan.evaluation_bytes(time_steps, together), &what, device)
@@ -54,8 +58,8 @@ pub fn refuse_evaluation_that_cannot_fit(
 ///
 /// # Errors
 /// [`Error::Device`] that says what is to be made smaller.
-pub fn refuse_gradients_that_do_not_fit(checked: &Checked, device: &Device, images: usize) -> Result<()> {
-    let Checked { experiment, plan, .. } = checked;
+pub fn refuse_gradients_that_do_not_fit(checked: &CheckedExperiment, device: &Device, images: usize) -> Result<()> {
+    let CheckedExperiment { experiment, plan, .. } = checked;
     let (together, time_steps) = (experiment.data.batch_size.min(images).max(1), plan.time_steps);
     let what = format!("a gradient by {together} images over {time_steps} time-steps is predicted to take");
     refuse(plan.peak_bytes(together, 0), &what, device)
@@ -82,7 +86,7 @@ fn there_is(device: &Device) -> Result<Option<usize>> {
 }
 
 /// What a training step was predicted to take, and by how much less of batch or time-steps it would fit into `memory` bytes.
-fn what_fits(checked: &Checked, memory: usize) -> String {
+fn what_fits(checked: &CheckedExperiment, memory: usize) -> String {
     let (time_steps, batch) = (checked.plan.time_steps, checked.experiment.data.batch_size);
     let predicted = |time_steps, batch| checked.peak_bytes(time_steps, batch).unwrap_or(usize::MAX);
     // What the prediction leaves out, kernels and workspaces, has a tenth for itself.

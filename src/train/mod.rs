@@ -12,22 +12,22 @@ pub mod resumption;
 pub mod selftest;
 mod step;
 
-pub use step::{Step, step};
+pub use step::{StepOutput, step};
 
-use crate::data::{Batches, Dataset, Resident};
-use crate::error::Reason;
+use crate::data::{Batches, Dataset, DeviceDataset};
+use crate::error::StopReason;
 use crate::error::{Error, Result};
-use crate::experiment::{Checked, Experiment};
+use crate::experiment::{CheckedExperiment, Experiment};
 use crate::files::durable::sha256_hex;
 use crate::network::Network;
 use crate::ops::finite;
-use crate::optimizers::{Moment, Optimizer};
-use crate::run::checkpoint::{self, Checkpoint, Contents, Progress};
+use crate::optimizers::{Optimizer, TrainingPosition};
+use crate::run::checkpoint::{self, Checkpoint, CheckpointContents, TrainingProgress};
 use crate::run::identity;
 use crate::run::metrics::{self, EpochMetrics, Metrics};
-use crate::run::records::{Records, Verified};
-use crate::run::tensorboard::Events;
-use crate::run::{RunFolder, Which};
+use crate::run::records::{Records, VerifiedRecords};
+use crate::run::tensorboard::EventFile;
+use crate::run::{CheckpointKind, RunFolder};
 use crate::system::stop::Stop;
 use crate::terminal::progress::EpochBar;
 use crate::train::evaluate::evaluate;
@@ -46,40 +46,40 @@ pub struct Trainer<'a> {
     experiment: &'a Experiment,
     dataset: &'a Dataset,
     /// The training and the test images on the device, where batches are made there.
-    resident: Arc<[Option<Resident>; 2]>,
+    resident: Arc<[Option<DeviceDataset>; 2]>,
     folder: &'a RunFolder,
     device: Device,
     network: Network,
     optimizer: Optimizer,
     metrics: Metrics,
-    events: Option<Events>,
-    progress: Progress,
+    events: Option<EventFile>,
+    progress: TrainingProgress,
     /// The sums of the epoch that is not over.
     seen: Epoch,
-    saved: Saved,
+    saved: LastCheckpoint,
     stop: Stop,
 }
 
 /// When the last checkpoint was saved.
-struct Saved {
+struct LastCheckpoint {
     global_step: u64,
     time: Instant,
 }
 
 /// How training ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum TrainingEnd {
     Completed,
     /// Asked to stop, with a checkpoint of the last step.
-    Interrupted(Reason),
+    Interrupted(StopReason),
 }
 
 /// A network with the weights that its run starts from.
 ///
 /// # Errors
 /// When `training.initial_weights` does not fit, or is not finite.
-pub fn start(checked: &Checked, device: &Device) -> Result<Network> {
-    let Checked { experiment, plan, .. } = checked;
+pub fn start(checked: &CheckedExperiment, device: &Device) -> Result<Network> {
+    let CheckedExperiment { experiment, plan, .. } = checked;
     let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
     if let Some(path) = &experiment.training.initial_weights {
         network.load_file(path)?;
@@ -94,18 +94,19 @@ pub fn start(checked: &Checked, device: &Device) -> Result<Network> {
 pub fn save_start(experiment: &Experiment, dataset: &Dataset, folder: &RunFolder, network: &mut Network) -> Result<()> {
     let (model, optimizer) = (network.state(), Optimizer::new(&experiment.optimizer).state()?);
     let (progress, records) = (first_progress(experiment, dataset)?, Records::nothing());
-    let contents = Contents { model: &model, optimizer: &optimizer, progress: &progress, records: Some(&records) };
-    checkpoint::save(&folder.checkpoint(Which::Last), contents)
+    let contents =
+        CheckpointContents { model: &model, optimizer: &optimizer, progress: &progress, records: Some(&records) };
+    checkpoint::save(&folder.checkpoint(CheckpointKind::Last), contents)
 }
 
-fn first_progress(experiment: &Experiment, dataset: &Dataset) -> Result<Progress> {
+fn first_progress(experiment: &Experiment, dataset: &Dataset) -> Result<TrainingProgress> {
     let config_sha256 = sha256_hex(experiment.to_toml()?.as_bytes());
-    Ok(Progress::new(&experiment.name, &config_sha256, &identity::data_sha256(&dataset.checksums)))
+    Ok(TrainingProgress::new(&experiment.name, &config_sha256, &identity::data_sha256(&dataset.checksums)))
 }
 
 /// Both splits on `device`, where it is a GPU with room for them; training images that are to be turned stay here.
-fn resident(experiment: &Experiment, dataset: &Dataset, device: &Device) -> Result<[Option<Resident>; 2]> {
-    let of = |split| Resident::of(split, &experiment.data, device);
+fn resident(experiment: &Experiment, dataset: &Dataset, device: &Device) -> Result<[Option<DeviceDataset>; 2]> {
+    let of = |split| DeviceDataset::of(split, &experiment.data, device);
     let turned = experiment.data.augment.as_ref().is_some_and(|augment| augment.affine.is_some());
     Ok([if turned { None } else { of(&dataset.train)? }, of(&dataset.test)?])
 }
@@ -121,7 +122,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self> {
         let optimizer = Optimizer::new(&experiment.optimizer);
         let progress = first_progress(experiment, dataset)?;
-        Self::at(experiment, dataset, folder, (network, optimizer, progress), Verified::nothing(), device)
+        Self::at(experiment, dataset, folder, (network, optimizer, progress), VerifiedRecords::nothing(), device)
     }
 
     /// A run from `checkpoint`, whose `records` were verified.
@@ -129,13 +130,13 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// [`Error::Weights`] for a checkpoint of another network, optimizer or data set; nothing is changed then.
     pub fn resume(
-        checked: &'a Checked,
+        checked: &'a CheckedExperiment,
         dataset: &'a Dataset,
         folder: &'a RunFolder,
-        (checkpoint, records): (Checkpoint, Verified),
+        (checkpoint, records): (Checkpoint, VerifiedRecords),
         device: Device,
     ) -> Result<Self> {
-        let Checked { experiment, plan, .. } = checked;
+        let CheckedExperiment { experiment, plan, .. } = checked;
         let Checkpoint { model, optimizer: moments, progress, folder: path } = checkpoint;
         let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &device)?;
         checkpoint::matching(&network.state_shapes(), &model, &path.join("model.safetensors"))?;
@@ -155,8 +156,8 @@ impl<'a> Trainer<'a> {
         experiment: &'a Experiment,
         dataset: &'a Dataset,
         folder: &'a RunFolder,
-        (network, optimizer, progress): (Network, Optimizer, Progress),
-        records: Verified,
+        (network, optimizer, progress): (Network, Optimizer, TrainingProgress),
+        records: VerifiedRecords,
         device: Device,
     ) -> Result<Self> {
         let resident = Arc::new(resident(experiment, dataset, &device)?);
@@ -164,10 +165,10 @@ impl<'a> Trainer<'a> {
         // Nothing is cut off before all that could refuse the run has been read.
         let metrics = Metrics::open(folder, records)?;
         let events = match experiment.training.tensorboard {
-            true => Some(Events::begin(folder, &metrics::read(&folder.metrics_jsonl())?)?),
+            true => Some(EventFile::begin(folder, &metrics::read(&folder.metrics_jsonl())?)?),
             false => None,
         };
-        let saved = Saved { global_step: progress.global_step, time: Instant::now() };
+        let saved = LastCheckpoint { global_step: progress.global_step, time: Instant::now() };
         let stop = Stop::never();
         Ok(Self {
             experiment,
@@ -198,21 +199,21 @@ impl<'a> Trainer<'a> {
 
     /// Trains to the last epoch. Weights are on disk after every epoch, as often in between as `training.checkpoint_every` says, and when
     /// training is asked to stop.
-    pub fn train(&mut self, bar: &mut EpochBar) -> Result<Ended> {
+    pub fn train(&mut self, bar: &mut EpochBar) -> Result<TrainingEnd> {
         self.train_until(self.experiment.training.epochs, bar)
     }
 
     /// Trains until `end` epochs are done.
-    pub fn train_until(&mut self, end: usize, bar: &mut EpochBar) -> Result<Ended> {
+    pub fn train_until(&mut self, end: usize, bar: &mut EpochBar) -> Result<TrainingEnd> {
         let epochs = self.experiment.training.epochs;
         while self.progress.epoch < end.min(epochs) {
             let epoch = self.progress.epoch;
             if let (Some(reason), 0) = (self.stop.asked(), self.progress.step) {
                 // Between two epochs everything is saved; before the first there is nothing to save.
-                return Ok(Ended::Interrupted(reason));
+                return Ok(TrainingEnd::Interrupted(reason));
             }
             if let Some(reason) = self.train_epoch(epoch, bar)? {
-                return Ok(Ended::Interrupted(reason));
+                return Ok(TrainingEnd::Interrupted(reason));
             }
             // Before anything is scored or written of what is not finite.
             self.state()?;
@@ -222,7 +223,7 @@ impl<'a> Trainer<'a> {
             if let (true, None, Some(reason)) = (due, &test, self.stop.asked()) {
                 // All steps are done, the evaluation is not.
                 self.save_inside_epoch()?;
-                return Ok(Ended::Interrupted(reason));
+                return Ok(TrainingEnd::Interrupted(reason));
             }
             self.seen.seconds += started.elapsed().as_secs_f64();
 
@@ -236,16 +237,16 @@ impl<'a> Trainer<'a> {
                 events.epoch(&line)?;
             }
             self.seen = Epoch::default();
-            self.progress = Progress { epoch: epoch + 1, step: 0, partial: None, ..self.progress.clone() };
+            self.progress = TrainingProgress { epoch: epoch + 1, step: 0, partial: None, ..self.progress.clone() };
             // `last` comes last: a run that dies in between repeats the epoch and writes the same `best` again.
             if better {
-                self.save(Which::Best)?;
+                self.save(CheckpointKind::Best)?;
             }
-            self.save(Which::Last)?;
+            self.save(CheckpointKind::Last)?;
             info!("{}", describe(&line, epochs));
             health::warnings(&line.firing_rates).iter().for_each(|warning| warn!("epoch {}: {warning}", line.epoch));
         }
-        Ok(Ended::Completed)
+        Ok(TrainingEnd::Completed)
     }
 
     /// "after step 12 of epoch 3", the last that is done.
@@ -263,7 +264,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// The steps of an epoch that are not done yet; why it stopped, if it was asked to before the last of them.
-    fn train_epoch(&mut self, epoch: usize, bar: &mut EpochBar) -> Result<Option<Reason>> {
+    fn train_epoch(&mut self, epoch: usize, bar: &mut EpochBar) -> Result<Option<StopReason>> {
         let Experiment { data, training, optimizer, schedule, seed, .. } = self.experiment;
         let (dataset, device, resident) = (self.dataset, self.device.clone(), Arc::clone(&self.resident));
         let batches = Batches::train(&dataset.train, data, *seed, epoch, &device)?.out_of(resident[0].as_ref());
@@ -274,7 +275,7 @@ impl<'a> Trainer<'a> {
         let stopped = batches.ahead(first, |batches| {
             let (mut unread, mut time) = (Vec::new(), Instant::now());
             for (number, batch) in (first..).zip(batches) {
-                let now = Moment { epoch, epochs: training.epochs, step: number, steps };
+                let now = TrainingPosition { epoch, epochs: training.epochs, step: number, steps };
                 let lr = optimizer.lr() * schedule.factor(now);
                 let step = step(&mut self.network, &mut self.optimizer, &batch?, now, lr, training, &mut ())?;
                 self.seen.fired(&step.activity, lr)?;
@@ -302,7 +303,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Reads what a step saw and counts it as done.
-    fn settle(&mut self, step: &Step, bar: &mut EpochBar) -> Result<()> {
+    fn settle(&mut self, step: &StepOutput, bar: &mut EpochBar) -> Result<()> {
         let score = step.settle()?;
         self.seen.score.add(&score);
         self.metrics.step(step.now.epoch + 1, step.now.step + 1, score.loss())?;
@@ -323,7 +324,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// [`Error::Diverged`] when what comes of them is not finite.
-    fn evaluate(&mut self) -> Result<Option<crate::run::metrics::Scores>> {
+    fn evaluate(&mut self) -> Result<Option<crate::run::metrics::SplitMetrics>> {
         let effort = evaluate::effort(self.experiment, &mut self.network)?;
         if self.experiment.training.early_exit.is_some() {
             info!("evaluating {} of {} time-steps", effort.time_steps, self.experiment.network.time_steps);
@@ -353,16 +354,20 @@ impl<'a> Trainer<'a> {
     fn save_inside_epoch(&mut self) -> Result<()> {
         self.metrics.flush()?;
         self.progress.partial = Some(self.seen.to_partial()?);
-        self.save(Which::Last)
+        self.save(CheckpointKind::Last)
     }
 
-    fn save(&mut self, which: Which) -> Result<()> {
+    fn save(&mut self, which: CheckpointKind) -> Result<()> {
         let (model, optimizer) = self.state()?;
-        let records = (which == Which::Last).then(|| self.metrics.records());
-        let contents =
-            Contents { model: &model, optimizer: &optimizer, progress: &self.progress, records: records.as_ref() };
+        let records = (which == CheckpointKind::Last).then(|| self.metrics.records());
+        let contents = CheckpointContents {
+            model: &model,
+            optimizer: &optimizer,
+            progress: &self.progress,
+            records: records.as_ref(),
+        };
         checkpoint::save(&self.folder.checkpoint(which), contents)?;
-        self.saved = Saved { global_step: self.progress.global_step, time: Instant::now() };
+        self.saved = LastCheckpoint { global_step: self.progress.global_step, time: Instant::now() };
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 use crate::config;
 use crate::error::{Error, Result};
-use crate::experiment::{Checked, Experiment, SHARED};
+use crate::experiment::{CheckedExperiment, Experiment, SHARED};
 use crate::files::durable::{beside, sha256_hex};
 use crate::network::Network;
 use crate::optimizers::Optimizer;
@@ -20,12 +20,12 @@ use crate::run::checkpoint::{self, Checkpoint};
 use crate::run::identity::{self, Checksums};
 use crate::run::metrics;
 use crate::run::provenance::Provenance;
-use crate::run::records::{Records, Verified, Written};
-use crate::run::{RunFolder, Which};
+use crate::run::records::{Records, VerifiedRecords, WrittenRecord};
+use crate::run::{CheckpointKind, RunFolder};
 
 /// What was looked at, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct RunFinding {
     /// `checkpoints/last` and so on.
     pub what: String,
     pub found: String,
@@ -44,7 +44,7 @@ pub struct Accepted {
 
 /// All findings, and what follows from them.
 pub struct Examination {
-    pub findings: Vec<Finding>,
+    pub findings: Vec<RunFinding>,
     pub verdict: Result<Verdict>,
 }
 
@@ -53,21 +53,21 @@ pub enum Verdict {
     /// All its epochs are done. Where its growing files hold more than its records, or the table something else, what is to be kept of them.
     Complete {
         epochs: usize,
-        untidy: Option<Box<Verified>>,
+        untidy: Option<Box<VerifiedRecords>>,
     },
-    GoesOn(Box<Point>),
+    GoesOn(Box<ResumePoint>),
 }
 
 /// Where a run goes on.
-pub struct Point {
+pub struct ResumePoint {
     pub checkpoint: Checkpoint,
-    pub records: Verified,
+    pub records: VerifiedRecords,
     /// What the user has accepted, and what therefore has to be put aside, as sentences.
     pub losses: Vec<String>,
 }
 
 /// Examines a run whose config says `checked`.
-pub fn examine(run: &RunFolder, checked: &Checked, accepted: Accepted, device: &Device) -> Examination {
+pub fn examine(run: &RunFolder, checked: &CheckedExperiment, accepted: Accepted, device: &Device) -> Examination {
     let mut examiner = Examiner { run, checked, accepted, findings: Vec::new() };
     let verdict = examiner.verdict(device);
     Examination { findings: examiner.findings, verdict }
@@ -101,7 +101,7 @@ pub fn check_data(run: &RunFolder, checkpoint: &Checkpoint, now: &Checksums) -> 
 ///
 /// # Errors
 /// [`Error::Run`] naming the keys that would; those of [`Experiment::load`].
-pub fn load(run: &RunFolder, overrides: &[String]) -> Result<Checked> {
+pub fn load(run: &RunFolder, overrides: &[String]) -> Result<CheckedExperiment> {
     // Its data may be where the values say, and no more where it says itself.
     let own = config::load::<Experiment>(&run.config(), &[], &SHARED)?.value;
     let mut checked = Experiment::load(&run.config(), overrides)?;
@@ -127,14 +127,14 @@ pub fn load(run: &RunFolder, overrides: &[String]) -> Result<Checked> {
 
 struct Examiner<'a> {
     run: &'a RunFolder,
-    checked: &'a Checked,
+    checked: &'a CheckedExperiment,
     accepted: Accepted,
-    findings: Vec<Finding>,
+    findings: Vec<RunFinding>,
 }
 
 impl Examiner<'_> {
     fn note(&mut self, what: &str, found: String, wrong: bool) {
-        self.findings.push(Finding { what: what.into(), found, wrong });
+        self.findings.push(RunFinding { what: what.into(), found, wrong });
     }
 
     fn verdict(&mut self, device: &Device) -> Result<Verdict> {
@@ -145,7 +145,7 @@ impl Examiner<'_> {
         let (verified, ()) = (verified?, best?);
         let done = checkpoint.progress.epoch;
         if done < self.checked.experiment.training.epochs || !losses.is_empty() {
-            return Ok(Verdict::GoesOn(Box::new(Point { checkpoint, records: verified, losses })));
+            return Ok(Verdict::GoesOn(Box::new(ResumePoint { checkpoint, records: verified, losses })));
         }
         let untidy = if self.tidy(&verified.records)? { None } else { Some(Box::new(verified)) };
         Ok(Verdict::Complete { epochs: done, untidy })
@@ -153,7 +153,7 @@ impl Examiner<'_> {
 
     /// The newest checkpoint that can be used.
     fn last(&mut self, device: &Device) -> Result<(Checkpoint, Records)> {
-        let folder = self.run.checkpoint(Which::Last);
+        let folder = self.run.checkpoint(CheckpointKind::Last);
         let mut first: Option<Error> = None;
         let mut usable = None;
         for candidate in checkpoint::candidates(&folder) {
@@ -193,7 +193,7 @@ impl Examiner<'_> {
 
     /// A checkpoint that is whole and belongs to the run.
     fn checkpoint(&self, folder: &Path, device: &Device) -> Result<(Checkpoint, Records)> {
-        let Checked { experiment, plan, .. } = self.checked;
+        let CheckedExperiment { experiment, plan, .. } = self.checked;
         let found = checkpoint::load(folder, device)?;
         let refuse = |problem: &str| Err(Error::Run(format!("{}: {problem}", folder.display())));
         let config = fs::read(self.run.config()).map_err(Error::io("read", self.run.config()))?;
@@ -221,7 +221,12 @@ impl Examiner<'_> {
     }
 
     /// The records that the checkpoint knows of, or what can be read of them.
-    fn records(&mut self, checkpoint: &Checkpoint, records: &Records, losses: &mut Vec<String>) -> Result<Verified> {
+    fn records(
+        &mut self,
+        checkpoint: &Checkpoint,
+        records: &Records,
+        losses: &mut Vec<String>,
+    ) -> Result<VerifiedRecords> {
         let mut hashes = Vec::new();
         let mut problems = Vec::new();
         for (path, written) in [(self.run.metrics_jsonl(), &records.metrics), (self.run.steps(), &records.steps)] {
@@ -238,7 +243,7 @@ impl Examiner<'_> {
             }
         }
         if let [metrics, steps] = hashes.as_slice() {
-            return Ok(Verified { records: records.clone(), metrics: metrics.clone(), steps: steps.clone() });
+            return Ok(VerifiedRecords { records: records.clone(), metrics: metrics.clone(), steps: steps.clone() });
         }
         let problem = problems.join(" ");
         if !self.accepted.records {
@@ -248,9 +253,14 @@ impl Examiner<'_> {
         }
         losses.push(problem);
         let [metrics, steps] = metrics::readable(self.run, checkpoint.progress.epoch, checkpoint.progress.step)?;
-        let kept = |path: &Path, bytes: u64| -> Result<(Written, Sha256)> { Written::first_of(path, bytes) };
+        let kept =
+            |path: &Path, bytes: u64| -> Result<(WrittenRecord, Sha256)> { WrittenRecord::first_of(path, bytes) };
         let (metrics, steps) = (kept(&self.run.metrics_jsonl(), metrics)?, kept(&self.run.steps(), steps)?);
-        Ok(Verified { records: Records { metrics: metrics.0, steps: steps.0 }, metrics: metrics.1, steps: steps.1 })
+        Ok(VerifiedRecords {
+            records: Records { metrics: metrics.0, steps: steps.0 },
+            metrics: metrics.1,
+            steps: steps.1,
+        })
     }
 
     /// Whether the growing files of a complete run hold nothing but its records. Of one that goes on, what lies beyond is written again.
@@ -278,7 +288,7 @@ impl Examiner<'_> {
 
     /// The best checkpoint must be that of the epoch that the run calls best, or of one that it has yet to repeat.
     fn best(&mut self, last: &Checkpoint, losses: &mut Vec<String>) -> Result<()> {
-        let folder = self.run.checkpoint(Which::Best);
+        let folder = self.run.checkpoint(CheckpointKind::Best);
         let what = self.name(&folder);
         let Some(best) = last.progress.best_epoch else {
             if folder.exists() {

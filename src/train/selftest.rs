@@ -4,8 +4,8 @@ use crate::data::Batches;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::network::Network;
-use crate::ops::selftest::Finding;
-use crate::optimizers::{Moment, Optimizer};
+use crate::ops::selftest::OpFinding;
+use crate::optimizers::{Optimizer, TrainingPosition};
 use crate::train::step;
 use candle_core::{DType, Device};
 
@@ -32,14 +32,14 @@ const ALLOWED: f32 = 2e-2;
 
 /// Losses of the first steps on `device` against the CPU's, and against those of a second run on `device`, bit by bit; the second takes its
 /// batches from the host.
-pub fn network(device: &Device) -> Result<Vec<Finding>> {
+pub fn network(device: &Device) -> Result<Vec<OpFinding>> {
     let (expected, found, again) = (losses(&Device::Cpu, false)?, losses(device, true)?, losses(device, false)?);
     let mut largest = 0f64;
     for (expected, found) in expected.iter().zip(&found) {
         let difference = (expected - found).abs() / expected.abs();
         largest = if difference.is_nan() { f64::INFINITY } else { largest.max(difference) };
     }
-    let finding = |op: &str, largest: f64, allowed: f32, found: &[f64], expected: &[f64]| Finding {
+    let finding = |op: &str, largest: f64, allowed: f32, found: &[f64], expected: &[f64]| OpFinding {
         op: op.into(),
         dtype: DType::F64,
         comparisons: STEPS,
@@ -58,13 +58,14 @@ fn losses(device: &Device, resident: bool) -> Result<Vec<f64>> {
     let checked = Experiment::parse(EXPERIMENT, "the selftest's network", &[])?;
     let experiment = &checked.experiment;
     let dataset = experiment.load_data()?;
-    let resident = if resident { crate::data::Resident::new(&dataset.train, &experiment.data, device)? } else { None };
+    let resident =
+        if resident { crate::data::DeviceDataset::new(&dataset.train, &experiment.data, device)? } else { None };
     let batches = Batches::train(&dataset.train, &experiment.data, 0, 0, device)?.out_of(resident.as_ref());
     let mut network = Network::build(&experiment.network, checked.plan.clone(), 0, device)?;
     let mut optimizer = Optimizer::new(&experiment.optimizer);
     let mut losses = Vec::new();
     for (number, batch) in batches.iter_from(0).take(STEPS).enumerate() {
-        let now = Moment { epoch: 0, epochs: 1, step: number, steps: STEPS };
+        let now = TrainingPosition { epoch: 0, epochs: 1, step: number, steps: STEPS };
         let lr = experiment.optimizer.lr();
         let step = step(&mut network, &mut optimizer, &batch?, now, lr, &experiment.training, &mut ())?;
         losses.push(step.settle()?.loss());

@@ -3,7 +3,7 @@
 use super::{Result, network, parse, random};
 use bntt::analysis::energy::{Meter, products};
 use bntt::layers::LayerConfig;
-use bntt::network::{Observer, Seen};
+use bntt::network::{LayerIo, Observer};
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ fn fewer_time_steps_give_the_first_of_all_bit_by_bit() -> Result {
 struct Keeper(BTreeMap<usize, Tensor>);
 
 impl Observer for Keeper {
-    fn saw(&mut self, seen: &Seen<'_>) -> candle_core::Result<()> {
+    fn saw(&mut self, seen: &LayerIo<'_>) -> candle_core::Result<()> {
         self.0.insert(seen.index, seen.input.to_dtype(DType::F32)?.contiguous()?);
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! The gradient by the images.
 
 use super::{Result, network, parse, random};
-use bntt::encoders::Draw;
-use bntt::layers::{Layer, LayerConfig, Shared, Signal};
-use bntt::ops::cross_entropy::{Score, score, score_and_gradient};
+use bntt::encoders::RandomKey;
+use bntt::layers::{BuildContext, Layer, LayerConfig, SequenceSpec};
+use bntt::ops::cross_entropy::{BatchScore, score, score_and_gradient};
 use bntt::rng::Purpose;
 use candle_core::{DType, Device, Tensor, Var};
 
@@ -21,10 +21,10 @@ fn smooth_layers() -> Result<Vec<Box<dyn Layer>>> {
             .replace("'batch_norm'", "{ batch_norm = {} }")
             .replace("'flatten'", "{ flatten = {} }"),
     )?;
-    let mut signal = Signal { shape: vec![2, 8, 8], spikes: false, constant: false };
+    let mut signal = SequenceSpec { shape: vec![2, 8, 8], spikes: false, constant: false };
     let mut built = Vec::new();
     for (index, layer) in layers.iter().enumerate() {
-        let shared = Shared {
+        let shared = BuildContext {
             time_steps: 3,
             classes: 5,
             seed: 1,
@@ -52,7 +52,7 @@ fn loss(layers: &[Box<dyn Layer>], x: &Tensor, labels: &Tensor) -> Result<f64> {
     for layer in layers {
         x = layer.evaluate(&x)?.sequence;
     }
-    Ok(Score::read(&score(&x.mean(0)?, labels, 0.0)?)?.loss())
+    Ok(BatchScore::read(&score(&x.mean(0)?, labels, 0.0)?)?.loss())
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn through_neurons_and_direct_coding_it_is_that_of_candles_autograd() -> Result 
     let loss = candle_nn::loss::cross_entropy(&(logits / 5.0)?, &labels)?;
     let expected = loss.backward()?.get(&images).expect("candle's gradient").clone();
 
-    let draw = Draw { seed: 3, purpose: Purpose::PoissonAttack, epoch: 0, indices: &[0, 1, 2] };
+    let draw = RandomKey { seed: 3, purpose: Purpose::PoissonAttack, epoch: 0, indices: &[0, 1, 2] };
     let found = network.input_gradient(images.as_tensor(), &labels, &draw)?;
     let largest = |x: &Tensor| x.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>();
     let (size, error) = (largest(&expected)?, largest(&(&expected - &found)?)?);

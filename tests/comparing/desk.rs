@@ -2,7 +2,7 @@
 
 use bntt::experiment::Experiment;
 use bntt::run::RunFolder;
-use bntt::run::metrics::{EpochMetrics, Metrics, Scores};
+use bntt::run::metrics::{EpochMetrics, Metrics, SplitMetrics};
 use bntt::run::provenance::{Outcome, Provenance};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -46,7 +46,7 @@ impl Desk {
         let complete = top1.len() == experiment.training.epochs;
         provenance.finish(if complete { Outcome::Completed } else { Outcome::Interrupted });
         provenance.save(&folder.provenance()).expect("a record");
-        let mut metrics = Metrics::open(&folder, bntt::run::records::Verified::nothing()).expect("metrics");
+        let mut metrics = Metrics::open(&folder, bntt::run::records::VerifiedRecords::nothing()).expect("metrics");
         for (i, &top1) in top1.iter().enumerate() {
             metrics.epoch(&epoch(i + 1, top1)).expect("an epoch");
         }
@@ -77,7 +77,7 @@ impl Desk {
 
 /// A firing rate of 0.375 in the mean, a second and a half.
 fn epoch(epoch: usize, top1: f64) -> EpochMetrics {
-    let scores = Scores { loss: 1.0, top1, top5: 100.0 };
+    let scores = SplitMetrics { loss: 1.0, top1, top5: 100.0 };
     EpochMetrics {
         epoch,
         train: scores,

@@ -1,7 +1,7 @@
 //! `bntt table` on files of its own and on sweeps.
 
 use crate::desk::Desk;
-use bntt::report::tables::{Table, csv, latex, markdown};
+use bntt::report::tables::{FilledTable, csv, latex, markdown};
 
 const NOTE: &str = "Top-1 accuracy on the test images in %: mean ± sample standard deviation over n runs with different seeds. Differences \
                     are in points.";
@@ -42,8 +42,8 @@ fn made_up() -> Desk {
     desk
 }
 
-fn load(desk: &Desk, file: &str) -> Table {
-    Table::load(&desk.path(file), Some(&desk.path("runs"))).expect("a table")
+fn load(desk: &Desk, file: &str) -> FilledTable {
+    FilledTable::load(&desk.path(file), Some(&desk.path("runs"))).expect("a table")
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The `[data]` table: reading, writing, mistakes, schema.
 
-use bntt::data::{AugmentConfig, DataConfig, Items, LimitConfig};
+use bntt::data::{AugmentConfig, DataConfig, LimitConfig, SplitValues};
 
 /// A config as its part of an experiment file.
 fn config(text: &str) -> DataConfig {
@@ -80,7 +80,9 @@ fn limit_keeps_the_first_images_and_more_than_there_are_means_all() {
     let whole = config(text).load(1).unwrap();
     let limited = config(&format!("{text}\nlimit = {{ train = 10, test = 1000 }}")).load(1).unwrap();
     assert_eq!(limited.train.labels, whole.train.labels[..10]);
-    let (Items::Bytes(some), Items::Bytes(all)) = (&limited.train.items, &whole.train.items) else { panic!() };
+    let (SplitValues::Bytes(some), SplitValues::Bytes(all)) = (&limited.train.items, &whole.train.items) else {
+        panic!()
+    };
     assert_eq!(some[..], all[..640]);
     assert_eq!(limited.test, whole.test);
     assert_eq!(limited.shape.train, 1438);

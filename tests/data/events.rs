@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-use bntt::data::{Batches, DataConfig, Dataset, Items, Split};
+use bntt::data::{Batches, DataConfig, Dataset, Split, SplitValues};
 use bntt::error::Result;
 use candle_core::Device;
 use sha2::{Digest, Sha256};
@@ -34,7 +34,7 @@ fn config(text: &str, folder: &Path) -> DataConfig {
 }
 
 fn counts(split: &Split) -> &[u8] {
-    let Items::Counts(counts) = &split.items else { panic!("events are counted") };
+    let SplitValues::Counts(counts) = &split.items else { panic!("events are counted") };
     counts
 }
 

@@ -8,7 +8,9 @@ mod server;
 mod stopping;
 
 use archives::{gzip, tar_of, tar_with_link, zip_of, zip_with_link};
-use bntt::data::download::{Archive, Checksum, Order, Packing, Patience, Set, Verified, verify};
+use bntt::data::download::{
+    Archive, ArchiveFormat, Checksum, DownloadRequest, PublishedDataset, RetryPolicy, VerifiedDataset, verify,
+};
 use bntt::error::Error;
 use bntt::system::stop::Stop;
 use bntt::terminal::logging::Log;
@@ -26,7 +28,7 @@ fn md5_of(bytes: &[u8]) -> Checksum {
 }
 
 /// A set of one archive with this content.
-fn set(file: &'static str, packing: Packing, content: &[u8]) -> Set {
+fn set(file: &'static str, packing: ArchiveFormat, content: &[u8]) -> PublishedDataset {
     let archive = Archive {
         file,
         urls: &["http://127.0.0.1:9/nobody-listens"],
@@ -34,7 +36,7 @@ fn set(file: &'static str, packing: Packing, content: &[u8]) -> Set {
         checksum: Some(md5_of(content)),
         packing,
     };
-    Set {
+    PublishedDataset {
         name: "example",
         title: "Example",
         page: "https://example.org",
@@ -44,13 +46,14 @@ fn set(file: &'static str, packing: Packing, content: &[u8]) -> Set {
     }
 }
 
-const IMPATIENT: Patience = Patience { attempts: 3, wait: Duration::from_millis(1), silence: Duration::from_secs(20) };
+const IMPATIENT: RetryPolicy =
+    RetryPolicy { attempts: 3, wait: Duration::from_millis(1), silence: Duration::from_secs(20) };
 
-fn fetch_until(set: &Set, folder: &Path, url: &str, stop: Stop) -> Result<(), Error> {
-    Order { set, folder, url: Some(url), patience: IMPATIENT, log: Log::silent(), stop }.fetch()
+fn fetch_until(set: &PublishedDataset, folder: &Path, url: &str, stop: Stop) -> Result<(), Error> {
+    DownloadRequest { set, folder, url: Some(url), patience: IMPATIENT, log: Log::silent(), stop }.fetch()
 }
 
-fn fetch(set: &Set, folder: &Path, url: &str) -> Result<(), String> {
+fn fetch(set: &PublishedDataset, folder: &Path, url: &str) -> Result<(), String> {
     // A process that another test starts has the files of this one, and so its locks, until it has become the other program.
     for _ in 0..500 {
         match fetch_until(set, folder, url, Stop::never()) {
@@ -88,11 +91,14 @@ fn a_whole_set_is_fetched_unpacked_recorded_and_not_fetched_twice() {
     let folder = folder.path().join("new/example");
     let content = gzip(b"unpacked");
     let server = Server::of(vec![("one.gz", content.clone())]);
-    let set = set("one.gz", Packing::Gzip, &content);
+    let set = set("one.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, &folder, &server.url).unwrap();
     holds_data(&folder, &["SHA256SUMS", "one"]);
     assert_eq!(fs::read(folder.join("one")).unwrap(), b"unpacked");
-    assert_eq!(verify(&set, &folder, &Stop::never()).unwrap(), Verified { published: 0, recorded: 1, images: None });
+    assert_eq!(
+        verify(&set, &folder, &Stop::never()).unwrap(),
+        VerifiedDataset { published: 0, recorded: 1, images: None }
+    );
     // The same list for everybody's tool.
     let checked = Command::new("sha256sum").args(["-c", "SHA256SUMS"]).current_dir(&folder).output().unwrap();
     assert!(checked.status.success(), "{checked:?}");
@@ -113,7 +119,7 @@ fn a_cut_connection_is_taken_up_where_it_was_cut() {
         let answer = ranged(&served, "\"1\"", request);
         if number == 0 { answer.cut(half) } else { answer }
     });
-    let set = set("noise.gz", Packing::Gzip, &content);
+    let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
     assert_eq!(fs::read(folder.path().join("noise")).unwrap(), noise());
     let asked = server.asked();
@@ -132,7 +138,7 @@ fn a_server_without_ranges_sends_it_all_again() {
         let answer = Answer::new(200, &served).header("Last-Modified", "Tue, 24 Nov 2026 10:00:00 GMT");
         if number == 0 { answer.cut(half) } else { answer }
     });
-    let set = set("noise.gz", Packing::Gzip, &content);
+    let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
     assert_eq!(fs::read(folder.path().join("noise")).unwrap(), noise());
     assert_eq!(server.asked()[1].from, Some(half));
@@ -146,7 +152,7 @@ fn a_file_that_changed_on_the_server_is_not_put_together_from_two() {
     let server = Server::start(move |number, request| {
         if number == 0 { ranged(&old, "\"old\"", request).cut(1000) } else { ranged(&new, "\"new\"", request) }
     });
-    let set = set("noise.gz", Packing::Gzip, &content);
+    let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
     assert_eq!(fs::read(folder.path().join("noise")).unwrap(), noise());
     assert_eq!(server.asked().len(), 2);
@@ -159,7 +165,7 @@ fn a_part_that_was_whole_already_is_not_fetched_again() {
     let server = Server::of(vec![("one.gz", content.clone())]);
     fs::write(folder.path().join("one.gz.part"), &content).unwrap();
     fs::write(folder.path().join("one.gz.part.from"), format!("{}/one.gz\n\"1\"\n", server.url)).unwrap();
-    fetch(&set("one.gz", Packing::Gzip, &content), folder.path(), &server.url).unwrap();
+    fetch(&set("one.gz", ArchiveFormat::Gzip, &content), folder.path(), &server.url).unwrap();
     assert_eq!(server.asked().len(), 1);
     holds_data(folder.path(), &["SHA256SUMS", "one"]);
 }
@@ -169,7 +175,7 @@ fn a_wrong_checksum_is_refused_and_nothing_stays() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
     let server = Server::of(vec![("one.gz", gzip(b"somethin"))]);
-    let mut wrong = set("one.gz", Packing::Gzip, &content);
+    let mut wrong = set("one.gz", ArchiveFormat::Gzip, &content);
     wrong.archives = vec![Archive { bytes: None, ..of(&wrong) }].leak();
     let error = fetch(&wrong, folder.path(), &server.url).unwrap_err();
     assert!(error.contains("what came is not what was published: its checksum is "), "{error}");
@@ -177,7 +183,7 @@ fn a_wrong_checksum_is_refused_and_nothing_stays() {
     holds_data(folder.path(), &[]);
 }
 
-fn of(set: &Set) -> Archive {
+fn of(set: &PublishedDataset) -> Archive {
     let Archive { file, urls, bytes, checksum, packing } = set.archives[0];
     Archive { file, urls, bytes, checksum, packing }
 }
@@ -187,7 +193,7 @@ fn more_bytes_than_the_file_has_are_refused_before_they_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
     let server = Server::of(vec![("one.gz", noise())]);
-    let error = fetch(&set("one.gz", Packing::Gzip, &content), folder.path(), &server.url).unwrap_err();
+    let error = fetch(&set("one.gz", ArchiveFormat::Gzip, &content), folder.path(), &server.url).unwrap_err();
     let expected = format!("it offers 400000 bytes, and at most {} were expected", content.len());
     assert!(error.contains(&expected), "{error}");
     holds_data(folder.path(), &[]);
@@ -203,7 +209,7 @@ fn a_busy_server_is_asked_again_and_one_that_stays_busy_is_given_up() {
         1 => Answer::new(429, b"busy"),
         _ => ranged(&served, "\"1\"", request),
     });
-    let set = set("one.gz", Packing::Gzip, &content);
+    let set = set("one.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
     assert_eq!(server.asked().len(), 3);
 
@@ -224,14 +230,16 @@ fn the_next_mirror_is_tried_and_offline_the_message_says_what_to_do_by_hand() {
     let content = gzip(b"unpacked");
     let server = Server::of(vec![("there/one.gz", content.clone())]);
     let good: &'static str = format!("{}/there/one.gz", server.url).leak();
-    let mut set = set("one.gz", Packing::Gzip, &content);
+    let mut set = set("one.gz", ArchiveFormat::Gzip, &content);
     let of_urls = |urls: &'static [&'static str]| vec![Archive { urls, ..of(&set) }].leak();
     let (both, absent) =
         (of_urls(vec!["http://127.0.0.1:9/one.gz", good].leak()), of_urls(&["http://127.0.0.1:9/one.gz"]));
-    let order = |set: &Set| {
+    let order = |set: &PublishedDataset| {
         let folder = folder.path();
         let (log, stop) = (Log::silent(), Stop::never());
-        Order { set, folder, url: None, patience: IMPATIENT, log, stop }.fetch().map_err(|error| error.to_string())
+        DownloadRequest { set, folder, url: None, patience: IMPATIENT, log, stop }
+            .fetch()
+            .map_err(|error| error.to_string())
     };
     set.archives = absent;
     let error = order(&set).unwrap_err();
@@ -262,7 +270,7 @@ fn an_archive_by_hand_that_is_not_the_published_one_is_refused_and_left_alone() 
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
     fs::write(folder.path().join("one.gz"), "other").unwrap();
-    let error = fetch(&set("one.gz", Packing::Gzip, &content), folder.path(), "http://127.0.0.1:9").unwrap_err();
+    let error = fetch(&set("one.gz", ArchiveFormat::Gzip, &content), folder.path(), "http://127.0.0.1:9").unwrap_err();
     assert!(error.contains("one.gz is not what was published: its checksum is"), "{error}");
     assert_eq!(fs::read(folder.path().join("one.gz")).unwrap(), b"other");
 }
@@ -271,8 +279,8 @@ fn an_archive_by_hand_that_is_not_the_published_one_is_refused_and_left_alone() 
 fn what_lies_inside_a_folder_of_the_archive_comes_to_the_top() {
     let files: &[(&str, &[u8])] = &[("top/a.bin", b"a"), ("./top/sub/b.bin", b"b")];
     for (file, packing, content) in [
-        ("x.tar.gz", Packing::TarGzip { inside: "top" }, tar_of(files)),
-        ("x.zip", Packing::Zip { inside: "top" }, zip_of(files)),
+        ("x.tar.gz", ArchiveFormat::TarGzip { inside: "top" }, tar_of(files)),
+        ("x.zip", ArchiveFormat::Zip { inside: "top" }, zip_of(files)),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::of(vec![(file, content.clone())]);
@@ -285,7 +293,7 @@ fn what_lies_inside_a_folder_of_the_archive_comes_to_the_top() {
 }
 
 /// The archive is refused with this in the message, and nothing but the archive itself is left, inside the folder or beside it.
-fn refused(file: &'static str, packing: Packing, content: &[u8], expected: &str) {
+fn refused(file: &'static str, packing: ArchiveFormat, content: &[u8], expected: &str) {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("data");
     let server = Server::of(vec![(file, content.to_vec())]);
@@ -297,8 +305,8 @@ fn refused(file: &'static str, packing: Packing, content: &[u8], expected: &str)
 
 #[test]
 fn archives_that_reach_out_of_their_folder_are_refused() {
-    let tar = Packing::TarGzip { inside: "" };
-    let zip = Packing::Zip { inside: "" };
+    let tar = ArchiveFormat::TarGzip { inside: "" };
+    let zip = ArchiveFormat::Zip { inside: "" };
     let outside = "would lie outside of the data set's folder; nothing was unpacked.";
     for name in ["../evil", "a/../../evil", "/tmp/evil-of-bntt", "a/../b"] {
         refused("x.tar.gz", tar, &tar_of(&[("good", b"good"), (name, b"evil")]), outside);
@@ -317,11 +325,11 @@ fn archives_that_reach_out_of_their_folder_are_refused() {
 #[test]
 fn archives_that_are_broken_or_a_trap_are_refused() {
     let zeros = vec![0; 100 << 20];
-    refused("bomb.gz", Packing::Gzip, &gzip(&zeros), "far more than a data set that is packed into so few bytes");
+    refused("bomb.gz", ArchiveFormat::Gzip, &gzip(&zeros), "far more than a data set that is packed into so few bytes");
     let mut cut = tar_of(&[("a", &noise())]);
     cut.truncate(cut.len() / 2);
-    refused("x.tar.gz", Packing::TarGzip { inside: "" }, &cut, "it cannot be unpacked: ");
-    refused("x.zip", Packing::Zip { inside: "" }, b"no zip at all", "it cannot be unpacked: ");
+    refused("x.tar.gz", ArchiveFormat::TarGzip { inside: "" }, &cut, "it cannot be unpacked: ");
+    refused("x.zip", ArchiveFormat::Zip { inside: "" }, b"no zip at all", "it cannot be unpacked: ");
 }
 
 #[test]
@@ -330,7 +338,7 @@ fn nothing_that_is_there_is_overwritten() {
     let content = gzip(b"unpacked");
     let server = Server::of(vec![("one.gz", content.clone())]);
     fs::write(folder.path().join("one"), "mine").unwrap();
-    let set = set("one.gz", Packing::Gzip, &content);
+    let set = set("one.gz", ArchiveFormat::Gzip, &content);
     let error = fetch(&set, folder.path(), &server.url).unwrap_err();
     assert!(error.contains("one is there already and is not what the archive holds; move it away"), "{error}");
     assert_eq!(fs::read(folder.path().join("one")).unwrap(), b"mine");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use bntt::data::download::{Packing, Set};
+use bntt::data::download::{ArchiveFormat, PublishedDataset};
 use bntt::error::Error;
 use bntt::files::lock::Lock;
 use bntt::system::stop::Stop;
@@ -19,10 +19,10 @@ fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-fn one() -> (Set, Server) {
+fn one() -> (PublishedDataset, Server) {
     let content = gzip(b"unpacked");
     let server = Server::of(vec![("one.gz", content.clone())]);
-    (set("one.gz", Packing::Gzip, &content), server)
+    (set("one.gz", ArchiveFormat::Gzip, &content), server)
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn an_archive_that_is_a_pipe_is_refused_whether_its_checksum_is_known_or_not() {
 fn nothing_is_put_behind_a_link() {
     let content = tar_of(&[("sub/a", b"a")]);
     let server = Server::of(vec![("x.tar.gz", content.clone())]);
-    let set = set("x.tar.gz", Packing::TarGzip { inside: "" }, &content);
+    let set = set("x.tar.gz", ArchiveFormat::TarGzip { inside: "" }, &content);
     let outer = tempfile::tempdir().unwrap();
     let (folder, elsewhere) = (outer.path().join("data"), outer.path().join("elsewhere"));
     fs::create_dir(&folder).unwrap();
@@ -119,7 +119,7 @@ fn names_that_no_list_can_hold_are_refused() {
     let content = tar_of(&[("a\nb", b"a")]);
     let server = Server::of(vec![("x.tar.gz", content.clone())]);
     let folder = tempfile::tempdir().unwrap();
-    let set = set("x.tar.gz", Packing::TarGzip { inside: "" }, &content);
+    let set = set("x.tar.gz", ArchiveFormat::TarGzip { inside: "" }, &content);
     let error = fetch(&set, folder.path(), &server.url).unwrap_err();
     assert!(error.ends_with("is a name that no list of files can hold; nothing was unpacked."), "{error}");
     holds_data(folder.path(), &["x.tar.gz"]);
@@ -171,7 +171,7 @@ fn the_second_who_fetches_into_a_folder_is_told_who_is_at_work() {
 fn two_who_fetch_into_one_folder_at_once_both_end_well() {
     let content = gzip(&noise());
     let server = Server::of(vec![("noise.gz", content.clone())]);
-    let set = set("noise.gz", Packing::Gzip, &content);
+    let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     let folder = tempfile::tempdir().unwrap();
     let ends: Vec<_> = std::thread::scope(|scope| {
         let fetches: Vec<_> =

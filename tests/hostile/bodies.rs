@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bntt::data::{
-    Batches, Cifar10Config, Cifar100Config, DataConfig, Dataset, DatasetConfig, Items, MnistConfig, Split,
+    Batches, Cifar10Config, Cifar100Config, DataConfig, Dataset, DatasetConfig, MnistConfig, Split, SplitValues,
     TensorsConfig, read_unlabelled,
 };
 use bntt::experiment::Experiment;
 use bntt::files::sealed;
 use bntt::run::RunFolder;
-use bntt::run::checkpoint::{self, Progress};
+use bntt::run::checkpoint::{self, TrainingProgress};
 use bntt::run::metrics::{self, Metrics};
 use bntt::run::provenance::Provenance;
-use bntt::run::records::{Records, Verified, Written};
+use bntt::run::records::{Records, VerifiedRecords, WrittenRecord};
 use candle_core::Device;
 
 use crate::seeds;
@@ -129,8 +129,8 @@ pub fn weights(input: &[u8]) -> bool {
 fn check_split(split: &Split, classes: usize) {
     assert!(split.labels.iter().all(|&label| (label as usize) < classes));
     let values = match &split.items {
-        Items::Bytes(bytes) | Items::Counts(bytes) => bytes.len(),
-        Items::Floats(floats) => floats.len(),
+        SplitValues::Bytes(bytes) | SplitValues::Counts(bytes) => bytes.len(),
+        SplitValues::Floats(floats) => floats.len(),
     };
     assert_eq!(values, split.len() * split.shape.iter().product::<usize>());
     let config = data(DatasetConfig::Mnist(MnistConfig { path: PathBuf::new() }));
@@ -222,13 +222,13 @@ pub fn progress(input: &[u8]) -> bool {
         |folder| {
             let text = std::str::from_utf8(input).map(sealed::seal);
             fs::write(folder.join("progress.toml"), text.map_or(input.to_vec(), String::into_bytes)).expect("a file");
-            let read = Progress::load(folder);
+            let read = TrainingProgress::load(folder);
             let taken = read.is_ok();
             assert!(checkpoint::load(folder, &Device::Cpu).is_err(), "the tensors are missing");
             if let Ok(progress) = read {
                 let text = toml_of(&progress);
                 fs::write(folder.join("progress.toml"), sealed::seal(&text)).expect("a file");
-                assert_eq!(text, toml_of(&Progress::load(folder).expect("what was just written")));
+                assert_eq!(text, toml_of(&TrainingProgress::load(folder).expect("what was just written")));
             }
             taken
         },
@@ -236,8 +236,10 @@ pub fn progress(input: &[u8]) -> bool {
 }
 
 /// The fields as a file. NaN as the best accuracy is read, and is not equal to itself.
-fn toml_of(progress: &Progress) -> String {
-    let Progress { version, experiment, config_sha256, epoch, step, global_step, best_top1, best_epoch, .. } = progress;
+fn toml_of(progress: &TrainingProgress) -> String {
+    let TrainingProgress {
+        version, experiment, config_sha256, epoch, step, global_step, best_top1, best_epoch, ..
+    } = progress;
     let best = best_top1.map(|best| format!("best_top1 = {}\n", float(best))).unwrap_or_default();
     let best_epoch = best_epoch.map(|epoch| format!("best_epoch = {epoch}\n")).unwrap_or_default();
     let data = progress.data_sha256.as_ref().map(|sum| format!("data_sha256 = {}\n", quoted(sum))).unwrap_or_default();
@@ -282,12 +284,12 @@ pub fn metrics_files(input: &[u8]) -> bool {
 }
 
 /// What can be read of a run's records up to the first step of epoch 2.
-fn kept(folder: &RunFolder) -> bntt::error::Result<Verified> {
+fn kept(folder: &RunFolder) -> bntt::error::Result<VerifiedRecords> {
     let [metrics, steps] = metrics::readable(folder, 1, 1)?;
-    let metrics = Written::first_of(&folder.metrics_jsonl(), metrics)?;
-    let steps = Written::first_of(&folder.steps(), steps)?;
+    let metrics = WrittenRecord::first_of(&folder.metrics_jsonl(), metrics)?;
+    let steps = WrittenRecord::first_of(&folder.steps(), steps)?;
     let records = Records { metrics: metrics.0, steps: steps.0 };
-    Ok(Verified { records, metrics: metrics.1, steps: steps.1 })
+    Ok(VerifiedRecords { records, metrics: metrics.1, steps: steps.1 })
 }
 
 /// A run's `provenance.json`.

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use bntt::data::read_unlabelled;
 use bntt::experiment::Experiment;
 use bntt::run::RunFolder;
-use bntt::run::checkpoint::{self, Progress};
+use bntt::run::checkpoint::{self, TrainingProgress};
 use bntt::run::metrics::{self, Metrics};
 use bntt::run::provenance::Provenance;
-use bntt::run::records::{Verified, Written};
+use bntt::run::records::{VerifiedRecords, WrittenRecord};
 use candle_core::Device;
 
 fn folder() -> tempfile::TempDir {
@@ -61,7 +61,7 @@ fn pipes_devices_and_broken_links_are_refused_by_every_reader() {
         let progress = checkpoint.join("progress.toml");
         let _ = fs::remove_file(&progress);
         std::os::unix::fs::symlink(&path, &progress).expect("a link");
-        let text = refused(Progress::load(&checkpoint));
+        let text = refused(TrainingProgress::load(&checkpoint));
         let expected =
             format!("the checkpoint {} cannot be used: progress.toml cannot be read (", checkpoint.display());
         assert!(text.starts_with(&expected), "{text}");
@@ -74,7 +74,7 @@ fn metrics_that_are_a_pipe_are_not_waited_for() {
     let run = RunFolder::create(root.path(), "a").expect("a run");
     let [(pipe, problem), ..] = no_regular_files(run.path());
     fs::rename(pipe, run.steps()).expect("a pipe");
-    let opened = Metrics::open(&run, Verified::nothing());
+    let opened = Metrics::open(&run, VerifiedRecords::nothing());
     assert_eq!(refused(opened), format!("cannot open {}: {problem}", run.steps().display()));
     fs::rename(run.steps(), run.metrics_jsonl()).expect("a pipe");
     let listed = bntt::run::listing::list(root.path()).expect("a list");
@@ -91,7 +91,7 @@ fn a_line_without_an_end_is_not_read_to_its_end() {
     let expected = "it has 1073741824 bytes, and at most 268435456 were expected";
     assert_eq!(refused(metrics::readable(&run, 1, 0)), format!("cannot read {}: {expected}", steps.display()));
     // No more than what a checkpoint knows of is read of it, and a byte of it is enough to see that it is another.
-    let one = Written { bytes: 1, sha256: "00".into() };
+    let one = WrittenRecord { bytes: 1, sha256: "00".into() };
     let expected = "is damaged: its first 1 bytes are not those that it had when the checkpoint was saved.";
     assert_eq!(refused(one.verify(&steps)), format!("{} {expected}", steps.display()));
 }
@@ -182,7 +182,7 @@ fn what_is_nested_too_deep_is_refused_and_nothing_overflows() {
     let run = RunFolder::create(root.path(), "a").expect("a run");
     let progress = run.path().join("progress.toml");
     fs::write(&progress, format!("x = {}", square())).expect("a file");
-    let text = refused(Progress::load(run.path()));
+    let text = refused(TrainingProgress::load(run.path()));
     assert!(text.contains("progress.toml is malformed"), "{text}");
     fs::write(run.config(), format!("x = {}", square())).expect("a file");
     assert_eq!(bntt::run::listing::list(root.path()).expect("a list")[0].epochs, None);

@@ -1,6 +1,6 @@
 //! A GPU that is none: the GPU kernels, compiled for the host, on tensors in ordinary memory.
 
-use bntt::ops::gpu::{Arguments, Gpu, Grid, Product};
+use bntt::ops::gpu::{Gpu, KernelArguments, LaunchConfig, MatrixProduct};
 use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Result, Tensor, bail};
 use std::cell::Cell;
 use std::ffi::{OsStr, c_void};
@@ -179,7 +179,7 @@ impl Gpu for Emulated {
         }
     }
 
-    fn launch(&self, kernel: &str, grid: Grid, mut arguments: Arguments) -> Result<()> {
+    fn launch(&self, kernel: &str, grid: LaunchConfig, mut arguments: KernelArguments) -> Result<()> {
         let _turn = self.turn.lock();
         let name = format!("host_{kernel}");
         // SAFETY: launchers have this type (host.h makes them all), and every argument is of the type that its kernel takes as far
@@ -193,7 +193,7 @@ impl Gpu for Emulated {
         Ok(())
     }
 
-    fn multiply(&self, p: &Product<'_>) -> Result<()> {
+    fn multiply(&self, p: &MatrixProduct<'_>) -> Result<()> {
         let lying = |x: &Tensor, transposed: bool, rows: usize, columns: usize| {
             let x = x.flatten_all()?.narrow(0, 0, rows * columns)?.to_dtype(DType::F32)?;
             if transposed { x.reshape((columns, rows))?.t()?.contiguous() } else { x.reshape((rows, columns)) }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bntt::run::provenance::{Provenance, Session};
+use bntt::run::provenance::{Provenance, SessionRecord};
 
 use crate::repository::Repository;
 
@@ -37,7 +37,7 @@ fn ok(mut command: Command) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn sessions(run: &Path) -> Vec<Session> {
+fn sessions(run: &Path) -> Vec<SessionRecord> {
     Provenance::load(&run.join("provenance.json")).unwrap().sessions
 }
 

@@ -12,7 +12,7 @@ use bntt::run::provenance::{Outcome, Provenance};
 use bntt::system::stop::Stop;
 use bntt::terminal::logging::Log;
 use bntt::terminal::progress::EpochBar;
-use bntt::train::{self, Ended, Trainer};
+use bntt::train::{self, Trainer, TrainingEnd};
 use candle_core::Device;
 use std::collections::BTreeMap;
 use std::fs;
@@ -170,7 +170,7 @@ fn stopped(desk: &Desk, n: u64) -> bntt::error::Result<()> {
         train::save_start(experiment, &dataset, folder, &mut network)
     })?;
     let mut trainer = Trainer::begin(experiment, &dataset, &folder, network, Device::Cpu)?.until(Stop::after(n));
-    assert!(matches!(trainer.train(&mut EpochBar::new(&Log::silent()))?, Ended::Interrupted(_)));
+    assert!(matches!(trainer.train(&mut EpochBar::new(&Log::silent()))?, TrainingEnd::Interrupted(_)));
     provenance.finish(Outcome::Interrupted);
     provenance.save(&folder.provenance())
 }

@@ -7,15 +7,15 @@ pub use perturbation::{Attacker, Images, Perturbation};
 pub use scale::Scale;
 
 use crate::analysis::statistic::Statistic;
-use crate::data::{Batches, DataConfig, Items, Split};
+use crate::data::{Batches, DataConfig, Split, SplitValues};
 use crate::encoders::EncoderConfig;
 use crate::error::{Error, Result};
 use crate::network::Network;
-use crate::ops::cross_entropy::{Score, score};
+use crate::ops::cross_entropy::{BatchScore, score};
 use crate::ops::finite;
 
 /// What an attack needs to know besides the network and the images.
-pub struct Setting<'a> {
+pub struct AttackContext<'a> {
     pub data: &'a DataConfig,
     pub encoder: EncoderConfig,
     pub channels: usize,
@@ -32,15 +32,15 @@ pub fn accuracy(
     network: &Network,
     batches: &Batches<'_>,
     perturbation: &Perturbation,
-    setting: &Setting<'_>,
+    setting: &AttackContext<'_>,
 ) -> Result<Statistic> {
     let random = setting.encoder.is_random() || perturbation.is_random();
-    let mut scores = vec![Score::default(); if random { setting.draws.max(1) } else { 1 }];
+    let mut scores = vec![BatchScore::default(); if random { setting.draws.max(1) } else { 1 }];
     for batch in batches.iter_from(0) {
         let batch = batch?;
         let scale = Scale::new(setting.data, setting.channels, batch.inputs.device())?;
         let pixels = scale.pixels(&batch.inputs)?;
-        let Setting { seed, gradient_draws, together, .. } = *setting;
+        let AttackContext { seed, gradient_draws, together, .. } = *setting;
         let attacker = Attacker { network, scale: &scale, seed, gradient_draws, together };
         let images = Images { pixels: &pixels, labels: &batch.labels, indices: &batch.indices };
         for (draw, total) in scores.iter_mut().enumerate() {
@@ -51,10 +51,10 @@ pub fn accuracy(
             };
             let (logits, _) = network.evaluate(&changed, draw, &batch.indices, network.plan().time_steps)?;
             finite::check_logits(&logits)?;
-            total.add(&Score::read(&score(&logits, &batch.labels, 0.0)?)?);
+            total.add(&BatchScore::read(&score(&logits, &batch.labels, 0.0)?)?);
         }
     }
-    let percents: Vec<f64> = scores.iter().map(Score::top1_percent).collect();
+    let percents: Vec<f64> = scores.iter().map(BatchScore::top1_percent).collect();
     Statistic::of(&percents).ok_or_else(|| Error::Data("there are no images to attack.".into()))
 }
 
@@ -69,7 +69,7 @@ pub fn check(split: &Split) -> Result<()> {
         ));
     }
     match &split.items {
-        Items::Floats(floats) => match floats.iter().find(|value| !(0.0..=1.0).contains(*value)) {
+        SplitValues::Floats(floats) => match floats.iter().find(|value| !(0.0..=1.0).contains(*value)) {
             Some(value) => Err(Error::Data(format!(
                 "an image has the value {value}; attacks and noise need images in 0..1, normalised by data.normalize."
             ))),

@@ -1,7 +1,7 @@
 //! How images are changed.
 
 use super::scale::Scale;
-use crate::encoders::Draw;
+use crate::encoders::RandomKey;
 use crate::error::Result;
 use crate::network::Network;
 use crate::rng::{Purpose, Stream};
@@ -120,7 +120,7 @@ impl Attacker<'_> {
             let mut sum: Option<Tensor> = None;
             for repeat in 0..self.gradient_draws.max(1) {
                 let number = (draw * 1000 + step) * self.gradient_draws.max(1) + repeat;
-                let spikes = Draw { seed: self.seed, purpose: Purpose::PoissonAttack, epoch: number, indices };
+                let spikes = RandomKey { seed: self.seed, purpose: Purpose::PoissonAttack, epoch: number, indices };
                 let more = self.network.input_gradient(&normal, &labels, &spikes)?;
                 sum = Some(match sum {
                     Some(sum) => (sum + more)?,

@@ -10,5 +10,5 @@ mod product;
 
 pub use account::{LayerEnergy, account, total};
 pub use constants::Constants;
-pub use meter::{BySteps, Meter, Received, Spikes};
-pub use product::{Operands, Probe, Product, products};
+pub use meter::{LayerSpikes, Meter, ReceivedSpikes, SpikesByStep};
+pub use product::{CostedLayer, Operands, OperationProbe, products};

@@ -6,7 +6,7 @@ use crate::network::{NetworkConfig, NetworkPlan};
 
 /// A convolution or linear layer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Product {
+pub struct CostedLayer {
     /// Its place in `network.layers`.
     pub index: usize,
     /// `layers.0.conv`.
@@ -17,9 +17,9 @@ pub struct Product {
     pub outputs: u64,
     pub operands: Operands,
     /// What it receives.
-    pub received: Probe,
+    pub received: OperationProbe,
     /// The spikes that average pools before it have averaged, where there are such pools: as if each went on to the product by itself.
-    pub before_pooling: Option<Probe>,
+    pub before_pooling: Option<OperationProbe>,
     /// The neurons that it feeds: `layers.2.lif`, and their number. None of the readout.
     pub neurons: Option<String>,
 }
@@ -37,7 +37,7 @@ pub enum Operands {
 
 /// A layer's input, and how many operations a value of it that is not zero sets off.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Probe {
+pub struct OperationProbe {
     /// The layer whose input it is.
     pub layer: usize,
     /// For each pixel, or one number for all places.
@@ -47,16 +47,16 @@ pub struct Probe {
 }
 
 /// All products of a network, first to last.
-pub fn products(config: &NetworkConfig, plan: &NetworkPlan) -> Vec<Product> {
+pub fn products(config: &NetworkConfig, plan: &NetworkPlan) -> Vec<CostedLayer> {
     let layers = config.layers.iter().zip(&plan.layers).enumerate();
     let multiplying = layers.filter_map(|(index, (layer, plan))| Some((index, layer, plan, fan_out(layer, plan)?)));
     multiplying
         .map(|(index, layer, layer_plan, fan_out)| {
-            let received = Probe { layer: index, fan_out, image: image(&layer_plan.input.shape) };
+            let received = OperationProbe { layer: index, fan_out, image: image(&layer_plan.input.shape) };
             let after = config.layers.iter().enumerate().skip(index.saturating_add(1));
             let feeds =
                 after.take_while(|(_, layer)| !multiplies(layer)).find(|(_, l)| matches!(l, LayerConfig::Lif(_)));
-            Product {
+            CostedLayer {
                 index,
                 name: format!("layers.{index}.{}", layer.kind()),
                 macs: layer_plan.macs,
@@ -118,7 +118,7 @@ fn windows(conv: &ConvConfig, length: usize, outputs: usize) -> Vec<u32> {
 }
 
 /// Follows the layers back through average pools, which spread what a value sets off over those that it is the mean of.
-fn before_pooling(config: &NetworkConfig, plan: &NetworkPlan, received: &Probe) -> Option<Probe> {
+fn before_pooling(config: &NetworkConfig, plan: &NetworkPlan, received: &OperationProbe) -> Option<OperationProbe> {
     let (mut probe, mut pooled) = (received.clone(), false);
     for (index, (layer, layer_plan)) in config.layers.iter().zip(&plan.layers).enumerate().take(received.layer).rev() {
         match layer {
@@ -136,7 +136,12 @@ fn before_pooling(config: &NetworkConfig, plan: &NetworkPlan, received: &Probe) 
 }
 
 /// The fan-out of a pool's input; places that no window covers have none.
-fn spread(after: &Probe, (height, width): (usize, usize), window: (usize, usize), pooled: (usize, usize)) -> Probe {
+fn spread(
+    after: &OperationProbe,
+    (height, width): (usize, usize),
+    window: (usize, usize),
+    pooled: (usize, usize),
+) -> OperationProbe {
     let of = |y: usize, x: usize| {
         let (row, column) = (y / window.0.max(1), x / window.1.max(1));
         let inside = row < pooled.0 && column < pooled.1;
@@ -144,7 +149,7 @@ fn spread(after: &Probe, (height, width): (usize, usize), window: (usize, usize)
         if inside { after.fan_out.get(place).copied().unwrap_or_default() } else { 0 }
     };
     let fan_out = (0..height).flat_map(|y| (0..width).map(move |x| of(y, x))).collect();
-    Probe { layer: after.layer, fan_out, image: (height, width) }
+    OperationProbe { layer: after.layer, fan_out, image: (height, width) }
 }
 
 #[cfg(test)]
@@ -153,7 +158,7 @@ mod tests {
     use crate::experiment::Experiment;
 
     /// The network of a text's layers on digits, 1 x 8 x 8.
-    fn of(encoder: &str, layers: &str) -> Vec<Product> {
+    fn of(encoder: &str, layers: &str) -> Vec<CostedLayer> {
         let text = format!(
             "name = 'a'\ndata = {{ dataset = 'digits', batch_size = 8 }}\noptimizer = {{ sgd = {{ lr = 0.1 }} }}\n\
              training = {{ epochs = 1 }}\n[network]\ntime_steps = 3\nencoder = '{encoder}'\nlayers = [{layers}]"

@@ -8,7 +8,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Recipe;
+use super::DecodeRecipe;
 use crate::data::files::hexadecimal;
 use crate::data::instead;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use crate::files::durable::sha256_hex;
 ///
 /// A source file is taken for unchanged if its length and its time of change are. To read them all would take as long as decoding does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Key {
+pub(super) struct CacheKey {
     set: String,
     /// Of the decoder.
     version: u32,
@@ -33,8 +33,8 @@ pub(super) struct Key {
     listing: String,
 }
 
-impl Key {
-    pub fn of<T>(recipe: &Recipe<'_, T>) -> Result<Self> {
+impl CacheKey {
+    pub fn of<T>(recipe: &DecodeRecipe<'_, T>) -> Result<Self> {
         let folder = recipe.folder.canonicalize().map_err(Error::io("open", recipe.folder))?;
         let paths: Vec<&Path> = recipe.files().collect();
         // Side by side, since a network's disk takes its time for each.

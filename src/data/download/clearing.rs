@@ -44,7 +44,7 @@ fn remove_files(folder: &Path, in_time: &dyn Fn() -> bool) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Reason;
+    use crate::error::StopReason;
     use std::cell::Cell;
 
     fn full(files: usize) -> TempDir {
@@ -73,7 +73,7 @@ mod tests {
 
         // Whoever is asked to stop takes some away, too, and leaves the rest.
         let folder = full(20);
-        clear(folder, &Error::Interrupted(Reason::Int), &Stop::after(1));
+        clear(folder, &Error::Interrupted(StopReason::Int), &Stop::after(1));
         let folder = full(20);
         let left = Cell::new(8);
         let counted = || {

@@ -18,21 +18,21 @@ const LONGEST_NOTE: u64 = 1 << 16;
 const WHOLE: &str = "whole";
 
 /// Where an archive called `NAME` is fetched to.
-pub struct Part {
+pub struct PartialFile {
     pub path: PathBuf,
     note: PathBuf,
     archive: PathBuf,
 }
 
 #[derive(Default)]
-struct Note {
+struct PartialFileNote {
     url: String,
     /// Empty where the server gave none that can be trusted.
     version: String,
     whole: bool,
 }
 
-impl Part {
+impl PartialFile {
     pub fn of(archive: &Path) -> Self {
         let path = beside(archive, ".part");
         Self { note: beside(archive, ".part.from"), path, archive: archive.to_path_buf() }
@@ -49,7 +49,7 @@ impl Part {
 
     /// How much of `url` is there, and the version that it is of; nothing where that is not known.
     pub fn progress(&self, url: &str) -> (u64, Option<String>) {
-        let Note { url: of, version, .. } = self.read();
+        let PartialFileNote { url: of, version, .. } = self.read();
         match self.length() {
             length @ 1.. if of == url && !version.is_empty() => (length, Some(version)),
             _ => (0, None),
@@ -77,14 +77,14 @@ impl Part {
         file.set_len(done).and_then(|()| file.seek(SeekFrom::Start(done))).map_err(refused("write", &self.path))?;
         // Afterwards: bytes of an old version never lie under a new one's name.
         if done == 0 {
-            self.write(&Note { url: url.into(), version: version.into(), whole: false })?;
+            self.write(&PartialFileNote { url: url.into(), version: version.into(), whole: false })?;
         }
         Ok(file)
     }
 
     /// Remembers that all of it is there and is what was published.
     pub fn is_whole(&self) -> Result<()> {
-        self.write(&Note { whole: true, ..self.read() })
+        self.write(&PartialFileNote { whole: true, ..self.read() })
     }
 
     /// Leaves it under the archive's own name, as one that was put there by hand.
@@ -108,18 +108,18 @@ impl Part {
         }
     }
 
-    fn read(&self) -> Note {
+    fn read(&self) -> PartialFileNote {
         let mut text = String::new();
         // What cannot be read says nothing: it is fetched from the first byte then.
         let _ = reading::own(OpenOptions::new().read(true), &self.note)
             .and_then(|file| file.take(LONGEST_NOTE).read_to_string(&mut text));
         let mut lines = text.lines().map(str::trim);
         let (url, version) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-        Note { url: url.into(), version: version.into(), whole: lines.next() == Some(WHOLE) }
+        PartialFileNote { url: url.into(), version: version.into(), whole: lines.next() == Some(WHOLE) }
     }
 
-    fn write(&self, note: &Note) -> Result<()> {
-        let Note { url, version, whole } = note;
+    fn write(&self, note: &PartialFileNote) -> Result<()> {
+        let PartialFileNote { url, version, whole } = note;
         let whole = if *whole { "whole\n" } else { "" };
         write_atomically(&self.note, format!("{url}\n{version}\n{whole}").as_bytes()).map_err(explained)
     }

@@ -13,9 +13,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 const MOST_WAITING: usize = 2;
 
 /// What a thread hands over, piece by piece. A caller that drops it leaves the thread behind, which ends at its next piece.
-pub struct Deliveries<T>(Receiver<T>);
+pub struct Chunks<T>(Receiver<T>);
 
-impl<T: Send + 'static> Deliveries<T> {
+impl<T: Send + 'static> Chunks<T> {
     /// Begins `work`, which sends what it has.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn pieces_come_in_order_and_end_with_the_work() {
-        let numbers = Deliveries::begin(|to| (0..100).for_each(|number| to.send(number).unwrap())).unwrap();
+        let numbers = Chunks::begin(|to| (0..100).for_each(|number| to.send(number).unwrap())).unwrap();
         let mut seen = Vec::new();
         while let Some(number) = numbers.next(&Stop::never()).unwrap() {
             seen.push(number);
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn what_never_comes_is_not_waited_for_after_a_request_to_stop() {
         let (hold, held) = std::sync::mpsc::channel::<()>();
-        let nothing = Deliveries::begin(move |_to: SyncSender<()>| assert!(held.recv().is_err())).unwrap();
+        let nothing = Chunks::begin(move |_to: SyncSender<()>| assert!(held.recv().is_err())).unwrap();
         assert!(matches!(nothing.next(&Stop::after(2)), Err(Error::Interrupted(_))));
         assert!(matches!(pause(Duration::MAX, &Stop::after(3)), Err(Error::Interrupted(_))));
         pause(Duration::from_millis(1), &Stop::never()).unwrap();
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn work_that_nobody_waits_for_ends_at_its_next_piece() {
         let (ended, end) = std::sync::mpsc::channel();
-        let pieces = Deliveries::begin(move |to| {
+        let pieces = Chunks::begin(move |to| {
             while to.send(0).is_ok() {}
             ended.send(()).unwrap();
         });

@@ -15,10 +15,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::listing::Layout;
+use super::listing::RecordingFolders;
 use super::sequences::{Recordings, Sequences};
-use super::{Event, FramesConfig, aedat, windows};
-use crate::data::cache::Source;
+use super::{FramesConfig, PixelEvent, aedat, windows};
+use crate::data::cache::SourceFile;
 use crate::data::{DataShape, Dataset};
 use crate::error::Result;
 
@@ -30,7 +30,7 @@ pub struct DvsCifar10Config {
     pub path: PathBuf,
     /// The recordings of each class that are tested on; the data set itself has no split.
     #[serde(default)]
-    pub test: Tested,
+    pub test: TestSplit,
     /// How events become frames.
     #[serde(default)]
     pub frames: FramesConfig,
@@ -39,7 +39,7 @@ pub struct DvsCifar10Config {
 /// A hundred recordings of each class, by the number in their names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Tested {
+pub enum TestSplit {
     /// 900 to 999.
     #[default]
     Last,
@@ -50,7 +50,7 @@ pub enum Tested {
 /// In the order of CIFAR-10's labels.
 const CLASSES: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
-impl Tested {
+impl TestSplit {
     fn holds(self, number: u32) -> bool {
         match self {
             Self::Last => number >= 900,
@@ -71,7 +71,7 @@ impl DvsCifar10Config {
     pub(in crate::data) fn load(&self, time_steps: usize) -> Result<Dataset> {
         let sequences = self.sequences(time_steps);
         sequences.load(self.recordings()?, |&label, path, content| {
-            let events: Vec<Event> = aedat::events(content, path)?.into_iter().map(upright).collect();
+            let events: Vec<PixelEvent> = aedat::events(content, path)?.into_iter().map(upright).collect();
             Ok(sequences.item(label, &events, &(0..windows::duration(&events)), path)?.into())
         })
     }
@@ -90,7 +90,7 @@ impl DvsCifar10Config {
 
     /// The recordings of both splits with their labels: number 0 of every class, number 1 and so on.
     fn recordings(&self) -> Result<Recordings<'_, u32>> {
-        let layout = Layout {
+        let layout = RecordingFolders {
             path: &self.path,
             set: "CIFAR10-DVS",
             key: "dvs_cifar10",
@@ -107,13 +107,14 @@ impl DvsCifar10Config {
         };
         let found = layout.recordings(&folders, number, |label| format!("cifar10_{}_0.aedat", class(label)))?;
         let (test, train): (Vec<_>, Vec<_>) = found.into_iter().partition(|(number, ..)| self.test.holds(*number));
-        let splits = [train, test]
-            .map(|recordings| recordings.into_iter().map(|(_, label, path)| Source { path, about: label }).collect());
+        let splits = [train, test].map(|recordings| {
+            recordings.into_iter().map(|(_, label, path)| SourceFile { path, about: label }).collect()
+        });
         Ok(Recordings { set: "dvs_cifar10", folder: &self.path, splits, settings: json!({ "test": self.test }) })
     }
 }
 
 /// The event as the camera would have seen it upright.
-fn upright(event: Event) -> Event {
-    Event { row: event.column, column: event.row, ..event }
+fn upright(event: PixelEvent) -> PixelEvent {
+    PixelEvent { row: event.column, column: event.row, ..event }
 }

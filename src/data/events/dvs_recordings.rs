@@ -11,11 +11,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::listing::Layout;
+use super::listing::RecordingFolders;
 use super::sequences::{Recordings, Sequences};
 use super::windows::{Windows, within};
 use super::{FramesConfig, aedat};
-use crate::data::cache::{Decoding, Source};
+use crate::data::cache::{Decoding, SourceFile};
 use crate::data::{DataShape, Dataset};
 use crate::error::Result;
 
@@ -46,7 +46,7 @@ pub struct DvsRecordingsConfig {
 }
 
 /// What is made of a recording.
-struct Plan {
+struct RecordingPlan {
     label: u32,
     windows: Windows,
 }
@@ -83,7 +83,7 @@ impl DvsRecordingsConfig {
 
     pub(in crate::data) fn load(&self, time_steps: usize) -> Result<Dataset> {
         let sequences = self.sequences(time_steps);
-        sequences.load(self.recordings()?, |Plan { label, windows }, path, content| {
+        sequences.load(self.recordings()?, |RecordingPlan { label, windows }, path, content| {
             let events = aedat::events(content, path)?;
             let cut = windows.of(&events, path)?;
             let item = |window| sequences.item(*label, within(&events, window), window, path);
@@ -100,7 +100,7 @@ impl DvsRecordingsConfig {
     }
 
     /// The recordings of both sessions.
-    fn recordings(&self) -> Result<Recordings<'_, Plan>> {
+    fn recordings(&self) -> Result<Recordings<'_, RecordingPlan>> {
         let stride_ms = self.stride_ms.unwrap_or(self.window_ms);
         let recordings = Recordings {
             set: "dvs_recordings",
@@ -113,18 +113,18 @@ impl DvsRecordingsConfig {
     }
 
     /// A session's recording of every class, cut into windows.
-    fn session(&self, session: &Path, stride_ms: u64) -> Vec<Source<Plan>> {
+    fn session(&self, session: &Path, stride_ms: u64) -> Vec<SourceFile<RecordingPlan>> {
         let [length, stride] = [self.window_ms, stride_ms].map(|milliseconds| milliseconds.saturating_mul(1_000));
         let windows = Windows { length, stride };
         let source = |(label, class): (u32, &String)| {
             let path = session.join(format!("{class}.aedat"));
-            Source { path, about: Plan { label, windows } }
+            SourceFile { path, about: RecordingPlan { label, windows } }
         };
         (0..).zip(&self.classes).map(source).collect()
     }
 
-    fn check(&self, recordings: &Recordings<'_, Plan>) -> Result<()> {
-        let layout = Layout {
+    fn check(&self, recordings: &Recordings<'_, RecordingPlan>) -> Result<()> {
+        let layout = RecordingFolders {
             path: &self.path,
             set: "data set's",
             key: "dvs_recordings",

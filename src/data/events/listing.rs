@@ -7,7 +7,7 @@ use crate::data::{files, instead};
 use crate::error::{Error, Result};
 
 /// A data set of folders of recordings.
-pub(super) struct Layout<'a> {
+pub(super) struct RecordingFolders<'a> {
     pub path: &'a Path,
     /// The data set's name for people.
     pub set: &'static str,
@@ -19,7 +19,7 @@ pub(super) struct Layout<'a> {
     pub extension: &'static str,
 }
 
-impl Layout<'_> {
+impl RecordingFolders<'_> {
     /// # Errors
     /// When the data set's folder or any of the files and folders `parts` within it is missing: names all that are, and
     /// what lies there instead.
@@ -123,9 +123,9 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn layout(path: &Path) -> Layout<'_> {
+    fn layout(path: &Path) -> RecordingFolders<'_> {
         let holds = "folders of recordings, published at https://example.org";
-        Layout { path, set: "Example", key: "example", holds, extension: "bin" }
+        RecordingFolders { path, set: "Example", key: "example", holds, extension: "bin" }
     }
 
     #[test]

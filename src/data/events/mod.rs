@@ -32,9 +32,9 @@ mod real;
 
 use std::path::Path;
 
-pub use dvs_cifar10::{DvsCifar10Config, Tested};
+pub use dvs_cifar10::{DvsCifar10Config, TestSplit};
 pub use dvs_recordings::DvsRecordingsConfig;
-pub use frames::{Equal, FramesConfig, Values};
+pub use frames::{FrameSplit, FrameValues, FramesConfig};
 pub use nmnist::NmnistConfig;
 
 use super::files::room;
@@ -42,7 +42,7 @@ use crate::error::Error;
 
 /// A pixel that became brighter or darker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Event {
+struct PixelEvent {
     /// Microseconds since the recording's first event.
     time: u64,
     row: u8,

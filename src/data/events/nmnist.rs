@@ -10,10 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::listing::Layout;
+use super::listing::RecordingFolders;
 use super::sequences::{Recordings, Sequences};
 use super::{FramesConfig, atis, windows};
-use crate::data::cache::Source;
+use crate::data::cache::SourceFile;
 use crate::data::{DataShape, Dataset};
 use crate::error::Result;
 
@@ -59,7 +59,7 @@ impl NmnistConfig {
     /// The recordings of both splits with their labels, in the order of MNIST, which is that of the numbers in their
     /// names.
     fn recordings(&self) -> Result<Recordings<'_, u32>> {
-        let layout = Layout {
+        let layout = RecordingFolders {
             path: &self.path,
             set: "N-MNIST",
             key: "nmnist",
@@ -72,9 +72,9 @@ impl NmnistConfig {
         };
         let [train, test] = ["Train", "Test"].map(folders);
         layout.check(&[train.as_slice(), &test].concat())?;
-        let split = |folders: &[PathBuf]| -> Result<Vec<Source<u32>>> {
+        let split = |folders: &[PathBuf]| -> Result<Vec<SourceFile<u32>>> {
             let found = layout.recordings(folders, |_, stem| stem.parse().ok(), |_| "00002.bin".into())?;
-            Ok(found.into_iter().map(|(_, label, path)| Source { path, about: label }).collect())
+            Ok(found.into_iter().map(|(_, label, path)| SourceFile { path, about: label }).collect())
         };
         let splits = [split(&train)?, split(&test)?];
         Ok(Recordings { set: "nmnist", folder: &self.path, splits, settings: Value::Null })

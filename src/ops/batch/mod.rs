@@ -13,7 +13,7 @@ use candle_core::{Device, Result, Tensor, bail};
 
 /// A data set's images and what normalises them.
 #[derive(Debug, Clone, Copy)]
-pub struct Source<'a> {
+pub struct BatchSource<'a> {
     /// [N, C, H, W] `u8`.
     pub pixels: &'a Tensor,
     /// [N] `u32`.
@@ -25,14 +25,14 @@ pub struct Source<'a> {
 
 /// How one image of a batch is cut: see the equation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cut {
+pub struct Crop {
     pub down: i32,
     pub right: i32,
     pub flip: bool,
 }
 
 /// Images [B, C, H, W] and labels [B], image by image as `cuts` says.
-pub fn gather(source: &Source<'_>, indices: &[u32], cuts: &[Cut]) -> Result<(Tensor, Tensor)> {
+pub fn gather(source: &BatchSource<'_>, indices: &[u32], cuts: &[Crop]) -> Result<(Tensor, Tensor)> {
     let (n, channels, height, width) = source.pixels.dims4()?;
     if indices.len() != cuts.len() || source.labels.dims() != [n] || source.mean.dims() != [channels] {
         let (labels, mean) = (source.labels.dims(), source.mean.dims());

@@ -1,7 +1,7 @@
 //! The same numbers in another type.
 
 use super::channels_last::{channels_first, channels_last, from_channels_last};
-use super::values::{Input, input};
+use super::values::{SequenceValues, input};
 use candle_core::{DType, Device, Result, Tensor};
 
 /// Spikes as currents (`f32`); what is no byte stays as it is.
@@ -10,8 +10,8 @@ pub fn currents(x: &Tensor) -> Result<Tensor> {
         Device::Cpu => {
             let lying = channels_last(x)?;
             match input(&lying)? {
-                Input::Floats(_) => Ok(x.clone()),
-                Input::Spikes(spikes) => {
+                SequenceValues::Floats(_) => Ok(x.clone()),
+                SequenceValues::Spikes(spikes) => {
                     from_channels_last(spikes.iter().map(|&s| f32::from(s)).collect::<Vec<_>>(), x.dims(), x)
                 }
             }

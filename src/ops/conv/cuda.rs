@@ -3,23 +3,24 @@
 use super::Geometry;
 use crate::ops::Precision;
 use crate::ops::channels_last::{channels_first, channels_last};
-use crate::ops::gpu::{Arguments, Convolution, Gpu, Grid, Product, Structure, suffix, width};
+use crate::ops::gpu::{Convolution, Gpu, KernelArguments, LaunchConfig, MatrixProduct, StructLayout, suffix, width};
 use candle_core::{DType, Result, Tensor};
 
 /// Bytes of patches that a product takes at a time.
 const PATCHES: usize = 256 << 20;
 
 /// `Geometry` of conv.cu.
-fn structure(g: &Geometry) -> Structure {
+fn structure(g: &Geometry) -> StructLayout {
     let sizes = [g.in_channels, g.out_channels, g.kernel, g.stride, g.padding, g.height, g.width];
-    sizes.into_iter().chain([g.out_height(), g.out_width()]).fold(Structure::new(), Structure::i32)
+    sizes.into_iter().chain([g.out_height(), g.out_width()]).fold(StructLayout::new(), StructLayout::i32)
 }
 
 /// The weight [O, C, k, k] as [O, k, k, C] of the type that is multiplied.
 fn by_patch(gpu: &dyn Gpu, weight: &Tensor, g: &Geometry, dtype: DType) -> Result<Tensor> {
     let w = gpu.unset(&[g.out_channels, g.kernel, g.kernel, g.in_channels], dtype)?;
-    let arguments = Arguments::new().pointer(gpu.address(weight)?).structure(structure(g)).pointer(gpu.address(&w)?);
-    gpu.launch(&format!("weight_by_patch_{}", suffix(dtype)?), Grid::over(w.elem_count())?, arguments)?;
+    let arguments =
+        KernelArguments::new().pointer(gpu.address(weight)?).structure(structure(g)).pointer(gpu.address(&w)?);
+    gpu.launch(&format!("weight_by_patch_{}", suffix(dtype)?), LaunchConfig::over(w.elem_count())?, arguments)?;
     Ok(w)
 }
 
@@ -51,7 +52,7 @@ pub fn forward(
                 let c = &y.narrow(0, first * g.out_pixels() * n, m * n)?;
                 let (a, b) = (patches, &w);
                 let (a_transposed, b_transposed) = (false, true);
-                gpu.multiply(&Product {
+                gpu.multiply(&MatrixProduct {
                     a,
                     a_transposed,
                     b,
@@ -96,14 +97,14 @@ pub fn input_gradient(
         let a = &dy.narrow(0, first * g.out_pixels() * k, m * k)?;
         let (b, c, n) = (&w, &patches, g.patch());
         let (a_transposed, b_transposed, accumulate) = (false, false, false);
-        gpu.multiply(&Product { a, a_transposed, b, b_transposed, c, m, n, k, accumulate, precision })?;
+        gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c, m, n, k, accumulate, precision })?;
         let to = flat.narrow(0, first * in_size, count * in_size)?;
-        let arguments = Arguments::new()
+        let arguments = KernelArguments::new()
             .pointer(gpu.address(&patches)?)
             .structure(structure(g))
             .i64(count)
             .pointer(gpu.address(&to)?);
-        gpu.launch(&format!("patches_back_{}", suffix(dtype)?), Grid::over(count * in_size)?, arguments)?;
+        gpu.launch(&format!("patches_back_{}", suffix(dtype)?), LaunchConfig::over(count * in_size)?, arguments)?;
     }
     channels_first(&dx)
 }
@@ -132,14 +133,18 @@ pub fn weight_gradient(
                 let a = &dy.narrow(0, first * g.out_pixels() * m, k * m)?;
                 let (b, c, accumulate) = (patches, &dw, first > 0);
                 let (a_transposed, b_transposed) = (true, false);
-                gpu.multiply(&Product { a, a_transposed, b, b_transposed, c, m, n, k, accumulate, precision })
+                gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c, m, n, k, accumulate, precision })
             })?;
         }
     }
     let gradient = gpu.unset(&[g.out_channels, g.in_channels, g.kernel, g.kernel], DType::F32)?;
     let arguments =
-        Arguments::new().pointer(gpu.address(&dw)?).structure(structure(g)).pointer(gpu.address(&gradient)?);
-    gpu.launch(&format!("gradient_by_filter_{}", suffix(sums)?), Grid::over(gradient.elem_count())?, arguments)?;
+        KernelArguments::new().pointer(gpu.address(&dw)?).structure(structure(g)).pointer(gpu.address(&gradient)?);
+    gpu.launch(
+        &format!("gradient_by_filter_{}", suffix(sums)?),
+        LaunchConfig::over(gradient.elem_count())?,
+        arguments,
+    )?;
     Ok(gradient)
 }
 
@@ -166,12 +171,12 @@ fn for_chunks(
     for first in (0..images).step_by(together) {
         let count = together.min(images - first);
         let from = x.narrow(0, first * in_size, count * in_size)?;
-        let arguments = Arguments::new()
+        let arguments = KernelArguments::new()
             .pointer(gpu.address(&from)?)
             .structure(structure(g))
             .i64(count)
             .pointer(gpu.address(&patches)?);
-        gpu.launch(&kernel, Grid::over(count * g.out_pixels() * g.patch() / n)?, arguments)?;
+        gpu.launch(&kernel, LaunchConfig::over(count * g.out_pixels() * g.patch() / n)?, arguments)?;
         work(&patches, first, count)?;
     }
     Ok(())

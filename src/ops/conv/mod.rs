@@ -7,10 +7,10 @@
 mod cpu;
 pub mod cuda;
 
-pub use cpu::{Way, ways as cpu_ways};
+pub use cpu::{Algorithm, ways as cpu_ways};
 
 use super::channels_last::{channels_last, from_channels_last};
-use super::values::{Input, input, values};
+use super::values::{SequenceValues, input, values};
 use super::{Precision, fold, gpu};
 use candle_core::{Device, Result, Tensor, bail};
 
@@ -69,7 +69,7 @@ pub fn forward(x: &Tensor, weight: &Tensor, geometry: &Geometry, precision: Prec
 
 /// The same, on the CPU by a given way or by the fastest.
 pub fn forward_by(
-    way: Option<Way>,
+    way: Option<Algorithm>,
     x: &Tensor,
     weight: &Tensor,
     geometry: &Geometry,
@@ -82,8 +82,8 @@ pub fn forward_by(
         Device::Cpu => {
             let (x, w) = (channels_last(x)?, values::<f32>(weight)?);
             let y = match input(&x)? {
-                Input::Floats(x) => cpu::forward(&x, &w, g, n, way),
-                Input::Spikes(x) => cpu::forward(&x, &w, g, n, way),
+                SequenceValues::Floats(x) => cpu::forward(&x, &w, g, n, way),
+                SequenceValues::Spikes(x) => cpu::forward(&x, &w, g, n, way),
             };
             from_channels_last(y, &shape, &x)
         }
@@ -113,7 +113,7 @@ pub fn weight_gradient(x: &Tensor, grad: &Tensor, geometry: &Geometry, precision
 
 /// The same, on the CPU by a given way or by the fastest.
 pub fn weight_gradient_by(
-    way: Option<Way>,
+    way: Option<Algorithm>,
     x: &Tensor,
     grad: &Tensor,
     geometry: &Geometry,
@@ -129,8 +129,8 @@ pub fn weight_gradient_by(
             let (x, grad) = (channels_last(x)?, channels_last(grad)?);
             let dy = values::<f32>(&grad)?;
             let dw = match input(&x)? {
-                Input::Floats(x) => cpu::weight_gradient(&x, &dy, g, n, way),
-                Input::Spikes(x) => cpu::weight_gradient(&x, &dy, g, n, way),
+                SequenceValues::Floats(x) => cpu::weight_gradient(&x, &dy, g, n, way),
+                SequenceValues::Spikes(x) => cpu::weight_gradient(&x, &dy, g, n, way),
             };
             Tensor::from_vec(dw, (g.out_channels, g.in_channels, g.kernel, g.kernel), grad.device())
         }

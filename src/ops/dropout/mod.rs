@@ -9,7 +9,7 @@ pub mod cuda;
 
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
-use super::values::{Input, input, values};
+use super::values::{SequenceValues, input, values};
 use crate::rng::Stream;
 use candle_core::{Device, Result, Tensor};
 use rayon::prelude::*;
@@ -36,8 +36,8 @@ pub fn apply(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
         Device::Cpu => {
             let (lying, mask) = (channels_last(x)?, values::<f32>(&mask)?);
             let y = match input(&lying)? {
-                Input::Floats(x) => multiply(&x, &mask),
-                Input::Spikes(x) => multiply(&x, &mask),
+                SequenceValues::Floats(x) => multiply(&x, &mask),
+                SequenceValues::Spikes(x) => multiply(&x, &mask),
             };
             from_channels_last(y, x.dims(), x)
         }

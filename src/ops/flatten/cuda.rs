@@ -1,7 +1,7 @@
 //! Launches of the flatten kernels.
 
 use crate::ops::channels_last::{channels_first, channels_last, lying_shape};
-use crate::ops::gpu::{Arguments, Gpu, Grid, suffix};
+use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, suffix};
 use candle_core::{Result, Tensor};
 
 /// `x` [..., C, H, W] as `shape` [..., C H W]; `channels` is C.
@@ -21,11 +21,11 @@ pub fn gradient(gpu: &dyn Gpu, grad: &Tensor, shape: &[usize], channels: usize, 
 }
 
 fn launch(gpu: &dyn Gpu, kernel: &str, from: &Tensor, to: &Tensor, channels: usize, pixels: usize) -> Result<()> {
-    let arguments = Arguments::new()
+    let arguments = KernelArguments::new()
         .pointer(gpu.address(from)?)
         .i32(pixels)
         .i32(channels)
         .i64(from.elem_count())
         .pointer(gpu.address(to)?);
-    gpu.launch(&format!("{kernel}_{}", suffix(from.dtype())?), Grid::over(from.elem_count())?, arguments)
+    gpu.launch(&format!("{kernel}_{}", suffix(from.dtype())?), LaunchConfig::over(from.elem_count())?, arguments)
 }

@@ -7,7 +7,7 @@ pub mod cuda;
 
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
-use super::values::{Input, input};
+use super::values::{SequenceValues, input};
 use candle_core::{Device, Result, Tensor, bail};
 
 /// `x` [..., C, H, W] as [..., C H W].
@@ -20,10 +20,10 @@ pub fn forward(x: &Tensor) -> Result<Tensor> {
         Device::Cpu => {
             let lying = channels_last(x)?;
             match input(&lying)? {
-                Input::Floats(x) => {
+                SequenceValues::Floats(x) => {
                     Tensor::from_vec(cpu::transposed(&x, height * width, channels), shape, &Device::Cpu)
                 }
-                Input::Spikes(x) => {
+                SequenceValues::Spikes(x) => {
                     Tensor::from_vec(cpu::transposed(&x, height * width, channels), shape, &Device::Cpu)
                 }
             }

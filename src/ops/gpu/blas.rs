@@ -1,12 +1,12 @@
 //! Matrix products by cuBLAS.
 
-use super::{Gpu, Product};
+use super::{Gpu, MatrixProduct};
 use crate::ops::Precision;
 use candle_core::cuda_backend::cudarc::cublas::{CudaBlas, result, sys};
 use candle_core::{DType, Result, bail};
 
 /// cuBLAS stores by columns: the product of the transposes, in the other order, is the transpose that we store by rows.
-pub fn multiply(gpu: &dyn Gpu, blas: &CudaBlas, p: &Product<'_>) -> Result<()> {
+pub fn multiply(gpu: &dyn Gpu, blas: &CudaBlas, p: &MatrixProduct<'_>) -> Result<()> {
     let operation = |transposed| match transposed {
         true => sys::cublasOperation_t::CUBLAS_OP_T,
         false => sys::cublasOperation_t::CUBLAS_OP_N,

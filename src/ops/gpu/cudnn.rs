@@ -28,7 +28,7 @@ enum Direction {
 }
 
 /// What an algorithm is chosen for: direction, sizes, images, precision.
-type Key = (Direction, [usize; 7], usize, Precision);
+type AlgorithmKey = (Direction, [usize; 7], usize, Precision);
 
 /// An algorithm's number among those of its direction, and the bytes it works in.
 type Choice = (u32, usize);
@@ -36,7 +36,7 @@ type Choice = (u32, usize);
 /// A handle on the device's stream, and the algorithms chosen so far.
 pub struct Cudnn {
     handle: sys::cudnnHandle_t,
-    chosen: Mutex<HashMap<Key, Choice>>,
+    chosen: Mutex<HashMap<AlgorithmKey, Choice>>,
 }
 
 // SAFETY: cuDNN allows a handle on several threads as long as calls do not overlap; every call is made under the lock of `chosen`.

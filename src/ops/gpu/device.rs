@@ -5,9 +5,9 @@
 
 use super::memory_pool::MemoryPool;
 use super::upload::Upload;
-use super::{Arguments, Gpu, Grid, Product, blas};
 #[cfg(feature = "cudnn")]
 use super::{Convolution, Convolutions};
+use super::{Gpu, KernelArguments, LaunchConfig, MatrixProduct, blas};
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::CudaDType;
 use candle_core::cuda_backend::cudarc::driver::CudaFunction;
@@ -195,7 +195,7 @@ impl Gpu for Cuda {
         Ok(Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false))
     }
 
-    fn launch(&self, kernel: &str, grid: Grid, mut arguments: Arguments) -> Result<()> {
+    fn launch(&self, kernel: &str, grid: LaunchConfig, mut arguments: KernelArguments) -> Result<()> {
         let function = self.kernel(kernel)?;
         let (stream, mut places) = (self.cuda.cuda_stream(), arguments.places()?);
         stream.context().bind_to_thread().map_err(candle_core::Error::wrap)?;
@@ -215,7 +215,7 @@ impl Gpu for Cuda {
         launched.map_err(|error| candle_core::Error::msg(format!("GPU kernel {kernel} over {grid:?}: {error}")))
     }
 
-    fn multiply(&self, product: &Product<'_>) -> Result<()> {
+    fn multiply(&self, product: &MatrixProduct<'_>) -> Result<()> {
         blas::multiply(self, &self.cuda.cublas_handle(), product)
     }
 

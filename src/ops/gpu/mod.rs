@@ -19,8 +19,8 @@ mod memory_pool;
 #[cfg(feature = "cuda")]
 mod upload;
 
-pub use arguments::{Arguments, Structure};
-pub use grid::{Grid, THREADS, width};
+pub use arguments::{KernelArguments, StructLayout};
+pub use grid::{LaunchConfig, THREADS, width};
 
 use super::Precision;
 use super::conv::Geometry;
@@ -39,10 +39,10 @@ pub trait Gpu: Sync {
 
     /// Runs a kernel. Every pointer among the arguments must be an address of this device with as much memory behind it as the
     /// kernel reaches over this grid.
-    fn launch(&self, kernel: &str, grid: Grid, arguments: Arguments) -> Result<()>;
+    fn launch(&self, kernel: &str, grid: LaunchConfig, arguments: KernelArguments) -> Result<()>;
 
     /// A matrix product.
-    fn multiply(&self, product: &Product<'_>) -> Result<()>;
+    fn multiply(&self, product: &MatrixProduct<'_>) -> Result<()>;
 
     /// Convolutions of its own that are faster than patches and products.
     fn convolutions(&self) -> Option<&dyn Convolutions> {
@@ -52,7 +52,7 @@ pub trait Gpu: Sync {
 
 /// C = A B, or C += A B, all stored by rows: A [m, k], or [k, m] when `a_transposed`; B [k, n], or [n, k]; C [m, n]. A and B have one type,
 /// `f32` or `bf16`; C is `f32` or of their type. Sums are in single precision, products of `f32` in what `precision` says.
-pub struct Product<'a> {
+pub struct MatrixProduct<'a> {
     pub a: &'a Tensor,
     pub a_transposed: bool,
     pub b: &'a Tensor,

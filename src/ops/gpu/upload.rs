@@ -13,16 +13,16 @@ const PLACES: usize = 3;
 
 pub struct Upload {
     stream: Arc<CudaStream>,
-    ring: Mutex<Ring>,
+    ring: Mutex<UploadRing>,
 }
 
 #[derive(Default)]
-struct Ring {
-    places: Vec<Place>,
+struct UploadRing {
+    places: Vec<UploadSlot>,
     next: usize,
 }
 
-struct Place {
+struct UploadSlot {
     room: CudaSlice<f32>,
     /// Comes after the copy out of `room`.
     emptied: CudaEvent,
@@ -64,9 +64,9 @@ impl Upload {
     }
 
     /// A staging place, empty and ready.
-    fn place(&self, length: usize) -> Result<Place> {
+    fn place(&self, length: usize) -> Result<UploadSlot> {
         let room = self.stream.alloc_zeros(length).map_err(Error::wrap)?;
         let emptied = self.stream.context().new_event(None).map_err(Error::wrap)?;
-        Ok(Place { room, emptied })
+        Ok(UploadSlot { room, emptied })
     }
 }

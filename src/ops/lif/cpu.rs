@@ -3,7 +3,7 @@
 use super::Surrogate;
 use super::neuron::Neuron;
 use super::surrogate::Derivative;
-use crate::ops::fresh::{Fresh, Part};
+use crate::ops::fresh::{UninitBuffer, UninitPart};
 use crate::ops::simd::arch;
 use candle_core::WithDType;
 use rayon::prelude::*;
@@ -77,9 +77,9 @@ pub trait Currents: Sync {
 }
 
 /// Stored values that are currents.
-pub struct AsStored;
+pub struct StoredCurrents;
 
-impl Currents for AsStored {
+impl Currents for StoredCurrents {
     type Gathered = ();
 
     fn gather(&self) {}
@@ -94,11 +94,11 @@ impl Currents for AsStored {
 /// Spikes [T, n], and how many are 1.
 pub fn forward(stored: Sequence<'_>, neuron: &Neuron, currents: &impl Currents) -> (Vec<u8>, u64) {
     let n = stored.neurons();
-    let mut spikes = Fresh::<u8>::new(stored.time_steps * n);
+    let mut spikes = UninitBuffer::<u8>::new(stored.time_steps * n);
     let block = block(currents);
     let size = BLOCKS * block;
-    let work = |(task, rows): (usize, Vec<Part<'_, u8>>)| {
-        let mut rows: Vec<&mut [u8]> = rows.into_iter().map(Part::zero).collect();
+    let work = |(task, rows): (usize, Vec<UninitPart<'_, u8>>)| {
+        let mut rows: Vec<&mut [u8]> = rows.into_iter().map(UninitPart::zero).collect();
         let (mut potentials, mut scratch, mut count) = (vec![0f32; block], vec![0f32; block], 0u64);
         for first in (0..rows.first().map_or(0, |row| row.len())).step_by(block) {
             potentials.fill(0.0);
@@ -145,11 +145,11 @@ fn gradient_with<C: Currents>(
     surrogate: impl Derivative,
 ) -> (Vec<f32>, Vec<C::Gathered>) {
     let n = stored.neurons();
-    let mut gradient = Fresh::new(grad.len());
+    let mut gradient = UninitBuffer::new(grad.len());
     let block = block(currents);
     let size = n.div_ceil(currents.tasks()).max(BLOCKS * block).next_multiple_of(block);
-    let work = |(task, rows): (usize, Vec<Part<'_, f32>>)| {
-        let mut rows: Vec<&mut [f32]> = rows.into_iter().map(Part::zero).collect();
+    let work = |(task, rows): (usize, Vec<UninitPart<'_, f32>>)| {
+        let mut rows: Vec<&mut [f32]> = rows.into_iter().map(UninitPart::zero).collect();
         let mut gathered = currents.gather();
         let mut decisive = vec![0f32; stored.time_steps * block];
         let (mut potentials, mut scratch, mut by_left) = (vec![0f32; block], vec![0f32; block], vec![0f32; block]);
@@ -210,8 +210,8 @@ fn block(currents: &impl Currents) -> usize {
 }
 
 /// Regroups rows [T][n] into tasks [n / size][T], so that a thread owns its neurons at all time-steps.
-fn tasks<T: WithDType>(rows: Vec<Part<'_, T>>, n: usize, size: usize) -> Vec<Vec<Part<'_, T>>> {
-    let mut tasks: Vec<Vec<Part<'_, T>>> = (0..n.div_ceil(size)).map(|_| Vec::new()).collect();
+fn tasks<T: WithDType>(rows: Vec<UninitPart<'_, T>>, n: usize, size: usize) -> Vec<Vec<UninitPart<'_, T>>> {
+    let mut tasks: Vec<Vec<UninitPart<'_, T>>> = (0..n.div_ceil(size)).map(|_| Vec::new()).collect();
     for row in rows {
         for (task, piece) in tasks.iter_mut().zip(row.cut(size)) {
             task.push(piece);
@@ -232,13 +232,13 @@ mod tests {
     }
 
     fn spikes(currents: &[f32], time_steps: usize, neuron: &Neuron) -> Vec<u8> {
-        let (spikes, count) = forward(Sequence::new(currents, time_steps, false), neuron, &AsStored);
+        let (spikes, count) = forward(Sequence::new(currents, time_steps, false), neuron, &StoredCurrents);
         assert_eq!(count, spikes.iter().map(|&spike| u64::from(spike)).sum::<u64>());
         spikes
     }
 
     fn by_currents(currents: &[f32], grad: &[f32], time_steps: usize, neuron: &Neuron) -> Vec<f32> {
-        gradient(Sequence::new(currents, time_steps, false), grad, neuron, &AsStored).0
+        gradient(Sequence::new(currents, time_steps, false), grad, neuron, &StoredCurrents).0
     }
 
     /// One neuron, current 0.8 at every step, leak 0.5: U = 0.8, 1.2 (fires), then by the reset.

@@ -1,9 +1,9 @@
 //! Launches of the LIF kernels, with or without a norm on the way.
 
 use super::neuron::Neuron;
-use super::{LifConfig, Spikes, Stored};
+use super::{ChannelsLast, LifConfig, SpikeOutput};
 use crate::ops::channels_last::{channels_first, channels_last};
-use crate::ops::gpu::{Arguments, Gpu, Grid, Structure, THREADS, suffix, width};
+use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, StructLayout, THREADS, suffix, width};
 use candle_core::{DType, Result, Tensor, bail};
 
 /// Bytes that a block's threads may share without asking for more.
@@ -12,12 +12,12 @@ const SHARED: usize = 48 * 1024;
 const MOST_SHARED: usize = 227 * 1024;
 
 /// What normalises currents on the way: factor and offset [G, C].
-pub(in crate::ops) struct Line {
+pub(in crate::ops) struct DeviceScaleShift {
     pub factor: Tensor,
     pub offset: Tensor,
 }
 
-impl Line {
+impl DeviceScaleShift {
     /// Channels of a row.
     fn channels(&self) -> Result<usize> {
         self.factor.dim(1)
@@ -25,10 +25,11 @@ impl Line {
 }
 
 /// `Currents` of lif.h.
-fn currents(gpu: &dyn Gpu, stored: &Stored, line: Option<&Line>) -> Result<Structure> {
+fn currents(gpu: &dyn Gpu, stored: &ChannelsLast, line: Option<&DeviceScaleShift>) -> Result<StructLayout> {
     let neurons = neurons(stored);
     let step = if stored.constant { 0 } else { neurons };
-    let structure = Structure::new().pointer(gpu.address(&stored.lying)?).i64(step).i64(neurons).i32(stored.time_steps);
+    let structure =
+        StructLayout::new().pointer(gpu.address(&stored.lying)?).i64(step).i64(neurons).i32(stored.time_steps);
     Ok(match line {
         Some(line) => {
             let (groups, channels) = line.factor.dims2()?;
@@ -40,76 +41,76 @@ fn currents(gpu: &dyn Gpu, stored: &Stored, line: Option<&Line>) -> Result<Struc
 }
 
 /// Neurons of a time-step.
-fn neurons(stored: &Stored) -> usize {
+fn neurons(stored: &ChannelsLast) -> usize {
     stored.lying.elem_count() / if stored.constant { 1 } else { stored.time_steps.max(1) }
 }
 
 /// Sizes that a thread's neighbours must divide: rows of channels, with a norm.
-fn sizes(stored: &Stored, line: Option<&Line>) -> Result<[usize; 2]> {
-    Ok([neurons(stored), line.map_or(Ok(0), Line::channels)?])
+fn sizes(stored: &ChannelsLast, line: Option<&DeviceScaleShift>) -> Result<[usize; 2]> {
+    Ok([neurons(stored), line.map_or(Ok(0), DeviceScaleShift::channels)?])
 }
 
 /// The shape of all time-steps as they lie.
-fn lying(stored: &Stored) -> Vec<usize> {
+fn lying(stored: &ChannelsLast) -> Vec<usize> {
     let mut shape = stored.lying.dims().to_vec();
     shape[0] = stored.time_steps;
     shape
 }
 
 /// Spikes of currents.
-pub fn forward(gpu: &dyn Gpu, x: &Tensor, lif: &LifConfig) -> Result<Spikes> {
-    forward_with(gpu, &Stored::new(x)?, lif, None)
+pub fn forward(gpu: &dyn Gpu, x: &Tensor, lif: &LifConfig) -> Result<SpikeOutput> {
+    forward_with(gpu, &ChannelsLast::new(x)?, lif, None)
 }
 
 pub(in crate::ops) fn forward_with(
     gpu: &dyn Gpu,
-    stored: &Stored,
+    stored: &ChannelsLast,
     lif: &LifConfig,
-    line: Option<&Line>,
-) -> Result<Spikes> {
+    line: Option<&DeviceScaleShift>,
+) -> Result<SpikeOutput> {
     let (dtype, sizes) = (stored.lying.dtype(), sizes(stored, line)?);
     let (spikes, most) = if dtype == DType::BF16 { (DType::BF16, 8) } else { (DType::U8, 4) };
     let (spikes, count) = (gpu.unset(&lying(stored), spikes)?, Tensor::zeros(1, DType::I64, gpu.device())?);
     let n = width(most, &sizes);
     let kernel = format!("{}lif_forward_{}_x{n}", prefix(line), suffix(dtype)?);
-    let arguments = Arguments::new()
+    let arguments = KernelArguments::new()
         .structure(currents(gpu, stored, line)?)
         .structure(Neuron::new(lif).structure())
         .pointer(gpu.address(&spikes)?)
         .pointer(gpu.address(&count)?);
-    gpu.launch(&kernel, Grid::over(sizes[0] / n)?.shared(size_of::<u32>()), arguments)?;
-    Ok(Spikes { spikes: channels_first(&spikes)?, count })
+    gpu.launch(&kernel, LaunchConfig::over(sizes[0] / n)?.shared(size_of::<u32>()), arguments)?;
+    Ok(SpikeOutput { spikes: channels_first(&spikes)?, count })
 }
 
-fn prefix(line: Option<&Line>) -> &'static str {
+fn prefix(line: Option<&DeviceScaleShift>) -> &'static str {
     if line.is_some() { "norm_" } else { "" }
 }
 
 /// The currents' gradient, of their type; of currents that are constant in time one time-step, the sum.
 pub fn gradient(gpu: &dyn Gpu, x: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Tensor> {
-    let stored = Stored::new(x)?;
+    let stored = ChannelsLast::new(x)?;
     let gradient = gradient_with(gpu, &stored, grad, lif, None)?;
     if !stored.constant {
         return channels_first(&gradient);
     }
     let total = gpu.unset(stored.lying.dims(), gradient.dtype())?;
     let neurons = neurons(&stored);
-    let arguments = Arguments::new()
+    let arguments = KernelArguments::new()
         .pointer(gpu.address(&gradient)?)
         .pointer(gpu.address(&total)?)
         .i64(neurons)
         .i32(stored.time_steps);
-    gpu.launch(&format!("sum_over_time_{}", suffix(total.dtype())?), Grid::over(neurons)?, arguments)?;
+    gpu.launch(&format!("sum_over_time_{}", suffix(total.dtype())?), LaunchConfig::over(neurons)?, arguments)?;
     channels_first(&total)
 }
 
 /// The gradient of the currents at every time-step, as it lies: [T, ...].
 pub(in crate::ops) fn gradient_with(
     gpu: &dyn Gpu,
-    stored: &Stored,
+    stored: &ChannelsLast,
     grad: &Tensor,
     lif: &LifConfig,
-    line: Option<&Line>,
+    line: Option<&DeviceScaleShift>,
 ) -> Result<Tensor> {
     let (dtype, sizes) = (stored.lying.dtype(), sizes(stored, line)?);
     let grad = channels_last(grad)?;
@@ -129,11 +130,11 @@ pub(in crate::ops) fn gradient_with(
     }
     let threads = (SHARED / bytes / 32 * 32).clamp(32, THREADS);
     let kernel = format!("{}lif_backward_{}_{}_x{n}", prefix(line), suffix(dtype)?, suffix(grad.dtype())?);
-    let arguments = Arguments::new()
+    let arguments = KernelArguments::new()
         .structure(currents(gpu, stored, line)?)
         .structure(Neuron::new(lif).structure())
         .pointer(gpu.address(&grad)?)
         .pointer(gpu.address(&out)?);
-    gpu.launch(&kernel, Grid::over_by(sizes[0] / n, threads)?.shared(bytes), arguments)?;
+    gpu.launch(&kernel, LaunchConfig::over_by(sizes[0] / n, threads)?.shared(bytes), arguments)?;
     Ok(out)
 }

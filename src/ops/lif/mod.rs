@@ -99,14 +99,14 @@ impl LifConfig {
 }
 
 /// What neurons put out.
-pub struct Spikes {
+pub struct SpikeOutput {
     /// [T, ...], 0 or 1: `u8`, or `bf16` where the currents are.
     pub spikes: Tensor,
     /// How many are 1: [1] (`i64`).
     pub count: Tensor,
 }
 
-impl Spikes {
+impl SpikeOutput {
     /// From a CPU kernel's spikes, in the order in which sequences lie.
     pub(super) fn of((spikes, count): (Vec<u8>, u64), like: &Tensor) -> Result<Self> {
         let count = Tensor::new(&[count as i64], like.device())?;
@@ -115,12 +115,13 @@ impl Spikes {
 }
 
 /// Spikes of currents [T, ...].
-pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<Spikes> {
+pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<SpikeOutput> {
     match currents.device() {
         Device::Cpu => {
-            let stored = Stored::new(currents)?;
-            let spikes = cpu::forward(stored.sequence(&values(&stored.lying)?), &Neuron::new(lif), &cpu::AsStored);
-            Spikes::of(spikes, currents)
+            let stored = ChannelsLast::new(currents)?;
+            let spikes =
+                cpu::forward(stored.sequence(&values(&stored.lying)?), &Neuron::new(lif), &cpu::StoredCurrents);
+            SpikeOutput::of(spikes, currents)
         }
         device => cuda::forward(&*gpu::of(device)?, currents, lif),
     }
@@ -131,9 +132,10 @@ pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<Spikes> {
 pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Tensor> {
     match currents.device() {
         Device::Cpu => {
-            let (stored, grad) = (Stored::new(currents)?, channels_last(grad)?);
+            let (stored, grad) = (ChannelsLast::new(currents)?, channels_last(grad)?);
             let (neuron, lying) = (Neuron::new(lif), values(&stored.lying)?);
-            let (mut gradient, _) = cpu::gradient(stored.sequence(&lying), &values(&grad)?, &neuron, &cpu::AsStored);
+            let (mut gradient, _) =
+                cpu::gradient(stored.sequence(&lying), &values(&grad)?, &neuron, &cpu::StoredCurrents);
             let mut shape = currents.dims().to_vec();
             if stored.constant {
                 gradient = cpu::sum_over_time(&gradient, lying.len(), 1, |_, _, _| {});
@@ -146,14 +148,14 @@ pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Ten
 }
 
 /// A sequence as it lies in memory: one time-step where its stride in time is 0.
-pub(super) struct Stored {
+pub(super) struct ChannelsLast {
     /// Channels last.
     pub lying: Tensor,
     pub constant: bool,
     pub time_steps: usize,
 }
 
-impl Stored {
+impl ChannelsLast {
     pub fn new(x: &Tensor) -> Result<Self> {
         let time_steps = x.dim(0)?;
         let constant = time_steps > 1 && x.stride()[0] == 0;

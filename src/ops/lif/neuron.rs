@@ -2,7 +2,7 @@
 
 use super::surrogate::Derivative;
 use super::{LifConfig, Reset, Surrogate};
-use crate::ops::gpu::Structure;
+use crate::ops::gpu::StructLayout;
 
 /// The numbers of the equation in single precision.
 #[derive(Clone, Copy)]
@@ -40,7 +40,7 @@ impl Neuron {
     }
 
     /// The same for a kernel: `Neuron` of lif.h.
-    pub fn structure(&self) -> Structure {
+    pub fn structure(&self) -> StructLayout {
         let (surrogate, parameter) = match self.surrogate {
             Surrogate::Triangle(triangle) => (0, triangle.height),
             Surrogate::Rectangle(rectangle) => (1, rectangle.width),
@@ -48,7 +48,7 @@ impl Neuron {
             Surrogate::FastSigmoid(fast_sigmoid) => (3, fast_sigmoid.slope),
         };
         let floats = [self.leak, self.gain, self.inverse_threshold, self.limit, self.keep, self.drop];
-        let structure = floats.into_iter().fold(Structure::new(), Structure::f32);
+        let structure = floats.into_iter().fold(StructLayout::new(), StructLayout::f32);
         structure.i32(usize::from(self.fire_before_integrate)).i32(surrogate).f32(parameter as f32)
     }
 

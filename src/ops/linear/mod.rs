@@ -5,10 +5,10 @@
 mod cpu;
 pub mod cuda;
 
-use super::values::{Input, input, values};
+use super::values::{SequenceValues, input, values};
 use super::{Precision, fold, gpu};
 use candle_core::{Device, Result, Tensor, bail};
-pub use cpu::Sizes;
+pub use cpu::ProductSizes;
 
 /// `x` [..., F] times `weight` [O, F] transposed: [..., O].
 pub fn forward(x: &Tensor, weight: &Tensor, precision: Precision) -> Result<Tensor> {
@@ -17,8 +17,8 @@ pub fn forward(x: &Tensor, weight: &Tensor, precision: Precision) -> Result<Tens
         Device::Cpu => {
             let (lying, w) = (x.contiguous()?, values::<f32>(weight)?);
             let y = match input(&lying)? {
-                Input::Floats(x) => cpu::forward(&x, &w, s),
-                Input::Spikes(x) => cpu::forward(&x, &w, s),
+                SequenceValues::Floats(x) => cpu::forward(&x, &w, s),
+                SequenceValues::Spikes(x) => cpu::forward(&x, &w, s),
             };
             Tensor::from_vec(y, with_last(x, s.outputs), x.device())
         }
@@ -44,14 +44,14 @@ pub fn weight_gradient(x: &Tensor, grad: &Tensor, precision: Precision) -> Resul
     if n != rows {
         bail!("linear: {:?} features with gradients of {:?}", x.dims(), grad.dims())
     }
-    let s = Sizes { n, features: features[0], outputs: outputs[0] };
+    let s = ProductSizes { n, features: features[0], outputs: outputs[0] };
     match grad.device() {
         Device::Cpu => {
             let (x, grad) = (x.contiguous()?, grad.contiguous()?);
             let dy = values::<f32>(&grad)?;
             let dw = match input(&x)? {
-                Input::Floats(x) => cpu::weight_gradient(&x, &dy, s),
-                Input::Spikes(x) => cpu::weight_gradient(&x, &dy, s),
+                SequenceValues::Floats(x) => cpu::weight_gradient(&x, &dy, s),
+                SequenceValues::Spikes(x) => cpu::weight_gradient(&x, &dy, s),
             };
             Tensor::from_vec(dw, (s.outputs, s.features), grad.device())
         }
@@ -60,13 +60,13 @@ pub fn weight_gradient(x: &Tensor, grad: &Tensor, precision: Precision) -> Resul
 }
 
 /// The sizes of a product whose sequence `x` has the weight's dimension `dim` as its last.
-fn sizes(x: &Tensor, weight: &Tensor, dim: usize) -> Result<Sizes> {
+fn sizes(x: &Tensor, weight: &Tensor, dim: usize) -> Result<ProductSizes> {
     let (outputs, features) = weight.dims2()?;
     let (n, item) = fold(x, 1)?;
     if item != [[outputs, features][dim]] {
         bail!("linear: expected [..., {}], found {:?}", [outputs, features][dim], x.dims())
     }
-    Ok(Sizes { n, features, outputs })
+    Ok(ProductSizes { n, features, outputs })
 }
 
 fn with_last(x: &Tensor, last: usize) -> Vec<usize> {

@@ -9,7 +9,7 @@
 mod cpu;
 
 use super::channels_last::channels_last;
-use super::values::{Input, input};
+use super::values::{SequenceValues, input};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 /// The counts of `x`, T rows of B. `weight` has H W numbers, or one for all places.
@@ -26,8 +26,8 @@ pub fn count(x: &Tensor, weight: &[u32]) -> Result<Vec<Vec<u64>>> {
     };
     let counts = match x.device() {
         Device::Cpu => match input(&channels_last(x)?)? {
-            Input::Spikes(values) => cpu::count(&values, channels, &weight),
-            Input::Floats(values) => cpu::count(&values, channels, &weight),
+            SequenceValues::Spikes(values) => cpu::count(&values, channels, &weight),
+            SequenceValues::Floats(values) => cpu::count(&values, channels, &weight),
         },
         _ => count_by_tensors(x, channels, &weight)?,
     };

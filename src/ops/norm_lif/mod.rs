@@ -14,19 +14,19 @@ pub mod cuda;
 use super::batch_norm::{Gradients, Groups, Normalization};
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
-use super::lif::{LifConfig, Spikes, Stored, neuron::Neuron};
+use super::lif::{ChannelsLast, LifConfig, SpikeOutput, neuron::Neuron};
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
 
 /// Spikes [T, B, C, ...] of the normalised `x`.
-pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<Spikes> {
+pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<SpikeOutput> {
     let g = Groups::of(x, norm.scale.dim(0)?)?;
     match x.device() {
         Device::Cpu => {
-            let stored = Stored::new(x)?;
+            let stored = ChannelsLast::new(x)?;
             let (lying, neuron) = (values(&stored.lying)?, Neuron::new(lif));
             let spikes = norm.lend(|affine| Ok(cpu::forward(stored.sequence(&lying), &neuron, affine, &g)))?;
-            Spikes::of(spikes, x)
+            SpikeOutput::of(spikes, x)
         }
         device => cuda::forward(&*gpu::of(device)?, x, norm, lif, &g),
     }
@@ -37,7 +37,7 @@ pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization, lif: &LifConfi
     let g = Groups::of(x, norm.scale.dim(0)?)?;
     match x.device() {
         Device::Cpu => {
-            let (stored, grad) = (Stored::new(x)?, channels_last(grad)?);
+            let (stored, grad) = (ChannelsLast::new(x)?, channels_last(grad)?);
             let (lying, neuron) = (values(&stored.lying)?, Neuron::new(lif));
             let (input, scale, shift) =
                 norm.lend(|affine| Ok(cpu::gradients(stored.sequence(&lying), &values(&grad)?, &neuron, affine, &g)))?;

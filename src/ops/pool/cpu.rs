@@ -1,12 +1,12 @@
 //! Pooling on the CPU, on pixels whose channels lie side by side: one row of windows after another, images divided among threads.
 
 use super::Planes;
-use crate::ops::fresh::Fresh;
+use crate::ops::fresh::UninitBuffer;
 use crate::ops::simd::arch;
 use rayon::prelude::*;
 
 pub fn average<T: Copy + Into<f32> + Sync>(x: &[T], planes: &Planes) -> Vec<f32> {
-    let mut y = Fresh::new(planes.pooled_len());
+    let mut y = UninitBuffer::new(planes.pooled_len());
     let images = y.parts(planes.pooled_image()).into_par_iter().zip(x.par_chunks(planes.image()));
     images.for_each(|(y, x)| {
         let y = y.zero();
@@ -35,7 +35,7 @@ fn average_image<T: Copy + Into<f32>>(x: &[T], y: &mut [f32], planes: &Planes) {
 }
 
 pub fn average_gradient(grad: &[f32], planes: &Planes) -> Vec<f32> {
-    let mut dx = Fresh::new(planes.len());
+    let mut dx = UninitBuffer::new(planes.len());
     let images = dx.parts(planes.image()).into_par_iter().zip(grad.par_chunks(planes.pooled_image()));
     images.for_each(|(dx, grad)| {
         let dx = dx.zero();

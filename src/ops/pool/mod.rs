@@ -10,7 +10,7 @@ pub mod cuda;
 
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
-use super::values::{Input, input, values};
+use super::values::{SequenceValues, input, values};
 use candle_core::{Device, Result, Tensor, bail};
 
 /// The window's height and width.
@@ -23,8 +23,8 @@ pub fn average(x: &Tensor, window: Window) -> Result<Tensor> {
         Device::Cpu => {
             let lying = channels_last(x)?;
             let y = match input(&lying)? {
-                Input::Floats(x) => cpu::average(&x, &planes),
-                Input::Spikes(x) => cpu::average(&x, &planes),
+                SequenceValues::Floats(x) => cpu::average(&x, &planes),
+                SequenceValues::Spikes(x) => cpu::average(&x, &planes),
             };
             from_channels_last(y, &planes.pooled_shape(x), x)
         }
@@ -52,11 +52,11 @@ pub fn max(x: &Tensor, window: Window) -> Result<(Tensor, Tensor)> {
         Device::Cpu => {
             let lying = channels_last(x)?;
             let (y, places) = match input(&lying)? {
-                Input::Floats(values) => {
+                SequenceValues::Floats(values) => {
                     let (y, places) = cpu::max(&values, &planes);
                     (from_channels_last(y, &shape, x)?, places)
                 }
-                Input::Spikes(values) => {
+                SequenceValues::Spikes(values) => {
                     let (y, places) = cpu::max(&values, &planes);
                     (from_channels_last(y, &shape, x)?, places)
                 }

@@ -10,7 +10,7 @@ pub const ROWS: usize = 8;
 
 /// A matrix for [`multiply_panel`], whose element (i, l) is `data[i * row + l * column]`.
 #[derive(Clone, Copy)]
-pub struct Strided<'a> {
+pub struct StridedMatrix<'a> {
     pub data: &'a [f32],
     pub row: usize,
     pub column: usize,
@@ -26,7 +26,7 @@ pub struct Strided<'a> {
 pub fn multiply_panel<S: Simd>(
     simd: S,
     (rows, width, depth): (usize, usize, usize),
-    a: Strided<'_>,
+    a: StridedMatrix<'_>,
     b: &[f32],
     c: &mut [f32],
     c_row: usize,

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Result, Tensor};
 
 /// What all comparisons of one op in one type found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
+pub struct OpFinding {
     pub op: String,
     pub dtype: DType,
     pub comparisons: usize,
@@ -20,7 +20,7 @@ pub struct Finding {
 /// A GPU, and what was found on it so far.
 pub struct Checks<'a> {
     pub gpu: &'a dyn Gpu,
-    findings: Vec<Finding>,
+    findings: Vec<OpFinding>,
 }
 
 impl<'a> Checks<'a> {
@@ -28,7 +28,7 @@ impl<'a> Checks<'a> {
         Self { gpu, findings: Vec::new() }
     }
 
-    pub fn into_findings(self) -> Vec<Finding> {
+    pub fn into_findings(self) -> Vec<OpFinding> {
         self.findings
     }
 
@@ -109,7 +109,7 @@ impl<'a> Checks<'a> {
         let known = self.findings.iter().position(|finding| finding.op == op && finding.dtype == dtype);
         let place = known.unwrap_or_else(|| {
             let (op, failure) = (op.to_string(), None);
-            self.findings.push(Finding { op, dtype, comparisons: 0, largest: 0.0, allowed: 0.0, failure });
+            self.findings.push(OpFinding { op, dtype, comparisons: 0, largest: 0.0, allowed: 0.0, failure });
             self.findings.len() - 1
         });
         if let Some(finding) = self.findings.get_mut(place) {
@@ -128,7 +128,7 @@ fn flat(x: &Tensor) -> Result<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::gpu::{Arguments, Grid, Product};
+    use crate::ops::gpu::{KernelArguments, LaunchConfig, MatrixProduct};
 
     /// A device that can do nothing.
     struct Idle;
@@ -143,10 +143,10 @@ mod tests {
         fn unset(&self, _: &[usize], _: DType) -> Result<Tensor> {
             candle_core::bail!("idle")
         }
-        fn launch(&self, _: &str, _: Grid, _: Arguments) -> Result<()> {
+        fn launch(&self, _: &str, _: LaunchConfig, _: KernelArguments) -> Result<()> {
             candle_core::bail!("idle")
         }
-        fn multiply(&self, _: &Product<'_>) -> Result<()> {
+        fn multiply(&self, _: &MatrixProduct<'_>) -> Result<()> {
             candle_core::bail!("idle")
         }
     }

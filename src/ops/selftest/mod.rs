@@ -11,7 +11,7 @@ mod pools;
 mod products;
 mod random;
 
-pub use findings::{Checks, Finding};
+pub use findings::{Checks, OpFinding};
 
 use crate::ops::gpu::Gpu;
 use crate::ops::sequence::repeat;
@@ -19,10 +19,10 @@ use crate::rng::{Purpose, Stream};
 use candle_core::{DType, Device, Result, Tensor};
 
 /// Cases that belong together.
-pub type Group = fn(&mut Checks<'_>) -> Result<()>;
+pub type CheckGroup = fn(&mut Checks<'_>) -> Result<()>;
 
 /// All groups by name.
-pub const GROUPS: &[(&str, Group)] = &[
+pub const GROUPS: &[(&str, CheckGroup)] = &[
     ("neurons", neurons::check),
     ("norms", norms::check),
     ("convolutions", products::check_convolutions),
@@ -37,8 +37,8 @@ pub const GROUPS: &[(&str, Group)] = &[
 /// What all groups find on `gpu`.
 ///
 /// # Errors
-/// When an op could not run at all; what ran and gave other numbers is a [`Finding`].
-pub fn run(gpu: &dyn Gpu) -> Result<Vec<Finding>> {
+/// When an op could not run at all; what ran and gave other numbers is a [`OpFinding`].
+pub fn run(gpu: &dyn Gpu) -> Result<Vec<OpFinding>> {
     let mut checks = Checks::new(gpu);
     GROUPS.iter().try_for_each(|(_, group)| group(&mut checks))?;
     Ok(checks.into_findings())

@@ -2,7 +2,7 @@
 
 use super::{Checks, values};
 use crate::ops::cross_entropy;
-use crate::ops::update::{self, Adam, Item, Permission, Sgd};
+use crate::ops::update::{self, Adam, ParameterUpdate, Sgd, StepGuard};
 use candle_core::{DType, Device, Result, Tensor};
 
 pub fn check(checks: &mut Checks<'_>) -> Result<()> {
@@ -38,13 +38,13 @@ pub fn check(checks: &mut Checks<'_>) -> Result<()> {
 }
 
 /// Parameters, their gradients and moments.
-struct State {
+struct OptimizerState {
     gradients: Vec<Tensor>,
     weights: Vec<Tensor>,
     moments: Vec<Vec<Tensor>>,
 }
 
-impl State {
+impl OptimizerState {
     /// More parameters than a launch takes, one of several blocks, where `place` puts them.
     fn new(moments: usize, place: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
         let sizes: Vec<usize> = (0..70).map(|i| if i == 3 { 9001 } else { 5 + i }).collect();
@@ -67,15 +67,16 @@ impl State {
         Ok(Self { gradients: placed(tensors(1)?)?, weights: placed(tensors(2)?)?, moments: of_each })
     }
 
-    fn items(&self) -> Vec<Item<'_>> {
+    fn items(&self) -> Vec<ParameterUpdate<'_>> {
         let both = self.weights.iter().zip(&self.moments).zip(&self.gradients);
-        both.map(|((w, moments), gradient)| Item { w, gradient, moments }).collect()
+        both.map(|((w, moments), gradient)| ParameterUpdate { w, gradient, moments }).collect()
     }
 }
 
 fn moves(checks: &mut Checks<'_>, clip: Option<f64>, loss: f64, moments: usize) -> Result<()> {
     let case = format!("{moments} moments, clip {clip:?}, loss {loss}");
-    let (here, there) = (State::new(moments, |x| Ok(x.clone()))?, State::new(moments, |x| checks.sent(x))?);
+    let (here, there) =
+        (OptimizerState::new(moments, |x| Ok(x.clone()))?, OptimizerState::new(moments, |x| checks.sent(x))?);
     let (ours, theirs) = (here.items(), there.items());
     let score = Tensor::new(&[loss, 0.0, 0.0, 1.0], &Device::Cpu)?;
     let halted = Tensor::zeros(1, DType::F32, &Device::Cpu)?;
@@ -83,7 +84,7 @@ fn moves(checks: &mut Checks<'_>, clip: Option<f64>, loss: f64, moments: usize) 
     checks.close("gradient norm", &case, 1e-7, &norm, &found)?;
     let (sent_score, sent_halted) = (checks.sent(&score)?, checks.sent(&halted.copy()?)?);
     let granted = update::cuda::permission(checks.gpu, &sent_score, &found, clip, sent_halted)?;
-    let permission = Permission::new(&score, &norm, clip, halted)?;
+    let permission = StepGuard::new(&score, &norm, clip, halted)?;
     checks.same("permission to move", &case, &permission.halted, &granted.halted)?;
     let op = if moments < 2 {
         let step = Sgd { rate: 0.1, momentum: 0.9, weight_decay: 1e-2 };

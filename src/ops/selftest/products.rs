@@ -62,7 +62,7 @@ fn convolution(checks: &mut Checks<'_>, g: &Geometry, precision: Precision, with
 
 pub fn check_linear_layers(checks: &mut Checks<'_>) -> Result<()> {
     for (features, outputs) in [(20, 7), (256, 64), (1, 1)] {
-        let s = linear::Sizes { n: 6, features, outputs };
+        let s = linear::ProductSizes { n: 6, features, outputs };
         let (x, weight) = (values(&[2, 3, features], 1)?, values(&[outputs, features], 2)?);
         let grad = values(&[2, 3, outputs], 3)?;
         for (precision, within) in PRECISIONS {

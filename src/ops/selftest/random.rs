@@ -1,7 +1,7 @@
 //! Random numbers, which are the same bits on every device, and the batches that are cut by them.
 
 use super::{Checks, values};
-use crate::ops::batch::{self, Cut, Source};
+use crate::ops::batch::{self, BatchSource, Crop};
 use crate::ops::{dropout, poisson};
 use crate::rng::{Purpose, Stream};
 use candle_core::{Device, Result, Tensor};
@@ -36,12 +36,12 @@ pub fn check_batches(checks: &mut Checks<'_>) -> Result<()> {
     let (labels, indices) = (Tensor::new(&[3u32, 1, 4, 1, 5], &Device::Cpu)?, [4, 0, 4]);
     let (mean, std) =
         (Tensor::new(&[0.1f32, 0.5, 0.0], &Device::Cpu)?, Tensor::new(&[0.3f32, 0.7, 1.0], &Device::Cpu)?);
-    let cuts = [Cut::default(), Cut { down: 2, right: -3, flip: true }, Cut { down: -1, right: 6, flip: false }];
-    let source = Source { pixels: &pixels, labels: &labels, mean: &mean, std: &std };
+    let cuts = [Crop::default(), Crop { down: 2, right: -3, flip: true }, Crop { down: -1, right: 6, flip: false }];
+    let source = BatchSource { pixels: &pixels, labels: &labels, mean: &mean, std: &std };
     let (images, chosen) = batch::gather(&source, &indices, &cuts)?;
     let (pixels, labels) = (checks.sent(&pixels)?, checks.sent(&labels)?);
     let (mean, std) = (checks.sent(&mean)?, checks.sent(&std)?);
-    let source = Source { pixels: &pixels, labels: &labels, mean: &mean, std: &std };
+    let source = BatchSource { pixels: &pixels, labels: &labels, mean: &mean, std: &std };
     let (found, found_labels) = batch::cuda::gather(checks.gpu, &source, &indices, &cuts)?;
     checks.same("batch", "", &images, &found)?;
     checks.same("batch labels", "", &chosen, &found_labels)

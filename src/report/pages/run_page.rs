@@ -1,9 +1,9 @@
 //! The page of one run.
 
 use super::page::{details, facts, figures, page, paragraph, section, table, verbatim};
-use super::series::Read;
+use super::series::ReadResult;
 use super::{RunReport, series::Record};
-use crate::run::provenance::{Git, Outcome, Provenance, Session};
+use crate::run::provenance::{Git, Outcome, Provenance, SessionRecord};
 
 /// A longer table of epochs is folded.
 const LONGEST: usize = 30;
@@ -23,7 +23,7 @@ pub fn run_page(report: &RunReport) -> String {
     page(&title, &body)
 }
 
-fn or_sentence<T>(read: &Read<T>, show: impl FnOnce(&T) -> String) -> String {
+fn or_sentence<T>(read: &ReadResult<T>, show: impl FnOnce(&T) -> String) -> String {
     match read {
         Ok(value) => show(value),
         Err(reason) => paragraph(reason),
@@ -87,7 +87,8 @@ fn epochs(record: &Record) -> String {
         ["epoch", "train loss", "train top-1", "test loss", "test top-1", "test top-5", "learning rate", "images/s"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for line in record.epochs() {
-        let test = |value: fn(&crate::run::metrics::Scores) -> String| line.test.as_ref().map_or(String::new(), value);
+        let test =
+            |value: fn(&crate::run::metrics::SplitMetrics) -> String| line.test.as_ref().map_or(String::new(), value);
         rows.push(vec![
             line.epoch.to_string(),
             format!("{:.4}", line.train.loss),
@@ -132,7 +133,7 @@ fn provenance(provenance: &Provenance) -> String {
 }
 
 /// `of_first`: the checksum of what the first session's repository had not committed, which is in the run's folder.
-fn of_session(session: &Session, of_first: Option<&str>) -> Vec<(&'static str, String)> {
+fn of_session(session: &SessionRecord, of_first: Option<&str>) -> Vec<(&'static str, String)> {
     let host = &session.host;
     let git = session.git.as_ref().map_or("not recorded".to_string(), |git| {
         format!("{}{}", git.commit.as_deref().unwrap_or("no commit"), uncommitted(git, of_first))

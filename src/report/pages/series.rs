@@ -2,35 +2,35 @@
 
 use crate::config::LARGEST_FILE;
 use crate::error::Error;
-use crate::experiment::{Checked, Experiment};
+use crate::experiment::{CheckedExperiment, Experiment};
 use crate::files::reading;
 use crate::network::{self, Gammas};
 use crate::run::checkpoint;
 use crate::run::listing::{self, RunSummary};
 use crate::run::metrics::{self, EpochMetrics};
 use crate::run::provenance::Provenance;
-use crate::run::{RunFolder, Which};
+use crate::run::{CheckpointKind, RunFolder};
 use candle_core::{Device, Tensor};
 
 /// What was read, or a sentence that says why it could not be.
-pub type Read<T> = Result<T, String>;
+pub type ReadResult<T> = Result<T, String>;
 
 /// A run, without its weights.
 pub struct Record {
     pub summary: RunSummary,
-    pub metrics: Read<Vec<EpochMetrics>>,
+    pub metrics: ReadResult<Vec<EpochMetrics>>,
     /// The text of config.toml.
-    pub config: Read<String>,
-    pub experiment: Read<Checked>,
-    pub provenance: Read<Provenance>,
+    pub config: ReadResult<String>,
+    pub experiment: ReadResult<CheckedExperiment>,
+    pub provenance: ReadResult<Provenance>,
 }
 
 /// Mean gamma at every time-step, by layer, and the checkpoint it is from.
-pub type Gamma = (Gammas, Of);
+pub type Gamma = (Gammas, CheckpointLabel);
 
 /// Which checkpoint a figure is about, in words: "The best checkpoint, epoch 9, chosen on the test images."
-pub struct Of {
-    pub which: Which,
+pub struct CheckpointLabel {
+    pub which: CheckpointKind,
     pub words: String,
 }
 
@@ -54,15 +54,15 @@ impl Record {
 }
 
 /// The checkpoint that was asked for; the last where the run has no best.
-pub fn choose(run: &RunFolder, asked: Which) -> Which {
-    if run.checkpoint(asked).exists() { asked } else { Which::Last }
+pub fn choose(run: &RunFolder, asked: CheckpointKind) -> CheckpointKind {
+    if run.checkpoint(asked).exists() { asked } else { CheckpointKind::Last }
 }
 
-impl Of {
-    pub fn new(which: Which, epoch: usize) -> Self {
+impl CheckpointLabel {
+    pub fn new(which: CheckpointKind, epoch: usize) -> Self {
         let words = match which {
-            Which::Best => format!("The best checkpoint, epoch {epoch}, chosen on the test images."),
-            Which::Last => format!("The last checkpoint, after epoch {epoch}."),
+            CheckpointKind::Best => format!("The best checkpoint, epoch {epoch}, chosen on the test images."),
+            CheckpointKind::Last => format!("The last checkpoint, after epoch {epoch}."),
         };
         Self { which, words }
     }
@@ -72,7 +72,7 @@ impl Of {
 ///
 /// # Errors
 /// A sentence when there is no whole checkpoint or no BNTT layer.
-pub fn gamma(run: &RunFolder, asked: Which, experiment: &Read<Checked>) -> Read<Gamma> {
+pub fn gamma(run: &RunFolder, asked: CheckpointKind, experiment: &ReadResult<CheckedExperiment>) -> ReadResult<Gamma> {
     let which = choose(run, asked);
     let checkpoint = checkpoint::load(&run.checkpoint(which), &Device::Cpu).map_err(said)?;
     let is_bntt = |index: usize, gamma: &Tensor| match experiment {
@@ -84,7 +84,7 @@ pub fn gamma(run: &RunFolder, asked: Which, experiment: &Read<Checked>) -> Read<
     if layers.is_empty() {
         return Err("The network has no BNTT layer, and so no gamma by time-step.".into());
     }
-    Ok((layers, Of::new(which, checkpoint.progress.epoch)))
+    Ok((layers, CheckpointLabel::new(which, checkpoint.progress.epoch)))
 }
 
 /// An error as a sentence of the page.

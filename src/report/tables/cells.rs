@@ -1,7 +1,7 @@
 //! What a cell holds: mean and deviation over seeds, and what was published.
 
 use super::published::Published;
-use super::runs::Found;
+use super::runs::CellRun;
 use crate::analysis::statistic::Statistic;
 
 /// One experiment's runs, and what was published of it. Accuracies in percent.
@@ -29,7 +29,7 @@ impl Cell {
     }
 
     /// The runs of one experiment, one a seed; with `seeds`, those that are missing are noted.
-    pub fn of(place: String, runs: &[Found], seeds: Option<&[u64]>) -> Self {
+    pub fn of(place: String, runs: &[CellRun], seeds: Option<&[u64]>) -> Self {
         let complete: Vec<(f64, f64)> = runs.iter().filter_map(|run| run.results.complete()).collect();
         let (last, best): (Vec<f64>, Vec<f64>) = complete.into_iter().unzip();
         let mut notes = Vec::new();

@@ -50,7 +50,7 @@ mod published;
 mod runs;
 
 pub use cells::Cell;
-pub use grid::{Grid, grid};
+pub use grid::{TextGrid, grid};
 pub use published::{Evidence, Published};
 
 use crate::config::LARGEST_FILE;
@@ -60,7 +60,7 @@ use std::path::Path;
 
 /// A table whose cells are filled.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Table {
+pub struct FilledTable {
     pub title: Option<String>,
     pub caption: Option<String>,
     /// For references in LaTeX.
@@ -69,19 +69,19 @@ pub struct Table {
     pub heads: Vec<String>,
     /// Empty where every row is one cell.
     pub columns: Vec<String>,
-    pub rows: Vec<Row>,
+    pub rows: Vec<TableRow>,
     /// What belongs to no cell, as sentences.
     pub notes: Vec<String>,
 }
 
 /// A row's labels and cells.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct TableRow {
     pub labels: Vec<String>,
     pub cells: Vec<Cell>,
 }
 
-impl Table {
+impl FilledTable {
     /// Reads a table's file, or a sweep's (a row for every setting of its axes), and the runs below `runs`; `None` takes the folder that the file
     /// names, or `./runs`.
     ///

@@ -2,16 +2,16 @@
 
 use super::cells::Cell;
 use super::runs;
-use super::{Row, Table};
+use super::{FilledTable, TableRow};
 use crate::error::Result;
-use crate::sweep::{Planned, Sweep};
+use crate::sweep::{Sweep, SweepRun};
 use std::path::Path;
 
 /// The rows stand in the sweep's order; seeds are what a mean is over.
-pub fn fill(path: &Path, root: &Path) -> Result<Table> {
+pub fn fill(path: &Path, root: &Path) -> Result<FilledTable> {
     let sweep = Sweep::load(path)?;
     let folders = sweep.folders(root)?;
-    let mut groups: Vec<Vec<&Planned>> = Vec::new();
+    let mut groups: Vec<Vec<&SweepRun>> = Vec::new();
     for planned in &sweep.runs {
         match groups.iter_mut().find(|group| group.iter().all(|other| other.settings == planned.settings)) {
             Some(group) => group.push(planned),
@@ -33,10 +33,10 @@ pub fn fill(path: &Path, root: &Path) -> Result<Table> {
             labels.push(sweep.name.clone());
         }
         let found = runs::of_sweep(&sweep, &folders, |run| run.settings == planned.settings);
-        rows.push(Row { labels, cells: vec![Cell::of(place, &found, Some(&seeds))] });
+        rows.push(TableRow { labels, cells: vec![Cell::of(place, &found, Some(&seeds))] });
     }
     let heads = if sweep.axes.is_empty() { vec!["sweep".into()] } else { sweep.axes.clone() };
-    Ok(Table {
+    Ok(FilledTable {
         title: Some(sweep.name.clone()),
         caption: None,
         label: None,

@@ -9,7 +9,7 @@
 
 mod progress;
 
-pub use progress::{Partial, Progress};
+pub use progress::{Partial, TrainingProgress};
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,18 +35,18 @@ pub struct Checkpoint {
     pub model: BTreeMap<String, Tensor>,
     /// The optimizer's state by name.
     pub optimizer: BTreeMap<String, Tensor>,
-    pub progress: Progress,
+    pub progress: TrainingProgress,
     /// The folder that was read.
     pub folder: PathBuf,
 }
 
 /// What is saved.
 #[derive(Debug, Clone, Copy)]
-pub struct Contents<'a> {
+pub struct CheckpointContents<'a> {
     pub model: &'a BTreeMap<String, Tensor>,
     pub optimizer: &'a BTreeMap<String, Tensor>,
     /// Its checksums are filled in.
-    pub progress: &'a Progress,
+    pub progress: &'a TrainingProgress,
     /// Of a checkpoint that a run may be continued from; the one that it replaces is then kept as `<folder>.previous`.
     pub records: Option<&'a Records>,
 }
@@ -55,7 +55,7 @@ pub struct Contents<'a> {
 ///
 /// # Errors
 /// [`Error::Io`] when a file cannot be written; the checkpoint that was there is then still whole.
-pub fn save(folder: &Path, contents: Contents<'_>) -> Result<()> {
+pub fn save(folder: &Path, contents: CheckpointContents<'_>) -> Result<()> {
     let [new, previous] = [beside(folder, ".new"), beside(folder, ".previous")];
     mend(folder)?;
     durable::remove_folder(&new)?;
@@ -73,8 +73,8 @@ pub fn save(folder: &Path, contents: Contents<'_>) -> Result<()> {
 }
 
 /// Writes the files of a checkpoint into the folder `new`, which is made, and waits until the disk has them.
-fn write(new: &Path, contents: Contents<'_>) -> Result<()> {
-    let Contents { model, optimizer, progress, records } = contents;
+fn write(new: &Path, contents: CheckpointContents<'_>) -> Result<()> {
+    let CheckpointContents { model, optimizer, progress, records } = contents;
     fs::create_dir(new).map_err(Error::io("create", new))?;
     let mut progress = progress.clone();
     for (name, tensors, sha256) in
@@ -129,7 +129,7 @@ pub fn load(folder: &Path, device: &Device) -> Result<Checkpoint> {
     if !folder.is_dir() {
         return Err(Error::Weights(format!("there is no checkpoint folder {}.", folder.display())));
     }
-    let progress = Progress::load(folder)?;
+    let progress = TrainingProgress::load(folder)?;
     let read = |name: &str, sha256: &str| {
         let path = folder.join(name);
         let (tensors, found) = weights::load_with_sha256(&path, device)?;

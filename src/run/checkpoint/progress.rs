@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::files::nesting;
 use crate::files::reading;
 use crate::files::sealed;
-use crate::network::Fired;
+use crate::network::SpikeCount;
 
 pub(super) const FILE: &str = "progress.toml";
 /// The format that is written, with a checksum of its own and one of the data.
@@ -22,7 +22,7 @@ const LARGEST: u64 = 1 << 16;
 /// How far a run has come: `progress.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Progress {
+pub struct TrainingProgress {
     /// The file format: 2.
     pub version: u32,
     /// The run's name.
@@ -69,10 +69,10 @@ pub struct Partial {
     /// Time spent on the epoch.
     pub seconds: f64,
     /// Of every LIF layer, in the network's order.
-    pub neurons: Vec<Fired>,
+    pub neurons: Vec<SpikeCount>,
 }
 
-impl Progress {
+impl TrainingProgress {
     /// The state of a run that has not done a step.
     pub fn new(experiment: &str, config_sha256: &str, data_sha256: &str) -> Self {
         Self {

@@ -36,7 +36,7 @@ pub struct Provenance {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<String>,
     /// The first is the run's start; each `resume` adds one.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<SessionRecord>,
 }
 
 /// How a run stands.
@@ -52,7 +52,7 @@ pub enum Outcome {
 
 /// One process that worked on the run: a resume may use other code on another machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Session {
+pub struct SessionRecord {
     /// The command line.
     pub command: Vec<String>,
     pub bntt_version: String,
@@ -86,7 +86,7 @@ pub struct Host {
 impl Provenance {
     /// A run that starts now, by this process's command line, in a repository.
     pub fn begin(seed: u64, device: &str, threads: usize, data: BTreeMap<String, String>, git: Option<Git>) -> Self {
-        let session = Session::begin(0, device, threads, git);
+        let session = SessionRecord::begin(0, device, threads, git);
         let started = session.started.clone();
         Self {
             outcome: Outcome::Running,
@@ -103,7 +103,7 @@ impl Provenance {
     pub fn resume(&mut self, from_epoch: usize, device: &str, threads: usize, git: Option<Git>) {
         self.outcome = Outcome::Running;
         self.ended = None;
-        self.sessions.push(Session::begin(from_epoch, device, threads, git));
+        self.sessions.push(SessionRecord::begin(from_epoch, device, threads, git));
     }
 
     /// Notes what the newest session takes as it is.
@@ -143,7 +143,7 @@ impl Provenance {
     }
 }
 
-impl Session {
+impl SessionRecord {
     fn begin(from_epoch: usize, device: &str, threads: usize, git: Option<Git>) -> Self {
         Self {
             command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),

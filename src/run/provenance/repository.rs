@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
-use super::program::{Place, Program, Setting};
+use super::program::{GitConfigValue, GitTarget, Program};
 use crate::files::reading;
 
 /// Settings that decide whether a file has changed, and name no program.
@@ -44,7 +44,7 @@ const LARGEST_COPY: u64 = 1 << 30;
 const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What was seen of a repository.
-pub struct Seen {
+pub struct RepositoryState {
     /// Absent before the first commit.
     pub commit: Option<String>,
     /// `git diff HEAD`, cut after [`LONGEST_DIFF`] bytes.
@@ -57,13 +57,13 @@ pub struct Seen {
 ///
 /// # Errors
 /// The end of a sentence, when there is one that cannot be looked at.
-pub fn look(git: &Program, folder: &Path) -> Result<Option<Seen>, String> {
+pub fn look(git: &Program, folder: &Path) -> Result<Option<RepositoryState>, String> {
     let Some(repository) = Repository::find(git, folder) else { return Ok(None) };
     let copy = Copy::of(git, &repository)?;
     let diff = copy.diff()?;
     let listed = copy.run(&["ls-files", "-z", "--others", "--exclude-standard"], None, LONGEST_NAMES)?;
     let untracked = names(&listed).map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-    Ok(Some(Seen { commit: repository.commit.clone(), diff, untracked }))
+    Ok(Some(RepositoryState { commit: repository.commit.clone(), diff, untracked }))
 }
 
 struct Repository {
@@ -79,7 +79,7 @@ struct Repository {
 
 impl Repository {
     fn find(git: &Program, folder: &Path) -> Option<Self> {
-        let ask = |arguments: &[&str]| git.run(&Place::In(folder), arguments, None, LONGEST_ANSWER).ok();
+        let ask = |arguments: &[&str]| git.run(&GitTarget::In(folder), arguments, None, LONGEST_ANSWER).ok();
         let path = |argument: &str| {
             let answer = ask(&["rev-parse", argument])?;
             let answer = answer.strip_suffix(b"\n")?;
@@ -106,7 +106,7 @@ struct Copy<'a> {
     repository: &'a Repository,
     folder: TempDir,
     objects: PathBuf,
-    settings: Vec<Setting>,
+    settings: Vec<GitConfigValue>,
     /// Whether the repository has filters, without which a file's content is not what was committed.
     filters: bool,
 }
@@ -114,8 +114,9 @@ struct Copy<'a> {
 impl<'a> Copy<'a> {
     fn of(git: &'a Program, repository: &'a Repository) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|e| format!("cannot make a temporary folder: {e}"))?;
-        let listed = git.run(&Place::In(&repository.work_tree), &["config", "--list", "-z"], None, LONGEST_ANSWER)?;
-        let mut settings: Vec<Setting> = vec![("core.bigFileThreshold".into(), Some(LARGEST_COMPARED.into()))];
+        let listed =
+            git.run(&GitTarget::In(&repository.work_tree), &["config", "--list", "-z"], None, LONGEST_ANSWER)?;
+        let mut settings: Vec<GitConfigValue> = vec![("core.bigFileThreshold".into(), Some(LARGEST_COMPARED.into()))];
         let mut filters = false;
         for entry in names(&listed) {
             let (key, value) = match entry.iter().position(|&byte| byte == b'\n') {
@@ -172,7 +173,7 @@ impl<'a> Copy<'a> {
     }
 
     fn run(&self, arguments: &[&str], input: Option<File>, most: u64) -> Result<Vec<u8>, String> {
-        let place = Place::With {
+        let place = GitTarget::With {
             git_folder: self.folder.path(),
             work_tree: &self.repository.work_tree,
             objects: &self.objects,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::files::lock::Lock;
 use crate::run::RunFolder;
-use crate::run::metrics::{EpochMetrics, Scores};
+use crate::run::metrics::{EpochMetrics, SplitMetrics};
 use crate::run::provenance::{Outcome, Provenance};
 use std::cell::RefCell;
 use std::os::unix::fs::PermissionsExt;
@@ -37,7 +37,7 @@ impl Desk {
     }
 
     /// A run in a state, as another process would leave it; that of a run at work is held as long as its lock.
-    fn leave(&self, run: &Planned, outcome: Outcome) -> Lock {
+    fn leave(&self, run: &SweepRun, outcome: Outcome) -> Lock {
         let (_, lock) = RunFolder::create_with(&self.path("runs"), &run.name, |folder| {
             std::fs::write(folder.config(), run.checked.experiment.to_toml()?).unwrap();
             let data = run.checked.experiment.load_data()?.checksums;
@@ -53,14 +53,14 @@ impl Desk {
     }
 
     /// What is told of the first run, and how all ended, where the script is the program and `meanwhile` happens as the first begins.
-    fn told(&self, program: &Path, meanwhile: impl Fn(&Planned) -> Option<Lock>) -> (Vec<String>, Ended) {
+    fn told(&self, program: &Path, meanwhile: impl Fn(&SweepRun) -> Option<Lock>) -> (Vec<String>, JobsOutcome) {
         let sweep = Sweep::load(&self.path("trial.toml")).unwrap();
         let (runs, stop) = (self.path("runs"), Stop::never());
         let jobs = Jobs { sweep: &sweep, runs: &runs, at_a_time: 1, stop: &stop };
-        let due = Due { to_train: vec![&sweep.runs[0]], at_work: Vec::new() };
+        let due = IncompleteRuns { to_train: vec![&sweep.runs[0]], at_work: Vec::new() };
         let (told, held) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
         let ended = jobs.train_with(program, &due, &mut |event| {
-            if let Event::Started { run } = event {
+            if let JobEvent::Started { run } = event {
                 held.borrow_mut().extend(meanwhile(run));
             }
             told.borrow_mut().push(words(&event));
@@ -71,7 +71,7 @@ impl Desk {
 
 /// Those of the one epoch that is asked for.
 fn metrics() -> String {
-    let scores = Scores { loss: 1.0, top1: 50.0, top5: 90.0 };
+    let scores = SplitMetrics { loss: 1.0, top1: 50.0, top5: 90.0 };
     let epoch = EpochMetrics {
         epoch: 1,
         train: scores,
@@ -85,14 +85,14 @@ fn metrics() -> String {
     serde_json::to_string(&epoch).unwrap() + "\n"
 }
 
-fn words(event: &Event<'_>) -> String {
+fn words(event: &JobEvent<'_>) -> String {
     match event {
-        Event::Started { .. } => "started".into(),
-        Event::Completed { .. } => "completed".into(),
-        Event::Stopped { .. } => "stopped".into(),
-        Event::Failed { said, .. } => format!("failed: {said}"),
-        Event::AtWork { .. } => "at work".into(),
-        Event::CompletedElsewhere { .. } => "completed elsewhere".into(),
+        JobEvent::Started { .. } => "started".into(),
+        JobEvent::Completed { .. } => "completed".into(),
+        JobEvent::Stopped { .. } => "stopped".into(),
+        JobEvent::Failed { said, .. } => format!("failed: {said}"),
+        JobEvent::AtWork { .. } => "at work".into(),
+        JobEvent::CompletedElsewhere { .. } => "completed elsewhere".into(),
     }
 }
 
@@ -151,7 +151,7 @@ fn a_run_that_has_done_all_its_epochs_is_complete_though_nobody_recorded_it() {
             std::fs::write(desk.path("go"), "").unwrap();
             None
         });
-        assert_eq!((told, ended), (vec!["started".into(), "completed".into()], Ended::default()));
+        assert_eq!((told, ended), (vec!["started".into(), "completed".into()], JobsOutcome::default()));
     }
 }
 
@@ -164,7 +164,7 @@ fn a_process_that_cannot_be_started_is_a_failed_run_and_the_others_are_tried() {
     let mut told = Vec::new();
     let due = sweep.due(&runs).unwrap();
     let ended = jobs.train_with(&desk.path("absent"), &due, &mut |event| told.push(words(&event))).unwrap();
-    assert_eq!(ended, Ended { failed: 2, at_work: 0, stopped: None });
+    assert_eq!(ended, JobsOutcome { failed: 2, at_work: 0, stopped: None });
     let expected = "failed: cannot start a process for the run: No such file or directory (os error 2).";
     assert_eq!(told, [expected, expected]);
 }
@@ -194,5 +194,5 @@ fn a_run_is_told_to_stop_once_and_one_that_had_not_begun_has_not_failed() {
     let program = desk.program("exec sleep 600");
     let ended = jobs.train_with(&program, &sweep.due(&runs).unwrap(), &mut |event| told.push(words(&event))).unwrap();
     assert_eq!(told, ["started", "stopped"]);
-    assert_eq!(ended, Ended { failed: 0, at_work: 0, stopped: Some(Reason::Term) });
+    assert_eq!(ended, JobsOutcome { failed: 0, at_work: 0, stopped: Some(StopReason::Term) });
 }

@@ -13,9 +13,9 @@ thread_local! {
 }
 
 /// The system's allocator, which remembers what was refused, for [`explain`].
-pub struct Noting;
+pub struct RecordingAllocator;
 
-impl Noting {
+impl RecordingAllocator {
     fn note(pointer: *mut u8, size: usize) -> *mut u8 {
         if pointer.is_null() {
             // A thread that is ending has no record any more.
@@ -27,7 +27,7 @@ impl Noting {
 
 // SAFETY: every call is handed to the system's allocator as it came, with the caller's own promises about pointer and layout, and what that
 // returns is returned; the record beside it is a number of this thread's, and taking it down allocates nothing.
-unsafe impl GlobalAlloc for Noting {
+unsafe impl GlobalAlloc for RecordingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise, see above.
         Self::note(unsafe { System.alloc(layout) }, layout.size())
@@ -49,7 +49,7 @@ unsafe impl GlobalAlloc for Noting {
     }
 }
 
-/// From now on a process that ends because [`Noting`] was refused memory says so in a sentence, and its exit code is 2. Any other end stays as it is.
+/// From now on a process that ends because [`RecordingAllocator`] was refused memory says so in a sentence, and its exit code is 2. Any other end stays as it is.
 pub fn explain() {
     // SAFETY: the action neither allocates nor locks: it reads a number of its own thread's, formats into an array, and calls `write` and `_exit`, or
     // raises the signal once more with the system's own end for it; signal handlers may do all of that. `abort` raises the signal on the thread

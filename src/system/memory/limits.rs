@@ -28,7 +28,7 @@ pub fn is_address_space_limited(root: &Path) -> bool {
 }
 
 /// A limit that a process has for itself.
-struct Own {
+struct ProcessLimit {
     /// As `/proc/self/limits` calls it.
     name: &'static str,
     /// What of it is taken, in `/proc/self/status`.
@@ -36,11 +36,11 @@ struct Own {
 }
 
 /// `RLIMIT_AS`.
-const ADDRESSES: Own = Own { name: "Max address space", taken: "VmSize:" };
+const ADDRESSES: ProcessLimit = ProcessLimit { name: "Max address space", taken: "VmSize:" };
 /// Besides it `RLIMIT_DATA`.
-const OWN: [Own; 2] = [ADDRESSES, Own { name: "Max data size", taken: "VmData:" }];
+const OWN: [ProcessLimit; 2] = [ADDRESSES, ProcessLimit { name: "Max data size", taken: "VmData:" }];
 
-impl Own {
+impl ProcessLimit {
     /// `None` where it is unlimited.
     fn most(&self, root: &Path) -> Option<u64> {
         let limits = text(&root.join("proc/self/limits"))?;

@@ -4,7 +4,7 @@ mod exhausted;
 mod groups;
 mod limits;
 
-pub use exhausted::{Noting, explain};
+pub use exhausted::{RecordingAllocator, explain};
 
 use std::path::Path;
 

@@ -16,22 +16,22 @@ const FRAME: usize = 7 * 1024;
 const PIXELS: usize = 128;
 
 /// An input value that may be zero.
-pub trait Input: Copy + Into<f32> + Sync + PartialEq + Default {
+pub trait InputValue: Copy + Into<f32> + Sync + PartialEq + Default {
     /// Whether every value that is not zero is one.
     const SPIKES: bool;
 }
 
-impl Input for u8 {
+impl InputValue for u8 {
     const SPIKES: bool = true;
 }
 
-impl Input for f32 {
+impl InputValue for f32 {
     const SPIKES: bool = false;
 }
 
 /// How images [H, W, C] of a 3x3 convolution of stride 1 are cut into strips.
 #[derive(Clone, Copy)]
-pub struct Strips {
+pub struct StripShape {
     pub channels: usize,
     pub height: usize,
     pub width: usize,
@@ -43,7 +43,7 @@ pub struct Strips {
     images: usize,
 }
 
-impl Strips {
+impl StripShape {
     pub fn of(g: &Geometry) -> Self {
         let rows = (FRAME / PANEL / (g.width + 2)).saturating_sub(2).clamp(1, g.height);
         let rows = g.height.div_ceil(g.height.div_ceil(rows));
@@ -104,7 +104,7 @@ impl Strips {
 
 /// The non-zero inputs of one strip.
 #[derive(Default)]
-pub struct Events {
+pub struct NonZeros {
     /// Where each channel's events begin, and their number.
     starts: Vec<usize>,
     /// Pixels of the frame that tap (2, 2) meets, in rising order.
@@ -115,9 +115,9 @@ pub struct Events {
     bits: Vec<u8>,
 }
 
-impl Events {
+impl NonZeros {
     /// Gathers the events of rows `rows` of `images`, each [H, W, C]; their frames lie one after another.
-    pub fn gather<T: Input>(&mut self, images: &[&[T]], strips: &Strips, rows: &Range<usize>) {
+    pub fn gather<T: InputValue>(&mut self, images: &[&[T]], strips: &StripShape, rows: &Range<usize>) {
         let (channels, width) = (strips.channels, strips.width);
         let elements = rows.start * width * channels..rows.end * width * channels;
         // Each image's pixels fill up their last group of 8.
@@ -164,7 +164,7 @@ impl Events {
 }
 
 /// Sets the bits of all pixels `x` [pixels, C] that are not zero.
-fn mark<T: Input>(x: &[T], channels: usize, bits: &mut [u8]) {
+fn mark<T: InputValue>(x: &[T], channels: usize, bits: &mut [u8]) {
     arch().dispatch(
         #[inline(always)]
         || {
@@ -180,7 +180,7 @@ fn mark<T: Input>(x: &[T], channels: usize, bits: &mut [u8]) {
 }
 
 /// The share of inputs that are not zero.
-pub fn density<T: Input>(x: &[T]) -> f64 {
+pub fn density<T: InputValue>(x: &[T]) -> f64 {
     let count = arch().dispatch(
         #[inline(always)]
         || x.iter().map(|&value| u32::from(value != T::default())).sum::<u32>(),

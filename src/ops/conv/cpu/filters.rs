@@ -51,7 +51,7 @@ impl Filters {
             }
         }
         tasks.into_par_iter().for_each(|(panel, first, parts)| {
-            arch().dispatch(Lift { panel, first, filter: &filter, parts });
+            arch().dispatch(FilterTransform { panel, first, filter: &filter, parts });
         });
         Self(u)
     }
@@ -69,7 +69,7 @@ fn split<'a>(rest: &mut &'a mut [f32], floats: usize) -> &'a mut [f32] {
 }
 
 /// The transform of a run of channels of one panel.
-struct Lift<'a, F> {
+struct FilterTransform<'a, F> {
     panel: Range<usize>,
     first: usize,
     filter: &'a F,
@@ -77,7 +77,7 @@ struct Lift<'a, F> {
     parts: Vec<&'a mut [f32]>,
 }
 
-impl<F: Fn(usize, usize) -> [f32; 9]> WithSimd for Lift<'_, F> {
+impl<F: Fn(usize, usize) -> [f32; 9]> WithSimd for FilterTransform<'_, F> {
     type Output = ();
 
     #[inline(always)]
@@ -119,13 +119,13 @@ pub fn back(u: &[f32], g: &Geometry) -> Vec<f32> {
     let mut w = vec![0f32; o * c * 9];
     w.par_chunks_mut(PANEL * c * 9).enumerate().for_each(|(number, w)| {
         let panel = number * PANEL..number * PANEL + w.len() / (c * 9);
-        arch().dispatch(Lower { u, panel, o, c, w });
+        arch().dispatch(InverseFilterTransform { u, panel, o, c, w });
     });
     w
 }
 
 /// The transform back of one panel of output channels.
-struct Lower<'a> {
+struct InverseFilterTransform<'a> {
     u: &'a [f32],
     panel: Range<usize>,
     o: usize,
@@ -134,7 +134,7 @@ struct Lower<'a> {
     w: &'a mut [f32],
 }
 
-impl WithSimd for Lower<'_> {
+impl WithSimd for InverseFilterTransform<'_> {
     type Output = ();
 
     #[inline(always)]

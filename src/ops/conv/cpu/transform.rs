@@ -45,16 +45,16 @@ pub fn apart(floats: usize) -> usize {
 
 /// Where an image's transformed tiles go among those of other images: `tiles` in all, this image's from `first` on.
 #[derive(Clone, Copy)]
-pub struct Place {
+pub struct TileOffset {
     pub tiles: usize,
     pub first: usize,
 }
 
 /// Four rows of pixels as floats, with zeros where a tile hangs over the border.
 #[derive(Default)]
-pub struct Rows([Scratch; 4]);
+pub struct PaddedRows([Scratch; 4]);
 
-impl Rows {
+impl PaddedRows {
     /// Makes room for rows of `floats` and empties them.
     fn clear(&mut self, floats: usize) {
         for row in &mut self.0 {
@@ -80,8 +80,8 @@ pub fn inputs<S: Simd, T: Copy + Into<f32>>(
     channels: usize,
     plane: &Plane,
     rows: Range<usize>,
-    (v, place): (&mut [f32], Place),
-    d: &mut Rows,
+    (v, place): (&mut [f32], TileOffset),
+    d: &mut PaddedRows,
 ) {
     let (line, n) = (plane.width * channels, channels / S::F32_LANES);
     d.clear((2 * plane.tile_columns + 2).max(plane.width + plane.padding) * channels);
@@ -130,7 +130,7 @@ fn before<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 4] {
 #[expect(clippy::needless_range_loop, reason = "k counts through sixteen slices at once")]
 pub fn outputs<S: Simd>(
     simd: S,
-    (m, place): (&[f32], Place),
+    (m, place): (&[f32], TileOffset),
     plane: &Plane,
     y: &mut [f32],
     (channels, panel): (usize, Range<usize>),
@@ -177,7 +177,7 @@ pub fn gradients<S: Simd>(
     channels: usize,
     plane: &Plane,
     panels: impl Iterator<Item = Range<usize>>,
-    (v, place): (&mut [f32], Place),
+    (v, place): (&mut [f32], TileOffset),
 ) {
     let mut elements = split::<S>(v, apart(place.tiles * channels));
     for panel in panels {

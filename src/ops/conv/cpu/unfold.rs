@@ -5,7 +5,7 @@
 
 use super::super::Geometry;
 use super::Image;
-use crate::ops::fresh::Fresh;
+use crate::ops::fresh::UninitBuffer;
 use crate::ops::product::{Matrix, multiply};
 use crate::ops::sum_in_order;
 use rayon::prelude::*;
@@ -47,7 +47,7 @@ pub fn forward<T: Copy + Into<f32> + Sync>(images: Vec<Image<'_, T>>, w: &[f32],
 pub fn input_gradient(dy: &[f32], w: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
     let w = by_patch(w, g);
     let (in_size, out_pixels) = (g.in_channels * g.in_pixels(), g.out_pixels());
-    let mut dx = Fresh::new(n * in_size);
+    let mut dx = UninitBuffer::new(n * in_size);
     let images = dy.par_chunks(g.out_channels * out_pixels);
     dx.parts(in_size).into_par_iter().zip(images).for_each_init(Vec::new, |patches, (dx, dy)| {
         patches.resize(out_pixels * g.patch(), 0f32);
