@@ -177,10 +177,10 @@ fn a_norm_joined_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart()
             let grad = random(&dims, 2)?;
 
             let following = [parse(lif)?];
-            assert!(parse(norm)?.joins(following.first()));
+            assert!(parse(norm)?.fuses(following.first()));
             let mut apart = build_before(norm, &following, &signal, t, LayerConfig::build)?;
-            let mut joined = build_before(norm, &following, &signal, t, |norm, plan, shared| {
-                norm.build_joined(following.first(), plan, shared)
+            let mut fused = build_before(norm, &following, &signal, t, |norm, plan, shared| {
+                norm.build_fused(following.first(), plan, shared)
             })?;
             let mut neurons = build(lif, &signal, t)?;
             let (y, norm_saved) = apart.forward(x.clone(), &PASS)?;
@@ -188,14 +188,14 @@ fn a_norm_joined_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart()
             let by_currents = neurons.backward(neurons_saved, grad.clone(), true)?.expect("a gradient");
             let expected = apart.backward(norm_saved, by_currents, true)?.expect("a gradient");
 
-            let (found_spikes, saved) = joined.forward(x.clone(), &PASS)?;
+            let (found_spikes, saved) = fused.forward(x.clone(), &PASS)?;
             let bytes = saved.bytes();
-            let found = joined.backward(saved, grad, true)?.expect("a gradient");
+            let found = fused.backward(saved, grad, true)?.expect("a gradient");
             let flat = |spikes: &Tensor| spikes.flatten_all()?.to_vec1::<u8>();
             assert!(flat(&spikes.sequence)? == flat(&found_spikes.sequence)?, "{what}: other spikes");
             assert!(
                 flat(&neurons.evaluate(&apart.evaluate(&x)?.sequence)?.sequence)?
-                    == flat(&joined.evaluate(&x)?.sequence)?,
+                    == flat(&fused.evaluate(&x)?.sequence)?,
                 "{what}: other spikes"
             );
             if constant {
@@ -207,11 +207,11 @@ fn a_norm_joined_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart()
                 let most = 4 * dims.iter().product::<usize>() + 8 * t * shape[0];
                 assert!(bytes <= most, "{what}: {bytes} bytes kept");
             }
-            for (a, b) in apart.state().into_iter().zip(joined.state()) {
+            for (a, b) in apart.state().into_iter().zip(fused.state()) {
                 assert_eq!(a.0, b.0);
                 assert_close(a.1, b.1, &format!("{what}: {}", a.0))?;
             }
-            for (a, b) in apart.parameters().into_iter().zip(joined.parameters()) {
+            for (a, b) in apart.parameters().into_iter().zip(fused.parameters()) {
                 let (a, b) = (a.gradient.take().expect("a gradient"), b.gradient.take().expect("a gradient"));
                 assert_close(&a, &b, &what)?;
             }

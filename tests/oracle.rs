@@ -90,7 +90,7 @@ fn check_network(name: &str, network_text: &str, optimizer_text: &str) -> Result
         let now = TrainingPosition { epoch: 0, epochs: 1, step: number, steps: losses.len() };
         let lr = experiment.optimizer.lr() * experiment.schedule.factor(now);
         let seen = step(&mut network, &mut optimizer, &batch, now, lr, &experiment.training, &mut ())?;
-        let loss = seen.settle()?.loss() as f32;
+        let loss = seen.read_score()?.loss() as f32;
         assert!((loss - expected).abs() <= 1e-3 * expected.abs(), "step {number}: loss {loss}, PyTorch {expected}");
     }
     let after = state(&fixture, "after.");

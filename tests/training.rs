@@ -1,11 +1,11 @@
 //! Properties of whole runs: the same seed gives the same bits, a resumed run is the same run, losses do not move by accident.
 
 use bntt::experiment::{CheckedExperiment, Experiment};
-use bntt::files::durable;
+use bntt::files::atomic;
 use bntt::run::records::Records;
 use bntt::run::{CheckpointKind, RunFolder};
 use bntt::run::{checkpoint, metrics};
-use bntt::system::stop::Stop;
+use bntt::system::signals::Stop;
 use bntt::terminal::logging::Log;
 use bntt::terminal::progress::EpochBar;
 use bntt::train::{self, Trainer, TrainingEnd};
@@ -73,7 +73,7 @@ fn bits(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Vec<u32>>
 }
 
 /// Everything of a run that must not depend on how it came about: weights, moments, metrics without times, steps.
-fn essence(folder: &RunFolder) -> Result<Vec<String>> {
+fn comparable(folder: &RunFolder) -> Result<Vec<String>> {
     let mut parts = Vec::new();
     for which in [CheckpointKind::Last, CheckpointKind::Best] {
         let found = checkpoint::load(&folder.checkpoint(which), &Device::Cpu)?;
@@ -95,7 +95,7 @@ fn a_resumed_run_is_the_run_that_was_never_stopped_to_the_last_bit() -> Result {
         let stopped = train(&checked, root.path(), 1)?;
         assert_eq!(metrics::read(&stopped.metrics_jsonl())?.len(), 1);
         resume(&checked, &stopped, Stop::never())?;
-        assert_eq!(essence(&whole)?, essence(&stopped)?, "{optimizer}");
+        assert_eq!(comparable(&whole)?, comparable(&stopped)?, "{optimizer}");
     }
     Ok(())
 }
@@ -127,7 +127,7 @@ fn a_run_stopped_inside_its_epochs_and_evaluations_is_the_same_run() -> Result {
                 let trained =
                     pool.install(|| train_with_stops(&checked, root.path(), stops).map_err(|e| e.to_string()));
                 let (folder, count) = trained?;
-                Ok((essence(&folder)?, count))
+                Ok((comparable(&folder)?, count))
             };
             // An epoch asks 1 + 6 + 3 times: at its beginning, after each step, before each batch of the evaluation.
             let (whole, none) = with(1, &[u64::MAX])?;
@@ -152,7 +152,7 @@ fn checkpoints_inside_an_epoch_come_after_so_many_steps() -> Result {
     trainer.train_until(1, &mut EpochBar::new(&Log::silent()))?;
     // Six steps an epoch: saved after the fourth, and after the epoch.
     let before =
-        checkpoint::load(&durable::beside(&folder.checkpoint(CheckpointKind::Last), ".previous"), &Device::Cpu)?;
+        checkpoint::load(&atomic::beside(&folder.checkpoint(CheckpointKind::Last), ".previous"), &Device::Cpu)?;
     assert_eq!((before.progress.epoch, before.progress.step, before.progress.global_step), (0, 4, 4));
     assert_eq!(before.progress.partial.expect("sums").images, 64);
     let last = checkpoint::load(&folder.checkpoint(CheckpointKind::Last), &Device::Cpu)?.progress;
@@ -166,12 +166,14 @@ fn the_same_seed_gives_the_same_bits_with_one_thread_and_with_three() -> Result 
     let root = tempfile::tempdir()?;
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-        pool.install(|| train(&checked, root.path(), 3).and_then(|folder| essence(&folder)).map_err(|e| e.to_string()))
+        pool.install(|| {
+            train(&checked, root.path(), 3).and_then(|folder| comparable(&folder)).map_err(|e| e.to_string())
+        })
     };
     let one = with(1)?;
     assert_eq!(one, with(3)?);
     let other = train(&parse(&["seed=4"])?, root.path(), 3)?;
-    assert_ne!(one, essence(&other)?, "another seed must give another run");
+    assert_ne!(one, comparable(&other)?, "another seed must give another run");
     Ok(())
 }
 

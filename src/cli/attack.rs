@@ -104,7 +104,7 @@ pub fn attack(arguments: &AttackArguments) -> Result<()> {
         columns.push(column(Path::new(run), &overrides, &perturbations, arguments)?);
     }
     let report = AttackReport { runs: columns, draws: arguments.draws, gradient_draws: arguments.gradient_draws };
-    super::print(&arguments.format.of(&report, || text(&report))?)
+    super::print(&arguments.format.render(&report, || text(&report))?)
 }
 
 /// Clean images first, then attacks, then noise. Without any choice both attacks.

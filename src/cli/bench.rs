@@ -1,6 +1,6 @@
 //! `bntt bench`.
 
-use super::path::path;
+use super::path_argument::path;
 use super::table::table;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;

@@ -1,6 +1,6 @@
 //! `bntt check`.
 
-use super::path::path;
+use super::path_argument::path;
 use super::table::table;
 use crate::config;
 use crate::error::Result;
@@ -75,8 +75,8 @@ pub fn layers(checked: &CheckedExperiment, on_gpu: bool) -> Vec<Vec<String>> {
     let layers = plan.kinds.iter().zip(&plan.layers).zip(&experiment.network.layers);
     for (index, ((kind, layer), config)) in layers.enumerate() {
         let path = match index.checked_sub(1) {
-            Some(before) if layer.joined => format!("joined with {before}"),
-            _ => layers::path(config, layer, on_gpu).to_string(),
+            Some(before) if layer.fused => format!("joined with {before}"),
+            _ => layers::algorithm(config, layer, on_gpu).to_string(),
         };
         rows.push(vec![
             index.to_string(),

@@ -1,6 +1,6 @@
 //! `bntt compare`.
 
-use super::path::path;
+use super::path_argument::path;
 use super::table::{fitting, terminal_width};
 use crate::error::{Error, Result};
 use crate::report::compare::{self, CompareGrid, ComparedRun, Comparison, Filter, SortKey};

@@ -1,10 +1,10 @@
 //! `bntt data`.
 
-use super::path::path;
+use super::path_argument::path;
 use super::table::table;
 use crate::data::download::{DownloadRequest, PublishedDataset, RetryPolicy, SETS, VerifiedDataset, verify};
 use crate::error::{Error, Result};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use crate::terminal::amounts::bytes;
 use crate::terminal::logging::Log;
 use clap::builder::PossibleValuesParser;

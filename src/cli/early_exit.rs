@@ -1,7 +1,7 @@
 //! `bntt early-exit`.
 
 use super::figures::Figures;
-use super::path::path;
+use super::path_argument::path;
 use super::table::{fitting, table, terminal_width};
 use super::trained::RunNetworkArguments;
 use crate::analysis::early_exit::{EarlyExitCurve, curve};
@@ -101,7 +101,7 @@ pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
         }
         Ok(figures)
     })?;
-    super::print(&arguments.format.of(&report, || text(&report))?)
+    super::print(&arguments.format.render(&report, || text(&report))?)
 }
 
 fn text(report: &EarlyExitReport) -> String {

@@ -1,7 +1,7 @@
 //! `bntt energy`.
 
 use super::figures::Figures;
-use super::path::path;
+use super::path_argument::path;
 use super::table::{fitting, terminal_width};
 use super::trained::{RunNetworkArguments, Trained};
 use crate::analysis::energy::{Constants, CostedLayer, LayerEnergy, LayerSpikes, Meter, account, products, total};
@@ -70,10 +70,10 @@ pub fn energy(arguments: &EnergyArguments) -> Result<()> {
         rates: meter.spikes.iter().map(rate).collect(),
     };
     arguments.figures.write(|| {
-        let of = format!("Test image {} (counted from 0).", arguments.image);
-        Ok(vec![figures::rates_by_step(&report.rates)?, figures::raster(&fired(&trained, arguments.image)?, &of)?])
+        let image = format!("Test image {} (counted from 0).", arguments.image);
+        Ok(vec![figures::rates_by_step(&report.rates)?, figures::raster(&fired(&trained, arguments.image)?, &image)?])
     })?;
-    super::print(&arguments.format.of(&report, || text(&report, &products))?)
+    super::print(&arguments.format.render(&report, || text(&report, &products))?)
 }
 
 /// What flows through the network for all test images, one Poisson draw each, and how many they are.

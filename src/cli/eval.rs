@@ -3,7 +3,7 @@
 use super::table::table;
 use super::trained::RunNetworkArguments;
 use crate::error::Result;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use crate::train::evaluate;
 use crate::train::evaluate::{EvaluationOptions, evaluate};
 

@@ -1,6 +1,6 @@
 //! `bntt list`.
 
-use super::path::path;
+use super::path_argument::path;
 use super::table::table;
 use crate::error::Result;
 use crate::run::listing;

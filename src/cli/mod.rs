@@ -11,7 +11,7 @@ mod energy;
 mod eval;
 mod figures;
 mod list;
-mod path;
+mod path_argument;
 mod plot;
 mod predict;
 mod report;
@@ -85,7 +85,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(wrong.exit_code()).unwrap_or(2));
         }
         // Help and the version, with the terminal's own letters.
-        Err(asked) => asked.print().map_err(Error::io("write", "standard output")),
+        Err(requested) => requested.print().map_err(Error::io("write", "standard output")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -109,7 +109,7 @@ fn say(text: &str) {
 }
 
 fn dispatch(command: Command, log: &Log) -> Result<()> {
-    crate::ops::simd::asked().map_err(Error::Device)?;
+    crate::ops::simd::requested().map_err(Error::Device)?;
     // Of these an experiment may say how many.
     if !matches!(command, Command::Run(_) | Command::Resume(_) | Command::Sweep(_) | Command::Bench(_)) {
         crate::system::threads::start(None);
@@ -146,7 +146,7 @@ enum NumberFormat {
 }
 
 impl NumberFormat {
-    fn of(self, report: &impl serde::Serialize, text: impl FnOnce() -> String) -> Result<String> {
+    fn render(self, report: &impl serde::Serialize, text: impl FnOnce() -> String) -> Result<String> {
         match self {
             Self::Text => Ok(text()),
             Self::Json => {

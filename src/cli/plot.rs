@@ -1,6 +1,6 @@
 //! `bntt plot`.
 
-use super::path::path;
+use super::path_argument::path;
 use super::subject::{RunOrSweep, SubjectFigures};
 use crate::error::{Error, Result};
 use crate::report::pages;

@@ -1,6 +1,6 @@
 //! `bntt predict`.
 
-use super::path::path;
+use super::path_argument::path;
 use super::trained::NetworkSource;
 use crate::data::{Batches, DataConfig, read_unlabelled};
 use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
 //! `bntt report`.
 
-use super::path::path;
+use super::path_argument::path;
 use super::subject::{RunOrSweep, SubjectFigures};
 use crate::error::Result;
 use crate::files::output;

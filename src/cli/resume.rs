@@ -1,17 +1,17 @@
 //! `bntt resume`.
 
-use super::path::path;
+use super::path_argument::path;
 use super::run::train;
 use crate::error::{Error, Result};
 use crate::experiment::CheckedExperiment;
-use crate::files::durable::beside;
+use crate::files::atomic::beside;
 use crate::files::lock::Lock;
 use crate::ops::device;
 use crate::run::checkpoint;
 use crate::run::metrics::Metrics;
 use crate::run::provenance::{Git, Outcome, Provenance};
 use crate::run::{CheckpointKind, RunFolder};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use crate::system::threads;
 use crate::terminal::logging::Log;
 use crate::train::Trainer;
@@ -91,7 +91,7 @@ pub fn go_on(folder: &RunFolder, _lock: Lock, checked: &CheckedExperiment, with:
     // Everything that can be wrong has been read; from here on files change.
     let (epoch, step) = (checkpoint.progress.epoch, checkpoint.progress.step);
     let device_name = device::name(&device);
-    let (git, _) = Git::of(Path::new("."), experiment.provenance.git);
+    let (git, _) = Git::read(Path::new("."), experiment.provenance.git);
     let mut provenance = match Provenance::load(&folder.provenance()) {
         Ok(mut provenance) => {
             warn_of_another_kind_of_device(&provenance, &device_name);

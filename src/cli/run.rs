@@ -1,17 +1,17 @@
 //! `bntt run`.
 
 use super::check::warnings;
-use super::path::path;
+use super::path_argument::path;
 use super::resume::{Resumption, go_on};
 use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, Experiment};
-use crate::files::durable::write_atomically;
+use crate::files::atomic::write_atomically;
 use crate::files::weights;
 use crate::ops::device;
 use crate::run::RunFolder;
 use crate::run::identity::{self, RunQuery};
 use crate::run::provenance::{Git, Outcome, Provenance};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use crate::system::threads;
 use crate::terminal::logging::Log;
 use crate::terminal::progress::EpochBar;
@@ -101,7 +101,7 @@ pub fn train_planned(config: &Path, overrides: &[String], session: &SessionOptio
     refuse_what_does_not_fit(&checked, &device, session.insist)?;
     let mut network = start(&checked, &device)?;
 
-    let (git, uncommitted) = Git::of(Path::new("."), experiment.provenance.git);
+    let (git, uncommitted) = Git::read(Path::new("."), experiment.provenance.git);
     let data = dataset.checksums.clone();
     let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, data, git);
     provenance.initial_weights = experiment.training.initial_weights.as_deref().map(weights::sha256).transpose()?;

@@ -27,7 +27,7 @@ pub fn selftest(arguments: &SelftestArguments) -> Result<()> {
             device::BUILD
         )));
     }
-    let mut findings = selftest::run(&*crate::ops::gpu::of(&device)?)?;
+    let mut findings = selftest::run(&*crate::ops::gpu::for_device(&device)?)?;
     findings.extend(network(&device)?);
     super::print(&format!("{} with {}\n\n{}", device::name(&device), device::BUILD, describe(&findings)))?;
     let failures: Vec<String> = findings.iter().filter_map(failure).collect();

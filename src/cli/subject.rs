@@ -1,13 +1,13 @@
 //! What `bntt report` and `bntt plot` are about: a run or a sweep, with its figures.
 
 use super::check;
-use super::path::path;
+use super::path_argument::path;
 use super::trained::{CheckpointChoice, Trained};
 use crate::config::LARGEST_FILE;
 use crate::encoders::EncoderConfig;
 use crate::error::{Error, Result};
 use crate::files::reading;
-use crate::report::pages::series::{self, CheckpointLabel, Record, choose, said};
+use crate::report::pages::series::{self, CheckpointLabel, Record, choose, error_text};
 use crate::report::pages::{Confusion, RunReport, SweepRecord, SweepReport, run_figures, sweep_figures};
 use crate::run::{self, RunFolder};
 use crate::sweep::Sweep;
@@ -58,9 +58,9 @@ impl RunOrSweep {
     fn read_run(&self) -> Result<RunReport> {
         let run = RunFolder::open(&self.path)?;
         let record = Record::read(&run);
-        let asked = run::CheckpointKind::from(self.checkpoint);
-        let gamma = series::gamma(&run, asked, &record.experiment);
-        let confusion = (!self.no_evaluation).then(|| confusion(&run, asked, &self.overrides).map_err(said));
+        let requested = run::CheckpointKind::from(self.checkpoint);
+        let gamma = series::gamma(&run, requested, &record.experiment);
+        let confusion = (!self.no_evaluation).then(|| confusion(&run, requested, &self.overrides).map_err(error_text));
         let figures = run_figures(&record, gamma, confusion)?;
         let sessions = record.provenance.as_ref().map(|provenance| provenance.sessions.as_slice()).unwrap_or_default();
         let on_gpu = sessions.last().is_some_and(|session| session.device.starts_with("cuda"));
@@ -92,8 +92,8 @@ fn is_experiment(path: &Path) -> bool {
 }
 
 /// The checkpoint on the test images, and what was evaluated, in words.
-fn confusion(run: &RunFolder, asked: run::CheckpointKind, overrides: &[String]) -> Result<(Confusion, String)> {
-    let (which, of_checkpoint) = match choose(run, asked) {
+fn confusion(run: &RunFolder, requested: run::CheckpointKind, overrides: &[String]) -> Result<(Confusion, String)> {
+    let (which, of_checkpoint) = match choose(run, requested) {
         run::CheckpointKind::Best => (run::CheckpointKind::Best, CheckpointChoice::Best),
         run::CheckpointKind::Last => (run::CheckpointKind::Last, CheckpointChoice::Last),
     };
@@ -102,7 +102,7 @@ fn confusion(run: &RunFolder, asked: run::CheckpointKind, overrides: &[String]) 
     let effort = evaluate::effort(&trained.checked.experiment, &mut trained.network)?;
     info!("evaluating on {} test images; --no-evaluation leaves this out", trained.dataset.test.len());
     let mut confusion =
-        trained.on_test_images(effort.time_steps, |network, batches| Confusion::of(network, batches, effort))?;
+        trained.on_test_images(effort.time_steps, |network, batches| Confusion::measure(network, batches, effort))?;
     confusion.names = trained.checked.experiment.data.dataset.class_names();
     let drawn = match (&trained.checked.experiment.network.encoder, effort.draws) {
         (EncoderConfig::Poisson(_), 1) => ", one Poisson draw".to_string(),

@@ -1,12 +1,12 @@
 //! `bntt sweep`.
 
-use super::path::path;
+use super::path_argument::path;
 use super::run::{SessionOptions, train_planned};
 use super::table::table;
 use crate::error::{Error, Result};
 use crate::run::listing::RunSummary;
 use crate::sweep::{FrozenConfigs, JobEvent, Jobs, JobsOutcome, Sweep, SweepRun, slurm};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use crate::terminal::amounts::{bytes, count, grouped};
 use crate::terminal::logging::Log;
 use std::path::PathBuf;
@@ -71,7 +71,7 @@ pub fn sweep(arguments: &SweepArguments, log: &Log) -> Result<()> {
     info!("{}: {all} runs, {} to train, {} at a time", sweep.name, due.to_train.len(), arguments.jobs);
     let stop = Stop::on_signals()?;
     let jobs = Jobs { sweep: &sweep, runs: &arguments.runs, at_a_time: arguments.jobs.into(), stop: &stop };
-    let JobsOutcome { failed, at_work, stopped } = jobs.train(&due, tell)?;
+    let JobsOutcome { failed, at_work, stopped } = jobs.train(&due, report)?;
     // Whether anybody reads it does not change how the runs ended.
     let shown = states(&sweep, arguments).and_then(|states| super::print(&states));
     if at_work > 0 {
@@ -87,7 +87,7 @@ pub fn sweep(arguments: &SweepArguments, log: &Log) -> Result<()> {
     }
 }
 
-fn tell(event: JobEvent<'_>) {
+fn report(event: JobEvent<'_>) {
     match event {
         JobEvent::Started { run } => info!("{}: training", run.name),
         JobEvent::Completed { run, seconds } => info!("{}: completed, {seconds:.0} s", run.name),
@@ -105,8 +105,8 @@ fn runs_are(count: usize) -> String {
 
 fn submit(sweep: &Sweep, arguments: &SweepArguments, options: &[String]) -> Result<()> {
     let (due, tasks) = (sweep.due(&arguments.runs)?, slurm::tasks(sweep, &arguments.runs)?);
-    let of = |run: &SweepRun| tasks.get(&run.name).into_iter().flatten();
-    let is_queued = |run: &&SweepRun| of(run).any(|task| task.is_to_train(run));
+    let tasks_of = |run: &SweepRun| tasks.get(&run.name).into_iter().flatten();
+    let is_queued = |run: &&SweepRun| tasks_of(run).any(|task| task.is_to_train(run));
     let (queued, new): (Vec<&SweepRun>, Vec<&SweepRun>) = due.to_train.into_iter().partition(is_queued);
     let mut said = Vec::new();
     if !due.at_work.is_empty() {
@@ -175,10 +175,10 @@ fn states(sweep: &Sweep, arguments: &SweepArguments) -> Result<String> {
         let (mut state, mut results) = ("not run".to_string(), vec![String::new(); 3]);
         if let Some(found) = standing {
             state = state_of(run, &found);
-            let asked = found.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
+            let requested = found.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
             let best = found.best_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %"));
             let epoch = found.best_epoch.map_or(String::new(), |epoch| epoch.to_string());
-            results = vec![format!("{}{asked}", found.epochs_done), best, epoch];
+            results = vec![format!("{}{requested}", found.epochs_done), best, epoch];
         }
         let known = || tasks.get(&run.name).into_iter().flatten().map(|task| task.state.as_str());
         if let Some(task) = known().find(|state| *state == "RUNNING").or(known().next_back()) {

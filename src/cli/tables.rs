@@ -1,6 +1,6 @@
 //! `bntt table`.
 
-use super::path::path;
+use super::path_argument::path;
 use crate::error::Result;
 use crate::report::tables::{FilledTable, csv, latex, markdown};
 use std::path::PathBuf;

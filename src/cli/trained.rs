@@ -1,6 +1,6 @@
 //! How commands find a trained network and the images to try it on.
 
-use super::path::path;
+use super::path_argument::path;
 use crate::data::{Batches, Dataset};
 use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, Experiment};

@@ -9,7 +9,7 @@ use super::shape::{Schema, Shape};
 use super::sources::ConfigSources;
 
 /// Settles every choice of the tree.
-pub(super) fn settle(schema: &Schema, sources: &mut ConfigSources) {
+pub(super) fn resolve(schema: &Schema, sources: &mut ConfigSources) {
     let mut tree = std::mem::replace(&mut sources.tree, Value::from(Dict::new()));
     ChoiceResolver { schema, sources }.value(schema.root(), &mut tree, false);
     sources.tree = tree;

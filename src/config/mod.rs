@@ -92,9 +92,9 @@ fn assemble<T: DeserializeOwned + JsonSchema>(
     let merged = figment.data().map_err(|e| plain(e.to_string()))?.into_values().next().unwrap_or_default();
     let mut sources = ConfigSources::new(files, figment, Value::from(merged));
 
-    choices::settle(&schema, &mut sources);
+    choices::resolve(&schema, &mut sources);
     let mut findings = overrides::apply(overrides, &mut sources.tree);
-    choices::settle(&schema, &mut sources);
+    choices::resolve(&schema, &mut sources);
 
     let written = sources.tree.clone();
     shared::inherit(&schema, &mut sources.tree, shared);

@@ -87,7 +87,7 @@ impl Range {
         !self.single || x == 0.0 || ((x as f32) != 0.0 && (x as f32).is_finite())
     }
 
-    fn of(node: &Json, whole: bool) -> Self {
+    fn from_schema(node: &Json, whole: bool) -> Self {
         let number = |name: &str| node.get(name).and_then(Json::as_f64);
         let format = node.get("format").and_then(Json::as_str).unwrap_or_default();
         // schemars writes no upper bound for the 32-bit integers.
@@ -158,8 +158,8 @@ impl Schema {
                 least: node.get("minItems").and_then(Json::as_u64),
                 most: node.get("maxItems").and_then(Json::as_u64),
             },
-            Some("number") => Shape::Number(Range::of(node, false)),
-            Some("integer") => Shape::Number(Range::of(node, true)),
+            Some("number") => Shape::Number(Range::from_schema(node, false)),
+            Some("integer") => Shape::Number(Range::from_schema(node, true)),
             Some("string") => Shape::Text,
             Some("boolean") => Shape::Flag,
             _ => Shape::Anything,

@@ -103,7 +103,7 @@ impl<'a> Batches<'a> {
     }
 
     /// The same batches out of the split's pixels on the device, where they lie there and no image is to be turned.
-    pub fn out_of(self, resident: Option<&'a DeviceDataset>) -> Self {
+    pub fn with_device_cache(self, resident: Option<&'a DeviceDataset>) -> Self {
         let turning = self.augment.as_ref().is_some_and(|augment| augment.config.affine.is_some());
         Self { resident: resident.filter(|_| !turning), ..self }
     }
@@ -119,7 +119,7 @@ impl<'a> Batches<'a> {
     }
 
     /// Lends `consume` the batches from number `step` on, which a thread of their own makes ahead of it, where there is one to be had.
-    pub fn ahead<R>(&self, step: usize, consume: impl FnOnce(&mut dyn Iterator<Item = Result<Batch>>) -> R) -> R {
+    pub fn prefetch<R>(&self, step: usize, consume: impl FnOnce(&mut dyn Iterator<Item = Result<Batch>>) -> R) -> R {
         std::thread::scope(|scope| {
             let (sender, receiver) = std::sync::mpsc::sync_channel(AHEAD);
             let make = move || {

@@ -48,10 +48,10 @@ impl Bytes {
     pub(super) unsafe fn map(file: &File) -> io::Result<Self> {
         // SAFETY: what is asked of the caller is what is asked here.
         let map = unsafe { Mmap::map(file)? };
-        Ok(Self::of(Storage::File(map)))
+        Ok(Self::from_storage(Storage::File(map)))
     }
 
-    fn of(storage: Storage) -> Self {
+    fn from_storage(storage: Storage) -> Self {
         let range = 0..storage.len();
         Self { storage: Arc::new(storage), range }
     }
@@ -106,7 +106,7 @@ impl Deref for Bytes {
 
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::of(Storage::Memory(bytes))
+        Self::from_storage(Storage::Memory(bytes))
     }
 }
 

@@ -22,24 +22,24 @@ mod batches;
 mod bytes;
 mod cache;
 mod cifar;
+mod device_dataset;
 mod digits;
 pub mod download;
 mod events;
 mod files;
 mod idx;
-mod instead;
 mod jpeg;
 mod limit;
 mod normalize;
-mod resident;
 mod safetensors;
 mod split;
 mod tensors;
 mod tiny_imagenet;
+mod unexpected_files;
 mod warnings;
 
 #[cfg(test)]
-mod said;
+mod captured_warnings;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -53,6 +53,7 @@ pub use augment::AugmentConfig;
 pub use batches::{Batch, Batches};
 pub use bytes::Bytes;
 pub use cifar::{Cifar10Config, Cifar100Config};
+pub use device_dataset::DeviceDataset;
 pub use digits::DigitsConfig;
 pub use events::{
     DvsCifar10Config, DvsRecordingsConfig, FrameSplit, FrameValues, FramesConfig, NmnistConfig, TestSplit,
@@ -60,7 +61,6 @@ pub use events::{
 pub use idx::{FashionMnistConfig, MnistConfig};
 pub use limit::LimitConfig;
 pub use normalize::NormalizeConfig;
-pub use resident::DeviceDataset;
 pub use split::{Dataset, Split, SplitValues};
 pub use tensors::{TensorsConfig, read_unlabelled};
 pub use tiny_imagenet::TinyImagenetConfig;
@@ -236,7 +236,7 @@ impl DatasetConfig {
     fn warnings(&self, whole: &ClassCounts, used: &Dataset) -> Vec<String> {
         let own_labels = matches!(self, Self::Tensors(_));
         let mut sentences =
-            warnings::of_classes(whole, &ClassCounts::of(used), self.class_names().as_deref(), own_labels);
+            warnings::of_classes(whole, &ClassCounts::from_dataset(used), self.class_names().as_deref(), own_labels);
         let one_file = match self {
             Self::Tensors(config) => warnings::of_paths(&config.train, &config.test),
             _ => None,
@@ -318,7 +318,7 @@ impl DataConfig {
             let mistake = |(key, problem)| Mistake { place: place.clone(), key, problem };
             return Err(Error::Config(mistakes.into_iter().map(mistake).collect()));
         }
-        let whole = ClassCounts::of(&dataset);
+        let whole = ClassCounts::from_dataset(&dataset);
         if let Some(limit) = &self.limit {
             limit.apply(&mut dataset, self.dataset.is_own())?;
         }

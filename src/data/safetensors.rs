@@ -10,7 +10,7 @@ use std::path::Path;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::{SplitValues, files, instead};
+use super::{SplitValues, files, unexpected_files};
 use crate::error::{Error, Result};
 use crate::ops::finite::place;
 
@@ -80,7 +80,7 @@ impl<'a> TensorFile<'a> {
         let name = path.display();
         // A link that leads nowhere is there: opening it tells where it leads.
         if path.symlink_metadata().is_err() {
-            let advice = instead::of_file(path).unwrap_or_else(|| format!("correct {key}"));
+            let advice = unexpected_files::of_file(path).unwrap_or_else(|| format!("correct {key}"));
             return Err(Error::Data(format!("the file {name} does not exist; {advice}.")));
         }
         let (metadata, start) = header(path)?;
@@ -186,7 +186,7 @@ impl<'a> TensorFile<'a> {
 fn header(path: &Path) -> Result<(Metadata, u64)> {
     let name = path.display();
     let (mut file, length): (File, u64) = files::open(path)?;
-    let broken = |problem: String| match instead::made_elsewhere(path) {
+    let broken = |problem: String| match unexpected_files::made_elsewhere(path) {
         Some(what) => {
             Error::Data(format!("{name} is no safetensors file, but {what}; store its tensors as safetensors."))
         }

@@ -23,7 +23,7 @@ pub(super) struct ClassCounts {
 }
 
 impl ClassCounts {
-    pub fn of(dataset: &Dataset) -> Self {
+    pub fn from_dataset(dataset: &Dataset) -> Self {
         let count = |split: &Split| {
             let mut counts = vec![0usize; dataset.shape.classes];
             for &label in &split.labels {
@@ -226,7 +226,7 @@ fn item(split: &Split, place: usize) -> ComparedItem<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::said::warnings_of;
+    use crate::data::captured_warnings::warnings_of;
 
     fn counts(train: &[usize], test: &[usize]) -> ClassCounts {
         ClassCounts { train: train.to_vec(), test: test.to_vec() }

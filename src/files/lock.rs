@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::files::reading;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// What a lock's file is called in the folder that it locks.
 pub(crate) const NAME: &str = "lock";
@@ -64,7 +64,7 @@ impl Lock {
                 Err(Error::Busy(_)) => {}
                 other => return other,
             }
-            if let Some(reason) = stop.asked() {
+            if let Some(reason) = stop.requested() {
                 return Err(Error::Interrupted(reason));
             }
             std::thread::sleep(BETWEEN_TRIES);

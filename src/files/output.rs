@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::files::durable::AtomicFile;
+use crate::files::atomic::AtomicFile;
 
 /// More links than this in a chain are a circle.
 const LONGEST_CHAIN: usize = 40;

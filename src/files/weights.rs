@@ -13,7 +13,7 @@ use safetensors::tensor::Metadata;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::files::durable;
+use crate::files::atomic;
 use crate::files::reading;
 use crate::system::memory;
 
@@ -25,7 +25,7 @@ const LARGEST_HEADER: u64 = 100_000_000;
 /// # Errors
 /// [`Error::Io`] when the file cannot be written, [`Error::Weights`] for a type that safetensors does not know.
 pub fn save_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
-    durable::write_atomically(path, &to_bytes(path, tensors)?)
+    atomic::write_atomically(path, &to_bytes(path, tensors)?)
 }
 
 /// Reads all tensors of a safetensors file, in the order of their names, onto `device`.
@@ -41,7 +41,7 @@ pub fn load_with_sha256(path: &Path, device: &Device) -> Result<(BTreeMap<String
     let (file, length) = reading::open(path).map_err(Error::io("open", path))?;
     let mut reader = Hashing { inner: BufReader::new(file), sha256: Sha256::new() };
     let tensors = read(&mut reader, length, path, device)?;
-    Ok((tensors, durable::hex(&reader.sha256.finalize())))
+    Ok((tensors, atomic::hex(&reader.sha256.finalize())))
 }
 
 /// The SHA-256 of a file's bytes in hexadecimal.
@@ -52,7 +52,7 @@ pub fn sha256(path: &Path) -> Result<String> {
     let (file, length) = reading::open(path).map_err(Error::io("open", path))?;
     let mut reader = Hashing { inner: BufReader::new(file).take(length), sha256: Sha256::new() };
     std::io::copy(&mut reader, &mut std::io::sink()).map_err(Error::io("read", path))?;
-    Ok(durable::hex(&reader.sha256.finalize()))
+    Ok(atomic::hex(&reader.sha256.finalize()))
 }
 
 /// The bytes of a safetensors file; `path` is for messages.

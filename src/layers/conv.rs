@@ -72,7 +72,7 @@ impl ConvConfig {
             macs: macs as u64,
             output,
             kept: SavedForBackward::Input,
-            joined: false,
+            fused: false,
         })
     }
 }
@@ -111,7 +111,7 @@ impl Conv {
 
 impl Layer for Conv {
     fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
-        Ok((self.evaluate(&x)?, SavedTensors::of([x])))
+        Ok((self.evaluate(&x)?, SavedTensors::new([x])))
     }
 
     fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {

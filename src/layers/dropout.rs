@@ -40,7 +40,7 @@ impl Layer for Dropout {
         let stream = |&image: &u32| Stream::new(pass.seed, Purpose::Dropout, self.index, pass.epoch, image as usize);
         let streams: Vec<Stream> = pass.indices.iter().map(stream).collect();
         let mask = dropout::mask(self.features, self.probability, &streams, x.device())?;
-        Ok((dropout::apply(&x, &mask)?.into(), SavedTensors::of([mask])))
+        Ok((dropout::apply(&x, &mask)?.into(), SavedTensors::new([mask])))
     }
 
     fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {

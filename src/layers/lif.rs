@@ -33,7 +33,7 @@ impl Layer for Lif {
     }
 
     fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
-        Ok((self.evaluate(&x)?, SavedTensors::of([x])))
+        Ok((self.evaluate(&x)?, SavedTensors::new([x])))
     }
 
     fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {

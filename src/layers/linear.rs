@@ -56,7 +56,7 @@ impl LinearConfig {
             parameters: weights.saturating_add(if self.bias { outputs } else { 0 }),
             macs: weights as u64,
             kept: SavedForBackward::Input,
-            joined: false,
+            fused: false,
         })
     }
 }
@@ -89,7 +89,7 @@ impl Linear {
 
 impl Layer for Linear {
     fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
-        Ok((self.evaluate(&x)?, SavedTensors::of([x])))
+        Ok((self.evaluate(&x)?, SavedTensors::new([x])))
     }
 
     fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {

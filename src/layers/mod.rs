@@ -6,6 +6,7 @@
 //! in time is 0; conv, linear, pool and flatten compute such a sequence once.
 
 // The arithmetic of sizes, which come from a file. That of tensors, whose operators give a `Result`, the lint takes for the same.
+mod algorithm;
 mod batch_norm;
 mod bntt;
 #[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
@@ -23,7 +24,6 @@ mod norm;
 mod norm_lif;
 mod output;
 mod parameter;
-mod path;
 #[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod plan;
 #[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
@@ -32,6 +32,7 @@ mod pool;
 mod saved;
 mod tdbn;
 
+pub use algorithm::algorithm;
 pub use batch_norm::BatchNormConfig;
 pub use bntt::BnttConfig;
 pub use conv::ConvConfig;
@@ -43,7 +44,6 @@ pub use linear::{Classes, Features, LinearConfig};
 pub use norm::Norm;
 pub use output::Output;
 pub use parameter::Parameter;
-pub use path::path;
 pub use plan::{BuildContext, LayerPlan, PlanResult, SavedForBackward, SequenceSpec, numbers};
 pub use pool::PoolConfig;
 pub use saved::SavedTensors;
@@ -101,12 +101,12 @@ impl LayerConfig {
     }
 
     /// Whether this layer and the one after it are built as one, [`norm_lif::NormLif`].
-    pub fn joins(&self, next: Option<&Self>) -> bool {
+    pub fn fuses(&self, next: Option<&Self>) -> bool {
         matches!((self, next), (Self::Bntt(_) | Self::BatchNorm(_) | Self::Tdbn(_), Some(Self::Lif(_))))
     }
 
     /// This layer with its initial weights, joined with the one after it where the two join.
-    pub fn build_joined(&self, next: Option<&Self>, plan: &LayerPlan, shared: &BuildContext) -> Result<Box<dyn Layer>> {
+    pub fn build_fused(&self, next: Option<&Self>, plan: &LayerPlan, shared: &BuildContext) -> Result<Box<dyn Layer>> {
         let norm = match self {
             Self::Bntt(config) => config.build(plan, shared)?,
             Self::BatchNorm(config) => config.build(plan, shared)?,

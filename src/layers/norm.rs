@@ -88,7 +88,7 @@ impl Norm {
             }
             None => batch_norm::statistics(x, groups)?,
         };
-        self.follow(&batch, Groups::of(x, groups)?.count())?;
+        self.follow(&batch, Groups::from_tensor(x, groups)?.count())?;
         Ok(batch)
     }
 
@@ -131,7 +131,7 @@ impl Layer for Norm {
     fn forward(&mut self, x: Tensor, _: &ForwardContext<'_>) -> Result<(Output, SavedTensors)> {
         let batch = self.observe(&x)?;
         let y = batch_norm::normalize(&x, &self.normalization(&batch)?)?;
-        Ok((y.into(), SavedTensors::of([x, batch.mean, batch.variance])))
+        Ok((y.into(), SavedTensors::new([x, batch.mean, batch.variance])))
     }
 
     fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {

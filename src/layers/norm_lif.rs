@@ -18,7 +18,7 @@ impl Layer for NormLif {
     fn forward(&mut self, x: Tensor, _: &ForwardContext<'_>) -> Result<(Output, SavedTensors)> {
         let batch = self.norm.observe(&x)?;
         let spikes = norm_lif::forward(&x, &self.norm.normalization(&batch)?, &self.lif)?;
-        Ok((spikes.into(), SavedTensors::of([x, batch.mean, batch.variance])))
+        Ok((spikes.into(), SavedTensors::new([x, batch.mean, batch.variance])))
     }
 
     fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
@@ -35,7 +35,7 @@ impl Layer for NormLif {
     /// One after the other: with statistics that are constants, the fused op's gradient would be another.
     fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
         let currents = self.norm.evaluate(&x)?.sequence;
-        Ok((lif::forward(&currents, &self.lif)?.into(), SavedTensors::of([currents])))
+        Ok((lif::forward(&currents, &self.lif)?.into(), SavedTensors::new([currents])))
     }
 
     fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {

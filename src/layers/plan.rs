@@ -86,7 +86,7 @@ pub struct LayerPlan {
     /// What backward keeps per image, beyond `parameters`: bytes that grow with T, and bytes that do not.
     pub kept: SavedForBackward,
     /// Whether the layer before does this one's work: its input never exists in memory.
-    pub joined: bool,
+    pub fused: bool,
 }
 
 /// What a layer keeps from forward to backward.
@@ -104,7 +104,7 @@ pub enum SavedForBackward {
 impl LayerPlan {
     /// A layer without parameters or products.
     pub fn free(input: &SequenceSpec, output: SequenceSpec, kept: SavedForBackward) -> Self {
-        Self { input: input.clone(), output, parameters: 0, macs: 0, kept, joined: false }
+        Self { input: input.clone(), output, parameters: 0, macs: 0, kept, fused: false }
     }
 
     /// Bytes kept for backward.

@@ -72,7 +72,7 @@ impl Layer for Pool {
         };
         let (y, places) = pool::max(&step, self.window)?;
         let y = if constant { repeat(&y, time_steps)? } else { y };
-        Ok((y.into(), SavedTensors::of([places])))
+        Ok((y.into(), SavedTensors::new([places])))
     }
 
     fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {

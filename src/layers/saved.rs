@@ -11,7 +11,7 @@ impl SavedTensors {
         Self::default()
     }
 
-    pub fn of<const N: usize>(tensors: [Tensor; N]) -> Self {
+    pub fn new<const N: usize>(tensors: [Tensor; N]) -> Self {
         Self(tensors.into())
     }
 

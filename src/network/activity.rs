@@ -44,11 +44,11 @@ impl LayerActivity {
 impl Activity {
     /// What was counted before, on `device`.
     pub fn of_counts(counts: &[SpikeCount], device: &Device) -> Result<Self> {
-        let of = |fired: &SpikeCount| {
+        let layer = |fired: &SpikeCount| {
             let spikes = Tensor::new(&[fired.spikes], device)?;
             Ok(LayerActivity { layer: fired.layer.clone(), spikes, chances: fired.chances })
         };
-        Ok(Self(counts.iter().map(of).collect::<Result<_>>()?))
+        Ok(Self(counts.iter().map(layer).collect::<Result<_>>()?))
     }
 
     /// Takes down what neurons put out; `layer` names them.

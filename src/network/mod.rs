@@ -8,8 +8,8 @@ mod not_finite;
 mod observer;
 #[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod plan;
+pub mod profiler;
 mod state;
-pub mod watch;
 
 pub use activity::{Activity, LayerActivity, SpikeCount};
 pub use gamma::{Gammas, gammas};
@@ -23,7 +23,7 @@ use crate::layers::{
     BatchNormConfig, BnttConfig, BuildContext, ForwardContext, InitConfig, Layer, LayerConfig, LifConfig, Parameter,
     SavedTensors, TdbnConfig,
 };
-use crate::network::watch::{Phase, StepProfiler};
+use crate::network::profiler::{Phase, StepProfiler};
 use crate::rng::Purpose;
 use crate::system::memory;
 use candle_core::{Device, Tensor};
@@ -132,7 +132,7 @@ impl Network {
         refuse_what_cannot_fit(&plan, device)?;
         let mut nodes = Vec::with_capacity(config.layers.len());
         for (index, (layer, layer_plan)) in config.layers.iter().zip(&plan.layers).enumerate() {
-            if layer_plan.joined {
+            if layer_plan.fused {
                 continue;
             }
             let shared = BuildContext {
@@ -147,12 +147,12 @@ impl Network {
             };
             let (following, next) = (index.saturating_add(1), shared.following.first());
             let (last, spiking) = match next {
-                Some(next) if layer.joins(Some(next)) => (following, next),
+                Some(next) if layer.fuses(Some(next)) => (following, next),
                 _ => (index, layer),
             };
             let neurons = matches!(spiking, LayerConfig::Lif(_)).then(|| format!("layers.{last}.lif"));
             let name = format!("layers.{index}");
-            nodes.push(Node { index, name, neurons, layer: layer.build_joined(next, layer_plan, &shared)? });
+            nodes.push(Node { index, name, neurons, layer: layer.build_fused(next, layer_plan, &shared)? });
         }
         Ok(Self { plan, encoder: config.encoder, nodes, seed })
     }
@@ -166,23 +166,23 @@ impl Network {
         self.forward_watched(inputs, epoch, indices, &mut ())
     }
 
-    /// The same while `watch` listens.
+    /// The same while `profiler` listens.
     pub fn forward_watched(
         &mut self,
         inputs: &Tensor,
         epoch: usize,
         indices: &[u32],
-        watch: &mut impl StepProfiler,
+        profiler: &mut impl StepProfiler,
     ) -> Result<(Tensor, Tape, Activity)> {
         let draw = RandomKey { seed: self.seed, purpose: Purpose::Poisson, epoch, indices };
         let pass = ForwardContext { seed: self.seed, epoch, indices };
         let mut x = self.encoder.encode(inputs, self.plan.time_steps, &draw)?;
-        watch.ended(Phase::Encoded);
+        profiler.phase_ended(Phase::Encoded);
         let (mut saved, mut activity) = (Vec::with_capacity(self.nodes.len()), Activity::default());
         for node in &mut self.nodes {
             let (y, kept) = node.layer.forward(x, &pass)?;
             activity.observe(node.neurons.as_deref(), &y);
-            watch.ended(Phase::Forward { layer: &node.name, kept: kept.bytes() });
+            profiler.phase_ended(Phase::Forward { layer: &node.name, kept: kept.bytes() });
             saved.push(kept);
             x = y.sequence;
         }
@@ -196,18 +196,18 @@ impl Network {
         self.backward_watched(tape, grad, input_wanted, &mut ())
     }
 
-    /// The same while `watch` listens.
+    /// The same while `profiler` listens.
     pub fn backward_watched(
         &mut self,
         tape: Tape,
         grad: &Tensor,
         input_wanted: bool,
-        watch: &mut impl StepProfiler,
+        profiler: &mut impl StepProfiler,
     ) -> Result<Option<Tensor>> {
         let mut grad = of_each_step(grad, tape.time_steps)?;
         for (i, (node, saved)) in self.nodes.iter_mut().zip(tape.saved).enumerate().rev() {
             let next = node.layer.backward(saved, grad, i > 0 || input_wanted)?;
-            watch.ended(Phase::Backward { layer: &node.name });
+            profiler.phase_ended(Phase::Backward { layer: &node.name });
             match next {
                 Some(next) => grad = next,
                 None => return Ok(None),

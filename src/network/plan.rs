@@ -58,8 +58,8 @@ impl NetworkPlan {
             });
             match planned {
                 Ok(mut plan) => {
-                    if before.is_some_and(|before| before.joins(Some(layer))) {
-                        (plan.joined, plan.kept) = (true, SavedForBackward::Nothing);
+                    if before.is_some_and(|before| before.fuses(Some(layer))) {
+                        (plan.fused, plan.kept) = (true, SavedForBackward::Nothing);
                     }
                     signal = plan.output.clone();
                     before = Some(layer);
@@ -100,9 +100,9 @@ impl NetworkPlan {
     /// Every layer, joined ones as one, with what it puts out.
     fn units(&self) -> impl DoubleEndedIterator<Item = (&LayerPlan, &SequenceSpec)> {
         let next = self.layers.iter().skip(1).map(Some).chain(std::iter::once(None));
-        let pairs: Vec<_> = self.layers.iter().zip(next).filter(|(layer, _)| !layer.joined).collect();
+        let pairs: Vec<_> = self.layers.iter().zip(next).filter(|(layer, _)| !layer.fused).collect();
         pairs.into_iter().map(|(layer, next)| match next {
-            Some(next) if next.joined => (layer, &next.output),
+            Some(next) if next.fused => (layer, &next.output),
             _ => (layer, &layer.output),
         })
     }
@@ -148,8 +148,8 @@ fn encoder_mistakes(config: &NetworkConfig, data: &DataShape) -> Vec<NetworkMist
         }
         (Some(_), false) => "the data set holds sequences that are coded already: use encoder = \"none\"".into(),
         (Some(found), true) if found != config.time_steps => {
-            let asked = config.time_steps;
-            let problem = format!("the data set's sequences have {found} time-steps, but time_steps is {asked}");
+            let requested = config.time_steps;
+            let problem = format!("the data set's sequences have {found} time-steps, but time_steps is {requested}");
             return vec![("network.time_steps".into(), problem)];
         }
         _ => {

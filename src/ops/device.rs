@@ -56,7 +56,7 @@ pub fn name(device: &Device) -> String {
 pub fn memory(device: &Device) -> Result<Option<(usize, usize)>> {
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
-        return Ok(Some(crate::ops::gpu::of(device)?.memory()?));
+        return Ok(Some(crate::ops::gpu::for_device(device)?.memory()?));
     }
     let _ = device;
     Ok(None)
@@ -66,7 +66,7 @@ pub fn memory(device: &Device) -> Result<Option<(usize, usize)>> {
 pub fn send(values: Vec<f32>, shape: &[usize], device: &Device) -> Result<Tensor> {
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
-        return Ok(crate::ops::gpu::of(device)?.upload(&values, shape)?);
+        return Ok(crate::ops::gpu::for_device(device)?.upload(&values, shape)?);
     }
     Ok(Tensor::from_vec(values, shape, device)?)
 }
@@ -75,7 +75,7 @@ pub fn send(values: Vec<f32>, shape: &[usize], device: &Device) -> Result<Tensor
 pub fn peak_memory(device: &Device) -> Option<u64> {
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
-        return crate::ops::gpu::of(device).ok()?.peak_memory();
+        return crate::ops::gpu::for_device(device).ok()?.peak_memory();
     }
     let _ = device;
     None

@@ -19,7 +19,6 @@ pub mod device;
 pub mod dropout;
 pub mod finite;
 pub mod flatten;
-mod fresh;
 pub mod gpu;
 pub mod lif;
 pub mod linear;
@@ -33,6 +32,7 @@ mod scratch;
 pub mod selftest;
 pub mod sequence;
 pub mod simd;
+mod uninit;
 pub mod update;
 pub(crate) mod values;
 

@@ -20,7 +20,7 @@ use crate::data::DatasetConfig;
 use crate::error::{Error, Result};
 use crate::experiment::CheckpointEvery;
 use crate::experiment::{Experiment, SHARED};
-use crate::files::durable::sha256_hex;
+use crate::files::atomic::sha256_hex;
 use crate::files::weights;
 use crate::run::listing;
 use crate::run::provenance::{Outcome, Provenance};
@@ -120,7 +120,7 @@ impl RecordedRun {
 
 impl RunQuery<'_> {
     /// Those of `runs` that compute what is planned.
-    pub fn of<'r>(&self, runs: impl IntoIterator<Item = &'r RecordedRun>) -> Vec<&'r RecordedRun> {
+    pub fn matching<'r>(&self, runs: impl IntoIterator<Item = &'r RecordedRun>) -> Vec<&'r RecordedRun> {
         let (computed, set) = (self.computed(self.experiment), self.set_values(self.experiment));
         let alike = runs.into_iter().filter(|run| self.computed(&run.experiment) == computed);
         let alike: Vec<&RecordedRun> = alike.filter(|run| self.set_values(&run.experiment) == set).collect();
@@ -218,7 +218,7 @@ pub fn find(root: &Path, plan: &RunQuery<'_>) -> Result<MatchingRuns> {
     }
     let folders = versions(&container)?.into_iter().map(|(_, path)| RunFolder::at(path));
     let runs: Vec<RecordedRun> = folders.filter_map(|folder| RecordedRun::read(folder).ok()).collect();
-    let same = plan.of(&runs);
+    let same = plan.matching(&runs);
     let complete = same.iter().rev().find(|run| run.outcome == Outcome::Completed);
     if let Some(run) = complete.or(same.last()) {
         return Ok(MatchingRuns { run: Some(run.folder.clone()), other: None });
@@ -259,7 +259,7 @@ mod tests {
     /// Whether a run of `changes` is one of the experiment of the text, in which `set` is set.
     fn same(changes: &str, planned: &str, set: &[&str], any_seed: bool) -> bool {
         let (planned, set) = (experiment(planned), set.iter().map(ToString::to_string).collect::<Vec<_>>());
-        !RunQuery { experiment: &planned, set: &set, any_seed }.of([&run(changes, &[])]).is_empty()
+        !RunQuery { experiment: &planned, set: &set, any_seed }.matching([&run(changes, &[])]).is_empty()
     }
 
     #[test]
@@ -317,7 +317,8 @@ mod tests {
         let there = |path: &str, sum: &str, seed: u64| {
             run(&format!("seed={seed} data.dataset.mnist.path={path}"), &[("train-images-idx3-ubyte", sum)])
         };
-        let seeds = |runs: &[RecordedRun]| plan.of(runs).iter().map(|run| run.experiment.seed).collect::<Vec<_>>();
+        let seeds =
+            |runs: &[RecordedRun]| plan.matching(runs).iter().map(|run| run.experiment.seed).collect::<Vec<_>>();
         // Wherever they were: there is but one.
         assert_eq!(seeds(&[there("/x", "1", 1), there("/y", "1", 2)]), [1, 2]);
         // Two data sets, of neither of which anything tells that it is meant; and of one its place.
@@ -332,7 +333,7 @@ mod tests {
         let plan = RunQuery { experiment: &planned, set: &[], any_seed: false };
         let sums: Vec<(String, String)> = planned.load_data().expect("digits").checksums.into_iter().collect();
         let [(name, sum)] = &sums[..] else { panic!("one file") };
-        let with = |name: &str, sum: &str| plan.of([&run(digits, &[(name, sum)])]).len();
+        let with = |name: &str, sum: &str| plan.matching([&run(digits, &[(name, sum)])]).len();
         assert_eq!(with(name, sum), 1);
         assert_eq!(with(name, &sum.replace('a', "b")), 0);
         assert_eq!(with("other", sum), 0);

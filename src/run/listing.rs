@@ -70,7 +70,7 @@ pub fn folders(root: &Path) -> Result<Vec<(String, u32, PathBuf)>> {
 }
 
 /// How one run stands.
-pub fn of(run: &RunFolder) -> RunSummary {
+pub fn summarize(run: &RunFolder) -> RunSummary {
     let path = run.path().canonicalize().unwrap_or_else(|_| run.path().to_path_buf());
     let version = path.file_name().and_then(|name| name.to_str()?.strip_prefix('v')?.parse().ok());
     summary(run.name(), version.unwrap_or(0), run.path().to_path_buf())

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::files::durable;
+use crate::files::atomic;
 use crate::files::reading;
 use crate::run::records::{Records, VerifiedRecords, WrittenRecord};
 use crate::run::{CheckpointKind, RunFolder};
@@ -130,7 +130,7 @@ impl AppendedFile {
     }
 
     fn written(&self) -> WrittenRecord {
-        WrittenRecord::of(self.bytes, &self.sha256)
+        WrittenRecord::new(self.bytes, &self.sha256)
     }
 }
 
@@ -152,9 +152,9 @@ impl Metrics {
         let jsonl = AppendedFile::open(folder.metrics_jsonl(), &records.metrics, metrics)?;
         let steps = AppendedFile::open(folder.steps(), &records.steps, steps)?;
         let csv = folder.metrics_csv();
-        durable::write_atomically(&csv, table(&read(&jsonl.path)?).as_bytes())?;
+        atomic::write_atomically(&csv, table(&read(&jsonl.path)?).as_bytes())?;
         let file = reading::own(OpenOptions::new().read(true).append(true), &csv).map_err(Error::io("open", &csv))?;
-        durable::sync_folder(folder.path())?;
+        atomic::sync_folder(folder.path())?;
         Ok(Self { jsonl, csv: (csv, file), steps })
     }
 

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::experiment::check_name;
-use crate::files::durable::{self, sync_folder};
+use crate::files::atomic::{self, sync_folder};
 use crate::files::lock::{self, Lock};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// One version of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +50,8 @@ impl RunFolder {
     pub fn create_with(root: &Path, name: &str, fill: impl FnOnce(&Self) -> Result<()>) -> Result<(Self, Lock)> {
         check_name(name)?;
         let container = root.join(name);
-        durable::create_folders(&container)?;
-        let (unfinished, lock) = durable::unfinished_folder(&container, ".new-")?;
+        atomic::create_folders(&container)?;
+        let (unfinished, lock) = atomic::unfinished_folder(&container, ".new-")?;
         let new = Self { path: unfinished.path().to_path_buf() };
         fs::create_dir(new.checkpoints()).map_err(Error::io("create", new.checkpoints()))?;
         fill(&new)?;
@@ -83,7 +83,7 @@ impl RunFolder {
     pub fn wait_for_name(root: &Path, name: &str, stop: &Stop) -> Result<Lock> {
         check_name(name)?;
         let container = root.join(name);
-        durable::create_folders(&container)?;
+        atomic::create_folders(&container)?;
         Lock::wait(&container.join(".lock"), &container, stop)
     }
 

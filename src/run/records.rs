@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::files::durable;
+use crate::files::atomic;
 use crate::files::reading;
 use crate::files::sealed;
 use crate::run::RunFolder;
@@ -41,13 +41,13 @@ pub struct WrittenRecord {
 
 impl WrittenRecord {
     /// Of `bytes` bytes, whose hash is `so_far`.
-    pub fn of(bytes: u64, so_far: &Sha256) -> Self {
-        Self { bytes, sha256: durable::hex(&so_far.clone().finalize()) }
+    pub fn new(bytes: u64, so_far: &Sha256) -> Self {
+        Self { bytes, sha256: atomic::hex(&so_far.clone().finalize()) }
     }
 
     /// Nothing yet.
     pub fn nothing() -> Self {
-        Self::of(0, &Sha256::new())
+        Self::new(0, &Sha256::new())
     }
 
     /// The first `bytes` bytes of a file, or all where there are fewer, and their hash.
@@ -69,7 +69,7 @@ impl WrittenRecord {
                 }
             }
         }
-        Ok((Self::of(count, &hash), hash))
+        Ok((Self::new(count, &hash), hash))
     }
 
     /// The hash of the first bytes of a file, to go on with.
@@ -157,12 +157,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("steps.jsonl");
         let refused = |written: &WrittenRecord| written.verify(&path).unwrap_err().to_string();
-        let written = WrittenRecord::of(3, &Sha256::new_with_prefix(b"abc"));
+        let written = WrittenRecord::new(3, &Sha256::new_with_prefix(b"abc"));
         assert!(WrittenRecord::nothing().verify(&path).is_ok(), "nothing is to be kept of what is not there");
         assert!(refused(&written).starts_with("cannot open "));
         std::fs::write(&path, "abcd and more").unwrap();
         let hash = written.verify(&path).unwrap();
-        assert_eq!(WrittenRecord::of(3, &hash), written);
+        assert_eq!(WrittenRecord::new(3, &hash), written);
         for (text, expected) in
             [("ab", "has lost its last 1 bytes: it has 2, and had 3"), ("abd", "is damaged: its first 3")]
         {

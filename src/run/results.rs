@@ -39,10 +39,10 @@ pub struct Results {
 
 impl Results {
     /// Reads a folder. What cannot be read is absent, and the state says so.
-    pub fn of(run: &RunFolder) -> Self {
+    pub fn read(run: &RunFolder) -> Self {
         let path = run.path().canonicalize().unwrap_or_else(|_| run.path().to_path_buf());
         let version = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let summary = listing::of(run);
+        let summary = listing::summarize(run);
         let lines = metrics::so_far(run).unwrap_or_default();
         Self::from_lines(format!("{}/{version}", run.name()), summary, &lines)
     }

@@ -2,7 +2,7 @@
 
 use super::SweepRun;
 use crate::error::{Error, Result};
-use crate::files::durable::{create_folders, unfinished_folder, write_atomically};
+use crate::files::atomic::{create_folders, unfinished_folder, write_atomically};
 use crate::files::lock::Lock;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;

@@ -4,7 +4,7 @@
 
 use super::file::SweepFile;
 use crate::config::settings::text;
-use crate::files::durable::sha256_hex;
+use crate::files::atomic::sha256_hex;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest part of a name that settings may take; longer ones end in a checksum.
@@ -27,7 +27,7 @@ impl<'a> Names<'a> {
     }
 
     /// The name of the run with these settings, a text an axis.
-    pub fn of(&self, settings: &[(String, String)], seed: Option<u64>) -> String {
+    pub fn run_name(&self, settings: &[(String, String)], seed: Option<u64>) -> String {
         let settings = self.together(settings);
         let parts = [settings, seed.map_or_else(String::new, |seed| format!("seed{seed}"))];
         parts.iter().filter(|part| !part.is_empty()).fold(self.sweep.to_string(), |name, part| format!("{name}.{part}"))

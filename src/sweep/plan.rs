@@ -36,7 +36,7 @@ impl SweepRun {
     /// A run of another name that computes the same, and is complete.
     pub fn elsewhere(&self, all: &[RecordedRun]) -> Option<RunFolder> {
         let keys = self.keys();
-        let same = self.as_plan(&keys).of(all.iter().filter(|run| run.outcome == Outcome::Completed));
+        let same = self.as_plan(&keys).matching(all.iter().filter(|run| run.outcome == Outcome::Completed));
         same.last().map(|run| run.folder.clone())
     }
 
@@ -60,7 +60,7 @@ impl SweepRun {
 
 /// How a run stands.
 pub fn standing(run: &RunFolder) -> RunSummary {
-    let mut summary = listing::of(run);
+    let mut summary = listing::summarize(run);
     // Whoever takes a run up again holds it before its record says so.
     if summary.state != "completed" && run.is_at_work() {
         summary.state = "running";
@@ -90,7 +90,7 @@ pub fn plan(file: &SweepFile) -> Result<(Vec<String>, Vec<SweepRun>)> {
             for zip in side_by_side(&file.zip) {
                 for &seed in &file.seeds {
                     let (variant, settings) = (variant.as_deref(), [grid.clone(), zip.clone()].concat());
-                    let name = names.of(&of_axes(variant, &settings), seed);
+                    let name = names.run_name(&of_axes(variant, &settings), seed);
                     if !taken.insert(name.clone()) {
                         return Err(Error::Run(format!(
                             "{}: two runs would have the name {name}. Give variants and values other names.",

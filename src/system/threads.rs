@@ -63,8 +63,8 @@ fn ready(wanted: usize) -> (Vec<Sender<ThreadBuilder>>, Option<io::Error>) {
 
 /// As rayon counts them.
 fn usual() -> usize {
-    let asked = std::env::var("RAYON_NUM_THREADS").ok().and_then(|number| number.parse().ok());
-    asked.filter(|&number| number > 0).unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+    let requested = std::env::var("RAYON_NUM_THREADS").ok().and_then(|number| number.parse().ok());
+    requested.filter(|&number| number > 0).unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Starts a thread for `work`, if there is one to be had: whether it does the work. What is refused is warned of once.

@@ -7,7 +7,7 @@ use crate::data::{Batches, DataShape, DeviceDataset, Split, SplitValues};
 use crate::error::Result;
 use crate::experiment::CheckedExperiment;
 use crate::network::Network;
-use crate::network::watch::{Phase, StepProfiler};
+use crate::network::profiler::{Phase, StepProfiler};
 use crate::optimizers::{Optimizer, TrainingPosition};
 use crate::rng::{Purpose, Stream};
 use crate::train::evaluate::{EvaluationOptions, logits};
@@ -29,7 +29,7 @@ pub struct PhaseTiming {
 
 impl PhaseTiming {
     /// Of at least one measurement.
-    fn of(mut seconds: Vec<f64>) -> Self {
+    fn from_seconds(mut seconds: Vec<f64>) -> Self {
         seconds.sort_by(f64::total_cmp);
         // The value at a share of the way through the sorted ones, between neighbours in proportion.
         let at = |share: f64| {
@@ -123,7 +123,7 @@ impl Stopwatch {
 }
 
 impl StepProfiler for Stopwatch {
-    fn ended(&mut self, part: Phase<'_>) {
+    fn phase_ended(&mut self, part: Phase<'_>) {
         // What fails on the device fails the next thing that is asked of it too.
         let _ = self.device.synchronize();
         let seconds = self.last.elapsed().as_secs_f64();
@@ -145,8 +145,9 @@ pub fn measure(checked: &CheckedExperiment, device: &Device, repeats: usize) -> 
     let split = random_split(shape, batch_size);
     let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
     let mut optimizer = Optimizer::new(&experiment.optimizer);
-    let resident = DeviceDataset::of(&split, &experiment.data, device)?;
-    let batches = Batches::train(&split, &experiment.data, experiment.seed, 0, device)?.out_of(resident.as_ref());
+    let resident = DeviceDataset::upload(&split, &experiment.data, device)?;
+    let batches =
+        Batches::train(&split, &experiment.data, experiment.seed, 0, device)?.with_device_cache(resident.as_ref());
     let (mut data, mut steps, mut evaluations, mut watches) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut last = None;
     for repeat in 0..WARM_UP + repeats {
@@ -158,8 +159,8 @@ pub fn measure(checked: &CheckedExperiment, device: &Device, repeats: usize) -> 
         let now = TrainingPosition { epoch: 0, epochs: 1, step: repeat, steps: WARM_UP + repeats };
         // A learning rate of next to nothing: the weights, and with them the firing rates, stay those of the first step.
         let (lr, training) = (1e-12, &experiment.training);
-        let (mut watch, started) = (Stopwatch::start(device), Instant::now());
-        let seen = step(&mut network, &mut optimizer, &batch, now, lr, training, &mut watch)?;
+        let (mut profiler, started) = (Stopwatch::start(device), Instant::now());
+        let seen = step(&mut network, &mut optimizer, &batch, now, lr, training, &mut profiler)?;
         let mut step_seconds = started.elapsed().as_secs_f64();
         if !device.is_cpu() {
             // Parts are waited for one by one, which a run does not do: the whole is a step of its own.
@@ -176,15 +177,15 @@ pub fn measure(checked: &CheckedExperiment, device: &Device, repeats: usize) -> 
             evaluations.push(started.elapsed().as_secs_f64());
             data.push(data_seconds);
             steps.push(step_seconds);
-            watches.push(watch);
+            watches.push(profiler);
         }
         last = Some(seen);
     }
 
     let layers =
         layer_reports(checked, &watches, &last.as_ref().map_or(Ok(Vec::new()), |seen| seen.activity.firing_rates())?);
-    let over = |part: fn(&Stopwatch) -> f64| PhaseTiming::of(watches.iter().map(part).collect());
-    let (step, evaluation) = (PhaseTiming::of(steps), PhaseTiming::of(evaluations));
+    let over = |part: fn(&Stopwatch) -> f64| PhaseTiming::from_seconds(watches.iter().map(part).collect());
+    let (step, evaluation) = (PhaseTiming::from_seconds(steps), PhaseTiming::from_seconds(evaluations));
     let images = batch_size as f64;
     let operations = 6.0 * plan.macs() as f64 * images * plan.time_steps as f64;
     Ok(BenchReport {
@@ -194,10 +195,10 @@ pub fn measure(checked: &CheckedExperiment, device: &Device, repeats: usize) -> 
         batch_size,
         time_steps: plan.time_steps,
         repeats,
-        data: PhaseTiming::of(data),
+        data: PhaseTiming::from_seconds(data),
         forward: over(Stopwatch::forward_seconds),
         backward: over(Stopwatch::backward_seconds),
-        optimizer: over(|watch| watch.optimizer),
+        optimizer: over(|profiler| profiler.optimizer),
         step,
         evaluation,
         images_per_second: images / step.median,
@@ -219,20 +220,20 @@ fn layer_reports(checked: &CheckedExperiment, watches: &[Stopwatch], rates: &[(S
     };
     let report = |(place, (layer, _, kept)): (usize, &(String, f64, usize))| {
         let index: usize = layer.strip_prefix("layers.").and_then(|index| index.parse().ok())?;
-        let joined = plan.layers.get(index + 1).is_some_and(|next| next.joined);
+        let fused = plan.layers.get(index + 1).is_some_and(|next| next.fused);
         let own = plan.layers.get(index)?;
         let steps = if own.output.constant { 1 } else { plan.time_steps };
         Some(LayerReport {
             layer: layer.clone(),
-            kind: format!("{}{}", plan.kinds[index], if joined { " lif" } else { "" }),
-            forward: PhaseTiming::of(watches.iter().map(|watch| watch.forward[place].1).collect()),
-            backward: PhaseTiming::of(watches.iter().map(|watch| watch.backward[place]).collect()),
+            kind: format!("{}{}", plan.kinds[index], if fused { " lif" } else { "" }),
+            forward: PhaseTiming::from_seconds(watches.iter().map(|profiler| profiler.forward[place].1).collect()),
+            backward: PhaseTiming::from_seconds(watches.iter().map(|profiler| profiler.backward[place]).collect()),
             macs: own.macs * (steps * checked.experiment.data.batch_size) as u64,
             kept_bytes: *kept,
-            firing_rate: firing_rate(if joined { index + 1 } else { index }),
+            firing_rate: firing_rate(if fused { index + 1 } else { index }),
         })
     };
-    watches.first().map_or(Vec::new(), |watch| watch.forward.iter().enumerate().filter_map(report).collect())
+    watches.first().map_or(Vec::new(), |profiler| profiler.forward.iter().enumerate().filter_map(report).collect())
 }
 
 /// A batch of random images, or sequences, with random labels.
@@ -255,9 +256,9 @@ mod tests {
 
     #[test]
     fn a_timing_is_the_median_the_minimum_and_the_distance_between_quartiles() {
-        let timing = PhaseTiming::of(vec![4.0, 1.0, 2.0, 3.0, 10.0]);
+        let timing = PhaseTiming::from_seconds(vec![4.0, 1.0, 2.0, 3.0, 10.0]);
         assert_eq!(timing, PhaseTiming { median: 3.0, minimum: 1.0, spread: 2.0 });
-        assert_eq!(PhaseTiming::of(vec![1.0, 2.0]).median, 1.5);
-        assert_eq!(PhaseTiming::of(vec![7.0]), PhaseTiming { median: 7.0, minimum: 7.0, spread: 0.0 });
+        assert_eq!(PhaseTiming::from_seconds(vec![1.0, 2.0]).median, 1.5);
+        assert_eq!(PhaseTiming::from_seconds(vec![7.0]), PhaseTiming { median: 7.0, minimum: 7.0, spread: 0.0 });
     }
 }

@@ -20,7 +20,7 @@ pub struct Epoch {
 
 impl Epoch {
     /// An epoch as far as an earlier session has come.
-    pub fn of(partial: &Partial, device: &Device) -> Result<Self> {
+    pub fn from_partial(partial: &Partial, device: &Device) -> Result<Self> {
         let &Partial { loss_sum, top1, top5, images, lr, seconds, ref neurons } = partial;
         let score = BatchScore { loss_sum, top1, top5, images };
         Ok(Self { score, activity: Activity::of_counts(neurons, device)?, lr, seconds })

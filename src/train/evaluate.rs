@@ -6,7 +6,7 @@ use crate::experiment::Experiment;
 use crate::network::FirstLayer;
 use crate::network::{Activity, Network};
 use crate::ops::cross_entropy::{BatchScore, score};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use candle_core::Tensor;
 
 /// What an evaluation saw.
@@ -47,7 +47,7 @@ pub fn logits(network: &Network, batch: &Batch, effort: EvaluationOptions) -> Re
     Ok((if draws > 1 { (sum / draws as f64)? } else { sum }, activity))
 }
 
-/// Scores every image of a split, the last partial batch included; nothing when `stop` is asked for before the end. A GPU is waited for at the
+/// Scores every image of a split, the last partial batch included; nothing when `signals` is asked for before the end. A GPU is waited for at the
 /// end alone.
 ///
 /// # Errors
@@ -59,9 +59,9 @@ pub fn evaluate(
     stop: &Stop,
 ) -> Result<Option<Evaluation>> {
     let (mut total, mut activity) = (None, Activity::default());
-    let stopped = batches.ahead(0, |batches| {
+    let stopped = batches.prefetch(0, |batches| {
         for batch in batches {
-            if stop.asked().is_some() {
+            if stop.requested().is_some() {
                 return Ok(true);
             }
             let batch = batch?;

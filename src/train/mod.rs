@@ -18,7 +18,7 @@ use crate::data::{Batches, Dataset, DeviceDataset};
 use crate::error::StopReason;
 use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, Experiment};
-use crate::files::durable::sha256_hex;
+use crate::files::atomic::sha256_hex;
 use crate::network::Network;
 use crate::ops::finite;
 use crate::optimizers::{Optimizer, TrainingPosition};
@@ -28,7 +28,7 @@ use crate::run::metrics::{self, EpochMetrics, Metrics};
 use crate::run::records::{Records, VerifiedRecords};
 use crate::run::tensorboard::EventFile;
 use crate::run::{CheckpointKind, RunFolder};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use crate::terminal::progress::EpochBar;
 use crate::train::evaluate::evaluate;
 use candle_core::{Device, Tensor};
@@ -106,9 +106,9 @@ fn first_progress(experiment: &Experiment, dataset: &Dataset) -> Result<Training
 
 /// Both splits on `device`, where it is a GPU with room for them; training images that are to be turned stay here.
 fn resident(experiment: &Experiment, dataset: &Dataset, device: &Device) -> Result<[Option<DeviceDataset>; 2]> {
-    let of = |split| DeviceDataset::of(split, &experiment.data, device);
+    let upload = |split| DeviceDataset::upload(split, &experiment.data, device);
     let turned = experiment.data.augment.as_ref().is_some_and(|augment| augment.affine.is_some());
-    Ok([if turned { None } else { of(&dataset.train)? }, of(&dataset.test)?])
+    Ok([if turned { None } else { upload(&dataset.train)? }, upload(&dataset.test)?])
 }
 
 impl<'a> Trainer<'a> {
@@ -161,7 +161,8 @@ impl<'a> Trainer<'a> {
         device: Device,
     ) -> Result<Self> {
         let resident = Arc::new(resident(experiment, dataset, &device)?);
-        let seen = progress.partial.as_ref().map_or(Ok(Epoch::default()), |partial| Epoch::of(partial, &device))?;
+        let seen =
+            progress.partial.as_ref().map_or(Ok(Epoch::default()), |partial| Epoch::from_partial(partial, &device))?;
         // Nothing is cut off before all that could refuse the run has been read.
         let metrics = Metrics::open(folder, records)?;
         let events = match experiment.training.tensorboard {
@@ -187,7 +188,7 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// The same, to stop when `stop` asks for it.
+    /// The same, to stop when `signals` asks for it.
     pub fn until(self, stop: Stop) -> Self {
         Self { stop, ..self }
     }
@@ -208,7 +209,7 @@ impl<'a> Trainer<'a> {
         let epochs = self.experiment.training.epochs;
         while self.progress.epoch < end.min(epochs) {
             let epoch = self.progress.epoch;
-            if let (Some(reason), 0) = (self.stop.asked(), self.progress.step) {
+            if let (Some(reason), 0) = (self.stop.requested(), self.progress.step) {
                 // Between two epochs everything is saved; before the first there is nothing to save.
                 return Ok(TrainingEnd::Interrupted(reason));
             }
@@ -220,7 +221,7 @@ impl<'a> Trainer<'a> {
             let (training_seconds, started) = (self.seen.seconds, Instant::now());
             let due = (epoch + 1).is_multiple_of(self.experiment.training.evaluate_every) || epoch + 1 == epochs;
             let test = if due { self.evaluate()? } else { None };
-            if let (true, None, Some(reason)) = (due, &test, self.stop.asked()) {
+            if let (true, None, Some(reason)) = (due, &test, self.stop.requested()) {
                 // All steps are done, the evaluation is not.
                 self.save_inside_epoch()?;
                 return Ok(TrainingEnd::Interrupted(reason));
@@ -267,12 +268,13 @@ impl<'a> Trainer<'a> {
     fn train_epoch(&mut self, epoch: usize, bar: &mut EpochBar) -> Result<Option<StopReason>> {
         let Experiment { data, training, optimizer, schedule, seed, .. } = self.experiment;
         let (dataset, device, resident) = (self.dataset, self.device.clone(), Arc::clone(&self.resident));
-        let batches = Batches::train(&dataset.train, data, *seed, epoch, &device)?.out_of(resident[0].as_ref());
+        let batches =
+            Batches::train(&dataset.train, data, *seed, epoch, &device)?.with_device_cache(resident[0].as_ref());
         let (first, steps) = (self.progress.step, batches.steps());
         // A GPU works ahead of the program; asking it for a loss makes both wait.
         let read_every = if device.is_cpu() { 1 } else { READ_EVERY };
         bar.resume_epoch(epoch + 1, training.epochs, steps, first);
-        let stopped = batches.ahead(first, |batches| {
+        let stopped = batches.prefetch(first, |batches| {
             let (mut unread, mut time) = (Vec::new(), Instant::now());
             for (number, batch) in (first..).zip(batches) {
                 let now = TrainingPosition { epoch, epochs: training.epochs, step: number, steps };
@@ -280,13 +282,13 @@ impl<'a> Trainer<'a> {
                 let step = step(&mut self.network, &mut self.optimizer, &batch?, now, lr, training, &mut ())?;
                 self.seen.fired(&step.activity, lr)?;
                 unread.push(step);
-                let (last, stop) = (number + 1 == steps, self.stop.asked());
+                let (last, stop) = (number + 1 == steps, self.stop.requested());
                 let due = self.is_checkpoint_due(number + 1) && !last;
                 if unread.len() < read_every && !last && !due && stop.is_none() {
                     continue;
                 }
                 for step in unread.drain(..) {
-                    self.settle(&step, bar)?;
+                    self.record_step(&step, bar)?;
                 }
                 self.seen.seconds += std::mem::replace(&mut time, Instant::now()).elapsed().as_secs_f64();
                 if due || stop.is_some() {
@@ -303,8 +305,8 @@ impl<'a> Trainer<'a> {
     }
 
     /// Reads what a step saw and counts it as done.
-    fn settle(&mut self, step: &StepOutput, bar: &mut EpochBar) -> Result<()> {
-        let score = step.settle()?;
+    fn record_step(&mut self, step: &StepOutput, bar: &mut EpochBar) -> Result<()> {
+        let score = step.read_score()?;
         self.seen.score.add(&score);
         self.metrics.step(step.now.epoch + 1, step.now.step + 1, score.loss())?;
         self.progress.step = step.now.step + 1;
@@ -330,7 +332,7 @@ impl<'a> Trainer<'a> {
             info!("evaluating {} of {} time-steps", effort.time_steps, self.experiment.network.time_steps);
         }
         let batches = Batches::evaluate(&self.dataset.test, &self.experiment.data, &self.device)?;
-        let batches = batches.out_of(self.resident[1].as_ref());
+        let batches = batches.with_device_cache(self.resident[1].as_ref());
         let evaluation = evaluate(&self.network, &batches, effort, &self.stop).map_err(|error| match error {
             Error::Diverged(problem) => Error::Diverged(format!("{}: {problem}{ADVICE}", self.place())),
             other => other,

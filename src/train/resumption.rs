@@ -13,7 +13,7 @@ use sha2::Sha256;
 use crate::config;
 use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, Experiment, SHARED};
-use crate::files::durable::{beside, sha256_hex};
+use crate::files::atomic::{beside, sha256_hex};
 use crate::network::Network;
 use crate::optimizers::Optimizer;
 use crate::run::checkpoint::{self, Checkpoint};

@@ -60,7 +60,7 @@ fn losses(device: &Device, resident: bool) -> Result<Vec<f64>> {
     let dataset = experiment.load_data()?;
     let resident =
         if resident { crate::data::DeviceDataset::new(&dataset.train, &experiment.data, device)? } else { None };
-    let batches = Batches::train(&dataset.train, &experiment.data, 0, 0, device)?.out_of(resident.as_ref());
+    let batches = Batches::train(&dataset.train, &experiment.data, 0, 0, device)?.with_device_cache(resident.as_ref());
     let mut network = Network::build(&experiment.network, checked.plan.clone(), 0, device)?;
     let mut optimizer = Optimizer::new(&experiment.optimizer);
     let mut losses = Vec::new();
@@ -68,7 +68,7 @@ fn losses(device: &Device, resident: bool) -> Result<Vec<f64>> {
         let now = TrainingPosition { epoch: 0, epochs: 1, step: number, steps: STEPS };
         let lr = experiment.optimizer.lr();
         let step = step(&mut network, &mut optimizer, &batch?, now, lr, &experiment.training, &mut ())?;
-        losses.push(step.settle()?.loss());
+        losses.push(step.read_score()?.loss());
     }
     Ok(losses)
 }

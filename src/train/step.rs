@@ -3,13 +3,13 @@
 use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::experiment::TrainingConfig;
-use crate::network::watch::{Phase, StepProfiler};
+use crate::network::profiler::{Phase, StepProfiler};
 use crate::network::{Activity, Network};
 use crate::ops::cross_entropy::{BatchScore, score_and_gradient};
 use crate::optimizers::{Optimizer, TrainingPosition};
 use candle_core::Tensor;
 
-/// What a training step saw. Numbers stay on the device until [`StepOutput::settle`] asks for them.
+/// What a training step saw. Numbers stay on the device until [`StepOutput::read_score`] asks for them.
 #[derive(Debug, Clone)]
 pub struct StepOutput {
     /// A [`BatchScore`].
@@ -28,7 +28,7 @@ impl StepOutput {
     ///
     /// # Errors
     /// [`Error::Diverged`] when the loss or the gradients were not finite. No weight has moved in that step, nor in any after it.
-    pub fn settle(&self) -> Result<BatchScore> {
+    pub fn read_score(&self) -> Result<BatchScore> {
         let score = BatchScore::read(&self.score)?;
         let norm: f64 = self.gradient_norm.to_vec1::<f64>()?.iter().sum();
         let (what, value) = if score.loss().is_finite() { ("gradient norm", norm) } else { ("loss", score.loss()) };
@@ -46,8 +46,8 @@ impl StepOutput {
     }
 }
 
-/// Back-propagation through time on one batch, and one move of the optimizer at learning rate `lr`, while `watch` listens. Where
-/// the loss or a gradient is not finite nothing moves, and [`StepOutput::settle`] says so.
+/// Back-propagation through time on one batch, and one move of the optimizer at learning rate `lr`, while `profiler` listens. Where
+/// the loss or a gradient is not finite nothing moves, and [`StepOutput::read_score`] says so.
 pub fn step(
     network: &mut Network,
     optimizer: &mut Optimizer,
@@ -55,14 +55,14 @@ pub fn step(
     now: TrainingPosition,
     lr: f64,
     training: &TrainingConfig,
-    watch: &mut impl StepProfiler,
+    profiler: &mut impl StepProfiler,
 ) -> Result<StepOutput> {
-    let (logits, tape, activity) = network.forward_watched(&batch.inputs, now.epoch, &batch.indices, watch)?;
+    let (logits, tape, activity) = network.forward_watched(&batch.inputs, now.epoch, &batch.indices, profiler)?;
     let (score, gradient) = score_and_gradient(&logits, &batch.labels, training.label_smoothing)?;
     let kept_bytes = tape.bytes();
-    watch.ended(Phase::Scored);
-    network.backward_watched(tape, &gradient, false, watch)?;
+    profiler.phase_ended(Phase::Scored);
+    network.backward_watched(tape, &gradient, false, profiler)?;
     let gradient_norm = optimizer.step(network.parameters(), lr, training.clip, &score)?;
-    watch.ended(Phase::Updated);
+    profiler.phase_ended(Phase::Updated);
     Ok(StepOutput { score, gradient_norm, activity, kept_bytes, now, lr })
 }

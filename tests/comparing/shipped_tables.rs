@@ -1,6 +1,6 @@
 //! The tables in `tables/`.
 
-use crate::desk::Desk;
+use crate::workspace::Workspace;
 use bntt::report::tables::{FilledTable, csv, latex, markdown};
 use std::path::{Path, PathBuf};
 
@@ -103,14 +103,14 @@ fn the_unconfirmed_number_is_said_to_be_so() {
 
 #[test]
 fn a_run_of_a_shipped_config_finds_its_cell() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
     let accuracies: Vec<f64> = (1..=100).map(f64::from).collect();
-    desk.run_of(&configs.join("vgg9_cifar10_bntt.toml"), &["seed=3"], &accuracies[..90]);
+    workspace.run_of(&configs.join("vgg9_cifar10_bntt.toml"), &["seed=3"], &accuracies[..90]);
     // Its own file says T 5; the table says the same by another way.
-    desk.run_of(&configs.join("mlp_mnist_direct_t5.toml"), &["data.dataset.mnist.path=/elsewhere"], &accuracies);
+    workspace.run_of(&configs.join("mlp_mnist_direct_t5.toml"), &["data.dataset.mnist.path=/elsewhere"], &accuracies);
     let filled = |file: &str| -> Vec<(String, Option<f64>, &'static str)> {
-        let table = FilledTable::load(&folder().join(file), Some(&desk.path("runs"))).expect("a table");
+        let table = FilledTable::load(&folder().join(file), Some(&workspace.path("runs"))).expect("a table");
         let cells = table.rows.into_iter().flat_map(|row| row.cells);
         let cells = cells.map(|cell| (cell.place, cell.last.map(|last| last.mean), cell.missing));
         cells.filter(|(_, mean, missing)| mean.is_some() || *missing != "not run").collect()

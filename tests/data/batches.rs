@@ -143,7 +143,7 @@ fn the_number_of_threads_changes_no_bit() {
     assert_eq!(one, made(5));
     // Nor does making them ahead, on a thread of their own.
     let batches = Batches::train(&split, &config, 9, 4, &Device::Cpu).unwrap();
-    let ahead = batches.ahead(1, |batches| {
+    let ahead = batches.prefetch(1, |batches| {
         batches.map(|batch| batch.unwrap()).map(|batch| (batch.indices, values(&batch.inputs))).collect::<Vec<_>>()
     });
     assert_eq!(one[1..], ahead);
@@ -154,7 +154,7 @@ fn an_epoch_that_is_left_early_ends_the_thread_that_makes_its_batches() {
     let (split, config) = (images(), config(1));
     let batches = Batches::train(&split, &config, 9, 4, &Device::Cpu).unwrap();
     // Would not return if the thread waited for somebody to take the other batches.
-    let first = batches.ahead(0, |batches| batches.next().unwrap().unwrap().indices);
+    let first = batches.prefetch(0, |batches| batches.next().unwrap().unwrap().indices);
     assert_eq!(first, batches.batch(0).unwrap().indices);
 }
 
@@ -168,7 +168,7 @@ fn batches_of_pixels_on_the_device_are_those_of_the_host() {
     assert!(resident.is_some());
     for epoch in 0..4 {
         let host = Batches::train(&split, &config, 9, epoch, &Device::Cpu).unwrap();
-        let device = host.clone().out_of(resident.as_ref());
+        let device = host.clone().with_device_cache(resident.as_ref());
         assert_eq!(all(&host), all(&device));
         let labels = |batches: &Batches| batches.batch(1).unwrap().labels.to_vec1::<u32>().unwrap();
         assert_eq!(labels(&host), labels(&device));
@@ -176,7 +176,7 @@ fn batches_of_pixels_on_the_device_are_those_of_the_host() {
     // Floats, and images for the CPU, stay on the host.
     let floats = Split { items: SplitValues::Floats(vec![0.5; 84]), ..split.clone() };
     assert!(DeviceDataset::new(&floats, &config, &Device::Cpu).unwrap().is_none());
-    assert!(DeviceDataset::of(&split, &config, &Device::Cpu).unwrap().is_none());
+    assert!(DeviceDataset::upload(&split, &config, &Device::Cpu).unwrap().is_none());
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn batches_of_turned_images_are_made_on_the_host_and_those_of_evaluation_are_as_
     let (turning, plain) = (DataConfig { augment: Some(augment), ..config(3) }, config(3));
     let resident = DeviceDataset::new(&split, &turning, &Device::Cpu).unwrap();
     let host = Batches::train(&split, &turning, 9, 4, &Device::Cpu).unwrap();
-    assert_eq!(all(&host), all(&host.clone().out_of(resident.as_ref())));
+    assert_eq!(all(&host), all(&host.clone().with_device_cache(resident.as_ref())));
     assert_ne!(all(&host), all(&Batches::train(&split, &plain, 9, 4, &Device::Cpu).unwrap()));
     assert_ne!(all(&host), all(&Batches::train(&split, &turning, 9, 5, &Device::Cpu).unwrap()));
     let evaluated = |config| all(&Batches::evaluate(&split, config, &Device::Cpu).unwrap());

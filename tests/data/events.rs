@@ -9,7 +9,7 @@ use bntt::error::Result;
 use candle_core::Device;
 use sha2::{Digest, Sha256};
 
-use crate::said::warnings_of;
+use crate::captured_warnings::warnings_of;
 
 /// Keeps what is decoded out of the user's cache, in an empty one.
 pub fn use_own_cache() {

@@ -11,7 +11,7 @@ use bntt::experiment::Experiment;
 use safetensors::Dtype::{self, F32, F64, I32, I64, U8, U32};
 use safetensors::tensor::TensorView;
 
-use crate::said::warnings_of;
+use crate::captured_warnings::warnings_of;
 
 pub type Tensor<'a> = (&'a str, Dtype, &'a [usize], Vec<u8>);
 

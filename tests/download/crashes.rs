@@ -77,7 +77,7 @@ fn in_memory() -> tempfile::TempDir {
 
 #[test]
 fn a_fetch_that_is_killed_at_any_step_is_followed_by_one_that_ends_well() {
-    let server = Server::of(archives().into_iter().map(|(file, _, content)| (file, content)).collect());
+    let server = Server::serving(archives().into_iter().map(|(file, _, content)| (file, content)).collect());
     let set = example();
     let undisturbed = in_memory();
     fetch(&set, undisturbed.path(), &server.url).unwrap();

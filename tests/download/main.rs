@@ -12,7 +12,7 @@ use bntt::data::download::{
     Archive, ArchiveFormat, Checksum, DownloadRequest, PublishedDataset, RetryPolicy, VerifiedDataset, verify,
 };
 use bntt::error::Error;
-use bntt::system::stop::Stop;
+use bntt::system::signals::Stop;
 use bntt::terminal::logging::Log;
 use md5::{Digest, Md5};
 use server::{Answer, Server, ranged};
@@ -90,7 +90,7 @@ fn a_whole_set_is_fetched_unpacked_recorded_and_not_fetched_twice() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("new/example");
     let content = gzip(b"unpacked");
-    let server = Server::of(vec![("one.gz", content.clone())]);
+    let server = Server::serving(vec![("one.gz", content.clone())]);
     let set = set("one.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, &folder, &server.url).unwrap();
     holds_data(&folder, &["SHA256SUMS", "one"]);
@@ -104,7 +104,7 @@ fn a_whole_set_is_fetched_unpacked_recorded_and_not_fetched_twice() {
     assert!(checked.status.success(), "{checked:?}");
 
     fetch(&set, &folder, &server.url).unwrap();
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requested().len(), 1);
     fs::write(folder.join("one"), "changed").unwrap();
     let error = fetch(&set, &folder, &server.url).unwrap_err();
     assert!(error.contains("SHA256SUMS lists: one has changed"), "{error}");
@@ -122,10 +122,10 @@ fn a_cut_connection_is_taken_up_where_it_was_cut() {
     let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
     assert_eq!(fs::read(folder.path().join("noise")).unwrap(), noise());
-    let asked = server.asked();
-    assert_eq!(asked.len(), 2);
-    assert_eq!((asked[0].from, asked[0].if_range.as_deref()), (None, None));
-    assert_eq!((asked[1].from, asked[1].if_range.as_deref()), (Some(half), Some("\"1\"")));
+    let requested = server.requested();
+    assert_eq!(requested.len(), 2);
+    assert_eq!((requested[0].from, requested[0].if_range.as_deref()), (None, None));
+    assert_eq!((requested[1].from, requested[1].if_range.as_deref()), (Some(half), Some("\"1\"")));
     holds_data(folder.path(), &["SHA256SUMS", "noise"]);
 }
 
@@ -141,7 +141,7 @@ fn a_server_without_ranges_sends_it_all_again() {
     let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
     assert_eq!(fs::read(folder.path().join("noise")).unwrap(), noise());
-    assert_eq!(server.asked()[1].from, Some(half));
+    assert_eq!(server.requested()[1].from, Some(half));
 }
 
 #[test]
@@ -155,18 +155,18 @@ fn a_file_that_changed_on_the_server_is_not_put_together_from_two() {
     let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
     assert_eq!(fs::read(folder.path().join("noise")).unwrap(), noise());
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.requested().len(), 2);
 }
 
 #[test]
 fn a_part_that_was_whole_already_is_not_fetched_again() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
-    let server = Server::of(vec![("one.gz", content.clone())]);
+    let server = Server::serving(vec![("one.gz", content.clone())]);
     fs::write(folder.path().join("one.gz.part"), &content).unwrap();
     fs::write(folder.path().join("one.gz.part.from"), format!("{}/one.gz\n\"1\"\n", server.url)).unwrap();
     fetch(&set("one.gz", ArchiveFormat::Gzip, &content), folder.path(), &server.url).unwrap();
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requested().len(), 1);
     holds_data(folder.path(), &["SHA256SUMS", "one"]);
 }
 
@@ -174,16 +174,16 @@ fn a_part_that_was_whole_already_is_not_fetched_again() {
 fn a_wrong_checksum_is_refused_and_nothing_stays() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
-    let server = Server::of(vec![("one.gz", gzip(b"somethin"))]);
+    let server = Server::serving(vec![("one.gz", gzip(b"somethin"))]);
     let mut wrong = set("one.gz", ArchiveFormat::Gzip, &content);
-    wrong.archives = vec![Archive { bytes: None, ..of(&wrong) }].leak();
+    wrong.archives = vec![Archive { bytes: None, ..archive_of(&wrong) }].leak();
     let error = fetch(&wrong, folder.path(), &server.url).unwrap_err();
     assert!(error.contains("what came is not what was published: its checksum is "), "{error}");
     assert!(error.contains(&md5_of(&content).to_string()), "{error}");
     holds_data(folder.path(), &[]);
 }
 
-fn of(set: &PublishedDataset) -> Archive {
+fn archive_of(set: &PublishedDataset) -> Archive {
     let Archive { file, urls, bytes, checksum, packing } = set.archives[0];
     Archive { file, urls, bytes, checksum, packing }
 }
@@ -192,7 +192,7 @@ fn of(set: &PublishedDataset) -> Archive {
 fn more_bytes_than_the_file_has_are_refused_before_they_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
-    let server = Server::of(vec![("one.gz", noise())]);
+    let server = Server::serving(vec![("one.gz", noise())]);
     let error = fetch(&set("one.gz", ArchiveFormat::Gzip, &content), folder.path(), &server.url).unwrap_err();
     let expected = format!("it offers 400000 bytes, and at most {} were expected", content.len());
     assert!(error.contains(&expected), "{error}");
@@ -211,27 +211,27 @@ fn a_busy_server_is_asked_again_and_one_that_stays_busy_is_given_up() {
     });
     let set = set("one.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
-    assert_eq!(server.asked().len(), 3);
+    assert_eq!(server.requested().len(), 3);
 
     let other = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| Answer::new(503, b"busy"));
     let error = fetch(&set, other.path(), &server.url).unwrap_err();
     assert!(error.contains("one.gz: it answered with status 503"), "{error}");
-    assert_eq!(server.asked().len(), 3);
+    assert_eq!(server.requested().len(), 3);
     // What is not there is not asked for again.
     let server = Server::start(|_, _| Answer::new(404, b"no"));
     assert!(fetch(&set, other.path(), &server.url).unwrap_err().contains("status 404"));
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requested().len(), 1);
 }
 
 #[test]
 fn the_next_mirror_is_tried_and_offline_the_message_says_what_to_do_by_hand() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
-    let server = Server::of(vec![("there/one.gz", content.clone())]);
+    let server = Server::serving(vec![("there/one.gz", content.clone())]);
     let good: &'static str = format!("{}/there/one.gz", server.url).leak();
     let mut set = set("one.gz", ArchiveFormat::Gzip, &content);
-    let of_urls = |urls: &'static [&'static str]| vec![Archive { urls, ..of(&set) }].leak();
+    let of_urls = |urls: &'static [&'static str]| vec![Archive { urls, ..archive_of(&set) }].leak();
     let (both, absent) =
         (of_urls(vec!["http://127.0.0.1:9/one.gz", good].leak()), of_urls(&["http://127.0.0.1:9/one.gz"]));
     let order = |set: &PublishedDataset| {
@@ -283,7 +283,7 @@ fn what_lies_inside_a_folder_of_the_archive_comes_to_the_top() {
         ("x.zip", ArchiveFormat::Zip { inside: "top" }, zip_of(files)),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::of(vec![(file, content.clone())]);
+        let server = Server::serving(vec![(file, content.clone())]);
         let set = set(file, packing, &content);
         fetch(&set, folder.path(), &server.url).unwrap();
         holds_data(folder.path(), &["SHA256SUMS", "a.bin", "sub"]);
@@ -296,7 +296,7 @@ fn what_lies_inside_a_folder_of_the_archive_comes_to_the_top() {
 fn refused(file: &'static str, packing: ArchiveFormat, content: &[u8], expected: &str) {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("data");
-    let server = Server::of(vec![(file, content.to_vec())]);
+    let server = Server::serving(vec![(file, content.to_vec())]);
     let error = fetch(&set(file, packing, content), &folder, &server.url).unwrap_err();
     assert!(error.contains(expected), "expected {expected:?} in {error}");
     holds_data(&folder, &[file]);
@@ -336,7 +336,7 @@ fn archives_that_are_broken_or_a_trap_are_refused() {
 fn nothing_that_is_there_is_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
-    let server = Server::of(vec![("one.gz", content.clone())]);
+    let server = Server::serving(vec![("one.gz", content.clone())]);
     fs::write(folder.path().join("one"), "mine").unwrap();
     let set = set("one.gz", ArchiveFormat::Gzip, &content);
     let error = fetch(&set, folder.path(), &server.url).unwrap_err();
@@ -363,7 +363,7 @@ fn the_command_lists_refuses_wrong_files_and_verifies_what_is_there() {
     {
         assert!(list.contains(expected), "expected {expected:?} in {list}");
     }
-    let server = Server::of(vec![("t/cifar-10-binary.tar.gz", tar_of(&[("a", b"a")]))]);
+    let server = Server::serving(vec![("t/cifar-10-binary.tar.gz", tar_of(&[("a", b"a")]))]);
     let url = format!("{}/t/", server.url);
     let (code, text) = bntt(folder.path(), &["data", "cifar10", "--url", &url]);
     assert_eq!(code, Some(2), "{text}");

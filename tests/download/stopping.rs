@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bntt::data::download::{ArchiveFormat, DownloadRequest, PublishedDataset, RetryPolicy, verify};
 use bntt::error::Error;
 use bntt::error::StopReason;
-use bntt::system::stop::Stop;
+use bntt::system::signals::Stop;
 use bntt::terminal::logging::Log;
 
 use crate::archives::{gzip, tar_of};
@@ -76,7 +76,7 @@ fn the_wait_between_two_tries_is_cut_short() {
     let set = set("one.gz", ArchiveFormat::Gzip, &gzip(b"unpacked"));
     // More often than there are tries: only the wait asks so often.
     assert_eq!(stopped(&set, folder.path(), &server.url, Stop::after(20)), StopReason::Term);
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requested().len(), 1);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_request_to_stop_keeps_what_has_come_and_the_next_call_goes_on() {
     holds_data(folder.path(), &["noise.gz.part", "noise.gz.part.from"]);
     assert_eq!(fs::read(&part).unwrap(), content[..half]);
     fetch(&set, folder.path(), &server.url).unwrap();
-    assert_eq!(server.asked()[1].from, Some(half));
+    assert_eq!(server.requested()[1].from, Some(half));
     assert_eq!(fs::read(folder.path().join("noise")).unwrap(), noise());
     holds_data(folder.path(), &["SHA256SUMS", "noise"]);
 }
@@ -115,7 +115,7 @@ fn wherever_it_is_stopped_the_next_call_ends_well() {
     let noise = noise();
     let files: [(&str, &[u8]); 4] = [("a", b"a"), ("sub/b", &noise), ("sub/deep/c", b"c"), ("z", &noise)];
     let content = tar_of(&files);
-    let server = Server::of(vec![("x.tar.gz", content.clone())]);
+    let server = Server::serving(vec![("x.tar.gz", content.clone())]);
     let set = set("x.tar.gz", ArchiveFormat::TarGzip { inside: "" }, &content);
     let mut stops = 0;
     for times in 1.. {
@@ -156,7 +156,7 @@ fn order<'a>(set: &'a PublishedDataset, folder: &'a Path, stop: Stop) -> Downloa
 fn checking_what_is_there_is_stopped_too() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(&noise());
-    let server = Server::of(vec![("noise.gz", content.clone())]);
+    let server = Server::serving(vec![("noise.gz", content.clone())]);
     let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
     for times in 1..=2 {
@@ -184,7 +184,7 @@ fn the_command_ends_at_the_first_ctrl_c_although_the_server_never_answers() {
     let began = Instant::now();
     // Half the silence after which it would ask again by itself.
     let hangs = || assert!(began.elapsed() < Duration::from_secs(30), "it hangs");
-    while server.asked().is_empty() {
+    while server.requested().is_empty() {
         hangs();
         std::thread::sleep(Duration::from_millis(5));
     }

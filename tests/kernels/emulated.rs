@@ -88,8 +88,8 @@ pub fn kernel_names(source: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(source).expect("a kernel file");
     let mut names = Vec::new();
     let mut makers: Vec<(String, Vec<String>)> = Vec::new();
-    let joined = text.replace("\\\n", " ");
-    for line in joined.lines() {
+    let fused = text.replace("\\\n", " ");
+    for line in fused.lines() {
         if let Some(rest) = line.strip_prefix("#define ") {
             // A maker's kernels: names, with `##suffix` for what its first argument is pasted to.
             let Some((maker, body)) = rest.split_once(')') else { continue };
@@ -171,7 +171,7 @@ impl Gpu for Emulated {
     }
 
     /// Filled with what no kernel may leave or read.
-    fn unset(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
+    fn alloc_uninit(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
         match dtype {
             DType::U8 => Tensor::full(0xa5u8, shape, &Device::Cpu),
             DType::U32 => Tensor::full(0xa5a5_a5a5u32, shape, &Device::Cpu),

@@ -1,6 +1,6 @@
 //! Standard output and standard error that are closed, full, or read by nobody: no command panics, and what was asked for is done.
 
-use super::desk::Desk;
+use super::workspace::Workspace;
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::Read;
@@ -79,13 +79,13 @@ enum Says {
 #[test]
 fn no_command_minds_streams_that_nobody_reads() {
     use Says::{Nothing, Something};
-    let desk = Desk::new();
-    desk.write("trial.toml", "base = 'tiny.toml'\nseeds = [0, 1]\n");
-    desk.write("broken.toml", "name = 'broken'\nlayers = 3\n");
+    let workspace = Workspace::new();
+    workspace.write("trial.toml", "base = 'tiny.toml'\nseeds = [0, 1]\n");
+    workspace.write("broken.toml", "name = 'broken'\nlayers = 3\n");
     let images = candle_core::Tensor::zeros((2, 1, 8, 8), candle_core::DType::U8, &candle_core::Device::Cpu);
-    images.and_then(|images| images.save_safetensors("images", desk.path("in.safetensors"))).expect("images");
+    images.and_then(|images| images.save_safetensors("images", workspace.path("in.safetensors"))).expect("images");
     for arguments in [&["run", "tiny.toml"][..], &["sweep", "trial.toml"]] {
-        let (code, said) = desk.run(arguments);
+        let (code, said) = workspace.run(arguments);
         assert_eq!(code, Some(0), "{said}");
     }
     let commands: &[(&str, i32, Says)] = &[
@@ -123,7 +123,7 @@ fn no_command_minds_streams_that_nobody_reads() {
     for &(line, usual, says) in commands {
         let arguments: Vec<&str> = line.split_whitespace().collect();
         let mut expect = |output: Option<Way>, errors: Option<Way>, expected: i32| {
-            let found = code(desk.command(&arguments), output, errors);
+            let found = code(workspace.command(&arguments), output, errors);
             if found != Some(expected) {
                 wrong.push(format!("bntt {line}, output {output:?}, errors {errors:?}: {found:?}, not {expected}"));
             }
@@ -146,9 +146,9 @@ fn no_command_minds_streams_that_nobody_reads() {
 
 #[test]
 fn a_terminal_that_is_closed_in_the_midst_of_a_run_does_not_end_it() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let (mut seen, written) = terminal();
-    let mut command = desk.command(&["run", "tiny.toml", "training.epochs=300"]);
+    let mut command = workspace.command(&["run", "tiny.toml", "training.epochs=300"]);
     let mut run = command.env("TERM", "xterm").stdout(Stdio::null()).stderr(written).spawn().expect("the program");
     // The command holds an end of the terminal too.
     drop(command);
@@ -162,6 +162,6 @@ fn a_terminal_that_is_closed_in_the_midst_of_a_run_does_not_end_it() {
     assert!(run.try_wait().expect("a status").is_none(), "it is over already");
     drop(seen);
     assert_eq!(run.wait().expect("a status").code(), Some(0));
-    let metrics = std::fs::read_to_string(desk.path("runs/tiny/v0001/metrics.jsonl")).expect("metrics");
+    let metrics = std::fs::read_to_string(workspace.path("runs/tiny/v0001/metrics.jsonl")).expect("metrics");
     assert_eq!(metrics.lines().count(), 300);
 }

@@ -55,7 +55,7 @@ pub fn accuracy(
         }
     }
     let percents: Vec<f64> = scores.iter().map(BatchScore::top1_percent).collect();
-    Statistic::of(&percents).ok_or_else(|| Error::Data("there are no images to attack.".into()))
+    Statistic::from_values(&percents).ok_or_else(|| Error::Data("there are no images to attack.".into()))
 }
 
 /// Refuses what is no image with values in 0..1.

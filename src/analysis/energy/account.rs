@@ -61,8 +61,8 @@ pub fn account(
             before = spikes_per_neuron;
             let (macs, outputs) = (product.macs as f64, product.outputs as f64);
             let constant = product.operands == Operands::Constant;
-            let of = |counts: &SpikesByStep| if constant { macs } else { per_image(counts) };
-            let (operations, sums) = (of(&received.operations), of(&received.before_pooling));
+            let operations = |counts: &SpikesByStep| if constant { macs } else { per_image(counts) };
+            let (operations, sums) = (operations(&received.operations), operations(&received.before_pooling));
             let spikes = product.operands == Operands::Spikes;
             let (each, accesses) = if spikes { (costs.accumulate, 3.0) } else { (costs.multiply_accumulate, 2.0) };
             let pooled_each = if product.before_pooling.is_some() { costs.multiply_accumulate } else { each };

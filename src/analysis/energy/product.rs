@@ -142,13 +142,13 @@ fn spread(
     window: (usize, usize),
     pooled: (usize, usize),
 ) -> OperationProbe {
-    let of = |y: usize, x: usize| {
+    let fan_out_at = |y: usize, x: usize| {
         let (row, column) = (y / window.0.max(1), x / window.1.max(1));
         let inside = row < pooled.0 && column < pooled.1;
         let place = if after.fan_out.len() == 1 { 0 } else { row * after.image.1 + column };
         if inside { after.fan_out.get(place).copied().unwrap_or_default() } else { 0 }
     };
-    let fan_out = (0..height).flat_map(|y| (0..width).map(move |x| of(y, x))).collect();
+    let fan_out = (0..height).flat_map(|y| (0..width).map(move |x| fan_out_at(y, x))).collect();
     OperationProbe { layer: after.layer, fan_out, image: (height, width) }
 }
 
@@ -158,7 +158,7 @@ mod tests {
     use crate::experiment::Experiment;
 
     /// The network of a text's layers on digits, 1 x 8 x 8.
-    fn of(encoder: &str, layers: &str) -> Vec<CostedLayer> {
+    fn costed(encoder: &str, layers: &str) -> Vec<CostedLayer> {
         let text = format!(
             "name = 'a'\ndata = {{ dataset = 'digits', batch_size = 8 }}\noptimizer = {{ sgd = {{ lr = 0.1 }} }}\n\
              training = {{ epochs = 1 }}\n[network]\ntime_steps = 3\nencoder = '{encoder}'\nlayers = [{layers}]"
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_pixel_sets_off_a_sum_for_every_window_that_sees_it_and_every_output_channel() {
-        let products = of("poisson", LAYERS);
+        let products = costed("poisson", LAYERS);
         let first = &products[0];
         // 3 x 3 with padding: corners are seen by 4 windows, edges by 6, the rest by 9; two channels.
         assert_eq!(first.received.fan_out[..8], [8, 12, 12, 12, 12, 12, 12, 8]);
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn spikes_before_a_pool_set_off_what_their_mean_would() {
-        let products = of("poisson", LAYERS);
+        let products = costed("poisson", LAYERS);
         assert_eq!(products[0].before_pooling, None);
         let before = products[1].before_pooling.as_ref().unwrap();
         assert_eq!((before.layer, &before.fan_out[..8]), (3, &[3, 3, 3, 3, 3, 3, 0, 0][..]));
@@ -197,12 +197,12 @@ mod tests {
 
     #[test]
     fn what_is_multiplied_depends_on_where_it_comes_from() {
-        let operands = |encoder, layers| of(encoder, layers).iter().map(|p| p.operands).collect::<Vec<_>>();
+        let operands = |encoder, layers| costed(encoder, layers).iter().map(|p| p.operands).collect::<Vec<_>>();
         assert_eq!(operands("poisson", LAYERS), [Operands::Spikes; 3]);
         assert_eq!(operands("direct", LAYERS), [Operands::Constant, Operands::Spikes, Operands::Spikes]);
         let two = "{ conv = { channels = 2 } }, { conv = { channels = 2 } }, 'lif', 'flatten', { linear = { features = 'classes' } }";
         assert_eq!(operands("poisson", two), [Operands::Spikes, Operands::Numbers, Operands::Spikes]);
-        let names: Vec<_> = of("poisson", LAYERS).into_iter().map(|product| product.neurons).collect();
+        let names: Vec<_> = costed("poisson", LAYERS).into_iter().map(|product| product.neurons).collect();
         assert_eq!(names, [Some("layers.2.lif".to_string()), Some("layers.5.lif".into()), None]);
     }
 }

@@ -11,7 +11,7 @@ use tracing::info;
 use super::{DecodeRecipe, SourceFile};
 use crate::data::{Bytes, files};
 use crate::error::{Error, Result};
-use crate::files::durable::sha256_hex;
+use crate::files::atomic::sha256_hex;
 use crate::files::reading;
 
 /// Files that a thread has in hand at once.
@@ -56,7 +56,7 @@ pub(super) struct Decoded<P> {
 
 impl Decoded<usize> {
     /// With the pixels, which `bytes` begins with; `None` where it has too few.
-    pub fn of(self, bytes: &Bytes) -> Option<Decoded<Bytes>> {
+    pub fn with_bytes(self, bytes: &Bytes) -> Option<Decoded<Bytes>> {
         let [train, test] = self.pixels;
         let pixels = [bytes.part(0..train)?, bytes.part(train..train.checked_add(test)?)?];
         Some(Decoded { labels: self.labels, pixels, sha256: self.sha256, left_out: self.left_out })
@@ -101,7 +101,7 @@ pub(super) fn all<T: Sync>(
         hashes.push((path.as_path(), files::checksum(&recipe.folder.join(path))?));
     }
     let (mut labels, mut pixels) = ([Vec::new(), Vec::new()], [0usize; 2]);
-    let mut progress = DecodeProgress::of(recipe);
+    let mut progress = DecodeProgress::new(recipe);
     let group = rayon::current_num_threads().saturating_mul(FILES_A_THREAD).max(1);
     for ((sources, labels), pixels) in recipe.splits.iter().zip(&mut labels).zip(&mut pixels) {
         for sources in sources.chunks(group) {
@@ -120,7 +120,7 @@ pub(super) fn all<T: Sync>(
             progress.add(sources.len());
         }
     }
-    Ok(Decoded { labels, pixels, sha256: joined(hashes), left_out: all_left_out })
+    Ok(Decoded { labels, pixels, sha256: combined(hashes), left_out: all_left_out })
 }
 
 /// The checksum of the source files, which are hashed side by side and not decoded.
@@ -129,7 +129,7 @@ pub(super) fn checksum<T>(recipe: &DecodeRecipe<'_, T>) -> Result<String> {
     let hashes: Vec<_> =
         paths.into_par_iter().map(|path| Ok((path, files::checksum(&recipe.folder.join(path))?))).collect();
     // In order, so that of several missing files it is always the first that is named.
-    Ok(joined(hashes.into_iter().collect::<Result<_>>()?))
+    Ok(combined(hashes.into_iter().collect::<Result<_>>()?))
 }
 
 fn one<T>(
@@ -154,7 +154,7 @@ fn one<T>(
 }
 
 /// The SHA-256 of `sha256sum`'s lines of all files, sorted by path.
-fn joined(hashes: Vec<(&Path, String)>) -> String {
+fn combined(hashes: Vec<(&Path, String)>) -> String {
     // As text, like `LC_ALL=C sort`: paths compare by their parts.
     let mut lines: Vec<_> = hashes.into_iter().map(|(path, hash)| (path.display().to_string(), hash)).collect();
     lines.sort();
@@ -174,7 +174,7 @@ struct DecodeProgress {
 }
 
 impl DecodeProgress {
-    fn of<T>(recipe: &DecodeRecipe<'_, T>) -> Self {
+    fn new<T>(recipe: &DecodeRecipe<'_, T>) -> Self {
         Self { set: recipe.set, done: 0, all: recipe.splits.iter().flatten().count(), said: Instant::now() }
     }
 

@@ -19,7 +19,7 @@ use super::DecodeRecipe;
 use super::decode::Decoded;
 use super::key::CacheKey;
 use crate::data::Bytes;
-use crate::files::durable::{AtomicFile, sha256_hex};
+use crate::files::atomic::{AtomicFile, sha256_hex};
 use crate::files::reading;
 
 /// What a cache file begins with. The digit is the layout's version.
@@ -98,7 +98,7 @@ pub(super) fn mapped(file: &File, decoded: Decoded<usize>) -> io::Result<Decoded
     let shorter = || io::Error::other("it is shorter than what was written");
     let bytes = map(file)?;
     let pixels = bytes.part(MAGIC.len()..bytes.len()).ok_or_else(shorter)?;
-    decoded.of(&pixels).ok_or_else(shorter)
+    decoded.with_bytes(&pixels).ok_or_else(shorter)
 }
 
 fn map(file: &File) -> io::Result<Bytes> {
@@ -174,6 +174,6 @@ impl CacheHeader {
         let (train_labels, test_labels) = labels.split_at_checked(train)?;
         let labels = [train_labels.to_vec(), test_labels.to_vec()];
         let decoded = Decoded { labels, pixels, sha256: self.sha256, left_out: self.left_out };
-        decoded.of(&file.part(MAGIC.len()..file.len())?)
+        decoded.with_bytes(&file.part(MAGIC.len()..file.len())?)
     }
 }

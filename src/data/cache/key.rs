@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::DecodeRecipe;
 use crate::data::files::hexadecimal;
-use crate::data::instead;
+use crate::data::unexpected_files;
 use crate::error::{Error, Result};
-use crate::files::durable::sha256_hex;
+use crate::files::atomic::sha256_hex;
 
 /// What decoded bytes depend on: two that are equal stand for the same bytes.
 ///
@@ -34,7 +34,7 @@ pub(super) struct CacheKey {
 }
 
 impl CacheKey {
-    pub fn of<T>(recipe: &DecodeRecipe<'_, T>) -> Result<Self> {
+    pub fn for_recipe<T>(recipe: &DecodeRecipe<'_, T>) -> Result<Self> {
         let folder = recipe.folder.canonicalize().map_err(Error::io("open", recipe.folder))?;
         let paths: Vec<&Path> = recipe.files().collect();
         // Side by side, since a network's disk takes its time for each.
@@ -86,7 +86,7 @@ fn line(folder: &Path, path: &Path) -> Result<String> {
         };
         Ok((about.len(), nanoseconds.unwrap_or_default()))
     };
-    let (length, nanoseconds) = read().map_err(|error: io::Error| match instead::of_file(&file) {
+    let (length, nanoseconds) = read().map_err(|error: io::Error| match unexpected_files::of_file(&file) {
         Some(advice) if error.kind() == io::ErrorKind::NotFound => {
             Error::Data(format!("{} does not exist; {advice}.", file.display()))
         }

@@ -28,7 +28,7 @@ use self::file::CacheMiss;
 use self::key::CacheKey;
 use super::{Bytes, Split, SplitValues};
 use crate::error::{Error, Result};
-use crate::files::durable::AtomicFile;
+use crate::files::atomic::AtomicFile;
 
 /// A data set that is decoded file by file.
 pub(super) struct DecodeRecipe<'a, T> {
@@ -111,7 +111,7 @@ pub(super) fn checksums_from<T>(
     cache: Option<&Path>,
     recipe: &DecodeRecipe<'_, T>,
 ) -> Result<BTreeMap<String, String>> {
-    let key = CacheKey::of(recipe)?;
+    let key = CacheKey::for_recipe(recipe)?;
     let known = cache.and_then(|cache| file::source_checksum(&cache.join(key.file_name()), &key));
     let sha256 = known.map_or_else(|| decode::checksum(recipe), Ok)?;
     Ok(BTreeMap::from([(ALL_FILES.into(), sha256)]))
@@ -139,7 +139,7 @@ pub(super) fn load_from<T: Sync>(
     recipe: &DecodeRecipe<'_, T>,
     decode: impl Fn(&T, &Path, &[u8]) -> Result<Decoding> + Sync,
 ) -> Result<([Split; 2], BTreeMap<String, String>)> {
-    let key = CacheKey::of(recipe)?;
+    let key = CacheKey::for_recipe(recipe)?;
     let place = cache.map(|cache| cache.join(key.file_name()));
     let found = place.as_deref().map(|place| found(place, &key, recipe)).transpose()?.flatten();
     let decoded = match found {
@@ -210,7 +210,9 @@ fn made<T: Sync>(
             let mut bytes = Vec::new();
             let decoded = decode::all(recipe, decode, &mut bytes).map_err(DecodeError::into_error)?;
             info!("{set}: decoded in {}", seconds(start.elapsed()));
-            decoded.of(&bytes.into()).ok_or_else(|| Error::Data(format!("{set}: fewer bytes than were decoded.")))
+            decoded
+                .with_bytes(&bytes.into())
+                .ok_or_else(|| Error::Data(format!("{set}: fewer bytes than were decoded.")))
         }
     }
 }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::*;
-use crate::data::said::warnings_of;
+use crate::data::captured_warnings::warnings_of;
 
 /// Files of two bytes each, which are decoded to their double; a byte above 127 is malformed.
 struct Doubles {
@@ -268,7 +268,7 @@ fn without_a_place_that_can_be_written_to_the_data_stay_in_memory() {
             assert_eq!(set.decoded(), 3);
         }
     }
-    let key = CacheKey::of(&set.recipe()).unwrap();
+    let key = CacheKey::for_recipe(&set.recipe()).unwrap();
     let taken = set.cache.path().join(key.file_name());
     fs::create_dir_all(taken.join("inside")).unwrap();
     set.loads_after_decoding(6);
@@ -319,7 +319,7 @@ fn a_limit_does_not_copy_what_is_mapped() {
 #[test]
 fn what_a_killed_process_left_is_removed_after_an_hour() {
     let set = Doubles::new();
-    let name = CacheKey::of(&set.recipe()).unwrap().file_name();
+    let name = CacheKey::for_recipe(&set.recipe()).unwrap().file_name();
     let [old, new, other] =
         [format!("{name}.1-0.tmp"), format!("{name}.2-0.tmp"), "other.1-0.tmp".into()].map(|name| {
             let path = set.cache.path().join(name);

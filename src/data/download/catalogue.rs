@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::checksum::Checksum;
 use crate::error::{Error, Result};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// A data set.
 #[derive(Debug)]

@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 use super::failure::refused;
 use super::waiting::listen;
 use crate::error::{Error, Result};
-use crate::files::durable::hex;
+use crate::files::atomic::hex;
 use crate::files::reading;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// A checksum as it was published, in hexadecimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::error::Error;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// Who has been asked to stop does so after this time.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub fn clear(folder: TempDir, after: &Error, stop: &Stop) {
     let began = Instant::now();
     let interrupted = matches!(after, Error::Interrupted(_));
-    let in_time = || if interrupted { began.elapsed() < PATIENCE } else { stop.asked().is_none() };
+    let in_time = || if interrupted { began.elapsed() < PATIENCE } else { stop.requested().is_none() };
     match remove_files(folder.path(), &in_time) {
         // Nothing but folders is left.
         Ok(true) => drop(folder),

@@ -28,9 +28,9 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use crate::error::{Error, Result};
-use crate::files::durable;
+use crate::files::atomic;
 use crate::files::lock::Lock;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use crate::terminal::logging::Log;
 use crate::terminal::progress::ByteBar;
 use clearing::clear;
@@ -107,15 +107,15 @@ impl DownloadRequest<'_> {
         let files: Vec<String> = notes.chain([format!("{}.", sums::NAME)]).collect();
         let folder = self.folder.to_path_buf();
         let gone = Chunks::begin(move |to| {
-            files.iter().for_each(|name| durable::remove_abandoned(&folder, name.as_ref(), ".tmp".as_ref()));
-            durable::remove_abandoned(&folder, UNPACKING.as_ref(), "".as_ref());
+            files.iter().for_each(|name| atomic::remove_abandoned(&folder, name.as_ref(), ".tmp".as_ref()));
+            atomic::remove_abandoned(&folder, UNPACKING.as_ref(), "".as_ref());
             let _ = to.send(());
         })?;
         gone.next(&self.stop).map(drop)
     }
 
     fn part(&self, archive: &Archive) -> PartialFile {
-        PartialFile::of(&self.folder.join(archive.file))
+        PartialFile::for_archive(&self.folder.join(archive.file))
     }
 
     /// Compares what was unpacked before with its checksums.
@@ -163,7 +163,7 @@ impl DownloadRequest<'_> {
 
     /// Unpacks aside, then moves what came out into the folder.
     fn unpack(&self, archive: &Archive, found: &VerifiedArchive) -> Result<Vec<(PathBuf, String)>> {
-        let (aside, _lock) = durable::unfinished_folder(self.folder, UNPACKING).map_err(explained)?;
+        let (aside, _lock) = atomic::unfinished_folder(self.folder, UNPACKING).map_err(explained)?;
         let files = match self.unpack_into(aside.path(), archive, found) {
             Ok(files) => files,
             Err(error) => {

@@ -11,8 +11,8 @@ use super::checksum::hash;
 use super::failure::refused;
 use super::waiting::listen;
 use crate::error::{Error, Result};
-use crate::files::durable::sync_folder;
-use crate::system::stop::Stop;
+use crate::files::atomic::sync_folder;
+use crate::system::signals::Stop;
 
 /// Moves `files`, paths with their SHA-256, from one folder into another. Folders that are there already are gone into, and files that are there
 /// already, of the same content, are left.
@@ -62,7 +62,7 @@ fn missing(to: &Path, file: &Path, sum: &str, stop: &Stop) -> Result<Option<Path
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::durable::sha256_hex;
+    use crate::files::atomic::sha256_hex;
 
     const FILES: [&str; 6] = ["a", "sub/b", "sub/c", "sub/deep/d", "sub/deep/e", "z/f"];
 

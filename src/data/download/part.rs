@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::failure::{explained, refused};
 use crate::error::{Error, Result};
-use crate::files::durable::{beside, sync_folder, write_atomically};
+use crate::files::atomic::{beside, sync_folder, write_atomically};
 use crate::files::reading;
 
 /// A longer note is none.
@@ -33,7 +33,7 @@ struct PartialFileNote {
 }
 
 impl PartialFile {
-    pub fn of(archive: &Path) -> Self {
+    pub fn for_archive(archive: &Path) -> Self {
         let path = beside(archive, ".part");
         Self { note: beside(archive, ".part.from"), path, archive: archive.to_path_buf() }
     }

@@ -8,9 +8,9 @@ use super::checksum::hash;
 use super::failure::explained;
 use super::unpack::inside;
 use crate::error::{Error, Result};
-use crate::files::durable::write_atomically;
+use crate::files::atomic::write_atomically;
 use crate::files::reading;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 pub const NAME: &str = "SHA256SUMS";
 

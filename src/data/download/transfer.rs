@@ -17,7 +17,7 @@ use super::part::PartialFile;
 use super::request::{FileRequest, RequestError, Response, again, ask, never};
 use super::waiting::{listen, pause};
 use crate::error::Error;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use crate::terminal::progress::ByteBar;
 
 /// A file of unknown size is refused beyond this.
@@ -92,10 +92,10 @@ impl<'a> Client<'a> {
         info!("fetching {url}");
         loop {
             let before = part.length();
-            let (problem, asked) = match self.request(url, part, archive, bar) {
+            let (problem, requested) = match self.request(url, part, archive, bar) {
                 Ok(()) => break,
                 Err(RequestError::For(failure)) => return Err(failure),
-                Err(RequestError::Again(problem, asked)) => (problem, asked),
+                Err(RequestError::Again(problem, requested)) => (problem, requested),
             };
             listen(self.stop)?;
             failures = if part.length() > before { 1 } else { failures.saturating_add(1) };
@@ -103,16 +103,16 @@ impl<'a> Client<'a> {
                 return Err(TransferError::There(problem));
             }
             let doubled = self.patience.wait.saturating_mul(1 << failures.saturating_sub(1).min(16));
-            let wait = asked.unwrap_or(doubled).min(Duration::from_secs(60));
+            let wait = requested.unwrap_or(doubled).min(Duration::from_secs(60));
             warn!("{url}: {problem}; another try in {:.0} s", wait.as_secs_f64());
             pause(wait, self.stop)?;
         }
         bar.finish();
-        self.settle(part, archive)
+        self.finish(part, archive)
     }
 
     /// Notes that a file is whole, if it is what was published.
-    fn settle(&self, part: &PartialFile, archive: &Archive) -> Result<(), TransferError> {
+    fn finish(&self, part: &PartialFile, archive: &Archive) -> Result<(), TransferError> {
         let checked = archive.checksum.map(|checksum| checksum.check(&part.path, self.stop)).transpose()?;
         if let Some(Err(problem)) = checked {
             part.remove()?;

@@ -15,9 +15,9 @@ use super::catalogue::{Archive, ArchiveFormat};
 use super::failure::refused;
 use super::waiting::listen;
 use crate::error::Error;
-use crate::files::durable::{hex, sync_folder};
+use crate::files::atomic::{hex, sync_folder};
 use crate::files::reading;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use crate::terminal::progress::ByteBar;
 
 /// No data set packs better: more than so many bytes for one of the archive are taken for a trap.

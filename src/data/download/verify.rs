@@ -7,7 +7,7 @@ use super::sums::ArchiveFiles;
 use super::waiting::Chunks;
 use crate::data::DatasetConfig;
 use crate::error::{Error, Result};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// What was found to be right.
 #[derive(Debug, Default, PartialEq, Eq)]

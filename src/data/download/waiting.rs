@@ -5,7 +5,7 @@ use std::thread::{Builder, sleep};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// How often a request to stop is looked for.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
@@ -62,7 +62,7 @@ pub fn pause(time: Duration, stop: &Stop) -> Result<()> {
 /// # Errors
 /// [`Error::Interrupted`] when asked to stop.
 pub fn listen(stop: &Stop) -> Result<()> {
-    stop.asked().map_or(Ok(()), |reason| Err(Error::Interrupted(reason)))
+    stop.requested().map_or(Ok(()), |reason| Err(Error::Interrupted(reason)))
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl DvsRecordingsConfig {
         let sequences = self.sequences(time_steps);
         sequences.load(self.recordings()?, |RecordingPlan { label, windows }, path, content| {
             let events = aedat::events(content, path)?;
-            let cut = windows.of(&events, path)?;
+            let cut = windows.split(&events, path)?;
             let item = |window| sequences.item(*label, within(&events, window), window, path);
             Ok(Decoding { items: cut.windows.iter().map(item).collect::<Result<_>>()?, left_out: cut.left_out() })
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::data::{files, instead};
+use crate::data::{files, unexpected_files};
 use crate::error::{Error, Result};
 
 /// A data set of folders of recordings.
@@ -26,7 +26,7 @@ impl RecordingFolders<'_> {
     pub fn check(&self, parts: &[PathBuf]) -> Result<()> {
         let Self { path, set, key, holds, .. } = self;
         let Err(problem) = files::all_there(path, parts) else { return Ok(()) };
-        let advice = instead::advice(path, parts, key);
+        let advice = unexpected_files::advice(path, parts, key);
         Err(Error::Data(format!("{problem}. The {set} folder holds {holds}; {advice}.")))
     }
 
@@ -81,7 +81,8 @@ impl RecordingFolders<'_> {
     /// What the recording that is packed in a file of this `name` is called, in small letters; `None` where none is.
     fn unpacked(&self, name: &Path) -> Option<String> {
         let unpacked = Path::new(name.file_stem()?);
-        let is_packed = instead::is_packing(&name.extension()?.to_string_lossy()) && self.is_recording(unpacked);
+        let is_packed =
+            unexpected_files::is_packing(&name.extension()?.to_string_lossy()) && self.is_recording(unpacked);
         is_packed.then(|| unpacked.to_string_lossy().to_ascii_lowercase())
     }
 

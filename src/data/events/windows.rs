@@ -32,7 +32,7 @@ pub(super) struct WindowSplit {
 impl Windows {
     /// # Errors
     /// [`Error::Data`] for a recording shorter than one window.
-    pub fn of(&self, events: &[PixelEvent], path: &Path) -> Result<WindowSplit> {
+    pub fn split(&self, events: &[PixelEvent], path: &Path) -> Result<WindowSplit> {
         let end = duration(events);
         let Some(last) = end.checked_sub(self.length).and_then(|start| start.checked_div(self.stride)) else {
             return Err(Error::Data(format!(
@@ -93,7 +93,7 @@ mod tests {
     }
 
     fn cut(length: u64, stride: u64, times: &[u64]) -> WindowSplit {
-        Windows { length, stride }.of(&events(times), Path::new("a")).unwrap()
+        Windows { length, stride }.split(&events(times), Path::new("a")).unwrap()
     }
 
     fn windows(length: u64, stride: u64, times: &[u64]) -> Vec<Range<u64>> {
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_recording_shorter_than_a_window_is_refused() {
         let error =
-            Windows { length: 10, stride: 10 }.of(&events(&[0, 8]), Path::new("a.aedat")).unwrap_err().to_string();
+            Windows { length: 10, stride: 10 }.split(&events(&[0, 8]), Path::new("a.aedat")).unwrap_err().to_string();
         let expected = "a.aedat lasts 9 us, less than one window of 10; make window_ms smaller or leave it out.";
         assert_eq!(error, expected);
     }

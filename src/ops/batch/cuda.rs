@@ -9,7 +9,7 @@ pub fn gather(gpu: &dyn Gpu, source: &BatchSource<'_>, indices: &[u32], cuts: &[
     let batch = indices.len();
     let changes: Vec<i32> = cuts.iter().flat_map(|cut| [cut.down, cut.right, i32::from(cut.flip)]).collect();
     let (indices, changes) = (Tensor::new(indices, gpu.device())?, Tensor::new(changes, gpu.device())?);
-    let images = gpu.unset(&[batch, channels, height, width], DType::F32)?;
+    let images = gpu.alloc_uninit(&[batch, channels, height, width], DType::F32)?;
     let arguments = KernelArguments::new()
         .pointer(gpu.address(source.pixels)?)
         .pointer(gpu.address(&indices)?)
@@ -19,7 +19,7 @@ pub fn gather(gpu: &dyn Gpu, source: &BatchSource<'_>, indices: &[u32], cuts: &[
         .structure(StructLayout::new().i32(channels).i32(height).i32(width).i32(batch))
         .pointer(gpu.address(&images)?);
     gpu.launch("batch", LaunchConfig::over(images.elem_count())?, arguments)?;
-    let labels = gpu.unset(&[batch], DType::U32)?;
+    let labels = gpu.alloc_uninit(&[batch], DType::U32)?;
     let arguments = KernelArguments::new()
         .pointer(gpu.address(source.labels)?)
         .pointer(gpu.address(&indices)?)

@@ -52,6 +52,6 @@ pub fn gather(source: &BatchSource<'_>, indices: &[u32], cuts: &[Crop]) -> Resul
             let images = Tensor::from_vec(images, (indices.len(), channels, height, width), &Device::Cpu)?;
             Ok((images, source.labels.index_select(&Tensor::new(indices, &Device::Cpu)?, 0)?))
         }
-        device => cuda::gather(&*gpu::of(device)?, source, indices, cuts),
+        device => cuda::gather(&*gpu::for_device(device)?, source, indices, cuts),
     }
 }

@@ -29,11 +29,11 @@ impl Affine<'_> {
 
     /// The factors and offsets [G, C] of Y = factor X + offset.
     pub fn line(&self, g: &Groups) -> ScaleShift {
-        let of = |at: usize| {
+        let row_at = |at: usize| {
             let factor = self.scale[at] * self.inverse_deviation(at);
             (factor, self.shift.map_or(0.0, |shift| shift[at % g.channels]) - factor * self.mean[at])
         };
-        let (factor, offset) = (0..g.groups * g.channels).map(of).unzip();
+        let (factor, offset) = (0..g.groups * g.channels).map(row_at).unzip();
         ScaleShift { factor, offset }
     }
 }
@@ -65,8 +65,8 @@ impl ScaleShift {
 /// Mean and biased variance [G, C].
 pub fn statistics(x: &[f32], g: &Groups) -> (Vec<f32>, Vec<f32>) {
     let (mut means, mut variances) = (Vec::new(), Vec::new());
-    for chunks in per_chunk(g, |_, rows| Moments::of(&x[rows], g.channels)) {
-        let Moments { rows, mean, squares } = chunks.into_iter().fold(Moments::none(g.channels), Moments::joined);
+    for chunks in per_chunk(g, |_, rows| Moments::from_rows(&x[rows], g.channels)) {
+        let Moments { rows, mean, squares } = chunks.into_iter().fold(Moments::none(g.channels), Moments::combined);
         means.extend(mean.iter().map(|&mean| mean as f32));
         variances.extend(squares.iter().map(|&squares| (squares / rows) as f32));
     }
@@ -85,7 +85,7 @@ impl Moments {
         Self { rows: 0.0, mean: vec![0.0; channels], squares: vec![0.0; channels] }
     }
 
-    fn of(x: &[f32], channels: usize) -> Self {
+    fn from_rows(x: &[f32], channels: usize) -> Self {
         let mut moments = Self { rows: (x.len() / channels) as f64, ..Self::none(channels) };
         let Self { rows, mean, squares } = &mut moments;
         sum_rows(x, x, &vec![0.0; channels], mean, |x, _, _| x);
@@ -100,7 +100,7 @@ impl Moments {
     }
 
     /// The moments of both parts' rows together (Chan, Golub & LeVeque 1979).
-    fn joined(mut self, other: Self) -> Self {
+    fn combined(mut self, other: Self) -> Self {
         let rows = self.rows + other.rows;
         for (c, (mean, squares)) in self.mean.iter_mut().zip(&mut self.squares).enumerate() {
             let distance = other.mean[c] - *mean;

@@ -26,7 +26,7 @@ struct RowLaunch {
 }
 
 impl RowLaunch {
-    fn of(dtype: DType, g: &Groups) -> Result<Self> {
+    fn new(dtype: DType, g: &Groups) -> Result<Self> {
         let n = neighbours(dtype, g.channels);
         let vectors = g.channels / n;
         let lanes = vectors.clamp(1, THREADS);
@@ -42,21 +42,21 @@ impl RowLaunch {
 
     /// Room for two numbers of every chunk and channel.
     fn parts(&self, gpu: &dyn Gpu, g: &Groups) -> Result<Tensor> {
-        gpu.unset(&[g.groups, self.chunks, g.channels, 2], DType::F32)
+        gpu.alloc_uninit(&[g.groups, self.chunks, g.channels, 2], DType::F32)
     }
 }
 
 /// Mean and biased variance [G, C].
 pub fn statistics(gpu: &dyn Gpu, x: &Tensor, g: &Groups) -> Result<Statistics> {
     let x = channels_last(x)?;
-    let rows = RowLaunch::of(x.dtype(), g)?;
+    let rows = RowLaunch::new(x.dtype(), g)?;
     let parts = rows.parts(gpu, g)?;
     let arguments = KernelArguments::new()
         .pointer(gpu.address(&x)?)
         .structure(rows.structure.clone())
         .pointer(gpu.address(&parts)?);
     gpu.launch(&format!("statistics_{}_x{}", suffix(x.dtype())?, rows.n), rows.grid, arguments)?;
-    let table = || gpu.unset(&[g.groups, g.channels], DType::F32);
+    let table = || gpu.alloc_uninit(&[g.groups, g.channels], DType::F32);
     let (mean, variance) = (table()?, table()?);
     let arguments = KernelArguments::new()
         .pointer(gpu.address(&parts)?)
@@ -70,7 +70,7 @@ pub fn statistics(gpu: &dyn Gpu, x: &Tensor, g: &Groups) -> Result<Statistics> {
 
 /// Factor and offset [G, C] of Y = factor X + offset.
 pub(in crate::ops) fn line(gpu: &dyn Gpu, norm: &Normalization, g: &Groups) -> Result<DeviceScaleShift> {
-    let table = || gpu.unset(&[g.groups, g.channels], DType::F32);
+    let table = || gpu.alloc_uninit(&[g.groups, g.channels], DType::F32);
     let (factor, offset) = (table()?, table()?);
     let arguments = KernelArguments::new()
         .pointer(gpu.address(&norm.with.mean)?)
@@ -89,7 +89,7 @@ pub(in crate::ops) fn line(gpu: &dyn Gpu, norm: &Normalization, g: &Groups) -> R
 /// Y, of X's type.
 pub fn normalize(gpu: &dyn Gpu, x: &Tensor, norm: &Normalization, g: &Groups) -> Result<Tensor> {
     let (x, line) = (channels_last(x)?, line(gpu, norm, g)?);
-    let y = gpu.unset(x.dims(), x.dtype())?;
+    let y = gpu.alloc_uninit(x.dims(), x.dtype())?;
     let (n, elements) = (neighbours(x.dtype(), g.channels), x.elem_count());
     let arguments = KernelArguments::new()
         .pointer(gpu.address(&x)?)
@@ -111,9 +111,9 @@ pub(in crate::ops) fn gradients_with(
     norm: &Normalization,
     g: &Groups,
 ) -> Result<Gradients> {
-    let (x, dtype) = (&stored.lying, suffix(stored.lying.dtype())?);
+    let (x, dtype) = (&stored.tensor, suffix(stored.tensor.dtype())?);
     let neurons = dy.elem_count() / stored.time_steps.max(1);
-    let rows = RowLaunch::of(dy.dtype(), g)?;
+    let rows = RowLaunch::new(dy.dtype(), g)?;
     let parts = rows.parts(gpu, g)?;
     let (x_address, dy_address) = (gpu.address(x)?, gpu.address(&dy)?);
     let mean = gpu.address(&norm.with.mean)?;
@@ -126,7 +126,7 @@ pub(in crate::ops) fn gradients_with(
         .pointer(gpu.address(&parts)?);
     gpu.launch(&format!("gradient_sums_{dtype}_x{}", rows.n), rows.grid, arguments)?;
 
-    let table = |lead: usize| gpu.unset(&[lead * g.groups, g.channels], DType::F32);
+    let table = |lead: usize| gpu.alloc_uninit(&[lead * g.groups, g.channels], DType::F32);
     let (scale, dy_sum, factors) = (table(1)?, table(1)?, table(3)?);
     let arguments = KernelArguments::new()
         .pointer(gpu.address(&parts)?)
@@ -140,7 +140,7 @@ pub(in crate::ops) fn gradients_with(
         .pointer(gpu.address(&factors)?);
     gpu.launch("gradient_factors", LaunchConfig::over(g.groups * g.channels)?, arguments)?;
 
-    let shift = gpu.unset(&[g.channels], DType::F32)?;
+    let shift = gpu.alloc_uninit(&[g.channels], DType::F32)?;
     let arguments = KernelArguments::new()
         .pointer(gpu.address(&dy_sum)?)
         .i32(g.groups)
@@ -148,7 +148,7 @@ pub(in crate::ops) fn gradients_with(
         .pointer(gpu.address(&shift)?);
     gpu.launch("shift_gradient", LaunchConfig::over(g.channels)?, arguments)?;
 
-    let total = stored.constant.then(|| gpu.unset(x.dims(), dy.dtype())).transpose()?;
+    let total = stored.constant.then(|| gpu.alloc_uninit(x.dims(), dy.dtype())).transpose()?;
     let (n, items) = (rows.n, if total.is_some() { neurons } else { dy.elem_count() });
     let arguments = KernelArguments::new()
         .pointer(x_address)

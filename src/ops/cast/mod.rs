@@ -8,8 +8,8 @@ use candle_core::{DType, Device, Result, Tensor};
 pub fn currents(x: &Tensor) -> Result<Tensor> {
     match x.device() {
         Device::Cpu => {
-            let lying = channels_last(x)?;
-            match input(&lying)? {
+            let tensor = channels_last(x)?;
+            match input(&tensor)? {
                 SequenceValues::Floats(_) => Ok(x.clone()),
                 SequenceValues::Spikes(spikes) => {
                     from_channels_last(spikes.iter().map(|&s| f32::from(s)).collect::<Vec<_>>(), x.dims(), x)

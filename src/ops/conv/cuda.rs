@@ -17,7 +17,7 @@ fn structure(g: &Geometry) -> StructLayout {
 
 /// The weight [O, C, k, k] as [O, k, k, C] of the type that is multiplied.
 fn by_patch(gpu: &dyn Gpu, weight: &Tensor, g: &Geometry, dtype: DType) -> Result<Tensor> {
-    let w = gpu.unset(&[g.out_channels, g.kernel, g.kernel, g.in_channels], dtype)?;
+    let w = gpu.alloc_uninit(&[g.out_channels, g.kernel, g.kernel, g.in_channels], dtype)?;
     let arguments =
         KernelArguments::new().pointer(gpu.address(weight)?).structure(structure(g)).pointer(gpu.address(&w)?);
     gpu.launch(&format!("weight_by_patch_{}", suffix(dtype)?), LaunchConfig::over(w.elem_count())?, arguments)?;
@@ -42,7 +42,7 @@ pub fn forward(
     let (dtype, own) = (precision.currents(), gpu.convolutions());
     let (x, w) = (operand(x, dtype, own.is_none() && dtype == DType::F32)?, by_patch(gpu, weight, g, dtype)?);
     let lead = x.rank() - 3;
-    let y = gpu.unset(&[&x.dims()[..lead], &[g.out_height(), g.out_width(), g.out_channels]].concat(), dtype)?;
+    let y = gpu.alloc_uninit(&[&x.dims()[..lead], &[g.out_height(), g.out_width(), g.out_channels]].concat(), dtype)?;
     match own {
         Some(own) => own.forward(&x, &w, &y, &Convolution { geometry: g, images, precision })?,
         None => {
@@ -82,7 +82,7 @@ pub fn input_gradient(
     let dtype = precision.currents();
     let (dy, w) = (operand(grad, dtype, false)?, by_patch(gpu, weight, g, dtype)?);
     let lead = dy.rank() - 3;
-    let dx = gpu.unset(&[&dy.dims()[..lead], &[g.height, g.width, g.in_channels]].concat(), dtype)?;
+    let dx = gpu.alloc_uninit(&[&dy.dims()[..lead], &[g.height, g.width, g.in_channels]].concat(), dtype)?;
     if let Some(own) = gpu.convolutions() {
         own.input_gradient(&dy, &w, &dx, &Convolution { geometry: g, images, precision })?;
         return channels_first(&dx);
@@ -90,7 +90,7 @@ pub fn input_gradient(
     let (dy, flat) = (dy.flatten_all()?, dx.flatten_all()?);
     let in_size = g.in_pixels() * g.in_channels;
     let together = images_together(g, DType::F32, images);
-    let patches = gpu.unset(&[together * g.out_pixels() * g.patch()], DType::F32)?;
+    let patches = gpu.alloc_uninit(&[together * g.out_pixels() * g.patch()], DType::F32)?;
     for first in (0..images).step_by(together) {
         let count = together.min(images - first);
         let (m, k) = (count * g.out_pixels(), g.out_channels);
@@ -123,7 +123,7 @@ pub fn weight_gradient(
     let dy = operand(grad, dtype, false)?;
     // Products add in single precision over all chunks; a device's own convolutions give the type that they multiply.
     let sums = if own.is_some() { dtype } else { DType::F32 };
-    let dw = gpu.unset(&[g.out_channels, g.kernel, g.kernel, g.in_channels], sums)?;
+    let dw = gpu.alloc_uninit(&[g.out_channels, g.kernel, g.kernel, g.in_channels], sums)?;
     match own {
         Some(own) => own.weight_gradient(&x, &dy, &dw, &Convolution { geometry: g, images, precision })?,
         None => {
@@ -137,7 +137,7 @@ pub fn weight_gradient(
             })?;
         }
     }
-    let gradient = gpu.unset(&[g.out_channels, g.in_channels, g.kernel, g.kernel], DType::F32)?;
+    let gradient = gpu.alloc_uninit(&[g.out_channels, g.in_channels, g.kernel, g.kernel], DType::F32)?;
     let arguments =
         KernelArguments::new().pointer(gpu.address(&dw)?).structure(structure(g)).pointer(gpu.address(&gradient)?);
     gpu.launch(
@@ -165,7 +165,7 @@ fn for_chunks(
 ) -> Result<()> {
     let (x, in_size) = (x.flatten_all()?, g.in_pixels() * g.in_channels);
     let together = images_together(g, dtype, images);
-    let patches = gpu.unset(&[together * g.out_pixels() * g.patch()], dtype)?;
+    let patches = gpu.alloc_uninit(&[together * g.out_pixels() * g.patch()], dtype)?;
     let n = width(if dtype == DType::BF16 { 8 } else { 4 }, &[g.in_channels]);
     let kernel = format!("patches_{}_{}_x{n}", suffix(x.dtype())?, suffix(dtype)?);
     for first in (0..images).step_by(together) {

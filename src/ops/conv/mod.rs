@@ -87,7 +87,7 @@ pub fn forward_by(
             };
             from_channels_last(y, &shape, &x)
         }
-        device => cuda::forward(&*gpu::of(device)?, x, weight, g, n, precision),
+        device => cuda::forward(&*gpu::for_device(device)?, x, weight, g, n, precision),
     }
 }
 
@@ -102,7 +102,7 @@ pub fn input_gradient(grad: &Tensor, weight: &Tensor, geometry: &Geometry, preci
             let dx = cpu::input_gradient(&values(&grad)?, &values(weight)?, g, n);
             from_channels_last(dx, &shape, &grad)
         }
-        device => cuda::input_gradient(&*gpu::of(device)?, grad, weight, g, n, precision),
+        device => cuda::input_gradient(&*gpu::for_device(device)?, grad, weight, g, n, precision),
     }
 }
 
@@ -134,7 +134,7 @@ pub fn weight_gradient_by(
             };
             Tensor::from_vec(dw, (g.out_channels, g.in_channels, g.kernel, g.kernel), grad.device())
         }
-        device => cuda::weight_gradient(&*gpu::of(device)?, x, grad, g, n, precision),
+        device => cuda::weight_gradient(&*gpu::for_device(device)?, x, grad, g, n, precision),
     }
 }
 

@@ -13,8 +13,8 @@ pub fn rows(
 ) -> Result<(Tensor, Option<Tensor>)> {
     let (images, classes) = logits.dims2()?;
     let (logits, labels) = (logits.contiguous()?, labels.contiguous()?);
-    let gradient = wanted.then(|| gpu.unset(logits.dims(), DType::F32)).transpose()?;
-    let score = gpu.unset(&[4], DType::F64)?;
+    let gradient = wanted.then(|| gpu.alloc_uninit(logits.dims(), DType::F32)).transpose()?;
+    let score = gpu.alloc_uninit(&[4], DType::F64)?;
     let arguments = KernelArguments::new()
         .pointer(gpu.address(&logits)?)
         .pointer(gpu.address(&labels)?)

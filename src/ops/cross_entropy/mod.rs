@@ -69,7 +69,7 @@ impl BatchScore {
 pub fn score(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor> {
     match logits.device() {
         Device::Cpu => rows(logits, labels, smoothing)?.0.to_tensor(),
-        device => Ok(cuda::rows(&*gpu::of(device)?, logits, labels, smoothing, false)?.0),
+        device => Ok(cuda::rows(&*gpu::for_device(device)?, logits, labels, smoothing, false)?.0),
     }
 }
 
@@ -80,7 +80,7 @@ pub fn score_and_gradient(logits: &Tensor, labels: &Tensor, smoothing: f64) -> R
             let (score, gradient) = rows(logits, labels, smoothing)?;
             Ok((score.to_tensor()?, Tensor::from_vec(gradient, logits.shape(), &Device::Cpu)?))
         }
-        device => match cuda::rows(&*gpu::of(device)?, logits, labels, smoothing, true)? {
+        device => match cuda::rows(&*gpu::for_device(device)?, logits, labels, smoothing, true)? {
             (score, Some(gradient)) => Ok((score, gradient)),
             (_, None) => bail!("cross entropy: no gradient where one is wanted"),
         },

@@ -12,7 +12,7 @@ pub fn mask(gpu: &dyn Gpu, features: usize, probability: f64, streams: &[Stream]
     };
     let indices: Vec<u32> = streams.iter().map(|stream| stream.parts().index).collect();
     let indices = Tensor::new(indices, gpu.device())?;
-    let mask = gpu.unset(&[streams.len(), features], DType::F32)?;
+    let mask = gpu.alloc_uninit(&[streams.len(), features], DType::F32)?;
     let draw = [key[0], key[1], epoch, purpose].into_iter().fold(StructLayout::new(), StructLayout::u32);
     let draw = draw.f32(probability as f32).f32(1.0 / (1.0 - probability) as f32);
     // Features in their own order, which is that of a single pixel's channels.
@@ -25,7 +25,7 @@ pub fn mask(gpu: &dyn Gpu, features: usize, probability: f64, streams: &[Stream]
 /// `x` [T, B, ...] times `mask`, which lies as one time-step does.
 pub fn apply(gpu: &dyn Gpu, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
     let x = channels_last(x)?;
-    let y = gpu.unset(x.dims(), if x.dtype() == DType::U8 { DType::F32 } else { x.dtype() })?;
+    let y = gpu.alloc_uninit(x.dims(), if x.dtype() == DType::U8 { DType::F32 } else { x.dtype() })?;
     let arguments = KernelArguments::new()
         .pointer(gpu.address(&x)?)
         .pointer(gpu.address(mask)?)

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 /// The mask M [B, features] of images whose random streams are `streams`.
 pub fn mask(features: usize, probability: f64, streams: &[Stream], device: &Device) -> Result<Tensor> {
     if !device.is_cpu() {
-        return cuda::mask(&*gpu::of(device)?, features, probability, streams);
+        return cuda::mask(&*gpu::for_device(device)?, features, probability, streams);
     }
     let (probability, kept) = (probability as f32, 1.0 / (1.0 - probability) as f32);
     let mask: Vec<f32> = streams
@@ -34,14 +34,14 @@ pub fn apply(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
     let mask = channels_last(&mask.reshape(&x.dims()[1..])?.unsqueeze(0)?)?;
     match x.device() {
         Device::Cpu => {
-            let (lying, mask) = (channels_last(x)?, values::<f32>(&mask)?);
-            let y = match input(&lying)? {
+            let (tensor, mask) = (channels_last(x)?, values::<f32>(&mask)?);
+            let y = match input(&tensor)? {
                 SequenceValues::Floats(x) => multiply(&x, &mask),
                 SequenceValues::Spikes(x) => multiply(&x, &mask),
             };
             from_channels_last(y, x.dims(), x)
         }
-        device => cuda::apply(&*gpu::of(device)?, x, &mask),
+        device => cuda::apply(&*gpu::for_device(device)?, x, &mask),
     }
 }
 

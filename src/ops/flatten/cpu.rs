@@ -1,6 +1,6 @@
 //! Transposition of every item of a batch on the CPU, items divided among threads.
 
-use crate::ops::fresh::UninitBuffer;
+use crate::ops::uninit::UninitBuffer;
 use candle_core::WithDType;
 use rayon::prelude::*;
 

@@ -182,7 +182,7 @@ impl Cudnn {
                     choice
                 }
             };
-            let workspace = gpu.unset(&[bytes.max(1)], DType::U8)?;
+            let workspace = gpu.alloc_uninit(&[bytes.max(1)], DType::U8)?;
             let offset = |address: u64, size: usize| address + (first * size * dtype.size_in_bytes()) as u64;
             let (x, y) = (offset(x, in_size) as *mut c_void, offset(y, out_size) as *mut c_void);
             let (w, room) = (w as *mut c_void, gpu.address(&workspace)? as *mut c_void);

@@ -93,7 +93,7 @@ impl Cuda {
         // SAFETY: events would order streams among each other. Tensors are of one: candle copies on it, and kernels, cuBLAS and cuDNN are
         // launched on it; `upload.rs`, which has another, waits for what it uses. `bntt selftest` tests the numbers on a GPU.
         unsafe { cuda.disable_event_tracking() };
-        let pool = MemoryPool::of(context)?;
+        let pool = MemoryPool::new(context)?;
         pool.keep_freed()?;
         let made = Self {
             device: device.clone(),
@@ -112,7 +112,7 @@ impl Cuda {
     }
 
     /// The open device that holds a tensor.
-    pub fn of(device: &Device) -> Result<Arc<Self>> {
+    pub fn for_device(device: &Device) -> Result<Arc<Self>> {
         let Device::Cuda(cuda) = device else { bail!("{:?} is no CUDA device", device.location()) };
         let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         match open.values().find(|open| open.cuda.id() == cuda.id()) {
@@ -129,7 +129,7 @@ impl Cuda {
 
     /// Values of the host as a tensor, copied while the device computes.
     pub fn upload(&self, values: &[f32], shape: &[usize]) -> Result<Tensor> {
-        let tensor = self.unset(shape, DType::F32)?;
+        let tensor = self.alloc_uninit(shape, DType::F32)?;
         if tensor.elem_count() != values.len() {
             bail!("upload: {} values make no tensor of {shape:?}", values.len())
         }
@@ -181,15 +181,15 @@ impl Gpu for Cuda {
         Ok(address + (start * storage.dtype().size_in_bytes()) as u64)
     }
 
-    fn unset(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
+    fn alloc_uninit(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
         let shape = Shape::from(shape);
         let length = shape.elem_count();
         let storage = match dtype {
-            DType::U8 => self.room::<u8>(length)?,
-            DType::U32 => self.room::<u32>(length)?,
-            DType::BF16 => self.room::<half::bf16>(length)?,
-            DType::F32 => self.room::<f32>(length)?,
-            DType::F64 => self.room::<f64>(length)?,
+            DType::U8 => self.try_alloc::<u8>(length)?,
+            DType::U32 => self.try_alloc::<u32>(length)?,
+            DType::BF16 => self.try_alloc::<half::bf16>(length)?,
+            DType::F32 => self.try_alloc::<f32>(length)?,
+            DType::F64 => self.try_alloc::<f64>(length)?,
             other => bail!("no kernel writes {other:?}"),
         };
         Ok(Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false))
@@ -242,7 +242,7 @@ impl Convolutions for Cuda {
 
 impl Cuda {
     /// Memory whose elements are unspecified.
-    fn room<T: CudaDType + DeviceRepr>(&self, length: usize) -> Result<CudaStorage> {
+    fn try_alloc<T: CudaDType + DeviceRepr>(&self, length: usize) -> Result<CudaStorage> {
         // SAFETY: any bits are a value of the types that are asked for, and every kernel writes the whole of what it was given
         // room for before another reads it; tests/kernels fills such room with NaN.
         let slice = unsafe { self.cuda.alloc::<T>(length)? };

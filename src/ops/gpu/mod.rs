@@ -35,7 +35,7 @@ pub trait Gpu: Sync {
     fn address(&self, tensor: &Tensor) -> Result<u64>;
 
     /// A tensor whose elements are unspecified.
-    fn unset(&self, shape: &[usize], dtype: DType) -> Result<Tensor>;
+    fn alloc_uninit(&self, shape: &[usize], dtype: DType) -> Result<Tensor>;
 
     /// Runs a kernel. Every pointer among the arguments must be an address of this device with as much memory behind it as the
     /// kernel reaches over this grid.
@@ -89,13 +89,13 @@ pub const CONVOLUTIONS: &str = if cfg!(feature = "cudnn") { "cuDNN" } else { "pa
 
 /// The GPU that a tensor's device is.
 #[cfg(feature = "cuda")]
-pub fn of(device: &Device) -> Result<std::sync::Arc<device::Cuda>> {
-    device::Cuda::of(device)
+pub fn for_device(device: &Device) -> Result<std::sync::Arc<device::Cuda>> {
+    device::Cuda::for_device(device)
 }
 
 /// The GPU that a tensor's device is: in this build there is none.
 #[cfg(not(feature = "cuda"))]
-pub fn of(device: &Device) -> Result<Box<dyn Gpu>> {
+pub fn for_device(device: &Device) -> Result<Box<dyn Gpu>> {
     bail!("{:?} is not the CPU, and this build of bntt has no GPU kernels", device.location())
 }
 

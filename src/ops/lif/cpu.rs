@@ -3,8 +3,8 @@
 use super::Surrogate;
 use super::neuron::Neuron;
 use super::surrogate::Derivative;
-use crate::ops::fresh::{UninitBuffer, UninitPart};
 use crate::ops::simd::arch;
+use crate::ops::uninit::{UninitBuffer, UninitPart};
 use candle_core::WithDType;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -70,7 +70,7 @@ pub trait Currents: Sync {
     fn gather(&self) -> Self::Gathered;
 
     /// The currents of stored values at time-step t; `scratch` is as long.
-    fn of<'a>(&self, t: usize, stored: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32];
+    fn at_step<'a>(&self, t: usize, stored: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32];
 
     /// Hears of the currents' gradient at time-step t.
     fn observe(&self, t: usize, stored: &[f32], gradient: &[f32], gathered: &mut Self::Gathered);
@@ -84,7 +84,7 @@ impl Currents for StoredCurrents {
 
     fn gather(&self) {}
 
-    fn of<'a>(&self, _: usize, stored: &'a [f32], _: &'a mut [f32]) -> &'a [f32] {
+    fn at_step<'a>(&self, _: usize, stored: &'a [f32], _: &'a mut [f32]) -> &'a [f32] {
         stored
     }
 
@@ -106,7 +106,7 @@ pub fn forward(stored: Sequence<'_>, neuron: &Neuron, currents: &impl Currents) 
                 let end = (first + block).min(spikes.len());
                 let spikes = &mut spikes[first..end];
                 let stored = stored.at(t, task * size + first..task * size + end);
-                let currents = currents.of(t, stored, &mut scratch[..end - first]);
+                let currents = currents.at_step(t, stored, &mut scratch[..end - first]);
                 count += arch().dispatch(
                     #[inline(always)]
                     || {
@@ -151,28 +151,29 @@ fn gradient_with<C: Currents>(
     let work = |(task, rows): (usize, Vec<UninitPart<'_, f32>>)| {
         let mut rows: Vec<&mut [f32]> = rows.into_iter().map(UninitPart::zero).collect();
         let mut gathered = currents.gather();
-        let mut decisive = vec![0f32; stored.time_steps * block];
-        let (mut potentials, mut scratch, mut by_left) = (vec![0f32; block], vec![0f32; block], vec![0f32; block]);
+        let mut pre_spike = vec![0f32; stored.time_steps * block];
+        let (mut potentials, mut scratch, mut potential_gradient) =
+            (vec![0f32; block], vec![0f32; block], vec![0f32; block]);
         for first in (0..rows.first().map_or(0, |row| row.len())).step_by(block) {
             let end = (first + block).min(rows[0].len());
             let neurons = task * size + first..task * size + end;
             let length = end - first;
             potentials.fill(0.0);
-            for (t, decisive) in decisive.chunks_mut(block).enumerate() {
-                let currents = currents.of(t, stored.at(t, neurons.clone()), &mut scratch[..length]);
+            for (t, pre_spike) in pre_spike.chunks_mut(block).enumerate() {
+                let currents = currents.at_step(t, stored.at(t, neurons.clone()), &mut scratch[..length]);
                 arch().dispatch(
                     #[inline(always)]
-                    || neuron.step(&mut potentials, currents, decisive, |decisive, _| decisive),
+                    || neuron.step(&mut potentials, currents, pre_spike, |pre_spike, _| pre_spike),
                 );
             }
-            by_left.fill(0.0);
+            potential_gradient.fill(0.0);
             for (t, row) in rows.iter_mut().enumerate().rev() {
                 let row = &mut row[first..end];
                 row.copy_from_slice(&grad[t * n + neurons.start..t * n + neurons.end]);
-                let decisive = &decisive[t * block..][..length];
+                let pre_spike = &pre_spike[t * block..][..length];
                 arch().dispatch(
                     #[inline(always)]
-                    || neuron.step_back(decisive, row, &mut by_left, surrogate),
+                    || neuron.step_back(pre_spike, row, &mut potential_gradient, surrogate),
                 );
                 currents.observe(t, stored.at(t, neurons.clone()), row, &mut gathered);
             }

@@ -29,7 +29,7 @@ fn currents(gpu: &dyn Gpu, stored: &ChannelsLast, line: Option<&DeviceScaleShift
     let neurons = neurons(stored);
     let step = if stored.constant { 0 } else { neurons };
     let structure =
-        StructLayout::new().pointer(gpu.address(&stored.lying)?).i64(step).i64(neurons).i32(stored.time_steps);
+        StructLayout::new().pointer(gpu.address(&stored.tensor)?).i64(step).i64(neurons).i32(stored.time_steps);
     Ok(match line {
         Some(line) => {
             let (groups, channels) = line.factor.dims2()?;
@@ -42,7 +42,7 @@ fn currents(gpu: &dyn Gpu, stored: &ChannelsLast, line: Option<&DeviceScaleShift
 
 /// Neurons of a time-step.
 fn neurons(stored: &ChannelsLast) -> usize {
-    stored.lying.elem_count() / if stored.constant { 1 } else { stored.time_steps.max(1) }
+    stored.tensor.elem_count() / if stored.constant { 1 } else { stored.time_steps.max(1) }
 }
 
 /// Sizes that a thread's neighbours must divide: rows of channels, with a norm.
@@ -51,8 +51,8 @@ fn sizes(stored: &ChannelsLast, line: Option<&DeviceScaleShift>) -> Result<[usiz
 }
 
 /// The shape of all time-steps as they lie.
-fn lying(stored: &ChannelsLast) -> Vec<usize> {
-    let mut shape = stored.lying.dims().to_vec();
+fn memory_shape(stored: &ChannelsLast) -> Vec<usize> {
+    let mut shape = stored.tensor.dims().to_vec();
     shape[0] = stored.time_steps;
     shape
 }
@@ -68,9 +68,10 @@ pub(in crate::ops) fn forward_with(
     lif: &LifConfig,
     line: Option<&DeviceScaleShift>,
 ) -> Result<SpikeOutput> {
-    let (dtype, sizes) = (stored.lying.dtype(), sizes(stored, line)?);
+    let (dtype, sizes) = (stored.tensor.dtype(), sizes(stored, line)?);
     let (spikes, most) = if dtype == DType::BF16 { (DType::BF16, 8) } else { (DType::U8, 4) };
-    let (spikes, count) = (gpu.unset(&lying(stored), spikes)?, Tensor::zeros(1, DType::I64, gpu.device())?);
+    let (spikes, count) =
+        (gpu.alloc_uninit(&memory_shape(stored), spikes)?, Tensor::zeros(1, DType::I64, gpu.device())?);
     let n = width(most, &sizes);
     let kernel = format!("{}lif_forward_{}_x{n}", prefix(line), suffix(dtype)?);
     let arguments = KernelArguments::new()
@@ -93,7 +94,7 @@ pub fn gradient(gpu: &dyn Gpu, x: &Tensor, grad: &Tensor, lif: &LifConfig) -> Re
     if !stored.constant {
         return channels_first(&gradient);
     }
-    let total = gpu.unset(stored.lying.dims(), gradient.dtype())?;
+    let total = gpu.alloc_uninit(stored.tensor.dims(), gradient.dtype())?;
     let neurons = neurons(&stored);
     let arguments = KernelArguments::new()
         .pointer(gpu.address(&gradient)?)
@@ -112,9 +113,9 @@ pub(in crate::ops) fn gradient_with(
     lif: &LifConfig,
     line: Option<&DeviceScaleShift>,
 ) -> Result<Tensor> {
-    let (dtype, sizes) = (stored.lying.dtype(), sizes(stored, line)?);
+    let (dtype, sizes) = (stored.tensor.dtype(), sizes(stored, line)?);
     let grad = channels_last(grad)?;
-    let out = gpu.unset(&lying(stored), dtype)?;
+    let out = gpu.alloc_uninit(&memory_shape(stored), dtype)?;
     // A thread keeps the potential of every time-step.
     let mut n = width(2, &sizes);
     if stored.time_steps * n * size_of::<f32>() * 32 > SHARED {

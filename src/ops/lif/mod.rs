@@ -108,7 +108,7 @@ pub struct SpikeOutput {
 
 impl SpikeOutput {
     /// From a CPU kernel's spikes, in the order in which sequences lie.
-    pub(super) fn of((spikes, count): (Vec<u8>, u64), like: &Tensor) -> Result<Self> {
+    pub(super) fn new((spikes, count): (Vec<u8>, u64), like: &Tensor) -> Result<Self> {
         let count = Tensor::new(&[count as i64], like.device())?;
         Ok(Self { spikes: from_channels_last(spikes, like.dims(), like)?, count })
     }
@@ -120,10 +120,10 @@ pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<SpikeOutput> {
         Device::Cpu => {
             let stored = ChannelsLast::new(currents)?;
             let spikes =
-                cpu::forward(stored.sequence(&values(&stored.lying)?), &Neuron::new(lif), &cpu::StoredCurrents);
-            SpikeOutput::of(spikes, currents)
+                cpu::forward(stored.sequence(&values(&stored.tensor)?), &Neuron::new(lif), &cpu::StoredCurrents);
+            SpikeOutput::new(spikes, currents)
         }
-        device => cuda::forward(&*gpu::of(device)?, currents, lif),
+        device => cuda::forward(&*gpu::for_device(device)?, currents, lif),
     }
 }
 
@@ -133,24 +133,24 @@ pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Ten
     match currents.device() {
         Device::Cpu => {
             let (stored, grad) = (ChannelsLast::new(currents)?, channels_last(grad)?);
-            let (neuron, lying) = (Neuron::new(lif), values(&stored.lying)?);
+            let (neuron, tensor) = (Neuron::new(lif), values(&stored.tensor)?);
             let (mut gradient, _) =
-                cpu::gradient(stored.sequence(&lying), &values(&grad)?, &neuron, &cpu::StoredCurrents);
+                cpu::gradient(stored.sequence(&tensor), &values(&grad)?, &neuron, &cpu::StoredCurrents);
             let mut shape = currents.dims().to_vec();
             if stored.constant {
-                gradient = cpu::sum_over_time(&gradient, lying.len(), 1, |_, _, _| {});
+                gradient = cpu::sum_over_time(&gradient, tensor.len(), 1, |_, _, _| {});
                 shape[0] = 1;
             }
             from_channels_last(gradient, &shape, currents)
         }
-        device => cuda::gradient(&*gpu::of(device)?, currents, grad, lif),
+        device => cuda::gradient(&*gpu::for_device(device)?, currents, grad, lif),
     }
 }
 
 /// A sequence as it lies in memory: one time-step where its stride in time is 0.
 pub(super) struct ChannelsLast {
     /// Channels last.
-    pub lying: Tensor,
+    pub tensor: Tensor,
     pub constant: bool,
     pub time_steps: usize,
 }
@@ -159,13 +159,13 @@ impl ChannelsLast {
     pub fn new(x: &Tensor) -> Result<Self> {
         let time_steps = x.dim(0)?;
         let constant = time_steps > 1 && x.stride()[0] == 0;
-        let lying = channels_last(&if constant { x.narrow(0, 0, 1)? } else { x.clone() })?;
-        Ok(Self { lying, constant, time_steps })
+        let tensor = channels_last(&if constant { x.narrow(0, 0, 1)? } else { x.clone() })?;
+        Ok(Self { tensor, constant, time_steps })
     }
 
     /// With every time-step written out.
     pub fn whole(x: &Tensor) -> Result<Self> {
-        Ok(Self { lying: channels_last(x)?, constant: false, time_steps: x.dim(0)? })
+        Ok(Self { tensor: channels_last(x)?, constant: false, time_steps: x.dim(0)? })
     }
 
     pub fn sequence<'a>(&self, values: &'a [f32]) -> cpu::Sequence<'a> {

@@ -11,7 +11,7 @@ pub struct Neuron {
     gain: f32,
     inverse_threshold: f32,
     /// The largest potential U that does not fire: the largest with U / threshold - 1 <= 0 as computed in single precision.
-    limit: f32,
+    exact_threshold: f32,
     /// What a spike leaves of the potential: `keep` U - `drop`.
     keep: f32,
     drop: f32,
@@ -31,7 +31,7 @@ impl Neuron {
             leak: lif.leak as f32,
             gain: lif.gain() as f32,
             inverse_threshold: 1.0 / threshold,
-            limit: limit(threshold),
+            exact_threshold: exact_threshold(threshold),
             keep,
             drop,
             fire_before_integrate: lif.fire_before_integrate,
@@ -47,7 +47,7 @@ impl Neuron {
             Surrogate::Atan(arc_tangent) => (2, arc_tangent.alpha),
             Surrogate::FastSigmoid(fast_sigmoid) => (3, fast_sigmoid.slope),
         };
-        let floats = [self.leak, self.gain, self.inverse_threshold, self.limit, self.keep, self.drop];
+        let floats = [self.leak, self.gain, self.inverse_threshold, self.exact_threshold, self.keep, self.drop];
         let structure = floats.into_iter().fold(StructLayout::new(), StructLayout::f32);
         structure.i32(usize::from(self.fire_before_integrate)).i32(surrogate).f32(parameter as f32)
     }
@@ -60,34 +60,41 @@ impl Neuron {
             for ((potential, &current), out) in cells {
                 let found = *potential;
                 let integrated = self.leak * found + self.gain * current;
-                *potential = if found > self.limit { self.keep * integrated - self.drop } else { integrated };
-                *out = record(found, found > self.limit);
+                *potential = if found > self.exact_threshold { self.keep * integrated - self.drop } else { integrated };
+                *out = record(found, found > self.exact_threshold);
             }
         } else {
             for ((potential, &current), out) in cells {
                 let integrated = self.leak * *potential + self.gain * current;
-                let fires = integrated > self.limit;
+                let fires = integrated > self.exact_threshold;
                 *potential = if fires { self.keep * integrated - self.drop } else { integrated };
                 *out = record(integrated, fires);
             }
         }
     }
 
-    /// One time-step of the reverse: from the spikes' gradient to the currents', in place. `by_left` is the loss's derivative by
+    /// One time-step of the reverse: from the spikes' gradient to the currents', in place. `potential_gradient` is the loss's derivative by
     /// the potential that the step leaves for the next, and becomes that by the potential it found.
     #[inline(always)]
-    pub fn step_back(&self, decisive: &[f32], grad: &mut [f32], by_left: &mut [f32], surrogate: impl Derivative) {
-        for ((grad, &decisive), by_left) in grad.iter_mut().zip(decisive).zip(by_left) {
-            let slope = surrogate.at(decisive * self.inverse_threshold - 1.0) * self.inverse_threshold;
-            let by_decisive = *grad * slope;
-            let kept = if decisive > self.limit { self.keep * *by_left } else { *by_left };
+    pub fn step_back(
+        &self,
+        pre_spike: &[f32],
+        grad: &mut [f32],
+        potential_gradient: &mut [f32],
+        surrogate: impl Derivative,
+    ) {
+        for ((grad, &pre_spike), potential_gradient) in grad.iter_mut().zip(pre_spike).zip(potential_gradient) {
+            let slope = surrogate.at(pre_spike * self.inverse_threshold - 1.0) * self.inverse_threshold;
+            let pre_spike_gradient = *grad * slope;
+            let kept =
+                if pre_spike > self.exact_threshold { self.keep * *potential_gradient } else { *potential_gradient };
             if self.fire_before_integrate {
                 *grad = self.gain * kept;
-                *by_left = self.leak * kept + by_decisive;
+                *potential_gradient = self.leak * kept + pre_spike_gradient;
             } else {
-                let by_integrated = by_decisive + kept;
-                *grad = self.gain * by_integrated;
-                *by_left = self.leak * by_integrated;
+                let integrated_gradient = pre_spike_gradient + kept;
+                *grad = self.gain * integrated_gradient;
+                *potential_gradient = self.leak * integrated_gradient;
             }
         }
     }
@@ -95,15 +102,15 @@ impl Neuron {
 
 /// The largest U whose U / threshold, rounded to single precision, is at most 1. Comparing with it gives the spikes of the
 /// equation's division without dividing.
-fn limit(threshold: f32) -> f32 {
-    let mut limit = threshold;
-    while limit / threshold > 1.0 {
-        limit = limit.next_down();
+fn exact_threshold(threshold: f32) -> f32 {
+    let mut exact_threshold = threshold;
+    while exact_threshold / threshold > 1.0 {
+        exact_threshold = exact_threshold.next_down();
     }
-    while limit.next_up() / threshold <= 1.0 {
-        limit = limit.next_up();
+    while exact_threshold.next_up() / threshold <= 1.0 {
+        exact_threshold = exact_threshold.next_up();
     }
-    limit
+    exact_threshold
 }
 
 #[cfg(test)]
@@ -117,7 +124,7 @@ mod tests {
             (0..50).for_each(|_| potential = f32::next_down(potential));
             for _ in 0..100 {
                 assert_eq!(
-                    potential > limit(threshold),
+                    potential > exact_threshold(threshold),
                     potential / threshold - 1.0 > 0.0,
                     "{potential} at {threshold}"
                 );

@@ -16,7 +16,7 @@ pub fn forward(
 ) -> Result<Tensor> {
     let ProductSizes { n: m, features: k, outputs: n } = s;
     let (a, b) = (&operand(x, precision)?, &operand(weight, precision)?);
-    let y = gpu.unset(shape, DType::F32)?;
+    let y = gpu.alloc_uninit(shape, DType::F32)?;
     let (a_transposed, b_transposed, accumulate) = (false, true, false);
     gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c: &y, m, n, k, accumulate, precision })?;
     Ok(y)
@@ -33,7 +33,7 @@ pub fn input_gradient(
 ) -> Result<Tensor> {
     let ProductSizes { n: m, features: n, outputs: k } = s;
     let (a, b) = (&operand(grad, precision)?, &operand(weight, precision)?);
-    let dx = gpu.unset(shape, DType::F32)?;
+    let dx = gpu.alloc_uninit(shape, DType::F32)?;
     let (a_transposed, b_transposed, accumulate) = (false, false, false);
     gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c: &dx, m, n, k, accumulate, precision })?;
     Ok(dx)
@@ -49,7 +49,7 @@ pub fn weight_gradient(
 ) -> Result<Tensor> {
     let ProductSizes { n: k, features: n, outputs: m } = s;
     let (a, b) = (&operand(grad, precision)?, &operand(x, precision)?);
-    let dw = gpu.unset(&[m, n], DType::F32)?;
+    let dw = gpu.alloc_uninit(&[m, n], DType::F32)?;
     let (a_transposed, b_transposed, accumulate) = (true, false, false);
     gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c: &dw, m, n, k, accumulate, precision })?;
     Ok(dw)

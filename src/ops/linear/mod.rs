@@ -15,14 +15,14 @@ pub fn forward(x: &Tensor, weight: &Tensor, precision: Precision) -> Result<Tens
     let s = sizes(x, weight, 1)?;
     match x.device() {
         Device::Cpu => {
-            let (lying, w) = (x.contiguous()?, values::<f32>(weight)?);
-            let y = match input(&lying)? {
+            let (tensor, w) = (x.contiguous()?, values::<f32>(weight)?);
+            let y = match input(&tensor)? {
                 SequenceValues::Floats(x) => cpu::forward(&x, &w, s),
                 SequenceValues::Spikes(x) => cpu::forward(&x, &w, s),
             };
             Tensor::from_vec(y, with_last(x, s.outputs), x.device())
         }
-        device => cuda::forward(&*gpu::of(device)?, x, weight, s, &with_last(x, s.outputs), precision),
+        device => cuda::forward(&*gpu::for_device(device)?, x, weight, s, &with_last(x, s.outputs), precision),
     }
 }
 
@@ -34,7 +34,9 @@ pub fn input_gradient(grad: &Tensor, weight: &Tensor, precision: Precision) -> R
             let dx = cpu::input_gradient(&values(&grad.contiguous()?)?, &values(weight)?, s);
             Tensor::from_vec(dx, with_last(grad, s.features), grad.device())
         }
-        device => cuda::input_gradient(&*gpu::of(device)?, grad, weight, s, &with_last(grad, s.features), precision),
+        device => {
+            cuda::input_gradient(&*gpu::for_device(device)?, grad, weight, s, &with_last(grad, s.features), precision)
+        }
     }
 }
 
@@ -55,7 +57,7 @@ pub fn weight_gradient(x: &Tensor, grad: &Tensor, precision: Precision) -> Resul
             };
             Tensor::from_vec(dw, (s.outputs, s.features), grad.device())
         }
-        device => cuda::weight_gradient(&*gpu::of(device)?, x, grad, s, precision),
+        device => cuda::weight_gradient(&*gpu::for_device(device)?, x, grad, s, precision),
     }
 }
 

@@ -64,9 +64,9 @@ mod tests {
         let spikes = Tensor::from_vec(values, (2, 3, 4, 5, 2), &Device::Cpu)?;
         let weight: Vec<u32> = (1..=10).collect();
         let floats = spikes.to_dtype(DType::F32)?.affine(-0.5, 0.0)?;
-        let lying = channels_last(&spikes)?.permute((0, 1, 4, 2, 3))?;
+        let tensor = channels_last(&spikes)?.permute((0, 1, 4, 2, 3))?;
         let expected = count(&spikes, &weight)?;
-        assert_eq!([count(&floats, &weight)?, count(&lying, &weight)?], [expected.clone(), expected.clone()]);
+        assert_eq!([count(&floats, &weight)?, count(&tensor, &weight)?], [expected.clone(), expected.clone()]);
         assert_eq!(count_by_tensors(&spikes, 4, &weight)?, expected.concat());
         let features = spikes.reshape((2, 3, 40))?;
         assert_eq!(count(&features, &[2])?.concat(), count_by_tensors(&features, 40, &[2])?);

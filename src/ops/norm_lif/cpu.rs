@@ -41,7 +41,7 @@ impl Currents for NormalizedCurrents<'_> {
         (0..self.groups.groups).map(|_| GradientSums::none(self.groups.channels)).collect()
     }
 
-    fn of<'a>(&self, t: usize, stored: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32] {
+    fn at_step<'a>(&self, t: usize, stored: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32] {
         self.line.apply(t / self.steps_per_group, self.groups.channels, stored, scratch);
         scratch
     }

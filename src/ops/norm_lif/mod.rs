@@ -20,27 +20,27 @@ use candle_core::{Device, Result, Tensor};
 
 /// Spikes [T, B, C, ...] of the normalised `x`.
 pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<SpikeOutput> {
-    let g = Groups::of(x, norm.scale.dim(0)?)?;
+    let g = Groups::from_tensor(x, norm.scale.dim(0)?)?;
     match x.device() {
         Device::Cpu => {
             let stored = ChannelsLast::new(x)?;
-            let (lying, neuron) = (values(&stored.lying)?, Neuron::new(lif));
-            let spikes = norm.lend(|affine| Ok(cpu::forward(stored.sequence(&lying), &neuron, affine, &g)))?;
-            SpikeOutput::of(spikes, x)
+            let (tensor, neuron) = (values(&stored.tensor)?, Neuron::new(lif));
+            let spikes = norm.lend(|affine| Ok(cpu::forward(stored.sequence(&tensor), &neuron, affine, &g)))?;
+            SpikeOutput::new(spikes, x)
         }
-        device => cuda::forward(&*gpu::of(device)?, x, norm, lif, &g),
+        device => cuda::forward(&*gpu::for_device(device)?, x, norm, lif, &g),
     }
 }
 
 /// All gradients, the statistics being those of `x` itself. `x` and the spikes' gradient `grad` are [T, B, C, ...].
 pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<Gradients> {
-    let g = Groups::of(x, norm.scale.dim(0)?)?;
+    let g = Groups::from_tensor(x, norm.scale.dim(0)?)?;
     match x.device() {
         Device::Cpu => {
             let (stored, grad) = (ChannelsLast::new(x)?, channels_last(grad)?);
-            let (lying, neuron) = (values(&stored.lying)?, Neuron::new(lif));
+            let (tensor, neuron) = (values(&stored.tensor)?, Neuron::new(lif));
             let (input, scale, shift) =
-                norm.lend(|affine| Ok(cpu::gradients(stored.sequence(&lying), &values(&grad)?, &neuron, affine, &g)))?;
+                norm.lend(|affine| Ok(cpu::gradients(stored.sequence(&tensor), &values(&grad)?, &neuron, affine, &g)))?;
             let mut shape = x.dims().to_vec();
             if stored.constant {
                 shape[0] = 1;
@@ -51,6 +51,6 @@ pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization, lif: &LifConfi
                 shift: Tensor::from_vec(shift, g.channels, x.device())?,
             })
         }
-        device => cuda::gradients(&*gpu::of(device)?, x, grad, norm, lif, &g),
+        device => cuda::gradients(&*gpu::for_device(device)?, x, grad, norm, lif, &g),
     }
 }

@@ -1,7 +1,7 @@
 //! The launch of the Poisson kernel.
 
 use super::Rate;
-use crate::ops::channels_last::{channels_first, lying_shape};
+use crate::ops::channels_last::{channels_first, channels_last_shape};
 use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, StructLayout};
 use crate::rng::{Stream, StreamKey};
 use candle_core::{DType, Result, Tensor, bail};
@@ -16,7 +16,7 @@ pub fn encode(gpu: &dyn Gpu, images: &Tensor, time_steps: usize, rate: Rate, str
     let indices = Tensor::new(indices, gpu.device())?;
     let (batch, pixels) = (streams.len(), images.elem_count() / streams.len());
     let channels = if images.rank() > 3 { images.dim(images.rank() - 3)? } else { 1 };
-    let spikes = gpu.unset(&lying_shape(&[&[time_steps], images.dims()].concat()), DType::F32)?;
+    let spikes = gpu.alloc_uninit(&channels_last_shape(&[&[time_steps], images.dims()].concat()), DType::F32)?;
     let coding = [key[0], key[1], epoch, purpose].into_iter().fold(StructLayout::new(), StructLayout::u32);
     let coding = coding.f32(rate.scale as f32).i32(usize::from(rate.signed)).i32(time_steps).i32(batch);
     let arguments = KernelArguments::new()

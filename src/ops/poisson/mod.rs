@@ -36,6 +36,6 @@ pub fn encode(images: &Tensor, time_steps: usize, rate: Rate, streams: &[Stream]
             let spikes = cpu::encode(&values(&images.contiguous()?)?, time_steps, rate, streams, channels);
             from_channels_last(spikes, &[&[time_steps], images.dims()].concat(), images)
         }
-        device => cuda::encode(&*gpu::of(device)?, images, time_steps, rate, streams),
+        device => cuda::encode(&*gpu::for_device(device)?, images, time_steps, rate, streams),
     }
 }

@@ -1,8 +1,8 @@
 //! Pooling on the CPU, on pixels whose channels lie side by side: one row of windows after another, images divided among threads.
 
 use super::Planes;
-use crate::ops::fresh::UninitBuffer;
 use crate::ops::simd::arch;
+use crate::ops::uninit::UninitBuffer;
 use rayon::prelude::*;
 
 pub fn average<T: Copy + Into<f32> + Sync>(x: &[T], planes: &Planes) -> Vec<f32> {

@@ -1,7 +1,7 @@
 //! Launches of the pooling kernels.
 
 use super::Planes;
-use crate::ops::channels_last::{channels_first, channels_last, lying_shape};
+use crate::ops::channels_last::{channels_first, channels_last, channels_last_shape};
 use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, StructLayout, suffix, width};
 use candle_core::{DType, Result, Tensor};
 
@@ -17,9 +17,9 @@ fn neighbours(dtype: DType, p: &Planes) -> usize {
 
 /// Means, `f32` of bytes and otherwise of X's type.
 pub fn average(gpu: &dyn Gpu, x: &Tensor, planes: &Planes) -> Result<Tensor> {
-    let shape = lying_shape(&planes.pooled_shape(x));
+    let shape = channels_last_shape(&planes.pooled_shape(x));
     let x = channels_last(x)?;
-    let y = gpu.unset(&shape, if x.dtype() == DType::U8 { DType::F32 } else { x.dtype() })?;
+    let y = gpu.alloc_uninit(&shape, if x.dtype() == DType::U8 { DType::F32 } else { x.dtype() })?;
     let n = neighbours(x.dtype(), planes);
     let arguments =
         KernelArguments::new().pointer(gpu.address(&x)?).structure(structure(planes)).pointer(gpu.address(&y)?);
@@ -45,9 +45,9 @@ pub fn average_gradient(gpu: &dyn Gpu, grad: &Tensor, input: &[usize], planes: &
 
 /// Largest values and their places in the windows.
 pub fn max(gpu: &dyn Gpu, x: &Tensor, planes: &Planes) -> Result<(Tensor, Tensor)> {
-    let shape = lying_shape(&planes.pooled_shape(x));
+    let shape = channels_last_shape(&planes.pooled_shape(x));
     let x = channels_last(x)?;
-    let (y, places) = (gpu.unset(&shape, x.dtype())?, gpu.unset(&shape, DType::U8)?);
+    let (y, places) = (gpu.alloc_uninit(&shape, x.dtype())?, gpu.alloc_uninit(&shape, DType::U8)?);
     let arguments = KernelArguments::new()
         .pointer(gpu.address(&x)?)
         .structure(structure(planes))
@@ -78,6 +78,6 @@ pub fn max_gradient(gpu: &dyn Gpu, grad: &Tensor, places: &Tensor, input: &[usiz
 fn cleared(gpu: &dyn Gpu, input: &[usize], planes: &Planes, dtype: DType, always: bool) -> Result<Tensor> {
     let (height, width) = planes.pooled();
     let whole = height * planes.window.0 == planes.height && width * planes.window.1 == planes.width;
-    let shape = lying_shape(input);
-    if whole && !always { gpu.unset(&shape, dtype) } else { Tensor::zeros(shape, dtype, gpu.device()) }
+    let shape = channels_last_shape(input);
+    if whole && !always { gpu.alloc_uninit(&shape, dtype) } else { Tensor::zeros(shape, dtype, gpu.device()) }
 }

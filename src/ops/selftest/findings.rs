@@ -140,7 +140,7 @@ mod tests {
         fn address(&self, _: &Tensor) -> Result<u64> {
             candle_core::bail!("idle")
         }
-        fn unset(&self, _: &[usize], _: DType) -> Result<Tensor> {
+        fn alloc_uninit(&self, _: &[usize], _: DType) -> Result<Tensor> {
             candle_core::bail!("idle")
         }
         fn launch(&self, _: &str, _: LaunchConfig, _: KernelArguments) -> Result<()> {

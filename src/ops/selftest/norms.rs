@@ -32,11 +32,11 @@ fn one(
         // A mean that is large against the deviation, where sums of squares lose their digits.
         (x, exact) = ((x + 30.0)?, (exact + 30.0)?);
     }
-    let g = Groups::of(&exact, groups)?;
-    let (x, lying, exact_lying) = (checks.sent(&x)?, checks.sent(&x.contiguous()?)?, exact.contiguous()?);
+    let g = Groups::from_tensor(&exact, groups)?;
+    let (x, tensor, exact_lying) = (checks.sent(&x)?, checks.sent(&x.contiguous()?)?, exact.contiguous()?);
 
     let with = batch_norm::statistics(&exact_lying, groups)?;
-    let found = batch_norm::cuda::statistics(checks.gpu, &lying, &g)?;
+    let found = batch_norm::cuda::statistics(checks.gpu, &tensor, &g)?;
     // A mean is a sum of values that may nearly cancel: right to the last digits of what was added.
     let size = (with.mean.abs()? + with.variance.sqrt()?)?;
     checks.close_each("batch norm mean", case, 1e-6, &with.mean, &found.mean, &size)?;
@@ -57,7 +57,7 @@ fn one(
         case,
         within * 4.0,
         &y,
-        &batch_norm::cuda::normalize(checks.gpu, &lying, &there, &g)?,
+        &batch_norm::cuda::normalize(checks.gpu, &tensor, &there, &g)?,
     )?;
 
     let grad = values(shape, 5)?;
@@ -66,7 +66,7 @@ fn one(
         checks,
         ("batch norm gradient", case, within),
         &batch_norm::gradients(&exact_lying, &exact_grad, &norm)?,
-        &batch_norm::cuda::gradients(checks.gpu, &lying, &grad, &there, &g)?,
+        &batch_norm::cuda::gradients(checks.gpu, &tensor, &grad, &there, &g)?,
     )?;
 
     let spikes = norm_lif::forward(&exact, &norm, &lif)?;

@@ -6,7 +6,7 @@ use candle_core::{DType, Result};
 
 pub fn check(checks: &mut Checks<'_>) -> Result<()> {
     for (shape, window) in [([2, 3, 8, 4, 6], (2, 2)), ([1, 2, 5, 7, 5], (3, 2)), ([2, 2, 16, 3, 3], (3, 3))] {
-        let planes = Planes::of(&shape, window)?;
+        let planes = Planes::from_shape(&shape, window)?;
         for dtype in [DType::U8, DType::F32, DType::BF16] {
             let case = format!("{shape:?}, window {window:?}");
             let x = (values(&shape, 1)? * 4.0)?.abs()?.to_dtype(dtype)?;

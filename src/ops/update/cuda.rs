@@ -39,7 +39,7 @@ fn grid(blocks: usize) -> Result<LaunchConfig> {
 /// The norm of all gradients, [1] `f64`.
 pub fn gradient_norm(gpu: &dyn Gpu, all: &[ParameterUpdate<'_>]) -> Result<Tensor> {
     let count: usize = all.iter().map(|item| item.w.elem_count().div_ceil(BLOCK)).sum();
-    let (parts, norm) = (gpu.unset(&[count], DType::F64)?, gpu.unset(&[1], DType::F64)?);
+    let (parts, norm) = (gpu.alloc_uninit(&[count], DType::F64)?, gpu.alloc_uninit(&[1], DType::F64)?);
     let mut done = 0;
     for some in all.chunks(ITEMS) {
         let (structure, blocks) = items(gpu, some)?;
@@ -61,7 +61,7 @@ pub fn permission(
     clip: Option<f64>,
     halted: Tensor,
 ) -> Result<StepGuard> {
-    let factor = gpu.unset(&[1], DType::F32)?;
+    let factor = gpu.alloc_uninit(&[1], DType::F32)?;
     let arguments = KernelArguments::new()
         .pointer(gpu.address(score)?)
         .pointer(gpu.address(norm)?)

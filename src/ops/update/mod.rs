@@ -66,7 +66,7 @@ impl StepGuard {
                 let factor = clip.filter(|&most| norm > most).map_or(1.0, |most| most / (norm + 1e-6));
                 Ok(Self { halted, factor: Tensor::new(&[factor as f32], &Device::Cpu)? })
             }
-            device => cuda::permission(&*gpu::of(device)?, score, norm, clip, halted.clone()),
+            device => cuda::permission(&*gpu::for_device(device)?, score, norm, clip, halted.clone()),
         }
     }
 
@@ -98,7 +98,7 @@ pub fn sgd(items: &[ParameterUpdate<'_>], sgd: &Sgd, permission: &StepGuard) -> 
             }
             Ok(())
         }
-        Some(device) => cuda::sgd(&*gpu::of(device)?, items, sgd, permission),
+        Some(device) => cuda::sgd(&*gpu::for_device(device)?, items, sgd, permission),
     }
 }
 
@@ -115,7 +115,7 @@ pub fn adam(items: &[ParameterUpdate<'_>], adam: &Adam, permission: &StepGuard) 
             }
             Ok(())
         }
-        Some(device) => cuda::adam(&*gpu::of(device)?, items, adam, permission),
+        Some(device) => cuda::adam(&*gpu::for_device(device)?, items, adam, permission),
     }
 }
 
@@ -126,7 +126,7 @@ pub fn gradient_norm(items: &[ParameterUpdate<'_>]) -> Result<Tensor> {
             let squares = items.iter().map(|item| Ok(cpu::sum_of_squares(&values(item.gradient)?)));
             Tensor::new(&[squares.sum::<Result<f64>>()?.sqrt()], &Device::Cpu)
         }
-        device => cuda::gradient_norm(&*gpu::of(device)?, items),
+        device => cuda::gradient_norm(&*gpu::for_device(device)?, items),
     }
 }
 

@@ -44,7 +44,7 @@ impl ComparedRun {
     /// The run in `path`: its folder, or that of its name for the newest version.
     pub fn open(path: &Path) -> Self {
         match RunFolder::open(path) {
-            Ok(run) => Self::of(&run),
+            Ok(run) => Self::from_run(&run),
             Err(error) => {
                 let nameless = RunFolder::at(path.to_path_buf());
                 let state = match path.exists() {
@@ -59,8 +59,8 @@ impl ComparedRun {
         }
     }
 
-    fn of(run: &RunFolder) -> Self {
-        let results = Results::of(run);
+    fn from_run(run: &RunFolder) -> Self {
+        let results = Results::read(run);
         let config = reading::toml(&run.config(), LARGEST_FILE).map(|(_, config): (_, Table)| config);
         let config = config.map_err(|error| error.to_string());
         let unreadable = |why: &String| format!("{} cannot be read: {why}.", run.config().display());
@@ -86,7 +86,7 @@ impl ComparedRun {
         let folders = sweep.folders(runs)?;
         for (planned, folder) in sweep.runs.iter().zip(folders) {
             all.push(match folder {
-                Some(run) => Self::of(&run),
+                Some(run) => Self::from_run(&run),
                 None => Self {
                     run: planned.name.clone(),
                     path: None,

@@ -20,7 +20,7 @@ impl Confusion {
     ///
     /// # Errors
     /// [`Error::Data`] for a label that the network has no class for; what reading data and computing can give.
-    pub fn of(network: &Network, batches: &Batches<'_>, effort: EvaluationOptions) -> Result<Self> {
+    pub fn measure(network: &Network, batches: &Batches<'_>, effort: EvaluationOptions) -> Result<Self> {
         let classes = network.plan().classes;
         let mut counts = vec![vec![0u64; classes]; classes];
         for batch in batches.iter_from(0) {

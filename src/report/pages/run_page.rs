@@ -33,9 +33,9 @@ fn or_sentence<T>(read: &ReadResult<T>, show: impl FnOnce(&T) -> String) -> Stri
 fn head(record: &Record) -> Vec<(&'static str, String)> {
     let summary = &record.summary;
     let mut pairs = vec![("state", state(record))];
-    let asked = summary.epochs.map_or(String::new(), |epochs| format!(" of {epochs}"));
+    let requested = summary.epochs.map_or(String::new(), |epochs| format!(" of {epochs}"));
     let seconds: f64 = record.epochs().iter().map(|line| line.seconds).sum();
-    pairs.push(("epochs", format!("{}{asked}, in {}", summary.epochs_done, duration(seconds))));
+    pairs.push(("epochs", format!("{}{requested}, in {}", summary.epochs_done, duration(seconds))));
     if let (Some(top1), Some(epoch)) = (summary.best_accuracy, summary.best_epoch) {
         pairs.push(("best top-1 accuracy", format!("{top1:.2} %, epoch {epoch}, chosen on the test images")));
     }
@@ -187,16 +187,16 @@ mod tests {
             diff: diff.into(),
             untracked: untracked.iter().map(ToString::to_string).collect(),
         };
-        let of = |git: &Git| uncommitted(git, Some("ab12"));
-        assert_eq!(of(&git(false, None, "", &[])), "");
-        let first = of(&git(true, Some("ab12"), "", &["a"]));
+        let described = |git: &Git| uncommitted(git, Some("ab12"));
+        assert_eq!(described(&git(false, None, "", &[])), "");
+        let first = described(&git(true, Some("ab12"), "", &["a"]));
         assert_eq!(first, ", with uncommitted changes: in uncommitted.diff, SHA-256 ab12");
-        let other = of(&git(true, Some("cd34"), "", &[]));
+        let other = described(&git(true, Some("cd34"), "", &[]));
         assert_eq!(other, ", with uncommitted changes: not those of the first session, SHA-256 cd34");
-        assert_eq!(of(&git(true, None, "", &["a"])), ", with files that git does not track");
-        assert_eq!(of(&git(true, None, "", &[])), ", with uncommitted changes: which are not recorded");
+        assert_eq!(described(&git(true, None, "", &["a"])), ", with files that git does not track");
+        assert_eq!(described(&git(true, None, "", &[])), ", with uncommitted changes: which are not recorded");
         // As older versions recorded it.
-        let old = of(&git(true, None, "-a\n+b\n", &[]));
+        let old = described(&git(true, None, "-a\n+b\n", &[]));
         assert_eq!(old, ", with uncommitted changes: 2 lines of diff in provenance.json");
     }
 

@@ -39,11 +39,11 @@ impl Record {
     pub fn read(run: &RunFolder) -> Self {
         let config = run.config();
         Self {
-            summary: listing::of(run),
-            metrics: metrics::so_far(run).map_err(said),
-            config: reading::text(&config, LARGEST_FILE).map_err(|e| said(Error::io("read", &config)(e))),
-            experiment: Experiment::load(&config, &[]).map_err(said),
-            provenance: Provenance::load(&run.provenance()).map_err(said),
+            summary: listing::summarize(run),
+            metrics: metrics::so_far(run).map_err(error_text),
+            config: reading::text(&config, LARGEST_FILE).map_err(|e| error_text(Error::io("read", &config)(e))),
+            experiment: Experiment::load(&config, &[]).map_err(error_text),
+            provenance: Provenance::load(&run.provenance()).map_err(error_text),
         }
     }
 
@@ -54,8 +54,8 @@ impl Record {
 }
 
 /// The checkpoint that was asked for; the last where the run has no best.
-pub fn choose(run: &RunFolder, asked: CheckpointKind) -> CheckpointKind {
-    if run.checkpoint(asked).exists() { asked } else { CheckpointKind::Last }
+pub fn choose(run: &RunFolder, requested: CheckpointKind) -> CheckpointKind {
+    if run.checkpoint(requested).exists() { requested } else { CheckpointKind::Last }
 }
 
 impl CheckpointLabel {
@@ -72,9 +72,13 @@ impl CheckpointLabel {
 ///
 /// # Errors
 /// A sentence when there is no whole checkpoint or no BNTT layer.
-pub fn gamma(run: &RunFolder, asked: CheckpointKind, experiment: &ReadResult<CheckedExperiment>) -> ReadResult<Gamma> {
-    let which = choose(run, asked);
-    let checkpoint = checkpoint::load(&run.checkpoint(which), &Device::Cpu).map_err(said)?;
+pub fn gamma(
+    run: &RunFolder,
+    requested: CheckpointKind,
+    experiment: &ReadResult<CheckedExperiment>,
+) -> ReadResult<Gamma> {
+    let which = choose(run, requested);
+    let checkpoint = checkpoint::load(&run.checkpoint(which), &Device::Cpu).map_err(error_text)?;
     let is_bntt = |index: usize, gamma: &Tensor| match experiment {
         Ok(checked) => checked.plan.kinds.get(index) == Some(&"bntt"),
         // Without a config it is told by its shape: other norms have one group for all time-steps.
@@ -88,7 +92,7 @@ pub fn gamma(run: &RunFolder, asked: CheckpointKind, experiment: &ReadResult<Che
 }
 
 /// An error as a sentence of the page.
-pub fn said(error: Error) -> String {
+pub fn error_text(error: Error) -> String {
     let text = error.to_string();
     if text.ends_with(['.', '!', '?']) { text } else { text + "." }
 }

@@ -97,7 +97,7 @@ impl SweepSetting<'_> {
     /// A quantity of the runs that are complete, averaged over them.
     pub fn of_complete(&self, value: impl Fn(&Seeded) -> Option<f64>) -> Option<Statistic> {
         let complete = self.runs.iter().filter(|run| run.state() == "completed");
-        Statistic::of(&complete.filter_map(|run| value(run)).collect::<Vec<_>>())
+        Statistic::from_values(&complete.filter_map(|run| value(run)).collect::<Vec<_>>())
     }
 
     /// A quantity by epoch, averaged over the runs that have come to the epoch.

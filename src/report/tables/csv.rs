@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn names_that_a_spreadsheet_would_run_are_texts_and_negative_differences_stay_numbers() {
         let mut cell = Cell::absent("@place".into(), "why");
-        cell.last = Statistic::of(&[-1.5]);
+        cell.last = Statistic::from_values(&[-1.5]);
         cell.notes = vec!["-note".into()];
         let table = FilledTable {
             title: None,

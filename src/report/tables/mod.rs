@@ -41,11 +41,11 @@
 mod cells;
 pub mod csv;
 mod file;
+mod from_file;
+mod from_sweep;
 mod grid;
 pub mod latex;
 pub mod markdown;
-mod of_file;
-mod of_sweep;
 mod published;
 mod runs;
 
@@ -92,8 +92,8 @@ impl FilledTable {
         let (_, table): (_, toml::Table) =
             reading::toml(path, LARGEST_FILE).map_err(|error| refuse(error.to_string()))?;
         match (table.contains_key("rows"), table.contains_key("network"), table.contains_key("base")) {
-            (true, ..) => of_file::fill(file::read(path)?, runs),
-            (false, false, true) => of_sweep::fill(path, runs.unwrap_or(Path::new("runs"))),
+            (true, ..) => from_file::fill(file::read(path)?, runs),
+            (false, false, true) => from_sweep::fill(path, runs.unwrap_or(Path::new("runs"))),
             _ => Err(refuse(
                 "expected the file of a table, with [[rows]], or of a sweep, with `base` and `grid`, found neither. \
                  The tables that come with the program are in tables/."

@@ -34,7 +34,7 @@ impl Runs {
         for (.., path) in listing::folders(root)? {
             let folder = RunFolder::at(path);
             match RecordedRun::read(folder.clone()) {
-                Ok(recorded) => runs.found.push((recorded, Results::of(&folder))),
+                Ok(recorded) => runs.found.push((recorded, Results::read(&folder))),
                 Err(file) => runs.unreadable.push((folder.path().to_path_buf(), file)),
             }
         }
@@ -43,11 +43,11 @@ impl Runs {
 
     /// The runs of an experiment, in which the keys `set` count, one a seed and those in ascending order: of several, the newest that is complete,
     /// or the newest if none is.
-    pub fn of(&self, experiment: &Experiment, set: &[String], seeds: Option<&[u64]>) -> Vec<CellRun> {
+    pub fn matching(&self, experiment: &Experiment, set: &[String], seeds: Option<&[u64]>) -> Vec<CellRun> {
         let mut experiment = experiment.clone();
         experiment.make_paths_absolute();
         let plan = RunQuery { experiment: &experiment, set, any_seed: true };
-        let same = plan.of(self.found.iter().map(|(recorded, _)| recorded));
+        let same = plan.matching(self.found.iter().map(|(recorded, _)| recorded));
         let wanted = |run: &&(RecordedRun, Results)| {
             let of_plan = same.iter().any(|recorded| recorded.folder == run.0.folder);
             of_plan && seeds.is_none_or(|seeds| seeds.contains(&run.0.experiment.seed))
@@ -75,7 +75,7 @@ impl Runs {
 pub fn of_sweep(sweep: &Sweep, folders: &[Option<RunFolder>], wanted: impl Fn(&SweepRun) -> bool) -> Vec<CellRun> {
     let folders = sweep.runs.iter().zip(folders).filter(|(planned, _)| wanted(planned));
     let found = |(planned, folder): (&SweepRun, &Option<RunFolder>)| {
-        folder.as_ref().map(|run| CellRun { seed: planned.seed, results: Results::of(run) })
+        folder.as_ref().map(|run| CellRun { seed: planned.seed, results: Results::read(run) })
     };
     let mut found: Vec<CellRun> = folders.filter_map(found).collect();
     found.sort_by_key(|run| run.seed);

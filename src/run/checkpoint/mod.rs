@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::files::durable::{self, beside, sha256_hex};
+use crate::files::atomic::{self, beside, sha256_hex};
 use crate::files::weights;
 use crate::ops::finite;
 use crate::run::records::{self, Records};
@@ -58,16 +58,16 @@ pub struct CheckpointContents<'a> {
 pub fn save(folder: &Path, contents: CheckpointContents<'_>) -> Result<()> {
     let [new, previous] = [beside(folder, ".new"), beside(folder, ".previous")];
     mend(folder)?;
-    durable::remove_folder(&new)?;
+    atomic::remove_folder(&new)?;
     let written = write(&new, contents);
     if written.is_err() {
         // On a full disk half a checkpoint is in the way.
-        let _ = durable::remove_folder(&new);
+        let _ = atomic::remove_folder(&new);
     }
     written?;
-    durable::replace_folder(&new, folder, &previous)?;
+    atomic::replace_folder(&new, folder, &previous)?;
     if contents.records.is_none() {
-        durable::remove_folder(&previous)?;
+        atomic::remove_folder(&previous)?;
     }
     Ok(())
 }
@@ -83,18 +83,18 @@ fn write(new: &Path, contents: CheckpointContents<'_>) -> Result<()> {
         let path = new.join(name);
         let bytes = weights::to_bytes(&path, tensors)?;
         *sha256 = sha256_hex(&bytes);
-        durable::write_and_sync(&path, &bytes)?;
+        atomic::write_and_sync(&path, &bytes)?;
     }
     let unwritable = |path: &Path, e: toml::ser::Error| Error::Run(format!("cannot write {}: {e}.", path.display()));
     if let Some(records) = records {
         let path = new.join(records::FILE);
         let text = records.to_text().map_err(|e| unwritable(&path, e))?;
-        durable::write_and_sync(&path, text.as_bytes())?;
+        atomic::write_and_sync(&path, text.as_bytes())?;
     }
     let path = new.join(progress::FILE);
     let text = progress.to_text().map_err(|e| unwritable(&path, e))?;
-    durable::write_and_sync(&path, text.as_bytes())?;
-    durable::sync_folder(new)
+    atomic::write_and_sync(&path, text.as_bytes())?;
+    atomic::sync_folder(new)
 }
 
 /// Puts back what a killed `save` left beside an absent `folder`.
@@ -109,7 +109,7 @@ pub fn mend(folder: &Path) -> Result<()> {
     match [new, previous].into_iter().find(|left| load(left, &Device::Cpu).is_ok()) {
         Some(left) => {
             fs::rename(&left, folder).map_err(Error::io("rename", &left))?;
-            durable::sync_folder(folder.parent().unwrap_or(Path::new(".")))
+            atomic::sync_folder(folder.parent().unwrap_or(Path::new(".")))
         }
         None => Ok(()),
     }

@@ -11,7 +11,7 @@ use super::program::Program;
 use super::repository::{self, RepositoryState};
 use crate::error::{Error, Result};
 use crate::experiment::GitRecord;
-use crate::files::durable::{AtomicFile, sha256_hex};
+use crate::files::atomic::{AtomicFile, sha256_hex};
 
 /// A longer diff is cut in `uncommitted.diff`.
 const LONGEST_DIFF: usize = 256 << 10;
@@ -48,7 +48,7 @@ pub struct Uncommitted(Vec<u8>);
 impl Git {
     /// The repository that `folder` lies in, and its diff; none where there is none, no `git`, or one that gives no answer in time, which is warned
     /// of. Nothing is run that the repository names: no hook, filter, driver or monitor.
-    pub fn of(folder: &Path, recorded: GitRecord) -> (Option<Self>, Uncommitted) {
+    pub fn read(folder: &Path, recorded: GitRecord) -> (Option<Self>, Uncommitted) {
         Self::within(PATIENCE, folder, recorded).unwrap_or_else(|problem| {
             warn!("the state of the git repository is not recorded: {problem}");
             (None, Uncommitted::default())

@@ -14,7 +14,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::files::durable::write_atomically;
+use crate::files::atomic::write_atomically;
 use crate::files::reading;
 
 /// Bytes of the file. Those of older versions have a diff a session.

@@ -59,7 +59,7 @@ pub struct RepositoryState {
 /// The end of a sentence, when there is one that cannot be looked at.
 pub fn look(git: &Program, folder: &Path) -> Result<Option<RepositoryState>, String> {
     let Some(repository) = Repository::find(git, folder) else { return Ok(None) };
-    let copy = Copy::of(git, &repository)?;
+    let copy = Copy::make(git, &repository)?;
     let diff = copy.diff()?;
     let listed = copy.run(&["ls-files", "-z", "--others", "--exclude-standard"], None, LONGEST_NAMES)?;
     let untracked = names(&listed).map(|name| String::from_utf8_lossy(name).into_owned()).collect();
@@ -112,7 +112,7 @@ struct Copy<'a> {
 }
 
 impl<'a> Copy<'a> {
-    fn of(git: &'a Program, repository: &'a Repository) -> Result<Self, String> {
+    fn make(git: &'a Program, repository: &'a Repository) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|e| format!("cannot make a temporary folder: {e}"))?;
         let listed =
             git.run(&GitTarget::In(&repository.work_tree), &["config", "--list", "-z"], None, LONGEST_ANSWER)?;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::files::durable::sha256_hex;
+use crate::files::atomic::sha256_hex;
 
 const KEY: &[u8] = b"\"sha256\"";
 const DIGITS: usize = 64;

@@ -43,7 +43,7 @@ impl<'a> Child<'a> {
     }
 
     /// Passes a signal on, once.
-    pub fn tell(&mut self, reason: StopReason) {
+    pub fn report(&mut self, reason: StopReason) {
         if self.told.is_none()
             && let Ok(id) = libc::pid_t::try_from(self.process.id())
         {

@@ -4,16 +4,16 @@
 //! is at work elsewhere is passed over, and looked at again when nothing else is due.
 
 mod child;
-mod standing;
+mod folder_state;
 #[cfg(test)]
 mod tests;
 
 use self::child::{Child, command};
-use self::standing::{FolderState, QueuedRun, judge, look};
+use self::folder_state::{FolderState, QueuedRun, judge, look};
 use super::{FrozenConfigs, IncompleteRuns, Sweep, SweepRun};
 use crate::error::StopReason;
 use crate::error::{Error, Result};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
@@ -70,23 +70,28 @@ struct SweepJobs<'w, 'a> {
     ended: JobsOutcome,
 }
 
-type Tell<'t, 'a> = &'t mut dyn FnMut(JobEvent<'a>);
+type ReportEvent<'t, 'a> = &'t mut dyn FnMut(JobEvent<'a>);
 
 impl Jobs<'_> {
     /// Trains the runs that are due, until all are done or a stop is asked for; then those at work are asked to stop, and waited for.
     ///
     /// # Errors
     /// [`Error::Io`] when nothing can be written below `runs`, [`Error::Run`] when this program cannot find itself.
-    pub fn train<'a>(&self, due: &IncompleteRuns<'a>, mut tell: impl FnMut(JobEvent<'a>)) -> Result<JobsOutcome> {
+    pub fn train<'a>(&self, due: &IncompleteRuns<'a>, mut report: impl FnMut(JobEvent<'a>)) -> Result<JobsOutcome> {
         let itself = Path::new(ITSELF);
         let found = std::env::current_exe();
         let program = found.map_err(|e| Error::Run(format!("cannot find this program to start runs: {e}.")))?;
-        self.train_with(if itself.exists() { itself } else { &program }, due, &mut tell)
+        self.train_with(if itself.exists() { itself } else { &program }, due, &mut report)
     }
 
-    fn train_with<'a>(&self, program: &Path, due: &IncompleteRuns<'a>, tell: Tell<'_, 'a>) -> Result<JobsOutcome> {
+    fn train_with<'a>(
+        &self,
+        program: &Path,
+        due: &IncompleteRuns<'a>,
+        report: ReportEvent<'_, 'a>,
+    ) -> Result<JobsOutcome> {
         let elsewhere: Vec<QueuedRun<'a>> =
-            due.at_work.iter().map(|run| pass_over(QueuedRun::new(run), tell)).collect();
+            due.at_work.iter().map(|run| pass_over(QueuedRun::new(run), report)).collect();
         if due.to_train.is_empty() {
             return Ok(JobsOutcome { at_work: elsewhere.len(), ..JobsOutcome::default() });
         }
@@ -100,9 +105,9 @@ impl Jobs<'_> {
             ended: JobsOutcome::default(),
         };
         loop {
-            work.ended.stopped = work.ended.stopped.or(self.stop.asked());
-            let is_free = work.hear(tell);
-            work.begin(is_free, tell);
+            work.ended.stopped = work.ended.stopped.or(self.stop.requested());
+            let is_free = work.hear(report);
+            work.begin(is_free, report);
             if work.at_work.is_empty() {
                 return Ok(JobsOutcome { at_work: work.elsewhere.len(), ..work.ended });
             }
@@ -121,20 +126,20 @@ impl Jobs<'_> {
 
 impl<'a> SweepJobs<'_, 'a> {
     /// Passes a stop on to the processes, and takes up what became of those that ended. Whether any did, or there is none.
-    fn hear(&mut self, tell: Tell<'_, 'a>) -> bool {
+    fn hear(&mut self, report: ReportEvent<'_, 'a>) -> bool {
         let mut still = Vec::new();
         let before = self.at_work.len();
         for mut child in std::mem::take(&mut self.at_work) {
-            self.ended.stopped.into_iter().for_each(|reason| child.tell(reason));
+            self.ended.stopped.into_iter().for_each(|reason| child.report(reason));
             match child.ended() {
                 Ok(None) => still.push(child),
                 Ok(Some(status)) => match judge(&child, status, self.jobs.runs) {
-                    JobEvent::AtWork { run } => self.elsewhere.push(pass_over(QueuedRun::new(run), tell)),
-                    event => self.count(event, tell),
+                    JobEvent::AtWork { run } => self.elsewhere.push(pass_over(QueuedRun::new(run), report)),
+                    event => self.count(event, report),
                 },
                 Err(e) => {
                     let said = format!("cannot wait for its process: {e}.");
-                    self.count(JobEvent::Failed { run: child.run, said }, tell);
+                    self.count(JobEvent::Failed { run: child.run, said }, report);
                 }
             }
         }
@@ -143,7 +148,7 @@ impl<'a> SweepJobs<'_, 'a> {
     }
 
     /// Begins runs that wait, as many as may be at work; where none waits and `is_free` says so, those that were at work elsewhere.
-    fn begin(&mut self, is_free: bool, tell: Tell<'_, 'a>) {
+    fn begin(&mut self, is_free: bool, report: ReportEvent<'_, 'a>) {
         if self.waiting.is_empty() && is_free && self.ended.stopped.is_none() {
             self.waiting = std::mem::take(&mut self.elsewhere).into();
         }
@@ -155,28 +160,28 @@ impl<'a> SweepJobs<'_, 'a> {
             match look(&next, self.jobs.runs) {
                 FolderState::Due => match self.jobs.start(self.program, &self.frozen, run) {
                     Ok(child) => {
-                        tell(JobEvent::Started { run });
+                        report(JobEvent::Started { run });
                         self.at_work.push(child);
                     }
-                    Err(error) => self.count(JobEvent::Failed { run, said: error.to_string() }, tell),
+                    Err(error) => self.count(JobEvent::Failed { run, said: error.to_string() }, report),
                 },
-                FolderState::AtWork => self.elsewhere.push(pass_over(next, tell)),
-                FolderState::Completed => tell(JobEvent::CompletedElsewhere { run }),
-                FolderState::Failed(said) => self.count(JobEvent::Failed { run, said }, tell),
+                FolderState::AtWork => self.elsewhere.push(pass_over(next, report)),
+                FolderState::Completed => report(JobEvent::CompletedElsewhere { run }),
+                FolderState::Failed(said) => self.count(JobEvent::Failed { run, said }, report),
             }
         }
     }
 
-    fn count(&mut self, event: JobEvent<'a>, tell: Tell<'_, 'a>) {
+    fn count(&mut self, event: JobEvent<'a>, report: ReportEvent<'_, 'a>) {
         self.ended.failed = self.ended.failed.saturating_add(matches!(event, JobEvent::Failed { .. }).into());
-        tell(event);
+        report(event);
     }
 }
 
 /// Tells of a run that is at work elsewhere, the first time. What becomes of it there is not done again here.
-fn pass_over<'a>(waiting: QueuedRun<'a>, tell: Tell<'_, 'a>) -> QueuedRun<'a> {
+fn pass_over<'a>(waiting: QueuedRun<'a>, report: ReportEvent<'_, 'a>) -> QueuedRun<'a> {
     if !waiting.passed_over {
-        tell(JobEvent::AtWork { run: waiting.run });
+        report(JobEvent::AtWork { run: waiting.run });
     }
     QueuedRun { failed_after: None, passed_over: true, ..waiting }
 }

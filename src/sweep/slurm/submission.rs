@@ -3,7 +3,7 @@
 use super::{Job, commands, script::Paths};
 use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
-use crate::files::durable::{create_folders, sync_folder, write_and_sync, write_atomically};
+use crate::files::atomic::{create_folders, sync_folder, write_and_sync, write_atomically};
 use crate::files::reading;
 use crate::sweep::{Sweep, SweepRun};
 use std::ffi::OsString;

@@ -1,10 +1,10 @@
 //! How much memory this process holds, as the operating system counts it, how much it may have, and keeping what has been freed.
 
-mod exhausted;
+mod allocator;
 mod groups;
 mod limits;
 
-pub use exhausted::{RecordingAllocator, explain};
+pub use allocator::{RecordingAllocator, explain};
 
 use std::path::Path;
 

@@ -44,7 +44,7 @@ pub struct StripShape {
 }
 
 impl StripShape {
-    pub fn of(g: &Geometry) -> Self {
+    pub fn from_geometry(g: &Geometry) -> Self {
         let rows = (FRAME / PANEL / (g.width + 2)).saturating_sub(2).clamp(1, g.height);
         let rows = g.height.div_ceil(g.height.div_ceil(rows));
         let frame = (g.height + 2) * (g.width + 2) * PANEL;
@@ -63,7 +63,7 @@ impl StripShape {
 
     /// Whether positions in a frame fit the events' type.
     pub fn fits(g: &Geometry) -> bool {
-        let strips = Self::of(g);
+        let strips = Self::from_geometry(g);
         strips.frame_pixels(strips.rows) * strips.images <= usize::from(u16::MAX)
     }
 
@@ -157,7 +157,7 @@ impl NonZeros {
     }
 
     /// Pixels and, unless all are one, values of a channel's events.
-    pub fn of(&self, channel: usize) -> (&[u16], &[f32]) {
+    pub fn in_channel(&self, channel: usize) -> (&[u16], &[f32]) {
         let range = self.starts[channel]..self.starts[channel + 1];
         (&self.pixels[range.clone()], self.values.get(range).unwrap_or_default())
     }

@@ -24,20 +24,20 @@ impl Filters {
     /// Of the weight [O, C, 3, 3].
     pub fn new(w: &[f32], g: &Geometry) -> Self {
         let filters = w.as_chunks::<9>().0;
-        Self::of(g, |o, c| filters[o * g.in_channels + c])
+        Self::transformed(g, |o, c| filters[o * g.in_channels + c])
     }
 
     /// Of the weight [C, O, 3, 3] of the convolution whose reverse `g` is: filters turned by half a turn.
     pub fn turned(w: &[f32], g: &Geometry) -> Self {
         let filters = w.as_chunks::<9>().0;
-        Self::of(g, |o, c| {
+        Self::transformed(g, |o, c| {
             let mut filter = filters[c * g.out_channels + o];
             filter.reverse();
             filter
         })
     }
 
-    fn of(g: &Geometry, filter: impl Fn(usize, usize) -> [f32; 9] + Sync) -> Self {
+    fn transformed(g: &Geometry, filter: impl Fn(usize, usize) -> [f32; 9] + Sync) -> Self {
         let size = apart(g.in_channels * g.out_channels);
         let mut u = Scratch::zeroed(16 * size);
         // A task writes a run of channels of one panel in each of the 16 elements.

@@ -10,7 +10,7 @@ mod unfold;
 mod winograd;
 
 use super::Geometry;
-use crate::ops::fresh::{UninitBuffer, UninitPart};
+use crate::ops::uninit::{UninitBuffer, UninitPart};
 pub use events::InputValue;
 use events::density;
 use filters::Filters;
@@ -56,7 +56,7 @@ impl Algorithm {
     }
 
     /// The fastest for `x`.
-    fn of<T: InputValue>(x: &[T], g: &Geometry) -> Self {
+    fn choose<T: InputValue>(x: &[T], g: &Geometry) -> Self {
         if Self::Sparse.open(g) && density(x) < SPARSE { Self::Sparse } else { Self::dense(g) }
     }
 
@@ -87,7 +87,7 @@ fn in_groups<'a, T>(images: Vec<Image<'a, T>>, size: usize) -> Vec<Vec<Image<'a,
 pub fn forward<T: InputValue>(x: &[T], w: &[f32], g: &Geometry, n: usize, way: Option<Algorithm>) -> Vec<f32> {
     let mut y = UninitBuffer::new(n * g.out_channels * g.out_pixels());
     let (inputs, outputs) = (x.par_chunks(g.in_channels * g.in_pixels()), y.parts(g.out_channels * g.out_pixels()));
-    let is_sparse = |image: &Image<'_, T>| way.unwrap_or_else(|| Algorithm::of(image.x, g)) == Algorithm::Sparse;
+    let is_sparse = |image: &Image<'_, T>| way.unwrap_or_else(|| Algorithm::choose(image.x, g)) == Algorithm::Sparse;
     let (sparse, others): (Vec<_>, Vec<_>) = inputs.zip(outputs).map(|(x, y)| Image { x, y }).partition(is_sparse);
     Algorithm::Sparse.forward(sparse, w, g);
     way.unwrap_or(Algorithm::dense(g)).forward(others, w, g);
@@ -108,7 +108,7 @@ pub fn input_gradient(dy: &[f32], w: &[f32], g: &Geometry, n: usize) -> Vec<f32>
 
 /// dW [O, C, k, k], the way that all inputs' share of zeros makes the fastest, unless it is told which.
 pub fn weight_gradient<T: InputValue>(x: &[T], dy: &[f32], g: &Geometry, n: usize, way: Option<Algorithm>) -> Vec<f32> {
-    match way.unwrap_or_else(|| Algorithm::of(x, g)) {
+    match way.unwrap_or_else(|| Algorithm::choose(x, g)) {
         Algorithm::Sparse => sparse::weight_gradient(x, dy, g, n),
         Algorithm::Winograd => winograd::weight_gradient(x, dy, g, n),
         Algorithm::Unfold => unfold::weight_gradient(x, dy, g, n),

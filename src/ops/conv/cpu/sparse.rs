@@ -48,7 +48,7 @@ pub fn taps(w: &[f32], g: &Geometry) -> Scratch {
 
 /// Y [H', W', O] of X [H, W, C], for each of `images`.
 pub fn forward<T: InputValue>(images: Vec<Image<'_, T>>, taps: &[f32], g: &Geometry) {
-    let (c, o, strips) = (g.in_channels, g.out_channels, StripShape::of(g));
+    let (c, o, strips) = (g.in_channels, g.out_channels, StripShape::from_geometry(g));
     in_groups(images, strips.images()).into_par_iter().for_each_init(
         || (NonZeros::default(), Scratch::default()),
         |(events, frame), images| {
@@ -79,7 +79,7 @@ pub fn forward<T: InputValue>(images: Vec<Image<'_, T>>, taps: &[f32], g: &Geome
 
 /// dW [O, C, 3, 3] from X [N, H, W, C] and dY [N, H', W', O]. Every sum has one owner, which goes through the strips in order.
 pub fn weight_gradient<T: InputValue>(x: &[T], dy: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
-    let (c, o, strips) = (g.in_channels, g.out_channels, StripShape::of(g));
+    let (c, o, strips) = (g.in_channels, g.out_channels, StripShape::from_geometry(g));
     let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
     // [panels of O][C][3, 3, 32].
     let mut sums = Scratch::zeroed(o.div_ceil(PANEL) * c * TAPS);
@@ -142,7 +142,7 @@ impl WithSimd for ScatterTask<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         for (channel, taps) in self.taps.chunks_exact(TAPS).enumerate() {
-            let (pixels, values) = self.events.of(channel);
+            let (pixels, values) = self.events.in_channel(channel);
             // Nine taps of two vectors fill the wider register files, of one vector the others.
             match (S::REGISTER_COUNT >= 32 && 2 * S::F32_LANES <= PANEL, values.is_empty()) {
                 (true, true) => spread::<S, 2, true>(simd, pixels, values, taps, self.frame, self.row),
@@ -211,7 +211,7 @@ impl WithSimd for GatherTask<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         for (channel, sums) in self.sums.chunks_exact_mut(TAPS).enumerate() {
-            let (pixels, values) = self.events.of(self.first + channel);
+            let (pixels, values) = self.events.in_channel(self.first + channel);
             match (S::REGISTER_COUNT >= 32 && 2 * S::F32_LANES <= PANEL, values.is_empty()) {
                 (true, true) => collect::<S, 2, true>(simd, pixels, values, sums, self.frame, self.row),
                 (true, false) => collect::<S, 2, false>(simd, pixels, values, sums, self.frame, self.row),

@@ -19,7 +19,7 @@ pub struct Plane {
 }
 
 impl Plane {
-    pub fn of(g: &Geometry) -> Self {
+    pub fn from_geometry(g: &Geometry) -> Self {
         let (out_height, out_width) = (g.out_height(), g.out_width());
         Self {
             height: g.height,

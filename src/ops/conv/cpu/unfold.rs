@@ -5,9 +5,9 @@
 
 use super::super::Geometry;
 use super::Image;
-use crate::ops::fresh::UninitBuffer;
 use crate::ops::product::{Matrix, multiply};
 use crate::ops::sum_in_order;
+use crate::ops::uninit::UninitBuffer;
 use rayon::prelude::*;
 use std::ops::Range;
 

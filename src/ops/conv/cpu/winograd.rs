@@ -14,10 +14,10 @@ use super::super::Geometry;
 use super::filters::{self, Filters, panels};
 use super::transform::{self, PaddedRows, Plane, TileOffset, apart};
 use super::{Image, in_groups};
-use crate::ops::fresh::UninitPart;
 use crate::ops::product::tile::{PANEL, ROWS, StridedMatrix, multiply_panel};
 use crate::ops::scratch::Scratch;
 use crate::ops::simd::arch;
+use crate::ops::uninit::UninitPart;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -38,7 +38,7 @@ pub fn fits(g: &Geometry) -> bool {
 
 /// Y [H', W', O] of X [H, W, C], for each of `images`.
 pub fn forward<T: Copy + Into<f32> + Sync>(images: Vec<Image<'_, T>>, filters: &Filters, g: &Geometry) {
-    let plane = Plane::of(g);
+    let plane = Plane::from_geometry(g);
     let tiles = (BLOCK / 16 / g.in_channels).clamp(ROWS, 128);
     let strip = (tiles / plane.tile_columns).clamp(1, plane.tile_rows);
     let groups = in_groups(images, tiles / plane.tiles());
@@ -111,7 +111,7 @@ impl<T: Copy + Into<f32>> WithSimd for TileStrips<'_, T> {
 /// dW [O, C, 3, 3] from X [N, H, W, C] and dY [N, H', W', O]. Products run over chunks of images in order, each divided among
 /// threads by element and channel, so that every sum has one owner.
 pub fn weight_gradient<T: Copy + Into<f32> + Sync>(x: &[T], dy: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
-    let (plane, c, o) = (Plane::of(g), g.in_channels, g.out_channels);
+    let (plane, c, o) = (Plane::from_geometry(g), g.in_channels, g.out_channels);
     let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
     let mut u = Scratch::zeroed(16 * c * o);
     if n == 0 {

@@ -1,15 +1,15 @@
 //! Run folders of which a file was damaged, cut, lost or replaced: what comes of such a run is what would have come of it, or it is refused; `bntt
 //! doctor` says which; and nothing is lost.
 //!
-//! `BNTT_DAMAGES=60 cargo test --release --test survival damage` damages every file at so many places.
+//! `BNTT_DAMAGES=60 cargo test --release --test crash_recovery damage` damages every file at so many places.
 
-use crate::desk::{Desk, essence};
+use crate::workspace::{Workspace, comparable};
 use bntt::experiment::Experiment;
-use bntt::files::durable::write_atomically;
+use bntt::files::atomic::write_atomically;
 use bntt::rng::{Purpose, Stream};
 use bntt::run::RunFolder;
 use bntt::run::provenance::{Outcome, Provenance};
-use bntt::system::stop::Stop;
+use bntt::system::signals::Stop;
 use bntt::terminal::logging::Log;
 use bntt::terminal::progress::EpochBar;
 use bntt::train::{self, Trainer, TrainingEnd};
@@ -116,9 +116,9 @@ impl Damage {
     }
 }
 
-/// Damages every file of the run in `desk`, continues it, and compares with `expected`: how many went on, and how many were refused.
-fn damaged_everywhere(desk: &Desk, expected: &[(String, Vec<u8>)], places: u64) -> (usize, usize) {
-    let (run, kept) = (desk.path(RUN), desk.path("kept"));
+/// Damages every file of the run in `workspace`, continues it, and compares with `expected`: how many went on, and how many were refused.
+fn damaged_everywhere(workspace: &Workspace, expected: &[(String, Vec<u8>)], places: u64) -> (usize, usize) {
+    let (run, kept) = (workspace.path(RUN), workspace.path("kept"));
     copy(&run, &kept);
     let (mut went_on, mut refused) = (0, 0);
     for (number, (file, content)) in snapshot(&kept).into_iter().enumerate() {
@@ -130,15 +130,15 @@ fn damaged_everywhere(desk: &Desk, expected: &[(String, Vec<u8>)], places: u64) 
             }
             let when = format!("{damage:?} of {}", file.display());
             let before = snapshot(&run);
-            let (healthy, diagnosis) = desk.run(&["doctor", RUN]);
+            let (healthy, diagnosis) = workspace.run(&["doctor", RUN]);
             assert_eq!(snapshot(&run), before, "a doctor changes nothing: {when}");
-            let (code, said) = desk.run(&["resume", RUN]);
+            let (code, said) = workspace.run(&["resume", RUN]);
             let refusals = ["it cannot be resumed", "config.toml cannot be used", "is not a run folder"];
             let promised = !refusals.iter().any(|refusal| diagnosis.contains(refusal));
             assert_eq!(promised, code == Some(0), "{when}: the doctor says\n{diagnosis}\nand resume says\n{said}");
             match code {
                 Some(0) => {
-                    let found = essence(&run);
+                    let found = comparable(&run);
                     for ((name, expected), (_, found)) in expected.iter().zip(&found) {
                         assert!(expected == found, "{when}: another {name}; the doctor says\n{diagnosis}");
                     }
@@ -159,13 +159,13 @@ fn damaged_everywhere(desk: &Desk, expected: &[(String, Vec<u8>)], places: u64) 
 }
 
 /// The run of `short.toml`, asked to stop the `n`th time that it asks.
-fn stopped(desk: &Desk, n: u64) -> bntt::error::Result<()> {
-    let mut checked = Experiment::load(&desk.path("short.toml"), &[])?;
+fn stopped(workspace: &Workspace, n: u64) -> bntt::error::Result<()> {
+    let mut checked = Experiment::load(&workspace.path("short.toml"), &[])?;
     checked.experiment.make_paths_absolute();
     let (experiment, dataset) = (&checked.experiment, checked.experiment.load_data()?);
     let mut network = train::start(&checked, &Device::Cpu)?;
     let mut provenance = Provenance::begin(experiment.seed, "cpu", 1, dataset.checksums.clone(), None);
-    let (folder, _lock) = RunFolder::create_with(&desk.path("runs"), &experiment.name, |folder| {
+    let (folder, _lock) = RunFolder::create_with(&workspace.path("runs"), &experiment.name, |folder| {
         write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
         train::save_start(experiment, &dataset, folder, &mut network)
     })?;
@@ -181,25 +181,25 @@ fn places() -> u64 {
 
 #[test]
 fn a_run_whose_files_were_damaged_goes_on_as_if_nothing_had_happened_or_is_refused() {
-    let desk = Desk::with("short.toml", TEXT);
-    assert_eq!(desk.run(&["run", "short.toml"]).0, Some(0));
-    let expected = essence(&desk.path(RUN));
-    let (went_on, refused) = damaged_everywhere(&desk, &expected, places());
+    let workspace = Workspace::with("short.toml", TEXT);
+    assert_eq!(workspace.run(&["run", "short.toml"]).0, Some(0));
+    let expected = comparable(&workspace.path(RUN));
+    let (went_on, refused) = damaged_everywhere(&workspace, &expected, places());
     println!("complete: {went_on} went on, {refused} were refused");
     assert!(went_on > 5 && refused > 20, "{went_on} {refused}");
 }
 
 #[test]
 fn a_stopped_run_whose_files_were_damaged_goes_on_as_if_nothing_had_happened_or_is_refused() {
-    let whole = Desk::with("short.toml", TEXT);
+    let whole = Workspace::with("short.toml", TEXT);
     assert_eq!(whole.run(&["run", "short.toml"]).0, Some(0));
-    let expected = essence(&whole.path(RUN));
+    let expected = comparable(&whole.path(RUN));
     // In the middle of epoch 3: two epochs, two steps, a best checkpoint.
-    let desk = Desk::with("short.toml", TEXT);
-    stopped(&desk, 17).expect("a run that is stopped");
-    let (_, said) = desk.run(&["doctor", RUN]);
+    let workspace = Workspace::with("short.toml", TEXT);
+    stopped(&workspace, 17).expect("a run that is stopped");
+    let (_, said) = workspace.run(&["doctor", RUN]);
     assert!(said.contains("goes on after epoch 2 and 2 steps"), "{said}");
-    let (went_on, refused) = damaged_everywhere(&desk, &expected, places());
+    let (went_on, refused) = damaged_everywhere(&workspace, &expected, places());
     println!("stopped: {went_on} went on, {refused} were refused");
     assert!(went_on > 20 && refused > 20, "{went_on} {refused}");
 }

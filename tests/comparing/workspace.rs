@@ -12,13 +12,13 @@ pub const TEXT: &str = "name = 'a'\ndata = { dataset = 'digits', batch_size = 64
     layers = ['flatten', { linear = { features = 10 } }, 'bntt', 'lif', { linear = { features = 'classes' } }]\n";
 
 /// Holds `base.toml`, and `runs` once there is one.
-pub struct Desk(tempfile::TempDir);
+pub struct Workspace(tempfile::TempDir);
 
-impl Desk {
+impl Workspace {
     pub fn new() -> Self {
-        let desk = Self(tempfile::tempdir().expect("a folder"));
-        desk.write("base.toml", TEXT);
-        desk
+        let workspace = Self(tempfile::tempdir().expect("a folder"));
+        workspace.write("base.toml", TEXT);
+        workspace
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -33,7 +33,7 @@ pub fn fill(path: &Path, root: &Path) -> Result<FilledTable> {
             labels.push(sweep.name.clone());
         }
         let found = runs::of_sweep(&sweep, &folders, |run| run.settings == planned.settings);
-        rows.push(TableRow { labels, cells: vec![Cell::of(place, &found, Some(&seeds))] });
+        rows.push(TableRow { labels, cells: vec![Cell::from_runs(place, &found, Some(&seeds))] });
     }
     let heads = if sweep.axes.is_empty() { vec!["sweep".into()] } else { sweep.axes.clone() };
     Ok(FilledTable {

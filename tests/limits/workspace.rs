@@ -17,14 +17,14 @@ const TINY: &str = "name = 'tiny'\n[data]\ndataset = 'digits'\nbatch_size = 16\n
     [optimizer]\nadam = { lr = 1e-3 }\n[training]\nepochs = 1\n[provenance]\ngit = 'none'\n";
 
 /// Has `large.toml` and `tiny.toml`.
-pub struct Desk(tempfile::TempDir);
+pub struct Workspace(tempfile::TempDir);
 
-impl Desk {
+impl Workspace {
     pub fn new() -> Self {
-        let desk = Self(tempfile::tempdir().expect("a folder"));
-        desk.write("large.toml", LARGE);
-        desk.write("tiny.toml", TINY);
-        desk
+        let workspace = Self(tempfile::tempdir().expect("a folder"));
+        workspace.write("large.toml", LARGE);
+        workspace.write("tiny.toml", TINY);
+        workspace
     }
 
     pub fn folder(&self) -> &Path {

@@ -1,7 +1,7 @@
 //! Whole files of every kind, small: what the hostile ones are made from.
 
 /// Valid inputs of a target, as its body takes them.
-pub fn of(target: &str) -> Vec<Vec<u8>> {
+pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     match target {
         "experiment" => EXPERIMENTS.iter().map(|text| text.as_bytes().to_vec()).collect(),
         "weights" => vec![weights(), safetensors(&[("a", "F32", "[0]", Vec::new())])],

@@ -49,7 +49,7 @@ impl Stop {
     }
 
     /// Whether to stop, and why.
-    pub fn asked(&self) -> Option<StopReason> {
+    pub fn requested(&self) -> Option<StopReason> {
         if let Some(left) = self.left.load(Ordering::Relaxed).checked_sub(1) {
             self.left.store(left, Ordering::Relaxed);
             if left == 0 {
@@ -91,19 +91,19 @@ mod tests {
         let stop = Stop::after(3);
         let other = stop.clone();
         assert_eq!(
-            [stop.asked(), other.asked(), stop.asked(), other.asked()],
+            [stop.requested(), other.requested(), stop.requested(), other.requested()],
             [None, None, Some(StopReason::Term), Some(StopReason::Term)]
         );
-        assert_eq!(Stop::never().asked(), None);
+        assert_eq!(Stop::never().requested(), None);
     }
 
     #[test]
     fn a_signal_is_heard_and_the_process_lives_on() {
         let stop = Stop::on_signals().expect("signals");
-        assert_eq!(stop.asked(), None);
+        assert_eq!(stop.requested(), None);
         // SAFETY: raising a signal that this process handles.
         assert_eq!(unsafe { libc::raise(libc::SIGUSR1) }, 0);
-        assert_eq!(stop.asked(), Some(StopReason::Usr1));
+        assert_eq!(stop.requested(), Some(StopReason::Usr1));
         assert_eq!(StopReason::Usr1.exit_code(), 0);
     }
 }

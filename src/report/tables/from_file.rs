@@ -47,7 +47,7 @@ impl RunSources<'_> {
                 let overrides: Vec<String> = set.iter().map(|(key, value)| format!("{key}={value}")).collect();
                 let experiment = Experiment::load(path, &overrides)?.experiment;
                 let set: Vec<String> = set.keys().cloned().collect();
-                Cell::of(place, &self.runs.of(&experiment, &set, seeds.as_deref()), seeds.as_deref())
+                Cell::from_runs(place, &self.runs.matching(&experiment, &set, seeds.as_deref()), seeds.as_deref())
             }
             CellSource::Sweep { path, settings } => {
                 let (sweep, folders) = self.sweep(path)?;
@@ -58,7 +58,7 @@ impl RunSources<'_> {
                 let seeds = seeds.unwrap_or_else(|| planned.iter().map(|run| run.seed).collect());
                 let names: Vec<&String> = planned.iter().map(|run| &run.name).collect();
                 let wanted = |run: &SweepRun| names.contains(&&run.name) && seeds.contains(&run.seed);
-                Cell::of(place, &of_sweep(sweep, folders, wanted), Some(&seeds))
+                Cell::from_runs(place, &of_sweep(sweep, folders, wanted), Some(&seeds))
             }
         };
         Ok(Cell { paper: entry.paper.clone(), independent: entry.independent.clone(), ..cell })

@@ -10,11 +10,11 @@ const TEXT: &str = "name = 'long'\n[data]\ndataset = 'digits'\nbatch_size = 16\n
     layers = [ 'flatten', { linear = { features = 300 } }, 'bntt', 'lif', { linear = { features = 'classes' } } ]\n\
     [optimizer]\nadam = { lr = 1e-3 }\n[training]\nepochs = 4\ncheckpoint_every = { steps = 1 }\nthreads = 1\n";
 
-pub struct Desk {
+pub struct Workspace {
     folder: tempfile::TempDir,
 }
 
-impl Desk {
+impl Workspace {
     pub fn new() -> Self {
         Self::with("long.toml", TEXT)
     }
@@ -63,7 +63,7 @@ fn said(output: Output) -> (Option<i32>, String) {
 pub struct Running(Option<Child>);
 
 impl Running {
-    pub fn of(child: Child) -> Self {
+    pub fn new(child: Child) -> Self {
         Self(Some(child))
     }
 
@@ -120,7 +120,7 @@ impl Drop for Running {
 }
 
 /// Everything of a run that must not depend on how often it was interrupted, as bytes.
-pub fn essence(run: &Path) -> Vec<(String, Vec<u8>)> {
+pub fn comparable(run: &Path) -> Vec<(String, Vec<u8>)> {
     let mut parts = Vec::new();
     for checkpoint in ["last", "best"] {
         for file in ["model.safetensors", "optimizer.safetensors", "progress.toml"] {

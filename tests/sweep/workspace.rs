@@ -11,14 +11,14 @@ pub const BASE: &str = "name = 'base'\n[data]\ndataset = 'digits'\nbatch_size = 
     layers = [ 'flatten', { linear = { features = 16 } }, 'bntt', 'lif', { linear = { features = 'classes' } } ]\n\
     [optimizer]\nsgd = { lr = 0.1 }\n[training]\nepochs = 2\n";
 
-pub struct Desk(tempfile::TempDir);
+pub struct Workspace(tempfile::TempDir);
 
-impl Desk {
+impl Workspace {
     pub fn new(sweep: &str) -> Self {
-        let desk = Self(tempfile::tempdir().expect("a folder"));
-        std::fs::write(desk.path("base.toml"), BASE).expect("a file");
-        std::fs::write(desk.path("trial.toml"), sweep).expect("a file");
-        desk
+        let workspace = Self(tempfile::tempdir().expect("a folder"));
+        std::fs::write(workspace.path("base.toml"), BASE).expect("a file");
+        std::fs::write(workspace.path("trial.toml"), sweep).expect("a file");
+        workspace
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -72,7 +72,7 @@ pub fn judge<'a>(child: &Child<'a>, status: ExitStatus, runs: &Path) -> JobEvent
         Err(error) => return JobEvent::Failed { run, said: error.to_string() },
     };
     let state = summary.as_ref().map_or("not run", |summary| summary.state);
-    let done = summary.is_some_and(|summary| summary.epochs.is_some_and(|asked| summary.epochs_done >= asked));
+    let done = summary.is_some_and(|summary| summary.epochs.is_some_and(|requested| summary.epochs_done >= requested));
     let as_told = |reason: StopReason| {
         status.signal() == Some(reason.signal()) || status.code() == Some(reason.exit_code().into())
     };

@@ -34,7 +34,7 @@ fn read(target: usize, number: u64, input: &[u8], what: &str) -> bool {
 
 fn attack(name: &str) {
     let target = bodies::ALL.iter().position(|(target, _)| *target == name).expect("a target");
-    let seeds = seeds::of(name);
+    let seeds = seeds::seeds(name);
     assert!(!seeds.is_empty(), "{name} has no whole input");
     for (place, seed) in (0..).zip(&seeds) {
         let taken = read(target, place, seed, &format!("whole input {place}"));
@@ -89,7 +89,7 @@ fn a_request_above_the_bound_is_seen() {
 #[test]
 fn the_corpus_holds_the_whole_inputs() {
     for (target, _) in bodies::ALL {
-        for (place, seed) in seeds::of(target).iter().enumerate() {
+        for (place, seed) in seeds::seeds(target).iter().enumerate() {
             let path = corpus(target).join(format!("whole-{place}"));
             if std::env::var_os("BNTT_HOSTILE_WRITE").is_some() {
                 fs::create_dir_all(corpus(target)).expect("a folder");

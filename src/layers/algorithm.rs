@@ -4,7 +4,7 @@ use super::{LayerConfig, LayerPlan};
 use crate::ops::{conv, gpu};
 
 /// The way of a layer that is not joined with the one before, on the CPU or on a GPU.
-pub fn path(layer: &LayerConfig, plan: &LayerPlan, on_gpu: bool) -> &'static str {
+pub fn algorithm(layer: &LayerConfig, plan: &LayerPlan, on_gpu: bool) -> &'static str {
     match (layer, plan.input.image()) {
         (LayerConfig::Conv(_), _) if on_gpu => gpu::CONVOLUTIONS,
         (LayerConfig::Linear(_), _) if on_gpu => "cuBLAS",

@@ -17,10 +17,10 @@ pub enum Phase<'a> {
 
 /// Hears of every part when it ends.
 pub trait StepProfiler {
-    fn ended(&mut self, part: Phase<'_>);
+    fn phase_ended(&mut self, part: Phase<'_>);
 }
 
 /// Nobody listens.
 impl StepProfiler for () {
-    fn ended(&mut self, _: Phase<'_>) {}
+    fn phase_ended(&mut self, _: Phase<'_>) {}
 }
