@@ -1,8 +1,8 @@
 //! Every op of a training step on the CPU, forward and backward: `cargo bench --bench ops`, or a part of it by name:
 //! `cargo bench --bench ops -- conv`.
 //!
-//! The sizes are those of VGG9 on CIFAR-10 with 5 time-steps and batches of 16. Convolutions run by each of their ways over inputs of
-//! several densities, which shows from which density on the sparse way loses.
+//! The sizes are those of VGG9 on CIFAR-10 with 5 time-steps and batches of 16. Convolutions run by each of their ways
+//! over inputs of several densities, which shows from which density on the sparse way loses.
 
 use bntt::encoders::{EncoderConfig, PoissonConfig, RandomKey};
 use bntt::ops::batch_norm::{self, Normalization};

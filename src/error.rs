@@ -87,7 +87,8 @@ impl StopReason {
         }
     }
 
-    /// The exit code of a run that stopped for it: 128 and the signal's number as shells count, or 0 for what is no failure.
+    /// The exit code of a run that stopped for it: 128 and the signal's number as shells count, or 0 for what is no
+    /// failure.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Int => 130,

@@ -1,8 +1,8 @@
 //! Counter-based random numbers: every number is a pure function of what it is for and where it stands.
 //!
 //! The generator is Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). Nothing has a
-//! state that advances, so the same seed gives the same numbers for any number of threads, any batch size and any device,
-//! and a resumed run needs no generator state.
+//! state that advances, so the same seed gives the same numbers for any number of threads, any batch size and any
+//! device, and a resumed run needs no generator state.
 
 /// What a stream of numbers is for. The values are part of the file format: a change alters every seeded run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,8 @@ pub enum Purpose {
 
 /// A stream of random numbers, addressed by (seed, purpose, layer, epoch, index) and read at any position.
 ///
-/// `epoch` is the epoch in training and the number of the draw in evaluation; `index` is the image's place in its split.
+/// `epoch` is the epoch in training and the number of the draw in evaluation; `index` is the image's place in its
+/// split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stream {
     key: [u32; 2],

@@ -63,7 +63,8 @@ impl Workspace {
         said
     }
 
-    /// A run in whose midst the program was killed, as far as its files tell: the checkpoint of epoch 2, with the files of all three epochs.
+    /// A run in whose midst the program was killed, as far as its files tell: the checkpoint of epoch 2, with the files
+    /// of all three epochs.
     fn killed(&self) -> PathBuf {
         self.ok(&["run", "own.toml"]);
         let run = self.path("runs/own/v0001");
@@ -98,7 +99,8 @@ fn data_that_changed_since_a_run_began_are_refused_by_name_and_accepted_only_whe
         let expected = ["the data are not those that", "train", "has changed", "--accept-changed-data"];
         assert!(expected.iter().all(|expected| message.contains(expected)), "{message}");
     }
-    // A job that is queued again does not begin anew beside it either, as if it were another experiment, without a word.
+    // A job that is queued again does not begin anew beside it either, as if it were another experiment, without a
+    // word.
     let (_, message) = workspace.bntt(&["run", "own.toml", "--resume-or-start"]);
     assert!(message.contains("is another experiment (the data"), "{message}");
     assert!(!run.join("checkpoints/last").exists(), "nothing was done");

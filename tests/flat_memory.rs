@@ -1,4 +1,5 @@
-//! Training for long takes no more memory than training for a while. One test alone in its process: it looks at all of its memory.
+//! Training for long takes no more memory than training for a while. One test alone in its process: it looks at all of
+//! its memory.
 
 use bntt::data::Batches;
 use bntt::experiment::{CheckedExperiment, Experiment};

@@ -1,4 +1,5 @@
-//! The layers' own reverse pass against two second opinions: candle's autograd, and the same sequence computed the long way.
+//! The layers' own reverse pass against two second opinions: candle's autograd, and the same sequence computed the long
+//! way.
 
 use bntt::layers::{BuildContext, ForwardContext, Layer, LayerConfig, LayerPlan, SequenceSpec};
 use bntt::rng::{Purpose, Stream};

@@ -1,4 +1,5 @@
-//! Imports point down: no file of a module uses a module that stands above its own in `src/lib.rs`'s table, so that there is no circle.
+//! Imports point down: no file of a module uses a module that stands above its own in `src/lib.rs`'s table, so that
+//! there is no circle.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,7 +30,8 @@ fn code(path: &Path) -> String {
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// The modules of the crate that `code` names: after each `crate::`, the next word or, in braces, the first word of each part.
+/// The modules of the crate that `code` names: after each `crate::`, the next word or, in braces, the first word of
+/// each part.
 fn used(code: &str) -> Vec<String> {
     let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     let mut used = Vec::new();

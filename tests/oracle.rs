@@ -1,7 +1,8 @@
-//! Values that PyTorch gave, through the public path: a file's text becomes an experiment, a network and training steps.
+//! Values that PyTorch gave, through the public path: a file's text becomes an experiment, a network and training
+//! steps.
 //!
-//! `tests/fixtures` holds inputs, weights, outputs, gradients and losses of a step-by-step PyTorch model (float32, each case
-//! kept only if float64 agrees on every spike).
+//! `tests/fixtures` holds inputs, weights, outputs, gradients and losses of a step-by-step PyTorch model (float32, each
+//! case kept only if float64 agrees on every spike).
 
 use bntt::data::Batch;
 use bntt::experiment::{CheckedExperiment, Experiment};
@@ -51,7 +52,8 @@ fn experiment(
     Ok(Experiment::parse(&text, "oracle.toml", &[])?)
 }
 
-/// The fixture's tensors under `prefix`, by our names: PyTorch's carry a `.module` more for layers applied step by step.
+/// The fixture's tensors under `prefix`, by our names: PyTorch's carry a `.module` more for layers applied step by
+/// step.
 fn state(fixture: &Fixture, prefix: &str) -> BTreeMap<String, Tensor> {
     let own = |name: &str| name.strip_prefix(prefix).map(|name| name.replace(".module.", "."));
     fixture.iter().filter_map(|(name, tensor)| Some((own(name)?, tensor.clone()))).collect()

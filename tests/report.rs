@@ -47,7 +47,8 @@ impl Workspace {
     }
 }
 
-/// The page as the browser understood it, and its height over all: every console message fails the test. `None` without a browser.
+/// The page as the browser understood it, and its height over all: every console message fails the test. `None` without
+/// a browser.
 fn browsed(page: &Path) -> Option<String> {
     let found = Command::new("chromium").arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {

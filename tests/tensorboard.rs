@@ -1,4 +1,5 @@
-//! TensorBoard's own reader, from PyPI, on a run's event file. `BNTT_PYTHON` names a Python that has it; otherwise `python3` is tried.
+//! TensorBoard's own reader, from PyPI, on a run's event file. `BNTT_PYTHON` names a Python that has it; otherwise
+//! `python3` is tried.
 
 use std::process::Command;
 

@@ -1,4 +1,5 @@
-//! Properties of whole runs: the same seed gives the same bits, a resumed run is the same run, losses do not move by accident.
+//! Properties of whole runs: the same seed gives the same bits, a resumed run is the same run, losses do not move by
+//! accident.
 
 use bntt::experiment::{CheckedExperiment, Experiment};
 use bntt::files::atomic;
@@ -48,7 +49,8 @@ fn resume(checked: &CheckedExperiment, folder: &RunFolder, stop: Stop) -> Result
     Ok(trainer.until(stop).train(&mut EpochBar::new(&Log::silent()))?)
 }
 
-/// Trains to the end, asked to stop again and again: the `n`th time that it asks, for every `n` in turn. How often it stopped.
+/// Trains to the end, asked to stop again and again: the `n`th time that it asks, for every `n` in turn. How often it
+/// stopped.
 fn train_with_stops(checked: &CheckedExperiment, root: &Path, stops: &[u64]) -> Result<(RunFolder, usize)> {
     let folder = RunFolder::create(root, &checked.experiment.name)?;
     let dataset = checked.experiment.load_data()?;

@@ -23,8 +23,8 @@ pub struct AtStep {
     pub energy: f64,
 }
 
-/// A network that stops for each image by itself, after the first time-step at which the softmax of the logits averaged so far gives some
-/// class the probability `confidence` or more; at the last in any case.
+/// A network that stops for each image by itself, after the first time-step at which the softmax of the logits averaged
+/// so far gives some class the probability `confidence` or more; at the last in any case.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AtConfidence {
     pub confidence: f64,
@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn steps_and_exits_are_those_counted_by_hand() {
-        // Two images of class 1 and three time-steps. Averages of image 0: (1, 0), (0, 1), (0, 5/3); of image 1: (2, 0), (2, 0), (2, 0).
+        // Two images of class 1 and three time-steps. Averages of image 0: (1, 0), (0, 1), (0, 5/3); of image 1: (2,
+        // 0), (2, 0), (2, 0).
         let currents = [
             vec![vec![1.0, 0.0], vec![2.0, 0.0]],
             vec![vec![-1.0, 2.0], vec![2.0, 0.0]],

@@ -12,10 +12,11 @@ use tracing::info;
 
 /// Show how accurate runs are on test images that were changed by an attacker or by noise.
 ///
-/// Pixels are in 0..1 and stay there; they are normalised inside. FGSM and PGD follow the gradient of the cross-entropy by the pixels, through
-/// time with the neurons' surrogate gradient, running statistics being constants: through direct coding exactly, through Poisson spikes
-/// straight (dS/dx = 1 / scale), with spikes of their own. PGD starts at random. Without a choice both are shown. Accuracy is the mean over the
-/// draws of all that is random, with the sample standard deviation.
+/// Pixels are in 0..1 and stay there; they are normalised inside. FGSM and PGD follow the gradient of the cross-entropy
+/// by the pixels, through time with the neurons' surrogate gradient, running statistics being constants: through direct
+/// coding exactly, through Poisson spikes straight (dS/dx = 1 / scale), with spikes of their own. PGD starts at random.
+/// Without a choice both are shown. Accuracy is the mean over the draws of all that is random, with the sample standard
+/// deviation.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt attack runs/quickstart/v0001 --fgsm --eps 2/255,8/255\n  \
                   bntt attack runs/direct/v0001 runs/poisson/v0001 --pgd --gaussian 0.05,0.1 --salt-and-pepper 0.02 data.limit.test=1000")]

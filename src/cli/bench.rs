@@ -11,8 +11,9 @@ use std::path::PathBuf;
 
 /// Measure how long an experiment's training step takes; no data set is needed.
 ///
-/// Trains on random images and prints median, minimum and spread (distance between the quartiles) of every part of a step, images
-/// a second, operations a second, bytes kept for backward and the process's peak memory. Weights stay as they were initialised.
+/// Trains on random images and prints median, minimum and spread (distance between the quartiles) of every part of a
+/// step, images a second, operations a second, bytes kept for backward and the process's peak memory. Weights stay as
+/// they were initialised.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  bntt bench configs/vgg9_cifar10_bntt.toml network.time_steps=5 data.batch_size=16\n  \

@@ -12,9 +12,9 @@ use std::path::PathBuf;
 
 /// Check an experiment file and show what it costs; no data set is needed.
 ///
-/// Prints every layer's kind, output shape, parameters and multiply-accumulates (MACs) per image and time-step, and the memory
-/// that a training step is predicted to take. All mistakes of the file are reported at once; what can be trained but does not do what it
-/// says, such as a milestone that no epoch reaches, is warned of at the end.
+/// Prints every layer's kind, output shape, parameters and multiply-accumulates (MACs) per image and time-step, and the
+/// memory that a training step is predicted to take. All mistakes of the file are reported at once; what can be trained
+/// but does not do what it says, such as a milestone that no epoch reaches, is warned of at the end.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  bntt check configs/vgg9_cifar10_bntt.toml network.time_steps=10 data.batch_size=64"

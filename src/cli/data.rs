@@ -13,9 +13,9 @@ use tracing::{info, warn};
 
 /// Fetch a data set from its official address, or check one that is there.
 ///
-/// Every archive is compared with its published checksum, unpacked and recorded in SHA256SUMS beside the data; then the whole set is read.
-/// Ctrl-C (or anything else) leaves what has come so far, and the same command goes on from there. Archives that were put into the folder
-/// by hand are taken from there.
+/// Every archive is compared with its published checksum, unpacked and recorded in SHA256SUMS beside the data; then the
+/// whole set is read. Ctrl-C (or anything else) leaves what has come so far, and the same command goes on from there.
+/// Archives that were put into the folder by hand are taken from there.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  bntt data --list                                  # names, sizes, addresses, checksums\n  \

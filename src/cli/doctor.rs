@@ -10,7 +10,8 @@ use std::path::PathBuf;
 
 /// Check a run folder: config, records, data, checksums of the checkpoints; and say what can be resumed.
 ///
-/// It judges as `bntt resume` does and changes nothing. The exit code is 2 when something is wrong, or when the run could not be resumed here.
+/// It judges as `bntt resume` does and changes nothing. The exit code is 2 when something is wrong, or when the run
+/// could not be resumed here.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  bntt doctor runs/quickstart/v0001")]
 pub struct DoctorArguments {

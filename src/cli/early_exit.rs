@@ -16,10 +16,11 @@ use std::path::PathBuf;
 
 /// Show what a run's network gets right when it stops before its last time-step, and what that takes.
 ///
-/// Prints the mean gamma of every BNTT layer by time-step, the exit that gamma tells, and accuracy, firing rate, synaptic operations and
-/// energy after every number of time-steps, from one pass over the test images: logits after t time-steps are the mean over these. The
-/// exit is after the first step at which the mean gamma of every BNTT layer is below the threshold (Kim & Panda 2021). Beside it: each
-/// image stopping by itself, once the softmax of its mean logits gives some class the confidence asked for.
+/// Prints the mean gamma of every BNTT layer by time-step, the exit that gamma tells, and accuracy, firing rate,
+/// synaptic operations and energy after every number of time-steps, from one pass over the test images: logits after t
+/// time-steps are the mean over these. The exit is after the first step at which the mean gamma of every BNTT layer is
+/// below the threshold (Kim & Panda 2021). Beside it: each image stopping by itself, once the softmax of its mean
+/// logits gives some class the confidence asked for.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt early-exit runs/vgg9_cifar10_bntt/v0001 --figures figures\n  \
                   bntt early-exit runs/quickstart/v0001 --threshold 0.3 --layers average --confidence 0.8,0.9 --stop")]

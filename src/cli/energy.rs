@@ -15,18 +15,20 @@ use std::path::PathBuf;
 
 /// Count a run's spikes and synaptic operations on its test images, and what they would take in energy.
 ///
-/// For every convolution and linear layer, per image: multiply-accumulates (MACs) of one dense step; R, the spikes per neuron over all
-/// time-steps; synaptic operations, one for each connection of each value that is not zero, counted from what the layer received (fewer at
-/// borders); and the energy by the papers' formula (R x MACs x 0.9 pJ), by the count, by the count with memory traffic, and of the same layers
-/// as an ANN (MACs x 4.6 pJ). A layer behind an average pool receives means: they are counted as such (after pooling, a product each) and as
-/// the spikes that they are made of (before pooling, a sum each). A direct-coded first layer computes once, with products.
+/// For every convolution and linear layer, per image: multiply-accumulates (MACs) of one dense step; R, the spikes per
+/// neuron over all time-steps; synaptic operations, one for each connection of each value that is not zero, counted
+/// from what the layer received (fewer at borders); and the energy by the papers' formula (R x MACs x 0.9 pJ), by the
+/// count, by the count with memory traffic, and of the same layers as an ANN (MACs x 4.6 pJ). A layer behind an average
+/// pool receives means: they are counted as such (after pooling, a product each) and as the spikes that they are made
+/// of (before pooling, a sum each). A direct-coded first layer computes once, with products.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt energy runs/quickstart/v0001 --figures figures\n  \
                   bntt energy runs/quickstart/v0001 data.limit.test=100 --constants 7nm.toml --format json")]
 pub struct EnergyArguments {
     #[command(flatten)]
     of: RunNetworkArguments,
-    /// Costs of operations: a TOML table of multiply_accumulate, accumulate and memory_access in picojoule; that of 45 nm unless given.
+    /// Costs of operations: a TOML table of multiply_accumulate, accumulate and memory_access in picojoule; that of 45
+    /// nm unless given.
     #[arg(long, value_name = "FILE", value_parser = path())]
     constants: Option<PathBuf>,
     /// The test image whose spikes the raster shows.

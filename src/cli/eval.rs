@@ -9,8 +9,8 @@ use crate::train::evaluate::{EvaluationOptions, evaluate};
 
 /// Evaluate a run's network on its test images.
 ///
-/// Prints loss, top-1 and top-5 accuracy and the firing rate of every LIF layer. The Poisson draws of evaluation are fixed by
-/// the seed; --draws averages the logits of several. With --time-steps no step after so many is computed.
+/// Prints loss, top-1 and top-5 accuracy and the firing rate of every LIF layer. The Poisson draws of evaluation are
+/// fixed by the seed; --draws averages the logits of several. With --time-steps no step after so many is computed.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  bntt eval runs/quickstart/v0001 --checkpoint last --draws 3")]
 pub struct EvalArguments {

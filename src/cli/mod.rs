@@ -69,8 +69,9 @@ enum Command {
     Selftest(selftest::SelftestArguments),
 }
 
-/// Runs the command that the process's arguments ask for. Exit codes: 0 done, 1 a failure inside the program, 2 something for
-/// the user to mend; of a run that was asked to stop 130 (SIGINT), 129 (SIGHUP), 143 (SIGTERM) or 0 (SIGUSR1).
+/// Runs the command that the process's arguments ask for. Exit codes: 0 done, 1 a failure inside the program, 2
+/// something for the user to mend; of a run that was asked to stop 130 (SIGINT), 129 (SIGHUP), 143 (SIGTERM) or 0
+/// (SIGUSR1).
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|fault| {
         let trace = Backtrace::capture();

@@ -9,7 +9,8 @@ use tracing::warn;
 
 /// Write the figures of a run or a sweep as SVG and PNG files.
 ///
-/// They are the figures of `bntt report`. A figure that cannot be drawn, for want of a data set or of BNTT layers, is named with its reason.
+/// They are the figures of `bntt report`. A figure that cannot be drawn, for want of a data set or of BNTT layers, is
+/// named with its reason.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  bntt plot runs/quickstart/v0001 -o figures\n  bntt plot configs/sweeps/norms.toml --runs runs -o figures"

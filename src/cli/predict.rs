@@ -16,8 +16,9 @@ use std::path::PathBuf;
 
 /// Classify images of a safetensors file with a trained network.
 ///
-/// The input holds `images` [N, C, H, W] (u8 or f32), or `sequences` [N, T, C, H, W] for encoder = "none"; they are normalised as
-/// in training. The output holds `logits` [N, classes] (f32) and `labels` [N] (u32), the classes with the largest logits.
+/// The input holds `images` [N, C, H, W] (u8 or f32), or `sequences` [N, T, C, H, W] for encoder = "none"; they are
+/// normalised as in training. The output holds `logits` [N, classes] (f32) and `labels` [N] (u32), the classes with the
+/// largest logits.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  bntt predict runs/quickstart/v0001 --input images.safetensors --output labels.safetensors\n  \

@@ -7,10 +7,12 @@ use crate::files::output;
 use crate::report::pages::{run_page, sweep_page};
 use std::path::PathBuf;
 
-/// Write one HTML page about a run or a sweep: curves, firing rates, gamma, confusion matrix, layers, config, provenance.
+/// Write one HTML page about a run or a sweep: curves, firing rates, gamma, confusion matrix, layers, config,
+/// provenance.
 ///
-/// The page stands by itself: it needs no network and no scripts. What cannot be read, such as a data set that is not on this machine, is
-/// said in its place. Of a sweep it shows every run's state, accuracies over seeds, and the curves of all settings.
+/// The page stands by itself: it needs no network and no scripts. What cannot be read, such as a data set that is not
+/// on this machine, is said in its place. Of a sweep it shows every run's state, accuracies over seeds, and the curves
+/// of all settings.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt report runs/quickstart/v0001 -o report.html\n  \
                         bntt report configs/sweeps/norms.toml --runs runs -o norms.html")]

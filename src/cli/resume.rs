@@ -23,9 +23,9 @@ use tracing::{info, warn};
 
 /// Continue a run from its last checkpoint.
 ///
-/// The continued run is the same run: its weights and metrics are those of one that was never stopped. What could make it another is refused: a
-/// config, records or data that have changed. Values may be given that change no number: where the data lie, training.threads,
-/// training.device, training.checkpoint_every, training.tensorboard, provenance.
+/// The continued run is the same run: its weights and metrics are those of one that was never stopped. What could make
+/// it another is refused: a config, records or data that have changed. Values may be given that change no number: where
+/// the data lie, training.threads, training.device, training.checkpoint_every, training.tensorboard, provenance.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt resume runs/quickstart/v0001\n  \
                         bntt resume runs/vgg9_cifar10_bntt data.dataset.cifar10.path=/scratch/cifar10 training.threads=8")]
@@ -42,7 +42,8 @@ pub struct ResumeArguments {
     /// Go on with data that are not those that the run began with; recorded in provenance.json.
     #[arg(long)]
     accept_changed_data: bool,
-    /// Go on although metrics.jsonl, steps.jsonl or the best checkpoint are damaged; recorded in provenance.json, what is damaged is kept beside.
+    /// Go on although metrics.jsonl, steps.jsonl or the best checkpoint are damaged; recorded in provenance.json, what
+    /// is damaged is kept beside.
     #[arg(long)]
     accept_damaged_records: bool,
 }
@@ -121,7 +122,8 @@ pub fn go_on(folder: &RunFolder, _lock: Lock, checked: &CheckedExperiment, with:
     train(trainer, checked, &device, &mut provenance, folder, &with.log)
 }
 
-/// A run that was killed after its last checkpoint has no end in its record, and would be taken up again by a sweep for ever.
+/// A run that was killed after its last checkpoint has no end in its record, and would be taken up again by a sweep for
+/// ever.
 fn record_completion(folder: &RunFolder) -> Result<()> {
     match Provenance::load(&folder.provenance()) {
         Ok(mut provenance) if provenance.outcome != Outcome::Completed => {

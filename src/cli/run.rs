@@ -24,9 +24,10 @@ use tracing::{info, warn};
 
 /// Train the network that an experiment file describes.
 ///
-/// Everything goes to a new folder, runs/<name>/v0001 and so on: the resolved config, provenance, metrics, log and checkpoints. Ctrl-C
-/// (SIGINT), SIGHUP, SIGTERM and SIGUSR1 end it after the step it is at, with a checkpoint that `bntt resume` goes on from; the exit code is
-/// 130, 129, 143 or 0. A second Ctrl-C ends it at once. Under nohup it does not end with its terminal.
+/// Everything goes to a new folder, runs/<name>/v0001 and so on: the resolved config, provenance, metrics, log and
+/// checkpoints. Ctrl-C (SIGINT), SIGHUP, SIGTERM and SIGUSR1 end it after the step it is at, with a checkpoint that
+/// `bntt resume` goes on from; the exit code is 130, 129, 143 or 0. A second Ctrl-C ends it at once. Under nohup it
+/// does not end with its terminal.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt run configs/quickstart.toml network.lif.leak=0.9 training.epochs=5\n  \
                   bntt run configs/vgg9_cifar10_bntt.toml --resume-or-start    # in a job that may be queued again")]

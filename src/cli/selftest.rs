@@ -8,8 +8,9 @@ use crate::train::selftest::network;
 
 /// Compare every op on this machine's GPU with its twin on the CPU.
 ///
-/// Forward and backward, f32 and bf16, odd and even sizes, every op twice for the same bits; then a small network in training. Prints the
-/// largest differences; the exit code is 1 when one is larger than rounding explains. Takes under a minute.
+/// Forward and backward, f32 and bf16, odd and even sizes, every op twice for the same bits; then a small network in
+/// training. Prints the largest differences; the exit code is 1 when one is larger than rounding explains. Takes under
+/// a minute.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  bntt selftest --device cuda:0")]
 pub struct SelftestArguments {

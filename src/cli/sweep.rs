@@ -14,8 +14,8 @@ use tracing::{error, info};
 
 /// Train all runs of a sweep: what is complete is skipped, what was stopped goes on.
 ///
-/// A sweep is a file that names a base experiment and what its runs differ in: `grid`, `zip`, `variants`, `seeds`. Stop it and start it again
-/// at will; a run that fails does not stop the others.
+/// A sweep is a file that names a base experiment and what its runs differ in: `grid`, `zip`, `variants`, `seeds`. Stop
+/// it and start it again at will; a run that fails does not stop the others.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt sweep configs/sweeps/norm_ablation.toml --dry-run\n  \
                         bntt sweep configs/sweeps/norm_ablation.toml --jobs 2\n  \

@@ -55,8 +55,8 @@ impl Trained {
         Ok(Self { network, checked, dataset, device })
     }
 
-    /// What `work` makes of the network and the test images when it computes so many time-steps; where there is no memory for it, an error says
-    /// what would fit.
+    /// What `work` makes of the network and the test images when it computes so many time-steps; where there is no
+    /// memory for it, an error says what would fit.
     pub fn on_test_images<R>(
         &self,
         time_steps: usize,

@@ -70,7 +70,8 @@ impl KeyPath {
     }
 }
 
-/// `a[2].b` as `a.2.b`; nothing where brackets hold something other than a number, or stand elsewhere than after a name.
+/// `a[2].b` as `a.2.b`; nothing where brackets hold something other than a number, or stand elsewhere than after a
+/// name.
 fn dotted(text: &str) -> Option<String> {
     let (mut dotted, mut rest) = (String::new(), text);
     while let Some(at) = rest.find(['[', ']', '"', '\'']) {

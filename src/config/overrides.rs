@@ -62,8 +62,8 @@ fn value(text: &str) -> Result<Value, String> {
     }
 }
 
-/// Puts `new` at `steps` of `value`, which stands at `key`. Tables are merged, as those of files are; lists and their entries are
-/// replaced.
+/// Puts `new` at `steps` of `value`, which stands at `key`. Tables are merged, as those of files are; lists and their
+/// entries are replaced.
 fn set(value: &mut Value, steps: &[KeyStep], new: Value, key: &KeyPath) -> Result<(), String> {
     let Some((step, rest)) = steps.split_first() else {
         merge(value, new);

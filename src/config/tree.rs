@@ -47,8 +47,8 @@ pub(super) fn get_mut<'t>(root: &'t mut Value, steps: &[KeyStep]) -> Option<&'t 
 /// A parsed TOML value without its positions, with `tag` throughout.
 ///
 /// # Errors
-/// The offset of the first number that fits neither an i64 nor an f64, or of the first date, which no setting is; and a sentence without
-/// its end.
+/// The offset of the first number that fits neither an i64 nor an f64, or of the first date, which no setting is; and a
+/// sentence without its end.
 pub(super) fn from_toml(value: &Spanned<DeValue<'_>>, tag: Tag) -> Result<Value, (usize, String)> {
     let refuse = |problem: String| (value.span().start, problem);
     let too_large = |number: &str| refuse(format!("the number {number} is too large"));

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::rng::Stream;
 
-/// Turns, shifts and scales every image at random about its centre: a pixel p of the new image is the pixel of the old one that lies
-/// nearest to c + R (p - c - d) / s, and 0 where that is outside, with c the centre, R the rotation by -angle, d the shift and s the scale.
-/// These are the pixels of torchvision's `RandomAffine` on PIL images, without interpolation.
+/// Turns, shifts and scales every image at random about its centre: a pixel p of the new image is the pixel of the old
+/// one that lies nearest to c + R (p - c - d) / s, and 0 where that is outside, with c the centre, R the rotation by
+/// -angle, d the shift and s the scale. These are the pixels of torchvision's `RandomAffine` on PIL images, without
+/// interpolation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AffineConfig {
@@ -15,7 +16,8 @@ pub struct AffineConfig {
     #[serde(default)]
     #[schemars(range(min = 0, max = 180))]
     pub degrees: f64,
-    /// The largest shift, as a share of the width to the sides and of the height up and down; uniform, then rounded to whole pixels.
+    /// The largest shift, as a share of the width to the sides and of the height up and down; uniform, then rounded to
+    /// whole pixels.
     #[serde(default)]
     #[schemars(range(min = 0, max = 1))]
     pub shift: f64,
@@ -40,8 +42,8 @@ impl AffineConfig {
         })
     }
 
-    /// What happens to one image of `height` and `width` pixels: numbers 3 to 6 of its stream are the angle, the shifts to the right and
-    /// down, and the scale.
+    /// What happens to one image of `height` and `width` pixels: numbers 3 to 6 of its stream are the angle, the shifts
+    /// to the right and down, and the scale.
     pub(super) fn draw(&self, stream: &Stream, [height, width]: [usize; 2]) -> AffineMap {
         let uniform = |position, [least, most]: [f64; 2]| least + (most - least) * f64::from(stream.uniform(position));
         let around = |position, most: f64| uniform(position, [-most, most]);
@@ -157,7 +159,8 @@ mod tests {
         };
         check(|turn| turn.degrees, [-30.0, 30.0]);
         check(|turn| turn.scale, [0.85, 1.11]);
-        // 0.15 of 20 and of 28 pixels are 3 and 4.2: whole pixels from -3 to 3, the outermost half as often, and from -4 to 4.
+        // 0.15 of 20 and of 28 pixels are 3 and 4.2: whole pixels from -3 to 3, the outermost half as often, and from
+        // -4 to 4.
         let count =
             |value: fn(&AffineMap) -> f64, of: f64| turns.iter().filter(|turn| value(turn) == of).count() as f64;
         for (value, most, outermost) in [(right as fn(&AffineMap) -> f64, 3.0, 1.0 / 12.0), (down, 4.0, 0.7 / 8.4)] {

@@ -12,15 +12,15 @@ use crate::rng::Stream;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AugmentConfig {
-    /// Cut the image out of one with so many black pixels added on every side, at a random place. The values added are 0
-    /// before normalisation.
+    /// Cut the image out of one with so many black pixels added on every side, at a random place. The values added are
+    /// 0 before normalisation.
     #[serde(default)]
     pub crop_padding: usize,
     /// Mirror every second image, left to right, at random.
     #[serde(default)]
     pub flip: bool,
-    /// Turn, shift and scale the image, before it is cut and mirrored; not at all when absent. Batches are then made by the processor,
-    /// also for a GPU.
+    /// Turn, shift and scale the image, before it is cut and mirrored; not at all when absent. Batches are then made by
+    /// the processor, also for a GPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affine: Option<AffineConfig>,
 }
@@ -40,8 +40,8 @@ impl AugmentConfig {
         padding.into_iter().chain(self.affine.as_ref().and_then(AffineConfig::mistakes)).collect()
     }
 
-    /// What happens to one image of `height` and `width` pixels: numbers 0 and 1 of its stream place the crop (y, x), number 2 decides the
-    /// flip, and those from 3 on are the affine map's.
+    /// What happens to one image of `height` and `width` pixels: numbers 0 and 1 of its stream place the crop (y, x),
+    /// number 2 decides the flip, and those from 3 on are the affine map's.
     pub(super) fn draw(&self, stream: &Stream, size: [usize; 2]) -> Augmentation {
         let padding = self.crop_padding;
         let offsets = u32::try_from(padding.saturating_mul(2).saturating_add(1)).unwrap_or(u32::MAX);

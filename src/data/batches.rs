@@ -24,8 +24,8 @@ pub struct Batch {
     pub indices: Vec<u32>,
 }
 
-/// The batches of one epoch. Each is a pure function of the data, the config, the seed, the epoch and its number, so any
-/// of them can be made at any time, on any thread, with the same bits.
+/// The batches of one epoch. Each is a pure function of the data, the config, the seed, the epoch and its number, so
+/// any of them can be made at any time, on any thread, with the same bits.
 #[derive(Debug, Clone)]
 pub struct Batches<'a> {
     split: &'a Split,
@@ -118,7 +118,8 @@ impl<'a> Batches<'a> {
         (step..self.steps).map(|step| self.batch(step))
     }
 
-    /// Lends `consume` the batches from number `step` on, which a thread of their own makes ahead of it, where there is one to be had.
+    /// Lends `consume` the batches from number `step` on, which a thread of their own makes ahead of it, where there is
+    /// one to be had.
     pub fn prefetch<R>(&self, step: usize, consume: impl FnOnce(&mut dyn Iterator<Item = Result<Batch>>) -> R) -> R {
         std::thread::scope(|scope| {
             let (sender, receiver) = std::sync::mpsc::sync_channel(AHEAD);

@@ -1,8 +1,8 @@
 //! CIFAR-10 and CIFAR-100 in their binary versions: records of labels (one byte or two) and 3,072 pixels.
 //!
-//! candle-datasets reads CIFAR-10 as well, but takes every file for one of 10,000 records without looking at its length,
-//! does not name a file that is too short, and holds both splits as floats, twice while it joins them: 1.3 GB for 184 MB
-//! of pixels. So both sets are read here, record by record, and candle's reader is the second opinion in
+//! candle-datasets reads CIFAR-10 as well, but takes every file for one of 10,000 records without looking at its
+//! length, does not name a file that is too short, and holds both splits as floats, twice while it joins them: 1.3 GB
+//! for 184 MB of pixels. So both sets are read here, record by record, and candle's reader is the second opinion in
 //! `tests/data/real.rs`.
 
 use std::collections::BTreeMap;
@@ -64,8 +64,8 @@ impl Cifar10Config {
         files::names(&self.path.join("batches.meta.txt"), NAMES_10.len()).unwrap_or(NAMES_10.map(String::from).into())
     }
 
-    /// [`DataConfig::load`](super::DataConfig::load) for files of `records` records each, as no one publishes them: for the
-    /// tests of hostile files, which write a million.
+    /// [`DataConfig::load`](super::DataConfig::load) for files of `records` records each, as no one publishes them: for
+    /// the tests of hostile files, which write a million.
     #[doc(hidden)]
     pub fn load_cut(&self, records: usize) -> Result<Dataset> {
         cifar_10(&self.path).cut(records).load()

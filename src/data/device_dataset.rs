@@ -22,8 +22,8 @@ pub struct DeviceDataset {
 }
 
 impl DeviceDataset {
-    /// `split` on `device`, or nothing where its batches are better made on the host: for the CPU, for sequences and floats, and where it
-    /// would take more than a quarter of the memory that is free.
+    /// `split` on `device`, or nothing where its batches are better made on the host: for the CPU, for sequences and
+    /// floats, and where it would take more than a quarter of the memory that is free.
     pub fn upload(split: &Split, config: &DataConfig, device: &Device) -> Result<Option<Self>> {
         match (&split.items, crate::ops::device::memory(device)?) {
             (SplitValues::Bytes(pixels), Some((free, _))) if pixels.len() <= free / SHARE => {

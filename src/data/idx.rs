@@ -20,8 +20,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MnistConfig {
-    /// The folder of the four unpacked files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
-    /// and `t10k-labels-idx1-ubyte`.
+    /// The folder of the four unpacked files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+    /// `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`.
     pub path: PathBuf,
 }
 

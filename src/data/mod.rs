@@ -1,7 +1,7 @@
 //! Bytes on disk -> batches.
 //!
-//! [`DatasetConfig`] is the registry: one variant and one file a data set. [`DataConfig::load`] gives the two [`Split`]s,
-//! pixels kept as bytes; [`Batches`] decodes, augments and normalises one batch at a time.
+//! [`DatasetConfig`] is the registry: one variant and one file a data set. [`DataConfig::load`] gives the two
+//! [`Split`]s, pixels kept as bytes; [`Batches`] decodes, augments and normalises one batch at a time.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -133,8 +133,8 @@ pub struct DataShape {
 }
 
 impl DatasetConfig {
-    /// The data set's shape, of events in `time_steps` frames. Known without any file but for `tensors`, where headers and labels are
-    /// read, and `tiny_imagenet`, whose list of classes is, where there is one.
+    /// The data set's shape, of events in `time_steps` frames. Known without any file but for `tensors`, where headers
+    /// and labels are read, and `tiny_imagenet`, whose list of classes is, where there is one.
     ///
     /// # Errors
     /// [`Error::Data`] when a `tensors` file is missing or malformed, or a list of classes malformed.
@@ -178,7 +178,8 @@ impl DatasetConfig {
         }
     }
 
-    /// What the classes are called, in the order of the labels; `None` where they are numbers, or where the files that name them lack.
+    /// What the classes are called, in the order of the labels; `None` where they are numbers, or where the files that
+    /// name them lack.
     pub fn class_names(&self) -> Option<Vec<String>> {
         match self {
             Self::Digits(_) | Self::Mnist(_) | Self::Nmnist(_) | Self::Tensors(_) => None,

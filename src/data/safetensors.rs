@@ -162,8 +162,8 @@ impl<'a> TensorFile<'a> {
         self.start.saturating_add(offset as u64)
     }
 
-    /// The values of a tensor, `N` bytes each. The header's check has found the tensor to lie inside the file, and its type
-    /// to be one of 1, 4 or 8 bytes.
+    /// The values of a tensor, `N` bytes each. The header's check has found the tensor to lie inside the file, and its
+    /// type to be one of 1, 4 or 8 bytes.
     fn read<const N: usize, T>(&self, info: &TensorInfo, value: impl Fn([u8; N]) -> T) -> Result<Vec<T>> {
         const PIECE: usize = 1 << 20;
         let (mut file, _) = files::open(self.path)?;

@@ -63,7 +63,8 @@ impl Split {
         self.shape.iter().fold(1, |product, &size| product.saturating_mul(size))
     }
 
-    /// Keeps the first `n` items, or all where there are fewer, and gives the memory of the others back. Nothing is copied out of a file.
+    /// Keeps the first `n` items, or all where there are fewer, and gives the memory of the others back. Nothing is
+    /// copied out of a file.
     pub(super) fn truncate(&mut self, n: usize) {
         let values = n.min(self.len()).saturating_mul(self.item_length());
         self.labels.truncate(n);

@@ -11,8 +11,8 @@ use super::safetensors::TensorFile;
 use super::{DataShape, Dataset, Split, SplitValues, files};
 use crate::error::{Error, Result};
 
-/// Two safetensors files. Each holds `labels` [N] (u8, u32, i32 or i64) and either `images` [N, C, H, W] or already coded
-/// `sequences` [N, T, C, H, W]; these are u8, which stand for 0..1, or f32, which are taken as they are.
+/// Two safetensors files. Each holds `labels` [N] (u8, u32, i32 or i64) and either `images` [N, C, H, W] or already
+/// coded `sequences` [N, T, C, H, W]; these are u8, which stand for 0..1, or f32, which are taken as they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TensorsConfig {
@@ -62,8 +62,8 @@ impl TensorsConfig {
     }
 }
 
-/// Reads the `images` or `sequences` of a file that may lack `labels`; where it has some, they are not read. All labels of
-/// the split are 0. Values that look as if they were meant otherwise are warned of.
+/// Reads the `images` or `sequences` of a file that may lack `labels`; where it has some, they are not read. All labels
+/// of the split are 0. Values that look as if they were meant otherwise are warned of.
 ///
 /// # Errors
 /// [`Error::Data`] or [`Error::Io`] for a file that is missing or malformed; `key` is the setting the error names.

@@ -24,8 +24,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TinyImagenetConfig {
-    /// The folder of `wnids.txt`, `train` and `val`, with all 200 classes or fewer: those of `wnids.txt`. The images of `val` are the
-    /// test images, since nobody has the labels of `test`.
+    /// The folder of `wnids.txt`, `train` and `val`, with all 200 classes or fewer: those of `wnids.txt`. The images of
+    /// `val` are the test images, since nobody has the labels of `test`.
     pub path: PathBuf,
 }
 

@@ -5,8 +5,8 @@ use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Direct coding: the analog image is the input at every time-step, so that the first convolution turns it into currents,
-/// computed once. Source: Kim et al. 2022 (arXiv 2202.03133), section 2.
+/// Direct coding: the analog image is the input at every time-step, so that the first convolution turns it into
+/// currents, computed once. Source: Kim et al. 2022 (arXiv 2202.03133), section 2.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DirectConfig {}

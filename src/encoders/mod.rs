@@ -61,8 +61,9 @@ impl EncoderConfig {
         }
     }
 
-    /// The gradient of the normalised `images` [B, ...], from that of the sequence, [T, B, ...] or, where the sequence is the same at every
-    /// time-step, the sum [1, B, ...]. Exact where the sequence is a function of the image; through Poisson spikes straight through.
+    /// The gradient of the normalised `images` [B, ...], from that of the sequence, [T, B, ...] or, where the sequence
+    /// is the same at every time-step, the sum [1, B, ...]. Exact where the sequence is a function of the image;
+    /// through Poisson spikes straight through.
     pub fn gradient(&self, images: &Tensor, grad: &Tensor) -> Result<Tensor> {
         match self {
             Self::Poisson(config) => config.gradient(images, grad),

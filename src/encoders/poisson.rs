@@ -30,9 +30,10 @@ impl PoissonConfig {
         poisson::encode(images, time_steps, rate, &draw.streams())
     }
 
-    /// Straight through the draw: a pixel x has x / scale spikes a time-step in the mean, so that d S / d x is taken for 1 / scale at every
-    /// step, also where |x| exceeds the scale and the mean no longer grows. Pixels that are silent for want of a sign have no gradient.
-    /// Source: Sharmin et al. 2020 (arXiv 2003.10399), who attack rate-coded networks in this way.
+    /// Straight through the draw: a pixel x has x / scale spikes a time-step in the mean, so that d S / d x is taken
+    /// for 1 / scale at every step, also where |x| exceeds the scale and the mean no longer grows. Pixels that are
+    /// silent for want of a sign have no gradient. Source: Sharmin et al. 2020 (arXiv 2003.10399), who attack
+    /// rate-coded networks in this way.
     pub(super) fn gradient(&self, images: &Tensor, grad: &Tensor) -> Result<Tensor> {
         let grad = grad.sum(0)?.affine(1.0 / self.scale, 0.0)?;
         if self.signed { Ok(grad) } else { grad.mul(&images.gt(0.0)?.to_dtype(grad.dtype())?) }

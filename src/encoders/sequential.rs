@@ -4,9 +4,10 @@ use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Sequential coding: the normalised image is shown part by part, one part at each time-step, as analog input currents. An image
-/// [C, H, W] becomes H steps of C W features or H W steps of C features, so that `network.time_steps` must be H or H W; linear
-/// layers take it as it is. This is the sequential MNIST of Kim & Panda 2021 (arXiv 2010.01729), where MNIST has T = 28 or 784.
+/// Sequential coding: the normalised image is shown part by part, one part at each time-step, as analog input currents.
+/// An image [C, H, W] becomes H steps of C W features or H W steps of C features, so that `network.time_steps` must be
+/// H or H W; linear layers take it as it is. This is the sequential MNIST of Kim & Panda 2021 (arXiv 2010.01729), where
+/// MNIST has T = 28 or 784.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SequentialConfig {

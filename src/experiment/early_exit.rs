@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 /// When to stop before the last time-step.
 ///
-/// With g[l, t] the mean of gamma over the channels of BNTT layer l at time-step t, the exit is after the first step t at which
-/// g[l, t] < threshold for every layer l: a layer whose gamma is near 0 lets little through. Deep layers start below it, so that no fewer
-/// than all will do; `average` looks at the mean of g over the layers. Gamma falls that low where weight decay and a large learning rate
-/// shrink it. Source: Kim & Panda 2021, "early exit", whose threshold is 0.1.
+/// With g[l, t] the mean of gamma over the channels of BNTT layer l at time-step t, the exit is after the first step t
+/// at which g[l, t] < threshold for every layer l: a layer whose gamma is near 0 lets little through. Deep layers start
+/// below it, so that no fewer than all will do; `average` looks at the mean of g over the layers. Gamma falls that low
+/// where weight decay and a large learning rate shrink it. Source: Kim & Panda 2021, "early exit", whose threshold is
+/// 0.1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EarlyExitConfig {

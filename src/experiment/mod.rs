@@ -69,8 +69,8 @@ pub struct CheckedExperiment {
 }
 
 impl CheckedExperiment {
-    /// Bytes that a training step is predicted to hold at once with so many time-steps and images; `None` where the network does not fit
-    /// so many time-steps.
+    /// Bytes that a training step is predicted to hold at once with so many time-steps and images; `None` where the
+    /// network does not fit so many time-steps.
     pub fn peak_bytes(&self, time_steps: usize, batch: usize) -> Option<usize> {
         let Self { experiment, shape, plan } = self;
         let network = NetworkConfig { time_steps, ..experiment.network.clone() };
@@ -84,7 +84,8 @@ impl Experiment {
     /// Reads `path` with its base files and `key=value` overrides.
     ///
     /// # Errors
-    /// All mistakes of the file at once: keys, types and ranges first; when those are right, what does not fit together.
+    /// All mistakes of the file at once: keys, types and ranges first; when those are right, what does not fit
+    /// together.
     pub fn load(path: &Path, overrides: &[String]) -> Result<CheckedExperiment> {
         Self::check(config::load(path, overrides, &SHARED)?, LoadPurpose::Training)
     }
@@ -123,8 +124,8 @@ impl Experiment {
         config::to_toml(self, &SHARED)
     }
 
-    /// Makes every path in the experiment independent of the current directory, so that a run's resolved config repeats it from
-    /// anywhere.
+    /// Makes every path in the experiment independent of the current directory, so that a run's resolved config repeats
+    /// it from anywhere.
     pub fn make_paths_absolute(&mut self) {
         for path in self.paths() {
             *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
@@ -302,7 +303,8 @@ mod tests {
         );
     }
 
-    /// A layer's absent key takes the shared one when its config is read again, so that "none" in a layer could not be written.
+    /// A layer's absent key takes the shared one when its config is read again, so that "none" in a layer could not be
+    /// written.
     #[test]
     fn no_setting_that_layers_share_may_be_absent() {
         for (kind, table) in SHARED.tables {

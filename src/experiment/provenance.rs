@@ -16,7 +16,8 @@ pub struct ProvenanceConfig {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GitRecord {
-    /// The commit, whether anything differs from it, the names of files that are not tracked, and the diff, in `uncommitted.diff`.
+    /// The commit, whether anything differs from it, the names of files that are not tracked, and the diff, in
+    /// `uncommitted.diff`.
     #[default]
     Diff,
     /// The commit and whether anything differs from it.

@@ -4,7 +4,8 @@ use super::Experiment;
 use crate::layers::LayerConfig;
 
 impl Experiment {
-    /// Settings that cannot do what they say, in sentences that begin with the key; the experiment can be run all the same.
+    /// Settings that cannot do what they say, in sentences that begin with the key; the experiment can be run all the
+    /// same.
     pub fn warnings(&self) -> Vec<String> {
         let Self { schedule, training, .. } = self;
         let of_schedule =

@@ -1,7 +1,8 @@
 //! Files that are whole or absent: written aside, flushed to the disk, then renamed into place.
 //!
-//! Names of what is not finished are random and made exclusively (`O_EXCL`): a process number is no name, since two containers, or two hosts on
-//! one file system, have the same. Every unfinished file is locked by its maker, so that what a dead one left can be told and taken away.
+//! Names of what is not finished are random and made exclusively (`O_EXCL`): a process number is no name, since two
+//! containers, or two hosts on one file system, have the same. Every unfinished file is locked by its maker, so that
+//! what a dead one left can be told and taken away.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -19,7 +20,8 @@ use crate::files::lock::{self, Lock};
 /// What lies unfinished and unlocked for so long was left by a dead process. Where locks do not work, time alone tells.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 
-/// Writes `bytes` to `path` so that a reader, or a crash at any moment, finds the old content or the new, never a mixture.
+/// Writes `bytes` to `path` so that a reader, or a crash at any moment, finds the old content or the new, never a
+/// mixture.
 ///
 /// # Errors
 /// [`Error::Io`] when the folder is missing or cannot be written to; the old content is then untouched.
@@ -29,7 +31,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     aside.keep().map(drop)
 }
 
-/// A file that is written piece by piece beside its place, and takes it when it is kept. One that is dropped before leaves nothing.
+/// A file that is written piece by piece beside its place, and takes it when it is kept. One that is dropped before
+/// leaves nothing.
 #[derive(Debug)]
 pub struct AtomicFile {
     path: PathBuf,
@@ -115,8 +118,8 @@ pub fn unfinished_folder(container: &Path, prefix: &str) -> Result<(TempDir, Loc
     Ok((made, lock))
 }
 
-/// Removes what dead processes left in a folder: files, and folders with a `lock`, of names that begin and end so, which nobody has written to for
-/// an hour and nobody holds.
+/// Removes what dead processes left in a folder: files, and folders with a `lock`, of names that begin and end so,
+/// which nobody has written to for an hour and nobody holds.
 pub fn remove_abandoned(folder: &Path, prefix: &OsStr, suffix: &OsStr) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -161,7 +164,8 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
 
 /// Moves the folder `new` to `folder`, and what was there to `previous`.
 ///
-/// At every moment at least one of the three is whole: a reader that tries `folder`, `new`, `previous` in this order finds it.
+/// At every moment at least one of the three is whole: a reader that tries `folder`, `new`, `previous` in this order
+/// finds it.
 pub fn replace_folder(new: &Path, folder: &Path, previous: &Path) -> Result<()> {
     let container = parent(folder);
     if folder.exists() {

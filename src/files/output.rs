@@ -11,11 +11,12 @@ use crate::files::atomic::AtomicFile;
 /// More links than this in a chain are a circle.
 const LONGEST_CHAIN: usize = 40;
 
-/// Writes `bytes` to what `path` names. A file is replaced, with its permissions, whole or not at all; where a link leads to one it is that file, and
-/// the link stays. Pipes and devices get the bytes one after another.
+/// Writes `bytes` to what `path` names. A file is replaced, with its permissions, whole or not at all; where a link
+/// leads to one it is that file, and the link stays. Pipes and devices get the bytes one after another.
 ///
 /// # Errors
-/// [`Error::Run`] for a folder, and for a file that is, or lies in, one of `inputs`, which the command reads; [`Error::Io`] when it cannot be written.
+/// [`Error::Run`] for a folder, and for a file that is, or lies in, one of `inputs`, which the command reads;
+/// [`Error::Io`] when it cannot be written.
 pub fn write(path: &Path, bytes: &[u8], inputs: &[PathBuf]) -> Result<()> {
     check(path, inputs)?;
     let found = fs::metadata(path).ok();

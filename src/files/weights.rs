@@ -1,7 +1,7 @@
 //! Named tensors in safetensors files, and whether they fit a network.
 //!
-//! A file is eight bytes (little endian: the header's length), a JSON header (name -> dtype, shape, offsets) and the data.
-//! Every size in it is checked against the file's true length before memory is asked for.
+//! A file is eight bytes (little endian: the header's length), a JSON header (name -> dtype, shape, offsets) and the
+//! data. Every size in it is checked against the file's true length before memory is asked for.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
@@ -143,7 +143,8 @@ impl<R: Read> Read for Hashing<R> {
 /// Refuses tensors whose names or shapes differ from what the network has; `file` is for the message.
 ///
 /// # Errors
-/// [`Error::Weights`] with what is missing, what is unknown and which shapes differ, five of each and a count of the rest.
+/// [`Error::Weights`] with what is missing, what is unknown and which shapes differ, five of each and a count of the
+/// rest.
 pub fn matching(expected: &BTreeMap<String, Vec<usize>>, found: &BTreeMap<String, Tensor>, file: &Path) -> Result<()> {
     let found: HashMap<&str, &[usize]> = found.iter().map(|(name, tensor)| (name.as_str(), tensor.dims())).collect();
     let mut missing = Vec::new();

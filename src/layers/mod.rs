@@ -1,11 +1,12 @@
 //! Layers: each maps a whole time-major sequence [T, B, ...] to the next and owns its reverse.
 //!
-//! [`LayerConfig`] is the registry: a new layer is one file and three lines here. Membrane potentials live inside the LIF
-//! op, so no layer carries a state from one sequence to the next. What flows between layers is a [`SequenceSpec`]: currents and
-//! images are `f32`, spikes `u8`. A sequence that is the same at every time-step (direct coding) is a tensor whose stride
-//! in time is 0; conv, linear, pool and flatten compute such a sequence once.
+//! [`LayerConfig`] is the registry: a new layer is one file and three lines here. Membrane potentials live inside the
+//! LIF op, so no layer carries a state from one sequence to the next. What flows between layers is a [`SequenceSpec`]:
+//! currents and images are `f32`, spikes `u8`. A sequence that is the same at every time-step (direct coding) is a
+//! tensor whose stride in time is 0; conv, linear, pool and flatten compute such a sequence once.
 
-// The arithmetic of sizes, which come from a file. That of tensors, whose operators give a `Result`, the lint takes for the same.
+// The arithmetic of sizes, which come from a file. That of tensors, whose operators give a `Result`, the lint takes for
+// the same.
 mod algorithm;
 mod batch_norm;
 mod bntt;
@@ -146,25 +147,26 @@ pub struct ForwardContext<'a> {
 
 /// A layer in training and in evaluation.
 pub trait Layer: Send + Sync {
-    /// Evaluation: running statistics, no dropout, nothing kept. A sequence may have fewer time-steps than the network: its first ones.
+    /// Evaluation: running statistics, no dropout, nothing kept. A sequence may have fewer time-steps than the network:
+    /// its first ones.
     fn evaluate(&self, x: &Tensor) -> Result<Output>;
 
     /// Evaluation that can be walked back: the output and what `input_gradient` needs.
     fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)>;
 
-    /// The input's gradient of an evaluation, from what `evaluate_saving` saved and the output's gradient; parameters and statistics are
-    /// constants. For an input that is constant in time it is one time-step: the sum. So may the output's gradient be where the output is
-    /// constant.
+    /// The input's gradient of an evaluation, from what `evaluate_saving` saved and the output's gradient; parameters
+    /// and statistics are constants. For an input that is constant in time it is one time-step: the sum. So may the
+    /// output's gradient be where the output is constant.
     fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor>;
 
-    /// Training: the output and what `backward` needs. Batch norms update their running statistics. Layers that do in training what they
-    /// do in evaluation leave this as it is.
+    /// Training: the output and what `backward` needs. Batch norms update their running statistics. Layers that do in
+    /// training what they do in evaluation leave this as it is.
     fn forward(&mut self, x: Tensor, _: &ForwardContext<'_>) -> Result<(Output, SavedTensors)> {
         self.evaluate_saving(x)
     }
 
-    /// Takes what `forward` saved and the output's gradient; adds into the parameters' gradients and returns the input's, or nothing when
-    /// it is not `wanted`. Time-steps are summed as in `input_gradient`.
+    /// Takes what `forward` saved and the output's gradient; adds into the parameters' gradients and returns the
+    /// input's, or nothing when it is not `wanted`. Time-steps are summed as in `input_gradient`.
     fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         wanted.then(|| self.input_gradient(saved, grad)).transpose()
     }

@@ -6,8 +6,8 @@ use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics}
 use crate::ops::sequence::once;
 use candle_core::{DType, Result, Tensor};
 
-/// Normalisation in groups of time-steps, the equation of [`crate::ops::batch_norm`]. `bntt` has a group per time-step, the
-/// others have one.
+/// Normalisation in groups of time-steps, the equation of [`crate::ops::batch_norm`]. `bntt` has a group per time-step,
+/// the others have one.
 ///
 /// Running statistics r follow the batch's b as r = (1 - momentum) r + momentum b, with the unbiased variance.
 pub struct Norm {

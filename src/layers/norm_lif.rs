@@ -7,8 +7,8 @@ use crate::ops::norm_lif;
 use candle_core::{Result, Tensor};
 
 /// What a `bntt`, `batch_norm` or `tdbn` and the `lif` that follows it do one after the other, as the one op
-/// [`crate::ops::norm_lif`]: normalised currents take no memory. The list in the file keeps its two layers; parameters and running
-/// statistics are the norm's.
+/// [`crate::ops::norm_lif`]: normalised currents take no memory. The list in the file keeps its two layers; parameters
+/// and running statistics are the norm's.
 pub struct NormLif {
     pub norm: Norm,
     pub lif: LifConfig,

@@ -1,5 +1,5 @@
-//! A network: encoder, layers and readout. Built in two steps, so that mistakes and costs are known before any memory is
-//! taken: [`NetworkPlan`] infers shapes, [`Network`] holds weights.
+//! A network: encoder, layers and readout. Built in two steps, so that mistakes and costs are known before any memory
+//! is taken: [`NetworkPlan`] infers shapes, [`Network`] holds weights.
 
 mod activity;
 mod gamma;
@@ -58,8 +58,8 @@ pub struct NetworkConfig {
     pub layers: Vec<LayerConfig>,
 }
 
-/// Bytes of the largest sequence that evaluation holds: for each thread of the CPU, whose caches it then fits, and on a GPU, which wants
-/// many images at once.
+/// Bytes of the largest sequence that evaluation holds: for each thread of the CPU, whose caches it then fits, and on a
+/// GPU, which wants many images at once.
 const EVALUATION_BYTES: usize = 16 << 20;
 const EVALUATION_BYTES_GPU: usize = 1 << 30;
 
@@ -161,7 +161,8 @@ impl Network {
         &self.plan
     }
 
-    /// Training: logits [B, K] of normalised `inputs` [B, C, H, W] (or sequences), what backward needs, and the activity.
+    /// Training: logits [B, K] of normalised `inputs` [B, C, H, W] (or sequences), what backward needs, and the
+    /// activity.
     pub fn forward(&mut self, inputs: &Tensor, epoch: usize, indices: &[u32]) -> Result<(Tensor, Tape, Activity)> {
         self.forward_watched(inputs, epoch, indices, &mut ())
     }
@@ -190,8 +191,8 @@ impl Network {
         Ok((x.mean(0)?, Tape { saved, time_steps }, activity))
     }
 
-    /// Adds the gradients of all parameters, from the logits' gradient [B, K]. With `input_wanted` it returns the gradient
-    /// of the encoded sequence (of one time-step, the sum, where the encoder repeats the image).
+    /// Adds the gradients of all parameters, from the logits' gradient [B, K]. With `input_wanted` it returns the
+    /// gradient of the encoded sequence (of one time-step, the sum, where the encoder repeats the image).
     pub fn backward(&mut self, tape: Tape, grad: &Tensor, input_wanted: bool) -> Result<Option<Tensor>> {
         self.backward_watched(tape, grad, input_wanted, &mut ())
     }
@@ -216,8 +217,8 @@ impl Network {
         Ok(Some(grad))
     }
 
-    /// Evaluation: logits [B, K] and activity, with running statistics; `draw` numbers the Poisson draw. No more than the first `time_steps`
-    /// steps are computed, whose mean the logits are.
+    /// Evaluation: logits [B, K] and activity, with running statistics; `draw` numbers the Poisson draw. No more than
+    /// the first `time_steps` steps are computed, whose mean the logits are.
     pub fn evaluate(
         &self,
         inputs: &Tensor,
@@ -258,7 +259,8 @@ impl Network {
         Ok((Tensor::cat(&currents, 1)?, activity))
     }
 
-    /// `count` of the `inputs` from number `start` on: images [B, C, H, W], or the first `time_steps` of sequences [T, B, C, H, W].
+    /// `count` of the `inputs` from number `start` on: images [B, C, H, W], or the first `time_steps` of sequences [T,
+    /// B, C, H, W].
     fn images(&self, inputs: &Tensor, start: usize, count: usize, time_steps: usize) -> Result<Tensor> {
         match inputs.rank() {
             5 => Ok(inputs.narrow(0, 0, time_steps)?.narrow(1, start, count)?),

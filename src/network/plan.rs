@@ -22,7 +22,8 @@ pub struct NetworkPlan {
 pub type NetworkMistake = (String, String);
 
 impl NetworkPlan {
-    /// Infers all shapes. Errors with every mistake that can be found: shapes after a layer that does not fit are unknown.
+    /// Infers all shapes. Errors with every mistake that can be found: shapes after a layer that does not fit are
+    /// unknown.
     pub fn new(config: &NetworkConfig, data: &DataShape, precision: Precision) -> Result<Self, Vec<NetworkMistake>> {
         let mut mistakes = encoder_mistakes(config, data);
         let constant = config.encoder.is_constant() && config.time_steps > 1;
@@ -113,17 +114,17 @@ impl NetworkPlan {
         self.units().map(|(layer, output)| bytes(&layer.input).max(bytes(output))).max().unwrap_or(0)
     }
 
-    /// Bytes that an evaluation of `together` images at once holds at least when it computes `time_steps`: the weights, and what the widest layer
-    /// reads and puts out.
+    /// Bytes that an evaluation of `together` images at once holds at least when it computes `time_steps`: the weights,
+    /// and what the widest layer reads and puts out.
     pub fn evaluation_bytes(&self, time_steps: usize, together: usize) -> usize {
         let bytes = |signal: &SequenceSpec| signal.bytes(time_steps, together, self.precision);
         let widest = self.units().map(|(layer, output)| bytes(&layer.input).saturating_add(bytes(output))).max();
         widest.unwrap_or(0).saturating_add(self.parameters().saturating_mul(4))
     }
 
-    /// Largest number of bytes that a training step holds at once, besides the program and the data set: parameters with
-    /// gradients and `moments` optimizer moments each, what is kept for backward, and the tensors that one layer reads and
-    /// writes.
+    /// Largest number of bytes that a training step holds at once, besides the program and the data set: parameters
+    /// with gradients and `moments` optimizer moments each, what is kept for backward, and the tensors that one layer
+    /// reads and writes.
     pub fn peak_bytes(&self, batch: usize, moments: usize) -> usize {
         let bytes = |signal: &SequenceSpec| signal.bytes(self.time_steps, batch, self.precision);
         let currents = |signal: &SequenceSpec| bytes(&SequenceSpec { spikes: false, ..signal.clone() });

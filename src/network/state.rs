@@ -44,7 +44,8 @@ impl Network {
     /// Replaces every tensor by those of a safetensors file; numbers of 16 and 64 bits become 32.
     ///
     /// # Errors
-    /// [`Error::Weights`] or [`Error::Io`] naming the file when it cannot be read, does not fit or is not finite; nothing is changed then.
+    /// [`Error::Weights`] or [`Error::Io`] naming the file when it cannot be read, does not fit or is not finite;
+    /// nothing is changed then.
     pub fn load_file(&mut self, path: &Path) -> Result<()> {
         let mut tensors = weights::load_tensors(path, &Device::Cpu)?;
         weights::matching(&self.state_shapes(), &tensors, path)?;

@@ -1,9 +1,9 @@
 //! How a sequence lies in memory: the channels of a pixel next to each other.
 //!
-//! Dimensions are always in the order [T, B, C, H, W]; on the CPU the elements of what ops return lie in the order
-//! [T, B, H, W, C] behind it. Neighbouring channels go through the same arithmetic with factors of their own, whatever the size of the
-//! image, so that a vector register holds channels of one pixel. A tensor that lies otherwise is taken as well, at the price of
-//! a copy.
+//! Dimensions are always in the order [T, B, C, H, W]; on the CPU the elements of what ops return lie in the order [T,
+//! B, H, W, C] behind it. Neighbouring channels go through the same arithmetic with factors of their own, whatever the
+//! size of the image, so that a vector register holds channels of one pixel. A tensor that lies otherwise is taken as
+//! well, at the price of a copy.
 
 use candle_core::{Result, Tensor, WithDType};
 

@@ -12,11 +12,12 @@ pub const BUILD: &str = if cfg!(feature = "cudnn") {
     "the CPU alone"
 };
 
-/// Opens "cpu", "cuda:1" or "auto": the first GPU if the build and the machine have one, else the CPU. The same name gives the same
-/// device every time.
+/// Opens "cpu", "cuda:1" or "auto": the first GPU if the build and the machine have one, else the CPU. The same name
+/// gives the same device every time.
 ///
 /// # Errors
-/// What is wrong, as the rest of a sentence: a build without GPU kernels, no driver, no such device, one that is too old.
+/// What is wrong, as the rest of a sentence: a build without GPU kernels, no driver, no such device, one that is too
+/// old.
 pub fn open(name: &str) -> Result<Device, String> {
     match (name, name.strip_prefix("cuda:")) {
         (_, Some(ordinal)) => {

@@ -1,7 +1,7 @@
 //! Numbers that are not finite: where they are, and what to do.
 //!
-//! A NaN compares false with everything, so that a network which computes with it looks as good as any: nothing that is not finite is scored, saved
-//! or loaded.
+//! A NaN compares false with everything, so that a network which computes with it looks as good as any: nothing that is
+//! not finite is scored, saved or loaded.
 
 use std::collections::BTreeMap;
 

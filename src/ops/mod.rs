@@ -4,9 +4,9 @@
 //! Every op is a folder: `mod.rs` states the equation and takes tensors, `cpu.rs` takes slices and is the readable
 //! reference. An op checks shapes, picks the device's kernel and returns fresh tensors; it knows nothing of layers.
 //!
-//! Shapes: T time-steps, B batch, C channels, H height, W width, F features, K classes. N = T * B where the time-steps are
-//! folded into the batch. Spikes are `u8` (0 or 1); everything else is `f32`. All CPU kernels divide their work in a way
-//! that depends on the shapes alone, and add in a fixed order: the same bits for any number of threads.
+//! Shapes: T time-steps, B batch, C channels, H height, W width, F features, K classes. N = T * B where the time-steps
+//! are folded into the batch. Spikes are `u8` (0 or 1); everything else is `f32`. All CPU kernels divide their work in
+//! a way that depends on the shapes alone, and add in a fixed order: the same bits for any number of threads.
 
 pub mod batch;
 pub mod batch_norm;

@@ -2,7 +2,8 @@
 
 use candle_core::{Result, Tensor};
 
-/// The first time-step [1, B, ...] of a sequence that is the same at every step by construction: its stride in time is 0.
+/// The first time-step [1, B, ...] of a sequence that is the same at every step by construction: its stride in time is
+/// 0.
 pub fn once(x: &Tensor) -> Result<Option<Tensor>> {
     let constant = x.rank() > 1 && x.dim(0)? > 1 && x.stride().first() == Some(&0);
     if constant { Ok(Some(x.narrow(0, 0, 1)?)) } else { Ok(None) }

@@ -1,7 +1,8 @@
-//! Which vector instructions the CPU kernels use: the widest that the machine has, found when the program starts to compute.
+//! Which vector instructions the CPU kernels use: the widest that the machine has, found when the program starts to
+//! compute.
 //!
-//! Kernels are written once, over vectors of unknown width. The environment variable `BNTT_INSTRUCTIONS` narrows the choice, to find
-//! out whether a difference comes from it.
+//! Kernels are written once, over vectors of unknown width. The environment variable `BNTT_INSTRUCTIONS` narrows the
+//! choice, to find out whether a difference comes from it.
 
 use pulp::Arch;
 use std::sync::OnceLock;

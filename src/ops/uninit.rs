@@ -42,8 +42,8 @@ impl<T: WithDType> UninitBuffer<T> {
     /// When not all of it was set: a bug in the calling kernel.
     pub fn done(mut self) -> Vec<T> {
         assert_eq!(*self.set.get_mut(), self.length, "a part of the result was not set");
-        // SAFETY: every element is set: parts are disjoint, each adds its length to `set` once, when it is zeroed, and the sum is
-        // `length`, the number of elements that were cut into parts; the vector has room for as many.
+        // SAFETY: every element is set: parts are disjoint, each adds its length to `set` once, when it is zeroed, and
+        // the sum is `length`, the number of elements that were cut into parts; the vector has room for as many.
         unsafe { self.values.set_len(self.length) };
         self.values
     }

@@ -26,8 +26,8 @@ pub struct AdamConfig {
     pub weight_decay: f64,
 }
 
-/// AdamW: Adam whose weight decay shrinks the weight itself, w = (1 - lr weight_decay) w, before Adam's step without decay.
-/// Source: Loshchilov & Hutter 2019.
+/// AdamW: Adam whose weight decay shrinks the weight itself, w = (1 - lr weight_decay) w, before Adam's step without
+/// decay. Source: Loshchilov & Hutter 2019.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdamwConfig {

@@ -1,7 +1,7 @@
 //! Optimizers: from gradients to new weights.
 //!
-//! [`OptimizerConfig`] is the registry. An optimizer's moments are named tensors that a checkpoint holds. Updates are in
-//! place and need no graph: see [`crate::ops::update`].
+//! [`OptimizerConfig`] is the registry. An optimizer's moments are named tensors that a checkpoint holds. Updates are
+//! in place and need no graph: see [`crate::ops::update`].
 
 mod adam;
 mod schedule;
@@ -69,9 +69,9 @@ impl Optimizer {
         Self { config: config.clone(), moments: BTreeMap::new(), steps: 0, halted: None }
     }
 
-    /// Moves every parameter against its gradient at learning rate `lr`, gradients scaled down where their common norm is above `clip`,
-    /// and clears the gradients. Returns the norm, [1] `f64`, before clipping. Nothing moves, now or later, once the norm or the loss in
-    /// `score` is not finite.
+    /// Moves every parameter against its gradient at learning rate `lr`, gradients scaled down where their common norm
+    /// is above `clip`, and clears the gradients. Returns the norm, [1] `f64`, before clipping. Nothing moves, now or
+    /// later, once the norm or the loss in `score` is not finite.
     pub fn step(
         &mut self,
         parameters: Vec<(String, &mut Parameter)>,

@@ -25,8 +25,8 @@ impl Default for ScheduleConfig {
 #[serde(deny_unknown_fields)]
 pub struct ConstantConfig {}
 
-/// The rate is multiplied by `factor` once the epoch with index `at` x epochs (rounded) has ended: with 100 epochs and 0.5, epochs
-/// 0 to 50 have the full rate. As in the code of both papers.
+/// The rate is multiplied by `factor` once the epoch with index `at` x epochs (rounded) has ended: with 100 epochs and
+/// 0.5, epochs 0 to 50 have the full rate. As in the code of both papers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MilestonesConfig {
@@ -47,7 +47,8 @@ fn tenth() -> f64 {
     0.1
 }
 
-/// factor = last + (1 - last) (1 + cos(pi e / E)) / 2 in epoch e of E. Source: Loshchilov & Hutter 2017, without restarts.
+/// factor = last + (1 - last) (1 + cos(pi e / E)) / 2 in epoch e of E. Source: Loshchilov & Hutter 2017, without
+/// restarts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CosineConfig {
@@ -167,7 +168,8 @@ impl MilestonesConfig {
     }
 }
 
-/// The index of the epoch after which a milestone acts. Rounded rather than compared as floats: 0.7 x 90 is 62.99999999999999.
+/// The index of the epoch after which a milestone acts. Rounded rather than compared as floats: 0.7 x 90 is
+/// 62.99999999999999.
 fn milestone(at: f64, epochs: usize) -> f64 {
     (at * epochs as f64).round()
 }

@@ -1,12 +1,13 @@
 //! Whether two runs compute the same: the one rule of sweep, table, compare, report and `--resume-or-start`.
 //!
-//! Two runs are the same when their experiments say the same of everything that is computed, and their data and initial weights have the same
-//! checksums. What is not computed: the name, where data and initial weights lie, `training.device`, `training.threads`,
-//! `training.checkpoint_every`, `training.tensorboard` and `provenance`; but a key that a sweep or a table sets is never ignored. Runs that differ in their
-//! seeds alone are repetitions of one experiment.
+//! Two runs are the same when their experiments say the same of everything that is computed, and their data and initial
+//! weights have the same checksums. What is not computed: the name, where data and initial weights lie,
+//! `training.device`, `training.threads`, `training.checkpoint_every`, `training.tensorboard` and `provenance`; but a
+//! key that a sweep or a table sets is never ignored. Runs that differ in their seeds alone are repetitions of one
+//! experiment.
 //!
-//! Where the data of a plan are not on this machine, nothing tells whether they are those of a run but their path, or that all runs in question
-//! had the same.
+//! Where the data of a plan are not on this machine, nothing tells whether they are those of a run but their path, or
+//! that all runs in question had the same.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,8 @@ pub fn data_sha256(checksums: &Checksums) -> String {
     sha256_hex(lines.as_bytes())
 }
 
-/// What differs between the data of a run's beginning and those of now: `train.bin has changed`. Nothing where they are the same.
+/// What differs between the data of a run's beginning and those of now: `train.bin has changed`. Nothing where they are
+/// the same.
 pub fn changed_data(before: &Checksums, now: &Checksums) -> Vec<String> {
     let lost = before.keys().filter(|name| !now.contains_key(*name)).map(|name| format!("{name} is missing"));
     let other = now.iter().filter_map(|(name, sum)| match before.get(name) {
@@ -191,7 +193,8 @@ fn same_data(a: &Checksums, b: &Checksums) -> bool {
     sorted(a) == sorted(b)
 }
 
-/// The checksums of a data set; `None` where it cannot be read here. Read once by a process: a sweep asks for each of its runs.
+/// The checksums of a data set; `None` where it cannot be read here. Read once by a process: a sweep asks for each of
+/// its runs.
 fn data(dataset: &DatasetConfig, time_steps: usize) -> Option<Arc<Checksums>> {
     static KNOWN: LazyLock<Mutex<HashMap<String, Option<Arc<Checksums>>>>> = LazyLock::new(Mutex::default);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,8 @@
 //! The numbers of a run: a line an epoch in `metrics.jsonl` and `metrics.csv`, a line a step in `steps.jsonl`.
 //!
-//! Lines are only added at the end. A checkpoint knows how much there was of both `.jsonl` files ([`Records`]): a resumed run takes away what lies
-//! beyond, and writes it again, so that no line is doubled or lost. `metrics.csv` says the same as `metrics.jsonl` and is made anew from it.
+//! Lines are only added at the end. A checkpoint knows how much there was of both `.jsonl` files ([`Records`]): a
+//! resumed run takes away what lies beyond, and writes it again, so that no line is doubled or lost. `metrics.csv` says
+//! the same as `metrics.jsonl` and is made anew from it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -57,7 +58,8 @@ pub struct SplitMetrics {
     pub top5: f64,
 }
 
-/// Numbers of which JSON has none for NaN and infinities: they are `null`, which is read as NaN, so that a line can always be read back.
+/// Numbers of which JSON has none for NaN and infinities: they are `null`, which is read as NaN, so that a line can
+/// always be read back.
 mod number {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -146,7 +148,8 @@ impl Metrics {
     /// Opens the files of a run folder and keeps what was verified of them, [`VerifiedRecords::nothing`] for a new run.
     ///
     /// # Errors
-    /// [`Error::Run`] naming a line of `metrics.jsonl` that cannot be read, [`Error::Io`] when a file cannot be opened or cut.
+    /// [`Error::Run`] naming a line of `metrics.jsonl` that cannot be read, [`Error::Io`] when a file cannot be opened
+    /// or cut.
     pub fn open(folder: &RunFolder, keep: VerifiedRecords) -> Result<Self> {
         let VerifiedRecords { records, metrics, steps } = keep;
         let jsonl = AppendedFile::open(folder.metrics_jsonl(), &records.metrics, metrics)?;
@@ -184,7 +187,8 @@ impl Metrics {
         file.write_all(row.as_bytes()).and_then(|()| file.sync_data()).map_err(Error::io("write", path))
     }
 
-    /// What a checkpoint of this moment relies on. All lines are on the disk after [`Metrics::flush`] or [`Metrics::epoch`].
+    /// What a checkpoint of this moment relies on. All lines are on the disk after [`Metrics::flush`] or
+    /// [`Metrics::epoch`].
     pub fn records(&self) -> Records {
         Records { metrics: self.jsonl.written(), steps: self.steps.written() }
     }
@@ -217,8 +221,8 @@ fn table(lines: &[EpochMetrics]) -> String {
     header + &lines.iter().map(csv_line).collect::<String>()
 }
 
-/// How many bytes of the beginning of both files can be read as epochs 1, 2, 3 and their steps, of those that lie before step `step` of the epoch
-/// after `epoch` others.
+/// How many bytes of the beginning of both files can be read as epochs 1, 2, 3 and their steps, of those that lie
+/// before step `step` of the epoch after `epoch` others.
 pub fn readable(run: &RunFolder, epoch: usize, step: usize) -> Result<[u64; 2]> {
     let mut next = 1usize;
     let metrics = readable_bytes(&run.metrics_jsonl(), |line| {
@@ -250,7 +254,8 @@ pub fn last_evaluated(lines: &[EpochMetrics]) -> Option<(usize, SplitMetrics)> {
     lines.iter().rev().find_map(|line| Some((line.epoch, line.test?)))
 }
 
-/// The epochs of a run so far; none where it has not finished one. They are those that its last checkpoint knows of, and perhaps more.
+/// The epochs of a run so far; none where it has not finished one. They are those that its last checkpoint knows of,
+/// and perhaps more.
 ///
 /// # Errors
 /// As [`read`]; [`Error::Run`] when lines were lost or changed since the last checkpoint.
@@ -319,8 +324,8 @@ fn csv_line(metrics: &EpochMetrics) -> String {
     cells.join(",") + "\n"
 }
 
-/// A cell as RFC 4180 writes it. A text that a spreadsheet would take for a formula, and might run, gets a `'` before it, which spreadsheets take for
-/// the mark of a text.
+/// A cell as RFC 4180 writes it. A text that a spreadsheet would take for a formula, and might run, gets a `'` before
+/// it, which spreadsheets take for the mark of a text.
 pub(crate) fn cell(text: &str) -> String {
     // The last four are the first four as Japanese keyboards have them.
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);

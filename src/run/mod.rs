@@ -43,7 +43,8 @@ impl RunFolder {
         Ok(Self::create_with(root, name, |_| Ok(()))?.0)
     }
 
-    /// The same with what `fill` puts into it, and its lock: the folder appears under its name with all that, on the disk, or not at all.
+    /// The same with what `fill` puts into it, and its lock: the folder appears under its name with all that, on the
+    /// disk, or not at all.
     ///
     /// # Errors
     /// As [`RunFolder::create`], and those of `fill`.
@@ -76,7 +77,8 @@ impl RunFolder {
         lock::is_held(&self.lock())
     }
 
-    /// Waits for the lock of a name, held from the decision whether there is a run to go on with until that run's own lock is taken.
+    /// Waits for the lock of a name, held from the decision whether there is a run to go on with until that run's own
+    /// lock is taken.
     ///
     /// # Errors
     /// [`Error::Interrupted`] when asked to stop meanwhile; those of making the folder.

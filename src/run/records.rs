@@ -1,7 +1,7 @@
 //! What the growing files of a run held when a checkpoint was saved: `records.toml` beside it.
 //!
-//! A resumed run keeps so many bytes of each and writes the rest again. They must be the very bytes: a line that was lost, cut or changed would
-//! otherwise go on as a part of the run.
+//! A resumed run keeps so many bytes of each and writes the rest again. They must be the very bytes: a line that was
+//! lost, cut or changed would otherwise go on as a part of the run.
 
 use std::fs::OpenOptions;
 use std::io::Read;

@@ -1,8 +1,9 @@
-//! Metrics as TensorBoard reads them: `tensorboard/events.out.tfevents.bntt` in the run folder, with `training.tensorboard = true`.
+//! Metrics as TensorBoard reads them: `tensorboard/events.out.tfevents.bntt` in the run folder, with
+//! `training.tensorboard = true`.
 //!
-//! The file is a sequence of records: length (u64), its masked CRC-32C (u32), an `Event` message in protocol buffers' encoding, its masked
-//! CRC-32C; all little endian. It holds what `metrics.jsonl` holds and is written anew from there when a run is resumed, so that no epoch is
-//! in it twice.
+//! The file is a sequence of records: length (u64), its masked CRC-32C (u32), an `Event` message in protocol buffers'
+//! encoding, its masked CRC-32C; all little endian. It holds what `metrics.jsonl` holds and is written anew from there
+//! when a run is resumed, so that no epoch is in it twice.
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -13,8 +13,8 @@ use toml::{Table, Value};
 /// More runs than this are taken for a mistake. Each is read, checked and listed, in a millisecond or so.
 const MOST_RUNS: usize = 10_000;
 
-/// A checked file: every list of the grid has values, those of the zip as many as each other, no value stands twice, and no two places set the
-/// same key.
+/// A checked file: every list of the grid has values, those of the zip as many as each other, no value stands twice,
+/// and no two places set the same key.
 pub struct SweepFile {
     pub path: PathBuf,
     pub name: String,

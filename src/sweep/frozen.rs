@@ -1,4 +1,5 @@
-//! Where the runs of a sweep find their experiments: as the files said when the sweep began, whatever has become of them since.
+//! Where the runs of a sweep find their experiments: as the files said when the sweep began, whatever has become of
+//! them since.
 
 use super::SweepRun;
 use crate::error::{Error, Result};
@@ -7,7 +8,8 @@ use crate::files::lock::Lock;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// A folder of a sweep at work, `<runs>/.sweep-<random>`, which goes with it. What a dead one left is taken away by the next.
+/// A folder of a sweep at work, `<runs>/.sweep-<random>`, which goes with it. What a dead one left is taken away by the
+/// next.
 pub struct FrozenConfigs {
     folder: TempDir,
     _lock: Lock,

@@ -1,7 +1,8 @@
-//! Which keys of a sweep's file may stand beside each other: where a value would replace another without a word, the file is refused.
+//! Which keys of a sweep's file may stand beside each other: where a value would replace another without a word, the
+//! file is refused.
 //!
-//! Values are set in the order `set`, a variant's, the grid's, the zip's. A later one may change a part of a table that `set` or a variant gives, and
-//! a variant may say otherwise than `set`.
+//! Values are set in the order `set`, a variant's, the grid's, the zip's. A later one may change a part of a table that
+//! `set` or a variant gives, and a variant may say otherwise than `set`.
 
 use super::file::SweepFile;
 use crate::config::KeyPath;

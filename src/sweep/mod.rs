@@ -12,9 +12,9 @@
 //! BNTT = {}
 //! ```
 //!
-//! Values are set in the order `set`, variant, grid, zip, seed; a key that two of them name is refused where that means nothing. Runs are
-//! numbered in the order variants, grid (the last key fastest), zip, seeds. A run's folder is `<runs>/<its name>/v0001`, as for any other run; which
-//! run belongs to a plan, [`crate::run::identity`] tells.
+//! Values are set in the order `set`, variant, grid, zip, seed; a key that two of them name is refused where that means
+//! nothing. Runs are numbered in the order variants, grid (the last key fastest), zip, seeds. A run's folder is
+//! `<runs>/<its name>/v0001`, as for any other run; which run belongs to a plan, [`crate::run::identity`] tells.
 //!
 //! The files are read once, when a sweep begins or is submitted. What is trained is what they said then.
 
@@ -59,14 +59,16 @@ impl Sweep {
     /// Reads a sweep's file and checks every run's experiment.
     ///
     /// # Errors
-    /// [`crate::error::Error::Config`] or [`crate::error::Error::Run`] naming the file and what is wrong, of a run with its name.
+    /// [`crate::error::Error::Config`] or [`crate::error::Error::Run`] naming the file and what is wrong, of a run with
+    /// its name.
     pub fn load(path: &Path) -> Result<Self> {
         let file = file::read(path)?;
         let (axes, runs) = plan::plan(&file)?;
         Ok(Self { name: file.name, path: path.to_path_buf(), axes, runs })
     }
 
-    /// Every run's folder below `root`, in order: that of its own name, or one of another name that is complete and computes the same.
+    /// Every run's folder below `root`, in order: that of its own name, or one of another name that is complete and
+    /// computes the same.
     ///
     /// # Errors
     /// [`crate::error::Error::Io`] when a folder cannot be read.

@@ -51,7 +51,8 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Every text as a part of a name, no two alike. One in ASCII has a checksum only where it needs it: runs of long ago keep their names.
+/// Every text as a part of a name, no two alike. One in ASCII has a checksum only where it needs it: runs of long ago
+/// keep their names.
 fn apart(texts: impl Iterator<Item = String>) -> BTreeMap<String, String> {
     let texts: BTreeSet<String> = texts.collect();
     let mut alike: BTreeMap<String, Vec<&String>> = BTreeMap::new();

@@ -16,7 +16,8 @@ fn sweep(text: &str) -> Result<Sweep> {
     Sweep::load(&path)
 }
 
-/// The sentence that refuses a sweep which begins with `base = 'base.toml'`, without the file's name that it begins with.
+/// The sentence that refuses a sweep which begins with `base = 'base.toml'`, without the file's name that it begins
+/// with.
 fn refused(text: &str) -> String {
     let message = sweep(&format!("base = 'base.toml'\n{text}")).err().expect("a mistake").to_string();
     let (file, problem) = message.split_once(": ").expect("a file and what is wrong with it");

@@ -26,8 +26,9 @@ impl Stop {
         Self { left: Arc::new(AtomicU64::new(n)), ..Self::default() }
     }
 
-    /// Listens to SIGINT, SIGHUP, SIGTERM and SIGUSR1 from now on. A second SIGINT ends the process at once. SIGHUP stays ignored where it is, as
-    /// `nohup` has it. A file that outgrows the process's limit (SIGXFSZ) is an error of the write from now on, not the end.
+    /// Listens to SIGINT, SIGHUP, SIGTERM and SIGUSR1 from now on. A second SIGINT ends the process at once. SIGHUP
+    /// stays ignored where it is, as `nohup` has it. A file that outgrows the process's limit (SIGXFSZ) is an error of
+    /// the write from now on, not the end.
     ///
     /// # Errors
     /// [`Error::Run`] when the operating system does not let it.
@@ -63,7 +64,8 @@ impl Stop {
 
 /// Whether whoever started this process told it to ignore a signal.
 fn is_ignored(signal: i32) -> bool {
-    // SAFETY: all zeros is a valid `sigaction`; without a new action the call only writes the present one to the place it is given.
+    // SAFETY: all zeros is a valid `sigaction`; without a new action the call only writes the present one to the place
+    // it is given.
     unsafe {
         let mut present: libc::sigaction = std::mem::zeroed();
         libc::sigaction(signal, std::ptr::null(), &mut present) == 0 && present.sa_sigaction == libc::SIG_IGN

@@ -50,9 +50,11 @@ pub(crate) struct Style {
     pub columns: Option<usize>,
 }
 
-/// Starts logging for the whole process: lines of `level` and above on stderr, of [`Level::INFO`] and above in the file.
+/// Starts logging for the whole process: lines of `level` and above on stderr, of [`Level::INFO`] and above in the
+/// file.
 ///
-/// Colours and bars appear only on a terminal, colours only unless `NO_COLOR` is set. Of other crates only warnings are shown.
+/// Colours and bars appear only on a terminal, colours only unless `NO_COLOR` is set. Of other crates only warnings are
+/// shown.
 pub fn init(level: Level) -> Log {
     let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
     let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -96,7 +98,8 @@ impl Log {
         Ok(())
     }
 
-    /// Says how far something is, where there is no bar: on the screen and in the file, which then has what the screen had.
+    /// Says how far something is, where there is no bar: on the screen and in the file, which then has what the screen
+    /// had.
     pub(crate) fn say(&self, line: &str) {
         let time = now();
         self.store(&format!("{time} INFO  {line}\n"));

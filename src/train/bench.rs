@@ -1,7 +1,7 @@
 //! How long a training step and an evaluation take, and where: the measurements of `bntt bench`.
 //!
-//! Images are random, so no data set is needed; the batches, the network and the step are those of a run. Two steps warm up
-//! before any is measured. Times are wall-clock seconds of single steps.
+//! Images are random, so no data set is needed; the batches, the network and the step are those of a run. Two steps
+//! warm up before any is measured. Times are wall-clock seconds of single steps.
 
 use crate::data::{Batches, DataShape, DeviceDataset, Split, SplitValues};
 use crate::error::Result;
@@ -157,7 +157,8 @@ pub fn measure(checked: &CheckedExperiment, device: &Device, repeats: usize) -> 
         let data_seconds = started.elapsed().as_secs_f64();
 
         let now = TrainingPosition { epoch: 0, epochs: 1, step: repeat, steps: WARM_UP + repeats };
-        // A learning rate of next to nothing: the weights, and with them the firing rates, stay those of the first step.
+        // A learning rate of next to nothing: the weights, and with them the firing rates, stay those of the first
+        // step.
         let (lr, training) = (1e-12, &experiment.training);
         let (mut profiler, started) = (Stopwatch::start(device), Instant::now());
         let seen = step(&mut network, &mut optimizer, &batch, now, lr, training, &mut profiler)?;

@@ -39,8 +39,8 @@ impl Epoch {
         Ok(self.activity.add(activity)?)
     }
 
-    /// The epoch's line in `metrics.jsonl`, its training having taken `training_seconds`. Training scores are those of each batch before its
-    /// step.
+    /// The epoch's line in `metrics.jsonl`, its training having taken `training_seconds`. Training scores are those of
+    /// each batch before its step.
     pub fn metrics(&self, epoch: usize, test: Option<SplitMetrics>, training_seconds: f64) -> Result<EpochMetrics> {
         Ok(EpochMetrics {
             epoch,

@@ -25,7 +25,8 @@ pub struct EvaluationOptions {
     pub time_steps: usize,
 }
 
-/// What evaluating takes: all time-steps, or with `training.early_exit` those up to the exit that the network's gammas tell.
+/// What evaluating takes: all time-steps, or with `training.early_exit` those up to the exit that the network's gammas
+/// tell.
 pub fn effort(experiment: &Experiment, network: &mut Network) -> Result<EvaluationOptions> {
     let (all, draws) = (experiment.network.time_steps, experiment.training.evaluation_draws);
     let exit = match &experiment.training.early_exit {
@@ -47,8 +48,8 @@ pub fn logits(network: &Network, batch: &Batch, effort: EvaluationOptions) -> Re
     Ok((if draws > 1 { (sum / draws as f64)? } else { sum }, activity))
 }
 
-/// Scores every image of a split, the last partial batch included; nothing when `signals` is asked for before the end. A GPU is waited for at the
-/// end alone.
+/// Scores every image of a split, the last partial batch included; nothing when `signals` is asked for before the end.
+/// A GPU is waited for at the end alone.
 ///
 /// # Errors
 /// [`Error::Diverged`] naming the layer when logits or the loss are not finite: such an evaluation has no accuracy.

@@ -7,7 +7,8 @@ use crate::ops::device;
 use crate::terminal::amounts::bytes;
 use candle_core::Device;
 
-/// An error of `work` on a GPU whose memory ran out, as what was predicted and what would fit; any other error as it is.
+/// An error of `work` on a GPU whose memory ran out, as what was predicted and what would fit; any other error as it
+/// is.
 pub fn with_memory_explained<T>(
     device: &Device,
     checked: &CheckedExperiment,
@@ -85,7 +86,8 @@ fn there_is(device: &Device) -> Result<Option<usize>> {
     })
 }
 
-/// What a training step was predicted to take, and by how much less of batch or time-steps it would fit into `memory` bytes.
+/// What a training step was predicted to take, and by how much less of batch or time-steps it would fit into `memory`
+/// bytes.
 fn what_fits(checked: &CheckedExperiment, memory: usize) -> String {
     let (time_steps, batch) = (checked.plan.time_steps, checked.experiment.data.batch_size);
     let predicted = |time_steps, batch| checked.peak_bytes(time_steps, batch).unwrap_or(usize::MAX);
@@ -156,8 +158,8 @@ mod tests {
         let fine = checked("16");
         assert!(refuse_evaluation_that_cannot_fit(&fine, &Device::Cpu, 100, 16).is_ok());
         assert!(refuse_gradients_that_do_not_fit(&fine, &Device::Cpu, 100).is_ok());
-        // Weights of 74,000 floats besides; the widest layer takes 64 pixels as bytes and gives 1,000 floats a time-step, or takes these and gives as
-        // many bytes.
+        // Weights of 74,000 floats besides; the widest layer takes 64 pixels as bytes and gives 1,000 floats a
+        // time-step, or takes these and gives as many bytes.
         assert_eq!(fine.plan.evaluation_bytes(10, 3), 74_000 * 4 + 10 * 3 * 5000);
         // 2^30 time-steps of one image: 5 TB. The first few alone fit.
         let long = checked("1073741824");

@@ -87,7 +87,8 @@ pub fn start(checked: &CheckedExperiment, device: &Device) -> Result<Network> {
     Ok(network)
 }
 
-/// Saves the checkpoint that a run begins with, so that a run folder is never without one: weights as they were drawn or given, and no step done.
+/// Saves the checkpoint that a run begins with, so that a run folder is never without one: weights as they were drawn
+/// or given, and no step done.
 ///
 /// # Errors
 /// As [`checkpoint::save`].
@@ -198,8 +199,8 @@ impl<'a> Trainer<'a> {
         self.progress.epoch
     }
 
-    /// Trains to the last epoch. Weights are on disk after every epoch, as often in between as `training.checkpoint_every` says, and when
-    /// training is asked to stop.
+    /// Trains to the last epoch. Weights are on disk after every epoch, as often in between as
+    /// `training.checkpoint_every` says, and when training is asked to stop.
     pub fn train(&mut self, bar: &mut EpochBar) -> Result<TrainingEnd> {
         self.train_until(self.experiment.training.epochs, bar)
     }

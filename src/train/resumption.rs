@@ -1,8 +1,9 @@
-//! Whether, and from where, a run can go on: what `bntt resume` does and `bntt doctor` says, by the same code. Looking changes nothing.
+//! Whether, and from where, a run can go on: what `bntt resume` does and `bntt doctor` says, by the same code. Looking
+//! changes nothing.
 //!
-//! A run goes on from the newest checkpoint that is whole, belongs to its config and knows of records that are still there, byte by byte. Anything
-//! else is refused, so that what comes of it is the run that was never disturbed. A user may accept records or data that are not what they were:
-//! the run then says so of itself.
+//! A run goes on from the newest checkpoint that is whole, belongs to its config and knows of records that are still
+//! there, byte by byte. Anything else is refused, so that what comes of it is the run that was never disturbed. A user
+//! may accept records or data that are not what they were: the run then says so of itself.
 
 use std::fs;
 use std::path::Path;
@@ -50,7 +51,8 @@ pub struct Examination {
 
 /// What can be done with a run.
 pub enum Verdict {
-    /// All its epochs are done. Where its growing files hold more than its records, or the table something else, what is to be kept of them.
+    /// All its epochs are done. Where its growing files hold more than its records, or the table something else, what
+    /// is to be kept of them.
     Complete {
         epochs: usize,
         untidy: Option<Box<VerifiedRecords>>,
@@ -263,7 +265,8 @@ impl Examiner<'_> {
         })
     }
 
-    /// Whether the growing files of a complete run hold nothing but its records. Of one that goes on, what lies beyond is written again.
+    /// Whether the growing files of a complete run hold nothing but its records. Of one that goes on, what lies beyond
+    /// is written again.
     fn tidy(&mut self, records: &Records) -> Result<bool> {
         let mut tidy = true;
         for (path, written) in [(self.run.metrics_jsonl(), &records.metrics), (self.run.steps(), &records.steps)] {

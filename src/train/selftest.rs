@@ -30,8 +30,8 @@ const STEPS: usize = 5;
 /// How far losses may lie apart: a neuron at its threshold may fire on one device and not on the other.
 const ALLOWED: f32 = 2e-2;
 
-/// Losses of the first steps on `device` against the CPU's, and against those of a second run on `device`, bit by bit; the second takes its
-/// batches from the host.
+/// Losses of the first steps on `device` against the CPU's, and against those of a second run on `device`, bit by bit;
+/// the second takes its batches from the host.
 pub fn network(device: &Device) -> Result<Vec<OpFinding>> {
     let (expected, found, again) = (losses(&Device::Cpu, false)?, losses(device, true)?, losses(device, false)?);
     let mut largest = 0f64;

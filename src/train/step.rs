@@ -27,7 +27,8 @@ impl StepOutput {
     /// The step's score.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when the loss or the gradients were not finite. No weight has moved in that step, nor in any after it.
+    /// [`Error::Diverged`] when the loss or the gradients were not finite. No weight has moved in that step, nor in any
+    /// after it.
     pub fn read_score(&self) -> Result<BatchScore> {
         let score = BatchScore::read(&self.score)?;
         let norm: f64 = self.gradient_norm.to_vec1::<f64>()?.iter().sum();
@@ -46,8 +47,8 @@ impl StepOutput {
     }
 }
 
-/// Back-propagation through time on one batch, and one move of the optimizer at learning rate `lr`, while `profiler` listens. Where
-/// the loss or a gradient is not finite nothing moves, and [`StepOutput::read_score`] says so.
+/// Back-propagation through time on one batch, and one move of the optimizer at learning rate `lr`, while `profiler`
+/// listens. Where the loss or a gradient is not finite nothing moves, and [`StepOutput::read_score`] says so.
 pub fn step(
     network: &mut Network,
     optimizer: &mut Optimizer,

@@ -1,4 +1,5 @@
-//! Early exit, energy and attacks: their numbers against hand calculations and candle's own operations, and their commands.
+//! Early exit, energy and attacks: their numbers against hand calculations and candle's own operations, and their
+//! commands.
 
 mod commands;
 mod counts;

@@ -30,8 +30,8 @@ absent = 'there are no such data'
 paper = { value = 57.8, evidence = 'U', source = 'hearsay' }
 ";
 
-/// Last 90, 91 and 92: mean 91, squares 1 + 0 + 1 shared by 2, deviation 1. Best 92, 91 and 92: mean 91.67, squares 1/9 + 4/9 + 1/9
-/// shared by 2, deviation 0.58.
+/// Last 90, 91 and 92: mean 91, squares 1 + 0 + 1 shared by 2, deviation 1. Best 92, 91 and 92: mean 91.67, squares 1/9
+/// + 4/9 + 1/9 shared by 2, deviation 0.58.
 fn made_up() -> Workspace {
     let workspace = Workspace::new();
     workspace.run(&["seed=0"], &[92.0, 90.0]);

@@ -30,7 +30,8 @@ impl Workspace {
         self.path(name)
     }
 
-    /// A run of `base.toml` with overrides, whose test accuracies after every epoch are these. It is complete if there are two.
+    /// A run of `base.toml` with overrides, whose test accuracies after every epoch are these. It is complete if there
+    /// are two.
     pub fn run(&self, overrides: &[&str], top1: &[f64]) -> RunFolder {
         self.run_of(&self.path("base.toml"), overrides, top1)
     }

@@ -1,5 +1,5 @@
-//! Run folders of which a file was damaged, cut, lost or replaced: what comes of such a run is what would have come of it, or it is refused; `bntt
-//! doctor` says which; and nothing is lost.
+//! Run folders of which a file was damaged, cut, lost or replaced: what comes of such a run is what would have come of
+//! it, or it is refused; `bntt doctor` says which; and nothing is lost.
 //!
 //! `BNTT_DAMAGES=60 cargo test --release --test crash_recovery damage` damages every file at so many places.
 
@@ -116,7 +116,8 @@ impl Damage {
     }
 }
 
-/// Damages every file of the run in `workspace`, continues it, and compares with `expected`: how many went on, and how many were refused.
+/// Damages every file of the run in `workspace`, continues it, and compares with `expected`: how many went on, and how
+/// many were refused.
 fn damaged_everywhere(workspace: &Workspace, expected: &[(String, Vec<u8>)], places: u64) -> (usize, usize) {
     let (run, kept) = (workspace.path(RUN), workspace.path("kept"));
     copy(&run, &kept);

@@ -58,8 +58,8 @@ fn a_run_killed_at_random_moments_and_resumed_is_the_same_run() {
     println!("{killed} kills in {attempts} attempts, {completed} runs completed before the last");
 }
 
-/// A run that a signal stopped once it had a checkpoint; its exit code, and what it said. On a machine that is busy elsewhere a run may be over
-/// before the signal comes: then another is tried.
+/// A run that a signal stopped once it had a checkpoint; its exit code, and what it said. On a machine that is busy
+/// elsewhere a run may be over before the signal comes: then another is tried.
 fn stopped_by(signal: i32) -> (Workspace, Option<i32>, String) {
     for _ in 0..20 {
         let workspace = Workspace::new();
@@ -175,7 +175,8 @@ fn a_run_folder_that_is_deleted_under_a_run_is_an_error_and_does_not_come_back()
 #[test]
 fn a_file_that_may_not_grow_any_more_is_an_error_and_the_checkpoint_before_stays_whole() {
     let workspace = Workspace::new();
-    // The model fits into what a file may take, the growing lists of steps and epochs soon do not; ulimit counts blocks of 512 or 1024 bytes.
+    // The model fits into what a file may take, the growing lists of steps and epochs soon do not; ulimit counts blocks
+    // of 512 or 1024 bytes.
     let (code, said) = workspace.run_after(
         "ulimit -f 1000",
         &["run", "long.toml", "training.epochs=100000", "training.checkpoint_every.minutes=10"],

@@ -68,7 +68,8 @@ fn pixels_are_normalised_by_channel_in_the_order_of_the_formula() {
     let config = DataConfig { normalize: Some(normalize), ..config(7) };
     let batch = Batches::evaluate(&split, &config, &Device::Cpu).unwrap().batch(0).unwrap();
     let values = values(&batch.inputs);
-    // Image 4, channel 0, first pixel: byte 49; channel 1, last pixel: byte 60. (49/255 - 0.5) * 8, (60/255 - 0.25) / 2.
+    // Image 4, channel 0, first pixel: byte 49; channel 1, last pixel: byte 60. (49/255 - 0.5) * 8, (60/255 - 0.25) /
+    // 2.
     assert!((values[48] - -2.462_745).abs() < 1e-6, "{}", values[48]);
     assert!((values[59] - -0.007_352_941).abs() < 1e-8, "{}", values[59]);
 }

@@ -411,8 +411,9 @@ fn sha256(split: &Split) -> String {
     Sha256::digest(counts(split)).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-// The checksums are those of frames made in Python: numpy's `add.at` at (floor((s - start) 10 / length) or floor(i 10 / N), p, row size //
-// side, column size // side), counts of at most 255, as bytes, recording after recording in the order of their numbers.
+// The checksums are those of frames made in Python: numpy's `add.at` at (floor((s - start) 10 / length) or floor(i 10 /
+// N), p, row size // side, column size // side), counts of at most 255, as bytes, recording after recording in the
+// order of their numbers.
 
 #[test]
 fn frames_of_real_n_mnist_are_those_made_in_python() {

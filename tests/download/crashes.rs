@@ -1,5 +1,5 @@
-//! A process that fetches is killed before each of its system calls that changes a file. What the same order makes of it afterwards must be
-//! what an undisturbed one leaves.
+//! A process that fetches is killed before each of its system calls that changes a file. What the same order makes of
+//! it afterwards must be what an undisturbed one leaves.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -128,7 +128,8 @@ fn run_until(last: usize, folder: &Path, url: &str) -> io::Result<End> {
     let (mut options_set, mut killed) = (false, false);
     loop {
         let mut status = 0;
-        // SAFETY: `status` is a number of ours. Only children of this very thread are waited for: other tests have theirs.
+        // SAFETY: `status` is a number of ours. Only children of this very thread are waited for: other tests have
+        // theirs.
         let thread = unsafe { libc::waitpid(-1, &mut status, libc::__WALL | libc::__WNOTHREAD) };
         if thread < 0 {
             return Err(io::Error::last_os_error());
@@ -152,7 +153,8 @@ fn run_until(last: usize, folder: &Path, url: &str) -> io::Result<End> {
                 if entered(thread)?.is_some_and(|call| changes(&call, main, folder)) {
                     if steps == last {
                         killed = true;
-                        // SAFETY: the main thread has not been waited for to its end, so that the number is its process's.
+                        // SAFETY: the main thread has not been waited for to its end, so that the number is its
+                        // process's.
                         unsafe { libc::kill(main, libc::SIGKILL) };
                         continue;
                     }

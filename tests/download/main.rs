@@ -54,7 +54,8 @@ fn fetch_until(set: &PublishedDataset, folder: &Path, url: &str, stop: Stop) -> 
 }
 
 fn fetch(set: &PublishedDataset, folder: &Path, url: &str) -> Result<(), String> {
-    // A process that another test starts has the files of this one, and so its locks, until it has become the other program.
+    // A process that another test starts has the files of this one, and so its locks, until it has become the other
+    // program.
     for _ in 0..500 {
         match fetch_until(set, folder, url, Stop::never()) {
             Err(Error::Busy(_)) => std::thread::sleep(Duration::from_millis(10)),
@@ -292,7 +293,8 @@ fn what_lies_inside_a_folder_of_the_archive_comes_to_the_top() {
     }
 }
 
-/// The archive is refused with this in the message, and nothing but the archive itself is left, inside the folder or beside it.
+/// The archive is refused with this in the message, and nothing but the archive itself is left, inside the folder or
+/// beside it.
 fn refused(file: &'static str, packing: ArchiveFormat, content: &[u8], expected: &str) {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("data");

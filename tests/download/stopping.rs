@@ -1,4 +1,5 @@
-//! A request to stop is heard wherever a fetch waits. Every server here would wait for ever; what is measured is that the fetch does not.
+//! A request to stop is heard wherever a fetch waits. Every server here would wait for ever; what is measured is that
+//! the fetch does not.
 
 use std::fs;
 use std::net::TcpListener;

@@ -182,8 +182,8 @@ impl Gpu for Emulated {
     fn launch(&self, kernel: &str, grid: LaunchConfig, mut arguments: KernelArguments) -> Result<()> {
         let _turn = self.turn.lock();
         let name = format!("host_{kernel}");
-        // SAFETY: launchers have this type (host.h makes them all), and every argument is of the type that its kernel takes as far
-        // as these tests show: addresses are those of tensors that live at least as long as this call.
+        // SAFETY: launchers have this type (host.h makes them all), and every argument is of the type that its kernel
+        // takes as far as these tests show: addresses are those of tensors that live at least as long as this call.
         unsafe {
             let Ok(launcher) = self.library.get::<Launcher>(name.as_bytes()) else {
                 bail!("there is no kernel {kernel}")

@@ -1,4 +1,5 @@
-//! Names that would clear a terminal: of folders, files, classes, variants, settings, in TOML and on the command line. None reaches one.
+//! Names that would clear a terminal: of folders, files, classes, variants, settings, in TOML and on the command line.
+//! None reaches one.
 
 use super::workspace::Workspace;
 use std::path::Path;

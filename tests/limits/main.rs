@@ -1,4 +1,5 @@
-//! The program at the limits of the machine: little memory, no threads, output that nobody takes, and names that would steer a terminal.
+//! The program at the limits of the machine: little memory, no threads, output that nobody takes, and names that would
+//! steer a terminal.
 
 mod escapes;
 mod memory;

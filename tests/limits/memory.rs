@@ -1,4 +1,5 @@
-//! Limits of memory that a process has for itself. Those of control groups are trees of files in the tests of `src/system/memory`.
+//! Limits of memory that a process has for itself. Those of control groups are trees of files in the tests of
+//! `src/system/memory`.
 
 use super::workspace::{Workspace, said};
 use std::os::unix::process::ExitStatusExt;

@@ -1,4 +1,5 @@
-//! Standard output and standard error that are closed, full, or read by nobody: no command panics, and what was asked for is done.
+//! Standard output and standard error that are closed, full, or read by nobody: no command panics, and what was asked
+//! for is done.
 
 use super::workspace::Workspace;
 use std::ffi::CStr;
@@ -22,7 +23,8 @@ enum Way {
 
 const WAYS: [Way; 4] = [Way::Closed, Way::Full, Way::Unread, Way::HungUp];
 
-/// Both ends of a terminal: what a person sees, and what a program writes to. No other program that is started meanwhile inherits them.
+/// Both ends of a terminal: what a person sees, and what a program writes to. No other program that is started
+/// meanwhile inherits them.
 fn terminal() -> (File, File) {
     let mut name = [0; 64];
     // SAFETY: plain calls on a number, of which the last writes into an array no more than its length.
@@ -131,8 +133,8 @@ fn no_command_minds_streams_that_nobody_reads() {
         expect(None, None, usual);
         for way in WAYS {
             expect(None, Some(way), usual);
-            // What nobody can have is an error, but for a reader who has gone: `bntt list | head`. A stream that was closed from the start is
-            // /dev/null to every Rust program.
+            // What nobody can have is an error, but for a reader who has gone: `bntt list | head`. A stream that was
+            // closed from the start is /dev/null to every Rust program.
             let expected = match (says, way) {
                 (Something, Way::Full | Way::HungUp) => 2,
                 _ => usual,

@@ -6,7 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs the program as a user of whom nobody else is there, who may have so many processes and threads. Nothing where this is not root.
+/// Runs the program as a user of whom nobody else is there, who may have so many processes and threads. Nothing where
+/// this is not root.
 fn with_at_most(tasks: u64, user: u32, workspace: &Workspace, arguments: &[&str]) -> Option<(Option<i32>, String)> {
     // SAFETY: a plain call.
     if unsafe { libc::geteuid() } != 0 {

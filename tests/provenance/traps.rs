@@ -1,5 +1,5 @@
-//! Repositories that name programs, in every way that git knows. Each is first looked at with plain git, to prove that the trap works; then it
-//! must not spring.
+//! Repositories that name programs, in every way that git knows. Each is first looked at with plain git, to prove that
+//! the trap works; then it must not spring.
 
 use std::fs;
 

@@ -38,8 +38,8 @@ impl Recording {
     }
 }
 
-// SAFETY: every call is handed to the system's allocator as it came, with the caller's own promises about pointer and layout;
-// the record beside it is a number of this thread's, and taking it down allocates nothing.
+// SAFETY: every call is handed to the system's allocator as it came, with the caller's own promises about pointer and
+// layout; the record beside it is a number of this thread's, and taking it down allocates nothing.
 unsafe impl GlobalAlloc for Recording {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::note(layout.size());

@@ -1,7 +1,8 @@
-//! What is done with a hostile input, one function a kind of file: the bodies of the fuzz targets in `fuzz/`, and of the
-//! stable test beside this file. Whatever the bytes are, they are read or refused with a message; nothing panics.
+//! What is done with a hostile input, one function a kind of file: the bodies of the fuzz targets in `fuzz/`, and of
+//! the stable test beside this file. Whatever the bytes are, they are read or refused with a message; nothing panics.
 //!
-//! A body with several files takes the first byte as the choice of the one that the other bytes replace; the others are whole.
+//! A body with several files takes the first byte as the choice of the one that the other bytes replace; the others are
+//! whole.
 
 use std::cell::OnceCell;
 use std::fs;
@@ -23,7 +24,8 @@ use candle_core::Device;
 
 use crate::seeds;
 
-/// Reads an input and tells whether it was taken for a whole one; panics where the program does what no input may make it do.
+/// Reads an input and tells whether it was taken for a whole one; panics where the program does what no input may make
+/// it do.
 pub type Body = fn(&[u8]) -> bool;
 
 /// Every target by name.
@@ -125,7 +127,8 @@ pub fn weights(input: &[u8]) -> bool {
     )
 }
 
-/// What was read is whole: labels below the number of classes, as many values as the shape says, a batch that is finite.
+/// What was read is whole: labels below the number of classes, as many values as the shape says, a batch that is
+/// finite.
 fn check_split(split: &Split, classes: usize) {
     assert!(split.labels.iter().all(|&label| (label as usize) < classes));
     let values = match &split.items {
@@ -214,7 +217,8 @@ pub fn tensors(input: &[u8]) -> bool {
     )
 }
 
-/// A checkpoint's `progress.toml`, with a right checksum where it is text: else every input would be refused for that alone.
+/// A checkpoint's `progress.toml`, with a right checksum where it is text: else every input would be refused for that
+/// alone.
 pub fn progress(input: &[u8]) -> bool {
     in_folder(
         "progress",

@@ -24,7 +24,8 @@ fn safetensors(header: &str, data: usize) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &vec![0; data]].concat()
 }
 
-/// Makes a pipe, a link that leads nowhere and a circle of links. None of them can be read, and a pipe would keep a reader waiting.
+/// Makes a pipe, a link that leads nowhere and a circle of links. None of them can be read, and a pipe would keep a
+/// reader waiting.
 fn no_regular_files(folder: &Path) -> [(PathBuf, &'static str); 4] {
     let [pipe, dangling, circle] = ["pipe", "dangling", "circle"].map(|name| folder.join(name));
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
@@ -158,7 +159,8 @@ fn tensors_larger_than_the_memory_are_refused_before_they_are_read() {
     );
 }
 
-/// Tables of 79 dotted keys, one in the other: each is as deep as the parser lets it be, and together they are the square of that.
+/// Tables of 79 dotted keys, one in the other: each is as deep as the parser lets it be, and together they are the
+/// square of that.
 fn square() -> String {
     let dotted = ["a"; 79].join(".");
     format!("{}0{}", format!("{{{dotted}=").repeat(79), "}".repeat(79))

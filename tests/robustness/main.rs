@@ -1,7 +1,8 @@
 //! Hostile files of every kind that the program reads: nothing panics, and memory stays bounded.
 //!
-//! Every target reads its whole inputs, what `fuzz/corpus` holds for it, and some thousand mutations. `BNTT_HOSTILE=1000000`
-//! reads so many mutations of each; `BNTT_HOSTILE_FROM` is the number of the first, so that one can be read alone.
+//! Every target reads its whole inputs, what `fuzz/corpus` holds for it, and some thousand mutations.
+//! `BNTT_HOSTILE=1000000` reads so many mutations of each; `BNTT_HOSTILE_FROM` is the number of the first, so that one
+//! can be read alone.
 
 mod allocations;
 mod bodies;

@@ -125,7 +125,8 @@ fn binary(choices: &mut Choices) -> Vec<u8> {
     }
 }
 
-/// Makes the length at the start of a safetensors file, or behind the byte that chooses the file, that of the header found.
+/// Makes the length at the start of a safetensors file, or behind the byte that chooses the file, that of the header
+/// found.
 fn announce_header(bytes: &mut [u8]) {
     let Some(open) = bytes.iter().position(|&byte| byte == b'{').filter(|open| (8..10).contains(open)) else { return };
     let Some(close) = bytes.windows(2).rposition(|pair| pair == b"}}") else { return };

@@ -26,8 +26,8 @@ pub struct AttackContext<'a> {
     pub together: usize,
 }
 
-/// Top-1 accuracy in percent on the images of `batches`, changed by `perturbation`: mean and deviation over the draws, one where nothing is
-/// random. The images are changed with other Poisson spikes than those that they are scored with.
+/// Top-1 accuracy in percent on the images of `batches`, changed by `perturbation`: mean and deviation over the draws,
+/// one where nothing is random. The images are changed with other Poisson spikes than those that they are scored with.
 pub fn accuracy(
     network: &Network,
     batches: &Batches<'_>,

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 /// What one convolution or linear layer takes per image, in picojoule.
 ///
-/// With T the time-steps that were computed, MACs the dense multiply-accumulates of one step, E_MAC, E_AC and E_mem the costs of
-/// [`Constants`]:
+/// With T the time-steps that were computed, MACs the dense multiply-accumulates of one step, E_MAC, E_AC and E_mem the
+/// costs of [`Constants`]:
 ///
 /// | field | energy |
 /// |---|---|
@@ -19,8 +19,8 @@ use serde::Serialize;
 /// | `ann` | MACs E_MAC: the same layers without time |
 /// | `ann_with_memory` | `ann`, with a weight and an input read for each product and each output written |
 ///
-/// Nothing is reused between operations, in either network: an upper bound for both. Norms count for nothing, since running statistics can be
-/// folded into weights and thresholds.
+/// Nothing is reused between operations, in either network: an upper bound for both. Norms count for nothing, since
+/// running statistics can be folded into weights and thresholds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LayerEnergy {
     /// `layers.0.conv`.

@@ -11,14 +11,16 @@ pub struct CostedLayer {
     pub index: usize,
     /// `layers.0.conv`.
     pub name: String,
-    /// Multiply-accumulates per image and time-step, dense: k^2 C_in C_out H_out W_out with zeros at the border counted, as is usual.
+    /// Multiply-accumulates per image and time-step, dense: k^2 C_in C_out H_out W_out with zeros at the border
+    /// counted, as is usual.
     pub macs: u64,
     /// What it puts out per image and time-step.
     pub outputs: u64,
     pub operands: Operands,
     /// What it receives.
     pub received: OperationProbe,
-    /// The spikes that average pools before it have averaged, where there are such pools: as if each went on to the product by itself.
+    /// The spikes that average pools before it have averaged, where there are such pools: as if each went on to the
+    /// product by itself.
     pub before_pooling: Option<OperationProbe>,
     /// The neurons that it feeds: `layers.2.lif`, and their number. None of the readout.
     pub neurons: Option<String>,
@@ -31,7 +33,8 @@ pub enum Operands {
     Spikes,
     /// Numbers, fresh at every time-step: a product and a sum each.
     Numbers,
-    /// The same numbers at every time-step (direct coding), so that the layer computes once for all of them: a product and a sum each.
+    /// The same numbers at every time-step (direct coding), so that the layer computes once for all of them: a product
+    /// and a sum each.
     Constant,
 }
 
@@ -108,7 +111,8 @@ fn fan_out(layer: &LayerConfig, plan: &LayerPlan) -> Option<Vec<u32>> {
     }
 }
 
-/// For each of `length` places along a side, how many of the `outputs` windows see it: fewer at a border, fewer with a stride.
+/// For each of `length` places along a side, how many of the `outputs` windows see it: fewer at a border, fewer with a
+/// stride.
 fn windows(conv: &ConvConfig, length: usize, outputs: usize) -> Vec<u32> {
     let sees = |place: usize, output: usize| {
         let start = output * conv.stride;

@@ -43,7 +43,8 @@ pub(in crate::data) struct DecodedItem {
     pub pixels: Vec<u8>,
 }
 
-/// The training and the test split. `P` stands for a split's pixels: their number while they are written, or the bytes themselves.
+/// The training and the test split. `P` stands for a split's pixels: their number while they are written, or the bytes
+/// themselves.
 #[derive(Debug)]
 pub(super) struct Decoded<P> {
     pub labels: [Vec<u32>; 2],
@@ -90,7 +91,8 @@ impl From<Error> for DecodeError {
 /// A file's SHA-256 and what was decoded of it.
 type DecodeResult = Result<(String, Decoding)>;
 
-/// Decodes all files of the recipe and writes their pixels to `sink`, in order: at no time are more than a few files in memory.
+/// Decodes all files of the recipe and writes their pixels to `sink`, in order: at no time are more than a few files in
+/// memory.
 pub(super) fn all<T: Sync>(
     recipe: &DecodeRecipe<'_, T>,
     decode: &(impl Fn(&T, &Path, &[u8]) -> Result<Decoding> + Sync),

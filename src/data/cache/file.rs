@@ -102,8 +102,9 @@ pub(super) fn mapped(file: &File, decoded: Decoded<usize>) -> io::Result<Decoded
 }
 
 fn map(file: &File) -> io::Result<Bytes> {
-    // SAFETY: cache files are written under another name, by one process, and only then moved to their place, after which nobody opens
-    // them for writing: they are replaced by another file or removed, and then live on for as long as they are mapped.
+    // SAFETY: cache files are written under another name, by one process, and only then moved to their place, after
+    // which nobody opens them for writing: they are replaced by another file or removed, and then live on for as long
+    // as they are mapped.
     unsafe { Bytes::map(file) }
 }
 

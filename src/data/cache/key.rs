@@ -16,7 +16,8 @@ use crate::files::atomic::sha256_hex;
 
 /// What decoded bytes depend on: two that are equal stand for the same bytes.
 ///
-/// A source file is taken for unchanged if its length and its time of change are. To read them all would take as long as decoding does.
+/// A source file is taken for unchanged if its length and its time of change are. To read them all would take as long
+/// as decoding does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct CacheKey {
     set: String,

@@ -1,13 +1,15 @@
 //! Data sets that take long to decode are decoded once, into one file that is mapped into memory from then on.
 //!
-//! The file lies in `$BNTT_CACHE`, else in `$XDG_CACHE_HOME/bntt/data`, else in `~/.cache/bntt/data`, and may be removed at any time. It is
-//! used for as long as its [key](key::Key) agrees: the data set's settings, the version of its decoder, and every source file's length
-//! and time of change. Its own SHA-256 is verified whenever it is opened (a second for 1 to 2 GB, with a processor's SHA instructions); a
-//! file that is damaged is made anew. Where no file can be written, the decoded data stay in memory.
+//! The file lies in `$BNTT_CACHE`, else in `$XDG_CACHE_HOME/bntt/data`, else in `~/.cache/bntt/data`, and may be
+//! removed at any time. It is used for as long as its [key](key::Key) agrees: the data set's settings, the version of
+//! its decoder, and every source file's length and time of change. Its own SHA-256 is verified whenever it is opened (a
+//! second for 1 to 2 GB, with a processor's SHA instructions); a file that is damaged is made anew. Where no file can
+//! be written, the decoded data stay in memory.
 //!
 //! A cache file is never written in place: it is written aside and moved (see [`AtomicFile`]), so that processes that
-//! have the old one mapped go on with the old one, and any number of them may decode at once. On network file systems a file that another
-//! machine replaces may vanish under a mapping all the same (ESTALE): let `BNTT_CACHE` name a local disk there.
+//! have the old one mapped go on with the old one, and any number of them may decode at once. On network file systems a
+//! file that another machine replaces may vanish under a mapping all the same (ESTALE): let `BNTT_CACHE` name a local
+//! disk there.
 
 mod decode;
 mod file;
@@ -83,11 +85,12 @@ const MOST_NAMED: usize = 10;
 /// files, sorted by their paths within the folder. What was left out of a source file is warned of, now as when it was
 /// decoded.
 ///
-/// `decode` gives the items of a file: from what its [`SourceFile`] tells of it, its path (for messages) and its content.
+/// `decode` gives the items of a file: from what its [`SourceFile`] tells of it, its path (for messages) and its
+/// content.
 ///
 /// # Errors
-/// [`Error::Io`] and [`Error::Data`] for source files that are missing or malformed: of several the first in the order of the recipe. What is
-/// wrong with the cache is warned of and is no error.
+/// [`Error::Io`] and [`Error::Data`] for source files that are missing or malformed: of several the first in the order
+/// of the recipe. What is wrong with the cache is warned of and is no error.
 pub(super) fn load<T: Sync>(
     recipe: &DecodeRecipe<'_, T>,
     decode: impl Fn(&T, &Path, &[u8]) -> Result<Decoding> + Sync,

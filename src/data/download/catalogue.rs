@@ -1,7 +1,8 @@
 //! The data sets that can be fetched: addresses, sizes, checksums.
 //!
-//! Checksums are those on CIFAR's page, those that torchvision lists for MNIST and Fashion-MNIST, those of figshare for CIFAR10-DVS, and
-//! for N-MNIST and Tiny-ImageNet those that several public data loaders agree on. Sizes are what these sources say.
+//! Checksums are those on CIFAR's page, those that torchvision lists for MNIST and Fashion-MNIST, those of figshare for
+//! CIFAR10-DVS, and for N-MNIST and Tiny-ImageNet those that several public data loaders agree on. Sizes are what these
+//! sources say.
 
 use std::path::Path;
 

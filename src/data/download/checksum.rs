@@ -32,7 +32,8 @@ impl Checksum {
     /// Whether a file has it.
     ///
     /// # Errors
-    /// A sentence's second half when it has another. The outer error is that of reading it, or [`Error::Interrupted`] when asked to stop.
+    /// A sentence's second half when it has another. The outer error is that of reading it, or [`Error::Interrupted`]
+    /// when asked to stop.
     pub fn check(self, path: &Path, stop: &Stop) -> Result<Result<(), String>> {
         let found = match self {
             Self::Md5(_) => hash::<Md5>(path, stop)?,

@@ -1,4 +1,5 @@
-//! Taking away what is not wanted after all. A hundred thousand files can take minutes: that, too, ends when it is asked to.
+//! Taking away what is not wanted after all. A hundred thousand files can take minutes: that, too, ends when it is
+//! asked to.
 
 use std::fs;
 use std::io::Result;

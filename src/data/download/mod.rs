@@ -1,8 +1,9 @@
 //! Data sets from their official addresses into a folder, whole or not at all.
 //!
-//! An archive is fetched ([`transfer`]) to `NAME.part` ([`part`]), checked ([`checksum`]), unpacked aside ([`unpack`]), moved into place
-//! ([`moving`]) and recorded in the folder's `SHA256SUMS` ([`sums`]). Whatever stops it at whatever moment, the same command goes on where it
-//! was. Nothing that takes long is done without listening for a request to stop ([`waiting`]).
+//! An archive is fetched ([`transfer`]) to `NAME.part` ([`part`]), checked ([`checksum`]), unpacked aside ([`unpack`]),
+//! moved into place ([`moving`]) and recorded in the folder's `SHA256SUMS` ([`sums`]). Whatever stops it at whatever
+//! moment, the same command goes on where it was. Nothing that takes long is done without listening for a request to
+//! stop ([`waiting`]).
 
 mod catalogue;
 mod checksum;
@@ -71,8 +72,8 @@ impl DownloadRequest<'_> {
     ///
     /// # Errors
     /// [`Error::Data`] or [`Error::Io`] for what cannot be fetched, is not what was published or cannot be written;
-    /// [`Error::Busy`] where another process fetches into the folder; [`Error::Interrupted`] when asked to stop. What was fetched so far stays,
-    /// for the next time.
+    /// [`Error::Busy`] where another process fetches into the folder; [`Error::Interrupted`] when asked to stop. What
+    /// was fetched so far stays, for the next time.
     pub fn fetch(&self) -> Result<()> {
         let Self { set, folder, .. } = self;
         fs::create_dir_all(folder).map_err(refused("create", folder))?;

@@ -14,11 +14,12 @@ use crate::error::{Error, Result};
 use crate::files::atomic::sync_folder;
 use crate::system::signals::Stop;
 
-/// Moves `files`, paths with their SHA-256, from one folder into another. Folders that are there already are gone into, and files that are there
-/// already, of the same content, are left.
+/// Moves `files`, paths with their SHA-256, from one folder into another. Folders that are there already are gone into,
+/// and files that are there already, of the same content, are left.
 ///
 /// # Errors
-/// [`Error::Data`] that names what is in the way; nothing is moved then. [`Error::Interrupted`] when asked to stop, which leaves what was moved.
+/// [`Error::Data`] that names what is in the way; nothing is moved then. [`Error::Interrupted`] when asked to stop,
+/// which leaves what was moved.
 pub fn move_in(from: &Path, to: &Path, files: &[(PathBuf, String)], stop: &Stop) -> Result<()> {
     let mut moves = BTreeSet::new();
     for (file, sum) in files {

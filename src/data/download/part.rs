@@ -1,7 +1,9 @@
-//! An archive that is fetched: `NAME.part`, which stays until its files are recorded, and `NAME.part.from`, which says what it is of.
+//! An archive that is fetched: `NAME.part`, which stays until its files are recorded, and `NAME.part.from`, which says
+//! what it is of.
 //!
-//! The note has the address, the server's word for the file's version (`ETag` or `Last-Modified`), and `whole` once the checksum is right.
-//! `NAME` without an ending is never written while a data set is fetched: an archive of that name was put there by hand.
+//! The note has the address, the server's word for the file's version (`ETag` or `Last-Modified`), and `whole` once the
+//! checksum is right. `NAME` without an ending is never written while a data set is fetched: an archive of that name
+//! was put there by hand.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -64,7 +66,8 @@ impl PartialFile {
     /// Opens it to write from byte `done` on; from the first, it is of `version` of `url` from now on.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`Error::Data`] for a link, for a pipe, for a file that has another name too, and when the disk refuses.
+    /// [`Error::Io`] or [`Error::Data`] for a link, for a pipe, for a file that has another name too, and when the disk
+    /// refuses.
     pub fn open(&self, done: u64, url: &str, version: &str) -> Result<File> {
         let mut options = OpenOptions::new();
         let file = reading::own(options.write(true).create(true).truncate(false).mode(0o666), &self.path);

@@ -24,7 +24,8 @@ pub struct ArchiveFiles {
     sections: Vec<Section>,
 }
 
-/// A comment `# ARCHIVE: about` and lines `sha256  path` after it. What stands before the first comment belongs to no archive.
+/// A comment `# ARCHIVE: about` and lines `sha256  path` after it. What stands before the first comment belongs to no
+/// archive.
 #[derive(Debug, Default)]
 struct Section {
     archive: String,

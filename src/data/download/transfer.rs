@@ -1,7 +1,8 @@
 //! One file over HTTP: to `NAME.part`, from where it stopped, with patience.
 //!
-//! The note beside it keeps the server's word for the file's version. With it a request asks for the rest, on the condition that the file is
-//! still the same (`If-Range`); a server that does not do this sends the whole file, and it begins anew.
+//! The note beside it keeps the server's word for the file's version. With it a request asks for the rest, on the
+//! condition that the file is still the same (`If-Range`); a server that does not do this sends the whole file, and it
+//! begins anew.
 
 use std::io::Write;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Archives to files, inside one folder and never outside it.
 //!
-//! Only regular files and folders come out of an archive: a path that is absolute or goes up, a link, a device or more than could sensibly
-//! have been packed makes the whole archive refused.
+//! Only regular files and folders come out of an archive: a path that is absolute or goes up, a link, a device or more
+//! than could sensibly have been packed makes the whole archive refused.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -52,8 +52,8 @@ impl From<Error> for UnpackError {
     }
 }
 
-/// Unpacks `archive`, which lies at `path` and is called `name` in messages, into the empty folder `into`: the paths in it with their SHA-256,
-/// sorted.
+/// Unpacks `archive`, which lies at `path` and is called `name` in messages, into the empty folder `into`: the paths in
+/// it with their SHA-256, sorted.
 pub fn unpack(
     archive: &Archive,
     (path, name): (&Path, &Path),

@@ -23,8 +23,8 @@ pub struct VerifiedDataset {
 /// Compares the files with published checksums and with `SHA256SUMS`, and reads the whole set.
 ///
 /// # Errors
-/// [`Error::Data`] or [`Error::Io`] for what is missing, differs or cannot be read. [`Error::Interrupted`] when asked to stop; a thread that reads
-/// the set is left behind then.
+/// [`Error::Data`] or [`Error::Io`] for what is missing, differs or cannot be read. [`Error::Interrupted`] when asked
+/// to stop; a thread that reads the set is left behind then.
 pub fn verify(set: &PublishedDataset, folder: &Path, stop: &Stop) -> Result<VerifiedDataset> {
     if !folder.is_dir() {
         let name = set.name;

@@ -1,4 +1,5 @@
-//! Work that nothing interrupts, such as a call that waits for a server: on a thread of its own, while the caller listens for a request to stop.
+//! Work that nothing interrupts, such as a call that waits for a server: on a thread of its own, while the caller
+//! listens for a request to stop.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, sleep};
@@ -12,7 +13,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// What may wait to be taken; the work waits then, too.
 const MOST_WAITING: usize = 2;
 
-/// What a thread hands over, piece by piece. A caller that drops it leaves the thread behind, which ends at its next piece.
+/// What a thread hands over, piece by piece. A caller that drops it leaves the thread behind, which ends at its next
+/// piece.
 pub struct Chunks<T>(Receiver<T>);
 
 impl<T: Send + 'static> Chunks<T> {

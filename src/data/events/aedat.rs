@@ -1,7 +1,7 @@
 //! AEDAT 2.0 recordings of a DVS128, as jAER writes them: 128x128 pixels.
 //!
-//! Lines that begin with `#`, the first `#!AER-DAT2.0`; then events of 8 bytes, big-endian: a `u32` address and a `u32` time-stamp in
-//! microseconds. Of the address:
+//! Lines that begin with `#`, the first `#!AER-DAT2.0`; then events of 8 bytes, big-endian: a `u32` address and a `u32`
+//! time-stamp in microseconds. Of the address:
 //!
 //! | bits | meaning |
 //! |---|---|
@@ -10,8 +10,8 @@
 //! | 8 to 14 | row, counted from the bottom |
 //! | 15, 31 | no event of a pixel, but a signal from outside: left out |
 //!
-//! Source: jAER's `DVS128.java` (`Extractor.extractPacket`), whose origin lies at the bottom left. No address has other bits, so that an event
-//! cannot begin with the byte of `#`.
+//! Source: jAER's `DVS128.java` (`Extractor.extractPacket`), whose origin lies at the bottom left. No address has other
+//! bits, so that an event cannot begin with the byte of `#`.
 
 use std::path::Path;
 
@@ -31,8 +31,8 @@ const PIXEL: u32 = 0x7fff;
 /// The events of a file's content, in order of time.
 ///
 /// # Errors
-/// [`Error::Data`] for what is no AEDAT 2.0 recording of a DVS128, for a last event that is not whole, for a clock that was set back, and for a
-/// recording without an event.
+/// [`Error::Data`] for what is no AEDAT 2.0 recording of a DVS128, for a last event that is not whole, for a clock that
+/// was set back, and for a recording without an event.
 pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<PixelEvent>> {
     let name = path.display();
     let start = head(content, path)?;

@@ -21,8 +21,8 @@ const OVERFLOW: u8 = 240;
 /// The events of a file's content, in order of time.
 ///
 /// # Errors
-/// [`Error::Data`] for pixels out of range, for a last event that is not whole, for a clock that was set back, and for a recording without
-/// an event.
+/// [`Error::Data`] for pixels out of range, for a last event that is not whole, for a clock that was set back, and for
+/// a recording without an event.
 pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<PixelEvent>> {
     let name = path.display();
     let (records, rest) = content.as_chunks::<5>();

@@ -111,7 +111,8 @@ mod tests {
         assert_eq!(times_of(23, &[8_388_608 - 100_000, 31_072]).unwrap(), [0, 131_072]);
         assert_eq!(times_of(23, &[8_388_608 - 100_000, 31_073]), Err(ClockSetBack(8_257_535)));
         assert_eq!(times(&[u32::MAX, 67_108_863]).unwrap(), [0, 67_108_864]);
-        // A camera whose clock was set to 0, as a DVS128's is at the press of a button; a wrap would be 19 minutes away.
+        // A camera whose clock was set to 0, as a DVS128's is at the press of a button; a wrap would be 19 minutes
+        // away.
         assert_eq!(times(&[3_151_642_323, 0]), Err(ClockSetBack(3_151_642_323)));
     }
 

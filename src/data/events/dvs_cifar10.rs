@@ -1,12 +1,13 @@
 //! CIFAR10-DVS: 10,000 images of CIFAR-10 that move over a screen, seen by a DVS128.
 //!
-//! Li, Liu, Ji, Li, Shi 2017, "CIFAR10-DVS: An Event-Stream Dataset for Object Classification", Frontiers in Neuroscience 11:309. The camera
-//! lay on its side; frames here stand upright, as those of SpikingJelly's reader.
+//! Li, Liu, Ji, Li, Shi 2017, "CIFAR10-DVS: An Event-Stream Dataset for Object Classification", Frontiers in
+//! Neuroscience 11:309. The camera lay on its side; frames here stand upright, as those of SpikingJelly's reader.
 //!
-//! The data set has no split of its own. 9,000 recordings to train and 1,000 to test on are usual, 100 of each class, by one of three rules:
-//! the last hundred of each class (SpikingJelly's `split_to_train_test_set` with 0.9, unless it is asked for random ones), the first
-//! hundred (Temporal Effective Batch Normalization, Duan et al. 2022, and works after it), or random ones. Accuracies of different rules are
-//! not comparable. Here it is the last hundred unless `test = "first"`; "last" and "first" go by the number in a recording's name.
+//! The data set has no split of its own. 9,000 recordings to train and 1,000 to test on are usual, 100 of each class,
+//! by one of three rules: the last hundred of each class (SpikingJelly's `split_to_train_test_set` with 0.9, unless it
+//! is asked for random ones), the first hundred (Temporal Effective Batch Normalization, Duan et al. 2022, and works
+//! after it), or random ones. Accuracies of different rules are not comparable. Here it is the last hundred unless
+//! `test = "first"`; "last" and "first" go by the number in a recording's name.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,7 +27,8 @@ use crate::error::Result;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DvsCifar10Config {
-    /// The folder of `airplane` to `truck`, with any number of the recordings, such as `airplane/cifar10_airplane_0.aedat`.
+    /// The folder of `airplane` to `truck`, with any number of the recordings, such as
+    /// `airplane/cifar10_airplane_0.aedat`.
     pub path: PathBuf,
     /// The recordings of each class that are tested on; the data set itself has no split.
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! Long recordings of a DVS128, each of one class: two sessions, of which one is trained and the other tested on.
 //!
-//! Pieces of one recording resemble each other more than they resemble another session's, so that a split within a session would promise too
-//! much: here whole sessions are kept apart.
+//! Pieces of one recording resemble each other more than they resemble another session's, so that a split within a
+//! session would promise too much: here whole sessions are kept apart.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -29,14 +29,15 @@ pub struct DvsRecordingsConfig {
     pub train: PathBuf,
     /// The folder of the test session, within `path`.
     pub test: PathBuf,
-    /// The classes, in the order of their labels. Both sessions have a recording of each, `CLASS.aedat`; others are left out.
+    /// The classes, in the order of their labels. Both sessions have a recording of each, `CLASS.aedat`; others are
+    /// left out.
     #[schemars(length(min = 2))]
     pub classes: Vec<String>,
     /// How long a window is, in milliseconds. Each becomes a sequence.
     #[schemars(range(min = 1, max = 4_000_000))]
     pub window_ms: u64,
-    /// From the start of a training window to that of the next, in milliseconds: below `window_ms` they overlap. `window_ms` when absent. Test
-    /// windows lie side by side.
+    /// From the start of a training window to that of the next, in milliseconds: below `window_ms` they overlap.
+    /// `window_ms` when absent. Test windows lie side by side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 4_000_000))]
     pub stride_ms: Option<u64>,

@@ -1,12 +1,13 @@
 //! Events -> frames `[T, 2, H, W]` of counts.
 //!
-//! Frame t of a piece of N events that begins at time `start` and lasts `length` microseconds holds event i (from 0), of time s, where
+//! Frame t of a piece of N events that begins at time `start` and lasts `length` microseconds holds event i (from 0),
+//! of time s, where
 //!
 //! - `equal = "time"`: t = floor((s - start) T / length), so that every frame lasts equally long;
 //! - `equal = "count"`: t = floor(i T / N), so that every frame has equally many events, give or take one.
 //!
-//! A pixel of a frame of `size` counts the events of sensor pixels with floor(row size / side) and floor(column size / side) in its place: no
-//! event is lost or counted twice. Counts end at 255.
+//! A pixel of a frame of `size` counts the events of sensor pixels with floor(row size / side) and floor(column size /
+//! side) in its place: no event is lost or counted twice. Counts end at 255.
 
 use std::ops::Range;
 
@@ -23,7 +24,8 @@ pub struct FramesConfig {
     pub equal: FrameSplit,
     /// What the network sees of a pixel.
     pub values: FrameValues,
-    /// Height and width of a frame, at most the sensor's: events of pixels that fall together are added. The sensor's when absent.
+    /// Height and width of a frame, at most the sensor's: events of pixels that fall together are added. The sensor's
+    /// when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub size: Option<usize>,
@@ -67,7 +69,8 @@ impl FramesConfig {
         Some((format!("data.dataset.{key}.frames.size"), problem))
     }
 
-    /// Counts `events`, a piece of `time`, of a sensor of `side` rows and columns into `frames` [T, 2, size, size], all zero.
+    /// Counts `events`, a piece of `time`, of a sensor of `side` rows and columns into `frames` [T, 2, size, size], all
+    /// zero.
     pub(super) fn count(&self, events: &[PixelEvent], time: &Range<u64>, side: usize, frames: &mut [u8]) {
         let size = self.size(side);
         let frame = size.saturating_mul(size).saturating_mul(POLARITIES);

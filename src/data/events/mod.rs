@@ -1,8 +1,8 @@
 //! Recordings of event cameras -> sequences of frames.
 //!
-//! The pixels of an event camera work by themselves: each tells when it has become brighter (an event of polarity on) or darker (off). A
-//! recording is a list of such events, and a network wants T frames of it: `[T, 2, H, W]`, channel 0 the number of off events at each
-//! pixel, channel 1 of on events. Rows count from the top, columns from the left.
+//! The pixels of an event camera work by themselves: each tells when it has become brighter (an event of polarity on)
+//! or darker (off). A recording is a list of such events, and a network wants T frames of it: `[T, 2, H, W]`, channel 0
+//! the number of off events at each pixel, channel 1 of on events. Rows count from the top, columns from the left.
 //!
 //! | file | what it does |
 //! |---|---|

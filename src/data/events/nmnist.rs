@@ -1,7 +1,7 @@
 //! N-MNIST: the digits of MNIST on a screen, seen by an ATIS camera that moves three times.
 //!
-//! Orchard, Jayawant, Cohen, Thakor 2015, "Converting Static Image Datasets to Spiking Neuromorphic Datasets Using Saccades", Frontiers in
-//! Neuroscience 9:437. The split is the published one.
+//! Orchard, Jayawant, Cohen, Thakor 2015, "Converting Static Image Datasets to Spiking Neuromorphic Datasets Using
+//! Saccades", Frontiers in Neuroscience 9:437. The split is the published one.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

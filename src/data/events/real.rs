@@ -1,5 +1,6 @@
-//! The real recordings, where the environment variable BNTT_DATA names a folder that holds them as `dvs128_objects` and `nmnist_small`;
-//! otherwise these tests say that they did not run, and pass. The numbers are those of a reader in Python of a few lines of numpy.
+//! The real recordings, where the environment variable BNTT_DATA names a folder that holds them as `dvs128_objects` and
+//! `nmnist_small`; otherwise these tests say that they did not run, and pass. The numbers are those of a reader in
+//! Python of a few lines of numpy.
 
 use std::fs;
 use std::path::{Path, PathBuf};

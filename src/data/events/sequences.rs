@@ -62,7 +62,8 @@ impl Sequences<'_> {
     /// Both splits, out of the cache or decoded by `decode`.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Data`] for recordings that are missing or malformed, and for a split without a recording.
+    /// [`Error::Io`] and [`Error::Data`] for recordings that are missing or malformed, and for a split without a
+    /// recording.
     pub fn load<A: Sync>(
         &self,
         recordings: Recordings<'_, A>,

@@ -1,5 +1,5 @@
-//! Batch norm on the CPU, on pixels whose channels lie side by side. Few rows are summed in single precision, such sums in double;
-//! chunks of rows are divided among threads and added in order.
+//! Batch norm on the CPU, on pixels whose channels lie side by side. Few rows are summed in single precision, such sums
+//! in double; chunks of rows are divided among threads and added in order.
 
 use super::Groups;
 use crate::ops::simd::arch;

@@ -1,12 +1,12 @@
 //! Normalisation of currents by batch statistics, per group of time-steps and channel.
 //!
-//! The sequence X [T, B, C, ...] is cut along time into G groups of T / G steps. For group g and channel c, with m and v
-//! the mean and the biased variance of X over the group's steps, the batch and the space,
+//! The sequence X [T, B, C, ...] is cut along time into G groups of T / G steps. For group g and channel c, with m and
+//! v the mean and the biased variance of X over the group's steps, the batch and the space,
 //!
 //!   Y = scale[g, c] (X - m[g, c]) / sqrt(v[g, c] + eps) + shift[c].
 //!
-//! G = T is Batch Normalization Through Time (Kim & Panda 2021, eq. 6: every time-step has statistics and a scale gamma of
-//! its own, and no shift); G = 1 shares them over time, as ordinary batch norm and tdBN do.
+//! G = T is Batch Normalization Through Time (Kim & Panda 2021, eq. 6: every time-step has statistics and a scale gamma
+//! of its own, and no shift); G = 1 shares them over time, as ordinary batch norm and tdBN do.
 //!
 //! Gradients flow through m and v: with h = (X - m) / sqrt(v + eps) and <.> the mean over what m is taken over,
 //! dX = scale / sqrt(v + eps) (dY - <dY> - h <dY h>), d scale = sum dY h, d shift = sum dY.

@@ -1,4 +1,5 @@
-//! A learned number for every channel: Y[n, o, ...] = X[n, o, ...] + b[o], db[o] = sum over n and space of dY[n, o, ...].
+//! A learned number for every channel: Y[n, o, ...] = X[n, o, ...] + b[o], db[o] = sum over n and space of dY[n, o,
+//! ...].
 //!
 //! X [T, B, O, H, W] or [T, B, O], b [O].
 

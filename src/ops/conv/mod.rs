@@ -48,8 +48,8 @@ impl Geometry {
         self.out_height() * self.out_width()
     }
 
-    /// The convolution that carries an output's gradient back to the input: channels exchanged, the kernel turned by half
-    /// a turn. It exists for stride 1 and a padding below the kernel's size.
+    /// The convolution that carries an output's gradient back to the input: channels exchanged, the kernel turned by
+    /// half a turn. It exists for stride 1 and a padding below the kernel's size.
     fn reversed(&self) -> Option<Self> {
         (self.stride == 1 && self.padding < self.kernel).then(|| Self {
             in_channels: self.out_channels,

@@ -4,8 +4,8 @@
 //!
 //!   loss = - (1 / B) sum over b, k of q[b, k] log softmax(Z[b])[k],   dloss/dZ = (softmax(Z) - q) / B.
 //!
-//! An image of whose logits one is not finite is predicted wrong, and makes the loss NaN: a NaN compares false with every other number, and would
-//! else count as right.
+//! An image of whose logits one is not finite is predicted wrong, and makes the loss NaN: a NaN compares false with
+//! every other number, and would else count as right.
 //!
 //! Smoothing as in Szegedy et al. 2016 (and PyTorch's `label_smoothing`).
 
@@ -28,7 +28,8 @@ pub struct BatchScore {
 }
 
 impl BatchScore {
-    /// Scores lie where their logits lay: [4] `f64`, the fields in order. Reading one makes a GPU wait; sums of them are scores too.
+    /// Scores lie where their logits lay: [4] `f64`, the fields in order. Reading one makes a GPU wait; sums of them
+    /// are scores too.
     pub fn read(tensor: &Tensor) -> Result<Self> {
         match tensor.to_vec1::<f64>()?.as_slice() {
             &[loss_sum, top1, top5, images] => {

@@ -1,9 +1,9 @@
 //! Dropout with one mask for all time-steps.
 //!
-//! Each feature of each image is kept with probability 1 - p; M is 1 / (1 - p) where kept and 0 elsewhere, and
-//! Y[t, b, f] = M[b, f] X[t, b, f], dX = M dY. The same M serves every time-step, so that a neuron is absent for a whole
-//! sequence rather than flickering. Source: Lee et al. 2020 (arXiv 1903.06379), section 3.4; Srivastava et al. 2014 for the
-//! scaling.
+//! Each feature of each image is kept with probability 1 - p; M is 1 / (1 - p) where kept and 0 elsewhere, and Y[t, b,
+//! f] = M[b, f] X[t, b, f], dX = M dY. The same M serves every time-step, so that a neuron is absent for a whole
+//! sequence rather than flickering. Source: Lee et al. 2020 (arXiv 1903.06379), section 3.4; Srivastava et al. 2014 for
+//! the scaling.
 
 pub mod cuda;
 

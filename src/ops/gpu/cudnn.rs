@@ -1,7 +1,7 @@
 //! Convolutions by cuDNN, on images whose channels lie side by side (NHWC), time-steps folded into the batch.
 //!
-//! For every shape the fastest deterministic algorithm that cuDNN's heuristics name is chosen once. Images go in portions small enough
-//! for its 31-bit sizes; the weight's gradient adds them in order.
+//! For every shape the fastest deterministic algorithm that cuDNN's heuristics name is chosen once. Images go in
+//! portions small enough for its 31-bit sizes; the weight's gradient adds them in order.
 
 use super::{Convolution, Gpu};
 use crate::ops::Precision;
@@ -39,14 +39,16 @@ pub struct Cudnn {
     chosen: Mutex<HashMap<AlgorithmKey, Choice>>,
 }
 
-// SAFETY: cuDNN allows a handle on several threads as long as calls do not overlap; every call is made under the lock of `chosen`.
+// SAFETY: cuDNN allows a handle on several threads as long as calls do not overlap; every call is made under the lock
+// of `chosen`.
 unsafe impl Send for Cudnn {}
 // SAFETY: as above.
 unsafe impl Sync for Cudnn {}
 
 impl Drop for Cudnn {
     fn drop(&mut self) {
-        // SAFETY: the handle was made by `new` and is destroyed here alone. At the end of the process there is nobody to tell.
+        // SAFETY: the handle was made by `new` and is destroyed here alone. At the end of the process there is nobody
+        // to tell.
         let _ = unsafe { result::destroy_handle(self.handle) };
     }
 }
@@ -189,8 +191,9 @@ impl Cudnn {
             let (alpha, beta) = (1f32, if direction == Direction::Weight && first > 0 { 1f32 } else { 0f32 });
             let (alpha, beta): (*const c_void, *const c_void) = ((&raw const alpha).cast(), (&raw const beta).cast());
             let d = &descriptors;
-            // SAFETY: sizes were compared above, so that every portion lies inside its tensor; descriptors and workspace live through
-            // the call, and memory is freed on the same stream. Algorithm numbers come from cuDNN itself.
+            // SAFETY: sizes were compared above, so that every portion lies inside its tensor; descriptors and
+            // workspace live through the call, and memory is freed on the same stream. Algorithm numbers come from
+            // cuDNN itself.
             let done = unsafe {
                 match direction {
                     Direction::Forward => result::convolution_forward(

@@ -1,7 +1,7 @@
 //! A CUDA device: memory and streams are candle's, kernels are ours.
 //!
-//! All work goes to the one stream of candle's device, in the order in which it is asked for; memory is taken and freed in that order
-//! too. So an address stays good for every launch that is asked for while its tensor lives.
+//! All work goes to the one stream of candle's device, in the order in which it is asked for; memory is taken and freed
+//! in that order too. So an address stays good for every launch that is asked for while its tensor lives.
 
 use super::memory_pool::MemoryPool;
 use super::upload::Upload;
@@ -90,8 +90,9 @@ impl Cuda {
                 OLDEST.1
             )
         }
-        // SAFETY: events would order streams among each other. Tensors are of one: candle copies on it, and kernels, cuBLAS and cuDNN are
-        // launched on it; `upload.rs`, which has another, waits for what it uses. `bntt selftest` tests the numbers on a GPU.
+        // SAFETY: events would order streams among each other. Tensors are of one: candle copies on it, and kernels,
+        // cuBLAS and cuDNN are launched on it; `upload.rs`, which has another, waits for what it uses. `bntt selftest`
+        // tests the numbers on a GPU.
         unsafe { cuda.disable_event_tracking() };
         let pool = MemoryPool::new(context)?;
         pool.keep_freed()?;
@@ -200,9 +201,10 @@ impl Gpu for Cuda {
         let (stream, mut places) = (self.cuda.cuda_stream(), arguments.places()?);
         stream.context().bind_to_thread().map_err(candle_core::Error::wrap)?;
         let [x, y, z] = grid.blocks;
-        // SAFETY: the function is of a module that lives as long as `self`; `places` holds as many arguments, laid out as the
-        // kernel takes them, as the op's cuda.rs gives (tests/kernels runs the same launches over the same sources); pointers
-        // among them are addresses of this device whose tensors' memory is freed on this same stream, after this launch.
+        // SAFETY: the function is of a module that lives as long as `self`; `places` holds as many arguments, laid out
+        // as the kernel takes them, as the op's cuda.rs gives (tests/kernels runs the same launches over the same
+        // sources); pointers among them are addresses of this device whose tensors' memory is freed on this same
+        // stream, after this launch.
         let launched = unsafe {
             if grid.shared > SHARED {
                 let most = sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
@@ -243,8 +245,8 @@ impl Convolutions for Cuda {
 impl Cuda {
     /// Memory whose elements are unspecified.
     fn try_alloc<T: CudaDType + DeviceRepr>(&self, length: usize) -> Result<CudaStorage> {
-        // SAFETY: any bits are a value of the types that are asked for, and every kernel writes the whole of what it was given
-        // room for before another reads it; tests/kernels fills such room with NaN.
+        // SAFETY: any bits are a value of the types that are asked for, and every kernel writes the whole of what it
+        // was given room for before another reads it; tests/kernels fills such room with NaN.
         let slice = unsafe { self.cuda.alloc::<T>(length)? };
         Ok(CudaStorage::wrap_cuda_slice(slice, self.cuda.clone()))
     }

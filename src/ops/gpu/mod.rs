@@ -1,9 +1,9 @@
 //! What the ops ask of a GPU: memory, launches of their kernels, matrix products and convolutions.
 //!
-//! An op's `cuda.rs` says which of its kernels (`<op>.cu`) runs over which grid with which arguments, in terms of [`Gpu`] and of
-//! tensors that lie where it computes. In a build with the `cuda` feature [`device`] is a real one. The tests bring another one,
-//! on which tensors lie in ordinary memory and the same kernels, compiled for the host, run a thread after the other: so that grids,
-//! arguments and arithmetic are checked on machines without a GPU.
+//! An op's `cuda.rs` says which of its kernels (`<op>.cu`) runs over which grid with which arguments, in terms of
+//! [`Gpu`] and of tensors that lie where it computes. In a build with the `cuda` feature [`device`] is a real one. The
+//! tests bring another one, on which tensors lie in ordinary memory and the same kernels, compiled for the host, run a
+//! thread after the other: so that grids, arguments and arithmetic are checked on machines without a GPU.
 
 mod arguments;
 mod grid;
@@ -26,7 +26,8 @@ use super::Precision;
 use super::conv::Geometry;
 use candle_core::{DType, Device, Result, Tensor, bail};
 
-/// A device that runs kernels. Everything it is asked for happens in the order in which it was asked; nothing is waited for.
+/// A device that runs kernels. Everything it is asked for happens in the order in which it was asked; nothing is waited
+/// for.
 pub trait Gpu: Sync {
     /// Where tensors lie that it computes on.
     fn device(&self) -> &Device;
@@ -37,8 +38,8 @@ pub trait Gpu: Sync {
     /// A tensor whose elements are unspecified.
     fn alloc_uninit(&self, shape: &[usize], dtype: DType) -> Result<Tensor>;
 
-    /// Runs a kernel. Every pointer among the arguments must be an address of this device with as much memory behind it as the
-    /// kernel reaches over this grid.
+    /// Runs a kernel. Every pointer among the arguments must be an address of this device with as much memory behind it
+    /// as the kernel reaches over this grid.
     fn launch(&self, kernel: &str, grid: LaunchConfig, arguments: KernelArguments) -> Result<()>;
 
     /// A matrix product.
@@ -50,8 +51,9 @@ pub trait Gpu: Sync {
     }
 }
 
-/// C = A B, or C += A B, all stored by rows: A [m, k], or [k, m] when `a_transposed`; B [k, n], or [n, k]; C [m, n]. A and B have one type,
-/// `f32` or `bf16`; C is `f32` or of their type. Sums are in single precision, products of `f32` in what `precision` says.
+/// C = A B, or C += A B, all stored by rows: A [m, k], or [k, m] when `a_transposed`; B [k, n], or [n, k]; C [m, n]. A
+/// and B have one type, `f32` or `bf16`; C is `f32` or of their type. Sums are in single precision, products of `f32`
+/// in what `precision` says.
 pub struct MatrixProduct<'a> {
     pub a: &'a Tensor,
     pub a_transposed: bool,

@@ -184,7 +184,8 @@ fn gradient_with<C: Currents>(
     (gradient.done(), gathered)
 }
 
-/// The sum over time of `rows` [T, n], each changed by `change(t, elements, row)` before it is added; `width` elements belong together.
+/// The sum over time of `rows` [T, n], each changed by `change(t, elements, row)` before it is added; `width` elements
+/// belong together.
 pub fn sum_over_time(
     rows: &[f32],
     n: usize,
@@ -264,7 +265,8 @@ mod tests {
         assert_eq!(spikes(&[0.8; 6], 6, &neuron(|l| l.fire_before_integrate = true)), [0, 0, 1, 0, 0, 1]);
     }
 
-    /// T = 3 and no reset make the spike's surrogate the only path: dL/dI_t = sum over s >= t of g_s h(x_s) leak^(s - t).
+    /// T = 3 and no reset make the spike's surrogate the only path: dL/dI_t = sum over s >= t of g_s h(x_s) leak^(s -
+    /// t).
     #[test]
     fn gradients_without_a_reset_are_sums_computed_by_hand() {
         let plain = neuron(|l| l.reset = Reset::None);

@@ -1,7 +1,7 @@
 //! Leaky integrate-and-fire neurons over a whole sequence.
 //!
-//! With input current I, membrane potential U (U before the first step is 0), leak λ, threshold θ and input factor g (1 for
-//! `input = "unit"`, 1 - λ for `"one_minus_leak"`), at every time-step, in this order:
+//! With input current I, membrane potential U (U before the first step is 0), leak λ, threshold θ and input factor g (1
+//! for `input = "unit"`, 1 - λ for `"one_minus_leak"`), at every time-step, in this order:
 //!
 //! | | integrate, then fire (default) | `fire_before_integrate` |
 //! |---|---|---|
@@ -9,14 +9,15 @@
 //! | 2 | S = 1 if U / θ - 1 > 0, else 0 | U = λ U + g I |
 //! | 3 | soft reset U -= θ S; hard reset U = 0 where S = 1 | the same reset |
 //!
-//! Potentials live only inside the op; nothing carries over to the next sequence. Shapes: I [T, ...] `f32`, S [T, ...] `u8`.
-//! Source: Kim & Panda 2021 (arXiv 2010.01729), eq. 1 and 2 and the authors' code (soft reset, integrate, then fire, g = 1);
-//! Kim et al. 2022 (arXiv 2202.03133) (g = 1 - λ). The older order is our reading of the code of November 2020: the spike
-//! comes from the potential that the step found, and the reset is subtracted after the leak, without being scaled by it.
+//! Potentials live only inside the op; nothing carries over to the next sequence. Shapes: I [T, ...] `f32`, S [T, ...]
+//! `u8`. Source: Kim & Panda 2021 (arXiv 2010.01729), eq. 1 and 2 and the authors' code (soft reset, integrate, then
+//! fire, g = 1); Kim et al. 2022 (arXiv 2202.03133) (g = 1 - λ). The older order is our reading of the code of November
+//! 2020: the spike comes from the potential that the step found, and the reset is subtracted after the leak, without
+//! being scaled by it.
 //!
-//! Gradient: dS/dU is the surrogate's derivative at x = U / θ - 1, divided by θ. The reset is detached: S in step 3 counts as
-//! a constant (a hard reset passes λ (1 - S)). Backward runs time in reverse and computes U again from I, so I is all that
-//! need be kept.
+//! Gradient: dS/dU is the surrogate's derivative at x = U / θ - 1, divided by θ. The reset is detached: S in step 3
+//! counts as a constant (a hard reset passes λ (1 - S)). Backward runs time in reverse and computes U again from I, so
+//! I is all that need be kept.
 
 pub(super) mod cpu;
 pub mod cuda;

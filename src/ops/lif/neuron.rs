@@ -10,7 +10,8 @@ pub struct Neuron {
     leak: f32,
     gain: f32,
     inverse_threshold: f32,
-    /// The largest potential U that does not fire: the largest with U / threshold - 1 <= 0 as computed in single precision.
+    /// The largest potential U that does not fire: the largest with U / threshold - 1 <= 0 as computed in single
+    /// precision.
     exact_threshold: f32,
     /// What a spike leaves of the potential: `keep` U - `drop`.
     keep: f32,
@@ -52,7 +53,8 @@ impl Neuron {
         structure.i32(usize::from(self.fire_before_integrate)).i32(surrogate).f32(parameter as f32)
     }
 
-    /// One time-step of every neuron: moves the potentials, and writes what `record(decisive potential, fires)` makes of each.
+    /// One time-step of every neuron: moves the potentials, and writes what `record(decisive potential, fires)` makes
+    /// of each.
     #[inline(always)]
     pub fn step<T>(&self, potentials: &mut [f32], currents: &[f32], out: &mut [T], record: impl Fn(f32, bool) -> T) {
         let cells = potentials.iter_mut().zip(currents).zip(out);
@@ -73,8 +75,9 @@ impl Neuron {
         }
     }
 
-    /// One time-step of the reverse: from the spikes' gradient to the currents', in place. `potential_gradient` is the loss's derivative by
-    /// the potential that the step leaves for the next, and becomes that by the potential it found.
+    /// One time-step of the reverse: from the spikes' gradient to the currents', in place. `potential_gradient` is the
+    /// loss's derivative by the potential that the step leaves for the next, and becomes that by the potential it
+    /// found.
     #[inline(always)]
     pub fn step_back(
         &self,
@@ -100,8 +103,8 @@ impl Neuron {
     }
 }
 
-/// The largest U whose U / threshold, rounded to single precision, is at most 1. Comparing with it gives the spikes of the
-/// equation's division without dividing.
+/// The largest U whose U / threshold, rounded to single precision, is at most 1. Comparing with it gives the spikes of
+/// the equation's division without dividing.
 fn exact_threshold(threshold: f32) -> f32 {
     let mut exact_threshold = threshold;
     while exact_threshold / threshold > 1.0 {

@@ -1,5 +1,6 @@
-//! The products of a linear layer on the CPU. The weight is far larger than the sequence, so every way reads or writes it once, in
-//! blocks that stay in the cache, and repacks the sequence instead: panels of 32 columns, as [`multiply_panel`] reads them.
+//! The products of a linear layer on the CPU. The weight is far larger than the sequence, so every way reads or writes
+//! it once, in blocks that stay in the cache, and repacks the sequence instead: panels of 32 columns, as
+//! [`multiply_panel`] reads them.
 
 use crate::ops::product::tile::{PANEL, ROWS, StridedMatrix, multiply_panel};
 use crate::ops::product::{Matrix, multiply_parallel};

@@ -1,4 +1,5 @@
-//! The products of a linear layer on a GPU. What goes in is turned into the type that is multiplied, what comes out is `f32`.
+//! The products of a linear layer on a GPU. What goes in is turned into the type that is multiplied, what comes out is
+//! `f32`.
 
 use super::cpu::ProductSizes;
 use crate::ops::Precision;

@@ -34,7 +34,8 @@ pub fn count(x: &Tensor, weight: &[u32]) -> Result<Vec<Vec<u64>>> {
     Ok(counts.chunks(images.max(1)).take(time_steps).map(<[u64]>::to_vec).collect())
 }
 
-/// The same by candle's own operations, for devices without a kernel of ours: channels first, of which a float counts all, then places in f64.
+/// The same by candle's own operations, for devices without a kernel of ours: channels first, of which a float counts
+/// all, then places in f64.
 fn count_by_tensors(x: &Tensor, channels: usize, weight: &[u32]) -> Result<Vec<u64>> {
     let (pixels, images) = (weight.len(), x.dim(0)? * x.dim(1)?);
     let there = x.contiguous()?.reshape((images, channels, pixels))?.to_dtype(DType::F32)?.ne(0f32)?;

@@ -1,12 +1,12 @@
 //! Batch norm and the leaky integrate-and-fire neurons that it feeds as one op: Y = norm(X) never exists in memory.
 //!
-//! The equations are those of [`super::batch_norm`] and [`super::lif`], one after the other, and so are the results, to the
-//! last bit of the spikes. X [T, B, C, ...] `f32`, S [T, B, C, ...] `u8`. Forward reads X once more than the statistics do; backward
-//! needs X and the statistics alone: it computes the potentials again, runs time in reverse, sums dY and dY (X - m) for every
-//! group and channel as it goes, and then turns dY into dX where it stands.
+//! The equations are those of [`super::batch_norm`] and [`super::lif`], one after the other, and so are the results, to
+//! the last bit of the spikes. X [T, B, C, ...] `f32`, S [T, B, C, ...] `u8`. Forward reads X once more than the
+//! statistics do; backward needs X and the statistics alone: it computes the potentials again, runs time in reverse,
+//! sums dY and dY (X - m) for every group and channel as it goes, and then turns dY into dX where it stands.
 //!
-//! Where X is constant in time (its stride in time is 0) it is stored and read as one time-step, and its gradient is one
-//! time-step, the sum.
+//! Where X is constant in time (its stride in time is 0) it is stored and read as one time-step, and its gradient is
+//! one time-step, the sum.
 
 mod cpu;
 pub mod cuda;

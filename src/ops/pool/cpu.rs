@@ -1,4 +1,5 @@
-//! Pooling on the CPU, on pixels whose channels lie side by side: one row of windows after another, images divided among threads.
+//! Pooling on the CPU, on pixels whose channels lie side by side: one row of windows after another, images divided
+//! among threads.
 
 use super::Planes;
 use crate::ops::simd::arch;
@@ -103,7 +104,8 @@ pub fn max_gradient(grad: &[f32], places: &[u8], planes: &Planes) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    /// Two images of 3 x 5 with windows of 2 x 2: the last row and column fill no window. One channel, and as one image of two.
+    /// Two images of 3 x 5 with windows of 2 x 2: the last row and column fill no window. One channel, and as one image
+    /// of two.
     const PLANES: Planes = Planes { count: 2, channels: 1, height: 3, width: 5, window: (2, 2) };
     const CHANNELS: Planes = Planes { count: 1, channels: 2, height: 3, width: 5, window: (2, 2) };
     #[rustfmt::skip]

@@ -2,8 +2,8 @@
 //!
 //! X [N, C, H, W], Y [N, C, H / k, W / k], rounded down: rows and columns that fill no window are left out and have no
 //! gradient. Average: Y is the mean of a window, its gradient is spread evenly. Maximum: Y is the largest value, its
-//! gradient goes to the first position, in reading order, that holds it. The pooling of a whole image is the average with
-//! a window of H x W.
+//! gradient goes to the first position, in reading order, that holds it. The pooling of a whole image is the average
+//! with a window of H x W.
 
 mod cpu;
 pub mod cuda;

@@ -1,7 +1,8 @@
-//! Every op on a GPU against its CPU twin: forward and backward, `f32` and `bf16`, odd and even sizes, one time-step and many.
+//! Every op on a GPU against its CPU twin: forward and backward, `f32` and `bf16`, odd and even sizes, one time-step
+//! and many.
 //!
-//! The cases are groups of functions that take a [`Checks`]: a GPU and what was found on it so far. `bntt selftest` runs them on this
-//! machine's GPU, `tests/kernels` on a host that runs the same kernels and launches.
+//! The cases are groups of functions that take a [`Checks`]: a GPU and what was found on it so far. `bntt selftest`
+//! runs them on this machine's GPU, `tests/kernels` on a host that runs the same kernels and launches.
 
 mod findings;
 mod moves;
@@ -69,7 +70,8 @@ const SEQUENCES: [(&[usize], bool); 6] = [
     (&[4, 3, 8, 3, 2], true),
 ];
 
-/// Currents in [-2, 2) of a type, and the same numbers as `f32`. Where they are `constant` in time they lie in memory once.
+/// Currents in [-2, 2) of a type, and the same numbers as `f32`. Where they are `constant` in time they lie in memory
+/// once.
 fn currents(shape: &[usize], constant: bool, number: usize, dtype: DType) -> Result<(Tensor, Tensor)> {
     let steps = if constant { 1 } else { shape[0] };
     let x = (values(&[&[steps], &shape[1..]].concat(), number)? * 2.0)?.to_dtype(dtype)?;

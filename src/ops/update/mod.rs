@@ -5,7 +5,8 @@
 //! | [`Sgd`] | m = μ m + (g + d w), w = w - r m; without a moment w = w - r (g + d w) |
 //! | [`Adam`] | w = k w, m = b1 m + (1 - b1) (g + d w), v = b2 v + (1 - b2) (g + d w)^2, w = w - r m / (sqrt(v) / s + e) |
 //!
-//! with parameter w, gradient g, moments m and v, decay d, rate r. The optimizers' files say how these make SGD, Adam and AdamW.
+//! with parameter w, gradient g, moments m and v, decay d, rate r. The optimizers' files say how these make SGD, Adam
+//! and AdamW.
 
 mod cpu;
 pub mod cuda;
@@ -45,7 +46,8 @@ pub struct Adam {
     pub eps: f64,
 }
 
-/// Whether a step may be taken, and how large its gradients may be. It lies on the device, so that a GPU need not be waited for.
+/// Whether a step may be taken, and how large its gradients may be. It lies on the device, so that a GPU need not be
+/// waited for.
 pub struct StepGuard {
     /// [1] `f32`: 1 once a loss or a norm was not finite; no step moves anything then.
     pub halted: Tensor,
@@ -54,8 +56,8 @@ pub struct StepGuard {
 }
 
 impl StepGuard {
-    /// From a step's score ([`super::cross_entropy::BatchScore`]), the gradients' `norm` and the largest norm allowed; `halted` is that of the
-    /// step before.
+    /// From a step's score ([`super::cross_entropy::BatchScore`]), the gradients' `norm` and the largest norm allowed;
+    /// `halted` is that of the step before.
     pub fn new(score: &Tensor, norm: &Tensor, clip: Option<f64>, halted: Tensor) -> Result<Self> {
         match halted.device() {
             Device::Cpu => {

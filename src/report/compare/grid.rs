@@ -16,7 +16,8 @@ pub struct CompareGrid {
     pub notes: Vec<String>,
 }
 
-/// Lays a comparison out. Columns: run, state, the differing keys, epochs, final and best accuracy, the best's epoch, firing rate, time.
+/// Lays a comparison out. Columns: run, state, the differing keys, epochs, final and best accuracy, the best's epoch,
+/// firing rate, time.
 pub fn grid(comparison: &Comparison) -> CompareGrid {
     let mut legend = DifferenceLegend::default();
     let mut columns: Vec<Vec<String>> = Vec::new();

@@ -7,8 +7,8 @@ use super::lines::{Chart, PlotLine};
 use crate::analysis::early_exit::EarlyExitCurve;
 use crate::error::Result;
 
-/// Accuracy against time-steps: the same number for every image, with a ring at the `exit` that gamma tells, and beside it each image's own
-/// number by confidence.
+/// Accuracy against time-steps: the same number for every image, with a ring at the `exit` that gamma tells, and beside
+/// it each image's own number by confidence.
 ///
 /// # Errors
 /// [`crate::error::Error::Run`] when it cannot be drawn.

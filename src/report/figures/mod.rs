@@ -1,7 +1,7 @@
 //! Figures of runs: plain numbers to SVG, one file a figure; and SVG to PNG.
 //!
-//! Text stays text in the SVG. Colours can be told apart by people who see no red or green; lines that have an order, such as
-//! the layers of a network, go from dark to light.
+//! Text stays text in the SVG. Colours can be told apart by people who see no red or green; lines that have an order,
+//! such as the layers of a network, go from dark to light.
 
 mod accuracy;
 mod axis;

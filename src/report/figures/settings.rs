@@ -23,7 +23,8 @@ pub struct SeedMean {
     pub high: f64,
 }
 
-/// All curves over each other, with a band from the least to the greatest of the seeds. `percent` keeps the axis below 100.
+/// All curves over each other, with a band from the least to the greatest of the seeds. `percent` keeps the axis below
+/// 100.
 ///
 /// # Errors
 /// [`crate::error::Error::Run`] when it cannot be drawn.

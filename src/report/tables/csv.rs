@@ -21,7 +21,8 @@ const NUMBERS: [&str; 13] = [
     "notes",
 ];
 
-/// A header and a record a cell. Accuracies are in percent, differences in points; numbers that are not confirmed are left out.
+/// A header and a record a cell. Accuracies are in percent, differences in points; numbers that are not confirmed are
+/// left out.
 pub fn render(table: &FilledTable) -> String {
     let head = |(i, head): (usize, &String)| if head.is_empty() { format!("row{}", i + 1) } else { head.clone() };
     let mut header: Vec<String> = table.heads.iter().enumerate().map(head).collect();

@@ -16,8 +16,8 @@ pub struct TextGrid {
 
 const BEST: &str = "best epoch, chosen on test images";
 
-/// Lays a table out. Without columns, a row is a line with last, best, the paper's number and the differences as its columns; with columns, these
-/// are lines of their own below each other.
+/// Lays a table out. Without columns, a row is a line with last, best, the paper's number and the differences as its
+/// columns; with columns, these are lines of their own below each other.
 pub fn grid(table: &FilledTable) -> TextGrid {
     let mut notes = vec![
         "Top-1 accuracy on the test images in %: mean ± sample standard deviation over n runs with different seeds. \

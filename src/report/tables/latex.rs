@@ -28,7 +28,8 @@ pub fn render(table: &FilledTable) -> String {
     text + "\\end{table}\n"
 }
 
-/// Text that means nothing to LaTeX but what it says. Brackets are hidden in braces: after `\\` they would be an argument.
+/// Text that means nothing to LaTeX but what it says. Brackets are hidden in braces: after `\\` they would be an
+/// argument.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {

@@ -34,9 +34,10 @@
 //! absent = "..."
 //! ```
 //!
-//! **Which runs belong to a cell**: those that compute the same as the cell's experiment ([`crate::run::identity`]) with whatever seed, wherever they are
-//! below the folder of runs; a key that the row or the column sets always counts. Of a sweep, those that the sweep itself takes for its own. Of
-//! several runs with the same seed the newest complete one counts, since they repeat each other. A run counts when it has done all its epochs.
+//! **Which runs belong to a cell**: those that compute the same as the cell's experiment ([`crate::run::identity`])
+//! with whatever seed, wherever they are below the folder of runs; a key that the row or the column sets always counts.
+//! Of a sweep, those that the sweep itself takes for its own. Of several runs with the same seed the newest complete
+//! one counts, since they repeat each other. A run counts when it has done all its epochs.
 
 mod cells;
 pub mod csv;
@@ -82,11 +83,12 @@ pub struct TableRow {
 }
 
 impl FilledTable {
-    /// Reads a table's file, or a sweep's (a row for every setting of its axes), and the runs below `runs`; `None` takes the folder that the file
-    /// names, or `./runs`.
+    /// Reads a table's file, or a sweep's (a row for every setting of its axes), and the runs below `runs`; `None`
+    /// takes the folder that the file names, or `./runs`.
     ///
     /// # Errors
-    /// [`Error::Run`] or [`Error::Config`] naming the file and the place of a mistake; [`Error::Io`] when something cannot be read.
+    /// [`Error::Run`] or [`Error::Config`] naming the file and the place of a mistake; [`Error::Io`] when something
+    /// cannot be read.
     pub fn load(path: &Path, runs: Option<&Path>) -> Result<Self> {
         let refuse = |problem: String| Error::Run(format!("{}: {problem}", path.display()));
         let (_, table): (_, toml::Table) =

@@ -41,8 +41,8 @@ impl Runs {
         Ok(runs)
     }
 
-    /// The runs of an experiment, in which the keys `set` count, one a seed and those in ascending order: of several, the newest that is complete,
-    /// or the newest if none is.
+    /// The runs of an experiment, in which the keys `set` count, one a seed and those in ascending order: of several,
+    /// the newest that is complete, or the newest if none is.
     pub fn matching(&self, experiment: &Experiment, set: &[String], seeds: Option<&[u64]>) -> Vec<CellRun> {
         let mut experiment = experiment.clone();
         experiment.make_paths_absolute();
@@ -71,7 +71,8 @@ impl Runs {
     }
 }
 
-/// The runs of a sweep that `wanted` chooses by their plans, of those that the sweep itself takes for its own: its `folders`.
+/// The runs of a sweep that `wanted` chooses by their plans, of those that the sweep itself takes for its own: its
+/// `folders`.
 pub fn of_sweep(sweep: &Sweep, folders: &[Option<RunFolder>], wanted: impl Fn(&SweepRun) -> bool) -> Vec<CellRun> {
     let folders = sweep.runs.iter().zip(folders).filter(|(planned, _)| wanted(planned));
     let found = |(planned, folder): (&SweepRun, &Option<RunFolder>)| {

@@ -1,11 +1,11 @@
 //! A checkpoint: a folder with the model, the optimizer's state and how far the run has come.
 //!
-//! A new checkpoint is written beside the old one and then takes its place, so that a run that is killed at any moment can
-//! go on from the one or the other. Of `last` the old one stays as `last.previous`, should the new one ever be damaged; `best` has none, since
-//! that would be another epoch's.
+//! A new checkpoint is written beside the old one and then takes its place, so that a run that is killed at any moment
+//! can go on from the one or the other. Of `last` the old one stays as `last.previous`, should the new one ever be
+//! damaged; `best` has none, since that would be another epoch's.
 //!
-//! Whoever reads weights to use them reads the very folder that was asked for, or is refused ([`load`]). Only a run that is continued may fall back
-//! to what lies beside it ([`candidates`]): it comes to the same end from there.
+//! Whoever reads weights to use them reads the very folder that was asked for, or is refused ([`load`]). Only a run
+//! that is continued may fall back to what lies beside it ([`candidates`]): it comes to the same end from there.
 
 mod progress;
 
@@ -115,8 +115,8 @@ pub fn mend(folder: &Path) -> Result<()> {
     }
 }
 
-/// Where a checkpoint may lie that a run can go on from, the newest first: a run that was killed while saving leaves it beside `folder`, and one
-/// that was damaged has an older one there.
+/// Where a checkpoint may lie that a run can go on from, the newest first: a run that was killed while saving leaves it
+/// beside `folder`, and one that was damaged has an older one there.
 pub fn candidates(folder: &Path) -> [PathBuf; 3] {
     [folder.to_path_buf(), beside(folder, ".new"), beside(folder, ".previous")]
 }

@@ -94,7 +94,8 @@ impl TrainingProgress {
     /// Reads a checkpoint folder's `progress.toml`.
     ///
     /// # Errors
-    /// [`crate::error::Error::Weights`] when it is missing, malformed, of another version of the format, or has another SHA-256 than it says.
+    /// [`crate::error::Error::Weights`] when it is missing, malformed, of another version of the format, or has another
+    /// SHA-256 than it says.
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
         let text =
@@ -117,7 +118,8 @@ impl TrainingProgress {
         toml::to_string(self).map(|body| sealed::seal(&body))
     }
 
-    /// Whether the numbers are those of a run of `epochs` epochs of `steps` steps of `batch` images each: no step is left out or done twice.
+    /// Whether the numbers are those of a run of `epochs` epochs of `steps` steps of `batch` images each: no step is
+    /// left out or done twice.
     ///
     /// # Errors
     /// What cannot be, as the rest of a sentence.

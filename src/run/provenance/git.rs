@@ -29,8 +29,8 @@ pub struct Git {
     pub commit: Option<String>,
     /// Whether anything differs from the commit.
     pub dirty: bool,
-    /// SHA-256 of `git diff HEAD` (of its first 16 MiB); absent where that is empty, or not to be recorded. That of the run's first session is in
-    /// `uncommitted.diff`, which has the same SHA-256 unless it was cut.
+    /// SHA-256 of `git diff HEAD` (of its first 16 MiB); absent where that is empty, or not to be recorded. That of the
+    /// run's first session is in `uncommitted.diff`, which has the same SHA-256 unless it was cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff_sha256: Option<String>,
     /// The diff itself, as older versions recorded it.
@@ -46,8 +46,9 @@ pub struct Git {
 pub struct Uncommitted(Vec<u8>);
 
 impl Git {
-    /// The repository that `folder` lies in, and its diff; none where there is none, no `git`, or one that gives no answer in time, which is warned
-    /// of. Nothing is run that the repository names: no hook, filter, driver or monitor.
+    /// The repository that `folder` lies in, and its diff; none where there is none, no `git`, or one that gives no
+    /// answer in time, which is warned of. Nothing is run that the repository names: no hook, filter, driver or
+    /// monitor.
     pub fn read(folder: &Path, recorded: GitRecord) -> (Option<Self>, Uncommitted) {
         Self::within(PATIENCE, folder, recorded).unwrap_or_else(|problem| {
             warn!("the state of the git repository is not recorded: {problem}");

@@ -66,7 +66,8 @@ pub struct SessionRecord {
     pub threads: usize,
     /// Epochs that were completed when the session began.
     pub from_epoch: usize,
-    /// What was not as it should have been, and was accepted by the user: from here on the run is not the one that it would have been.
+    /// What was not as it should have been, and was accepted by the user: from here on the run is not the one that it
+    /// would have been.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<String>,
     pub started: String,

@@ -35,7 +35,8 @@ struct ChildProcess {
 
 /// What `git` is run on.
 pub enum GitTarget<'a> {
-    /// The repository that a folder lies in, with its own settings: for commands that run no program, whatever these say.
+    /// The repository that a folder lies in, with its own settings: for commands that run no program, whatever these
+    /// say.
     In(&'a Path),
     /// A git folder with settings of ours, and the work tree and objects of the repository.
     With { git_folder: &'a Path, work_tree: &'a Path, objects: &'a Path, settings: &'a [GitConfigValue] },
@@ -53,7 +54,8 @@ impl Program {
     /// Does `work`, which runs git, on a thread of its own.
     ///
     /// # Errors
-    /// Why there is no result, as the end of a sentence: mostly that it has taken longer than `limit`. The git that runs then is killed.
+    /// Why there is no result, as the end of a sentence: mostly that it has taken longer than `limit`. The git that
+    /// runs then is killed.
     pub fn within<T: Send + 'static>(
         &self,
         limit: Duration,

@@ -1,8 +1,9 @@
 //! Looking at a git repository without ever running a program that it names.
 //!
-//! A repository's settings name programs: monitors of its files, hooks, filters, drivers and pagers of diffs, ways to fetch. They are not
-//! switched off one by one. Commands that look at the work tree run on a git folder of our own, with a copy of the index and the settings
-//! of [`HARMLESS`] alone; the repository's own is asked where it lies, at which commit it is and what its settings are, which runs nothing.
+//! A repository's settings name programs: monitors of its files, hooks, filters, drivers and pagers of diffs, ways to
+//! fetch. They are not switched off one by one. Commands that look at the work tree run on a git folder of our own,
+//! with a copy of the index and the settings of [`HARMLESS`] alone; the repository's own is asked where it lies, at
+//! which commit it is and what its settings are, which runs nothing.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -160,8 +161,8 @@ impl<'a> Copy<'a> {
         Ok(())
     }
 
-    /// Copies the index. With its own time of change git compares the content of files that are as new as it; with one in the future it believes
-    /// lengths and times.
+    /// Copies the index. With its own time of change git compares the content of files that are as new as it; with one
+    /// in the future it believes lengths and times.
     fn place_index(&self, own_time: bool) -> Result<(), String> {
         let (from, to) = (self.repository.git_folder.join("index"), self.folder.path().join("index"));
         let future = SystemTime::now().checked_add(A_YEAR);
@@ -185,7 +186,8 @@ impl<'a> Copy<'a> {
     /// What differs from the commit, in the form that more arguments ask for.
     fn differences(&self, form: &[&str]) -> Result<Vec<u8>, String> {
         let plain = ["diff", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames"];
-        // Of submodules their commits alone: their own settings name programs too. Without a commit there is nothing to compare with but the index.
+        // Of submodules their commits alone: their own settings name programs too. Without a commit there is nothing to
+        // compare with but the index.
         let what = ["--ignore-submodules=dirty", if self.repository.commit.is_some() { "HEAD" } else { "--cached" }];
         self.run(&[&plain[..], form, &what].concat(), None, LONGEST_DIFF)
     }
@@ -206,7 +208,8 @@ impl<'a> Copy<'a> {
         self.differences(&["--patch"])
     }
 
-    /// Files that seem to differ for the sole reason that their filter is not run: they have one, and lengths and times are as the index has them.
+    /// Files that seem to differ for the sole reason that their filter is not run: they have one, and lengths and times
+    /// are as the index has them.
     fn unchanged_but_unfiltered(&self) -> Result<Vec<Vec<u8>>, String> {
         let by_name = ["--name-only", "-z"];
         self.place_index(true)?;

@@ -1,4 +1,5 @@
-//! JSON that has its own checksum: the first key is `"sha256"`, and its 64 digits are those of the text in which they are all zero.
+//! JSON that has its own checksum: the first key is `"sha256"`, and its 64 digits are those of the text in which they
+//! are all zero.
 
 use std::ops::Range;
 

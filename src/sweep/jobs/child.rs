@@ -48,7 +48,8 @@ impl<'a> Child<'a> {
             && let Ok(id) = libc::pid_t::try_from(self.process.id())
         {
             self.told = Some(reason);
-            // SAFETY: a plain call; the child has not been waited for, so that the number is still its own. One that has just ended takes no harm.
+            // SAFETY: a plain call; the child has not been waited for, so that the number is still its own. One that
+            // has just ended takes no harm.
             unsafe { libc::kill(id, reason.signal()) };
         }
     }

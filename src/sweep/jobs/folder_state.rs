@@ -14,7 +14,8 @@ use std::process::ExitStatus;
 /// A run whose turn is to come.
 pub struct QueuedRun<'a> {
     pub run: &'a SweepRun,
-    /// How often it had been worked on where it was found failed before: it is tried again, but not what others fail meanwhile.
+    /// How often it had been worked on where it was found failed before: it is tried again, but not what others fail
+    /// meanwhile.
     pub failed_after: Option<usize>,
     /// Whether it was told of that it is at work elsewhere.
     pub passed_over: bool,
@@ -63,8 +64,8 @@ pub fn look(waiting: &QueuedRun<'_>, runs: &Path) -> FolderState {
     }
 }
 
-/// What became of a run whose process ended, by its exit code and by what its folder says. The exit code of one that found another at its run is that
-/// of a failure.
+/// What became of a run whose process ended, by its exit code and by what its folder says. The exit code of one that
+/// found another at its run is that of a failure.
 pub fn judge<'a>(child: &Child<'a>, status: ExitStatus, runs: &Path) -> JobEvent<'a> {
     let run = child.run;
     let summary = match run.summary(runs) {

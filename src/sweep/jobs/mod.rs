@@ -1,7 +1,8 @@
-//! The runs of a sweep on this machine, some at a time, each a process of its own: one that fails leaves the others alone.
+//! The runs of a sweep on this machine, some at a time, each a process of its own: one that fails leaves the others
+//! alone.
 //!
-//! Another process may work on the same runs. Whose a run is, its lock tells; how it ended, its folder tells, not what the process said. A run that
-//! is at work elsewhere is passed over, and looked at again when nothing else is due.
+//! Another process may work on the same runs. Whose a run is, its lock tells; how it ended, its folder tells, not what
+//! the process said. A run that is at work elsewhere is passed over, and looked at again when nothing else is due.
 
 mod child;
 mod folder_state;
@@ -73,7 +74,8 @@ struct SweepJobs<'w, 'a> {
 type ReportEvent<'t, 'a> = &'t mut dyn FnMut(JobEvent<'a>);
 
 impl Jobs<'_> {
-    /// Trains the runs that are due, until all are done or a stop is asked for; then those at work are asked to stop, and waited for.
+    /// Trains the runs that are due, until all are done or a stop is asked for; then those at work are asked to stop,
+    /// and waited for.
     ///
     /// # Errors
     /// [`Error::Io`] when nothing can be written below `runs`, [`Error::Run`] when this program cannot find itself.
@@ -125,7 +127,8 @@ impl Jobs<'_> {
 }
 
 impl<'a> SweepJobs<'_, 'a> {
-    /// Passes a stop on to the processes, and takes up what became of those that ended. Whether any did, or there is none.
+    /// Passes a stop on to the processes, and takes up what became of those that ended. Whether any did, or there is
+    /// none.
     fn hear(&mut self, report: ReportEvent<'_, 'a>) -> bool {
         let mut still = Vec::new();
         let before = self.at_work.len();
@@ -147,7 +150,8 @@ impl<'a> SweepJobs<'_, 'a> {
         self.at_work.is_empty() || self.at_work.len() < before
     }
 
-    /// Begins runs that wait, as many as may be at work; where none waits and `is_free` says so, those that were at work elsewhere.
+    /// Begins runs that wait, as many as may be at work; where none waits and `is_free` says so, those that were at
+    /// work elsewhere.
     fn begin(&mut self, is_free: bool, report: ReportEvent<'_, 'a>) {
         if self.waiting.is_empty() && is_free && self.ended.stopped.is_none() {
             self.waiting = std::mem::take(&mut self.elsewhere).into();

@@ -52,7 +52,8 @@ impl Workspace {
         lock
     }
 
-    /// What is told of the first run, and how all ended, where the script is the program and `meanwhile` happens as the first begins.
+    /// What is told of the first run, and how all ended, where the script is the program and `meanwhile` happens as the
+    /// first begins.
     fn told(&self, program: &Path, meanwhile: impl Fn(&SweepRun) -> Option<Lock>) -> (Vec<String>, JobsOutcome) {
         let sweep = Sweep::load(&self.path("trial.toml")).unwrap();
         let (runs, stop) = (self.path("runs"), Stop::never());

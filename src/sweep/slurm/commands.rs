@@ -46,7 +46,8 @@ pub fn most_tasks() -> usize {
     largest_array(&text)
 }
 
-/// From the lines `MaxArraySize = 1001`, below which the indices of tasks stay, and `SchedulerParameters = ...,max_array_tasks=500`.
+/// From the lines `MaxArraySize = 1001`, below which the indices of tasks stay, and `SchedulerParameters =
+/// ...,max_array_tasks=500`.
 fn largest_array(config: &str) -> usize {
     let settings =
         config.lines().filter_map(|line| line.split_once('=')).map(|(key, value)| (key.trim(), value.trim()));

@@ -1,8 +1,9 @@
 //! A sweep as SLURM's job arrays: one task a run that is neither complete nor queued already.
 //!
-//! Every submission has a folder of its own, `<runs>/<sweep>.slurm/0001`, which stays: the experiments of its runs as they were then (`0.toml`, ...),
-//! the script, the job's number, a log a task. Task N is `bntt run N.toml --resume-or-start`: so a task that SLURM queues again, after a
-//! preemption or a node's failure, loses nothing. A minute before the job's time is over the task saves, and asks to be queued again.
+//! Every submission has a folder of its own, `<runs>/<sweep>.slurm/0001`, which stays: the experiments of its runs as
+//! they were then (`0.toml`, ...), the script, the job's number, a log a task. Task N is `bntt run N.toml
+//! --resume-or-start`: so a task that SLURM queues again, after a preemption or a node's failure, loses nothing. A
+//! minute before the job's time is over the task saves, and asks to be queued again.
 
 mod commands;
 mod script;
@@ -25,8 +26,9 @@ pub struct Job {
 /// Submits the runs that are due, in as many arrays as SLURM's largest demands; `options` go to sbatch.
 ///
 /// # Errors
-/// [`Error::Run`] for options that are this program's own, for paths that SLURM cannot be told, and with what sbatch said, or that there is none;
-/// it names what was submitted before. [`Error::Io`] when a submission's folder cannot be written.
+/// [`Error::Run`] for options that are this program's own, for paths that SLURM cannot be told, and with what sbatch
+/// said, or that there is none; it names what was submitted before. [`Error::Io`] when a submission's folder cannot be
+/// written.
 pub fn submit(sweep: &Sweep, due: &[&SweepRun], runs: &Path, options: &[String]) -> Result<Vec<Job>> {
     commands::check(options)?;
     let folder = folder(sweep, runs)?;
@@ -56,8 +58,8 @@ impl KnownTask {
     }
 }
 
-/// The tasks that SLURM still knows of, by the name of their run, whichever submission they are of, in order. None where nothing was submitted; a
-/// warning where SLURM cannot be asked.
+/// The tasks that SLURM still knows of, by the name of their run, whichever submission they are of, in order. None
+/// where nothing was submitted; a warning where SLURM cannot be asked.
 ///
 /// # Errors
 /// [`Error::Io`] when the folder of the submissions cannot be read.

@@ -1,5 +1,5 @@
-//! What is said when the operating system refuses memory in the midst of work. Rust ends a process then with SIGABRT, and a number of bytes is all
-//! that it says.
+//! What is said when the operating system refuses memory in the midst of work. Rust ends a process then with SIGABRT,
+//! and a number of bytes is all that it says.
 
 use signal_hook::consts::SIGABRT;
 use signal_hook::low_level::{emulate_default_handler, register};
@@ -25,8 +25,9 @@ impl RecordingAllocator {
     }
 }
 
-// SAFETY: every call is handed to the system's allocator as it came, with the caller's own promises about pointer and layout, and what that
-// returns is returned; the record beside it is a number of this thread's, and taking it down allocates nothing.
+// SAFETY: every call is handed to the system's allocator as it came, with the caller's own promises about pointer and
+// layout, and what that returns is returned; the record beside it is a number of this thread's, and taking it down
+// allocates nothing.
 unsafe impl GlobalAlloc for RecordingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise, see above.
@@ -49,11 +50,12 @@ unsafe impl GlobalAlloc for RecordingAllocator {
     }
 }
 
-/// From now on a process that ends because [`RecordingAllocator`] was refused memory says so in a sentence, and its exit code is 2. Any other end stays as it is.
+/// From now on a process that ends because [`RecordingAllocator`] was refused memory says so in a sentence, and its
+/// exit code is 2. Any other end stays as it is.
 pub fn explain() {
-    // SAFETY: the action neither allocates nor locks: it reads a number of its own thread's, formats into an array, and calls `write` and `_exit`, or
-    // raises the signal once more with the system's own end for it; signal handlers may do all of that. `abort` raises the signal on the thread
-    // that was refused. `tests/limits` sees both ends.
+    // SAFETY: the action neither allocates nor locks: it reads a number of its own thread's, formats into an array, and
+    // calls `write` and `_exit`, or raises the signal once more with the system's own end for it; signal handlers may
+    // do all of that. `abort` raises the signal on the thread that was refused. `tests/limits` sees both ends.
     let listening = unsafe { register(SIGABRT, end) };
     // Without it the process still ends, with fewer words.
     drop(listening);

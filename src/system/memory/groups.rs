@@ -1,5 +1,5 @@
-//! Memory that control groups grant. The limit of a group holds for all groups inside it, so that every group from this process's own outwards
-//! counts, as far as they can be seen.
+//! Memory that control groups grant. The limit of a group holds for all groups inside it, so that every group from this
+//! process's own outwards counts, as far as they can be seen.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -47,7 +47,8 @@ fn of_mount(root: &Path, line: &str, paths: Option<&str>) -> Vec<ControlGroup> {
     groups
 }
 
-/// This process's group in the hierarchy of the memory controller, as `/proc/self/cgroup` tells it: `4:memory:/a/b`, or `0::/a/b`.
+/// This process's group in the hierarchy of the memory controller, as `/proc/self/cgroup` tells it: `4:memory:/a/b`, or
+/// `0::/a/b`.
 fn own(paths: &str, version: Version) -> Option<&str> {
     paths.lines().find_map(|line| {
         let mut parts = line.splitn(3, ':');
@@ -65,7 +66,8 @@ fn below(path: &str, shown: &str) -> Option<PathBuf> {
     let normal = |inside: &&Path| inside.components().all(|part| matches!(part, Component::Normal(_)));
     match Path::new(path).strip_prefix(shown).ok().filter(normal) {
         Some(inside) => Some(inside.into()),
-        // Paths are told from the root of a namespace, and this is around it: which of its groups is ours cannot be known.
+        // Paths are told from the root of a namespace, and this is around it: which of its groups is ours cannot be
+        // known.
         None if Path::new(shown).starts_with("/..") => Some(PathBuf::new()),
         None => None,
     }
@@ -79,7 +81,8 @@ fn unescaped(text: &str) -> String {
 }
 
 impl ControlGroup {
-    /// Bytes that the group may still take: its limit less what it holds, but for files that it has not used for long, which are given up first.
+    /// Bytes that the group may still take: its limit less what it holds, but for files that it has not used for long,
+    /// which are given up first.
     pub fn left(&self) -> Option<u64> {
         let [held, files] = match self.version {
             Version::One => ["memory.usage_in_bytes", "total_inactive_file"],

@@ -15,8 +15,8 @@ pub struct BarState {
 
 /// Seconds left of the epoch and of the run.
 ///
-/// The epoch's pace is that of its steps so far. A whole epoch takes as long as the `whole_epochs` before took on average,
-/// evaluation included, and as long as its steps while there are none.
+/// The epoch's pace is that of its steps so far. A whole epoch takes as long as the `whole_epochs` before took on
+/// average, evaluation included, and as long as its steps while there are none.
 pub fn left(state: &BarState, skipped: usize, in_epoch: f64, whole_epochs: usize, whole: f64) -> (f64, f64) {
     let a_step = in_epoch / state.step.saturating_sub(skipped).max(1) as f64;
     let of_epoch = a_step * state.steps.saturating_sub(state.step) as f64;
@@ -108,7 +108,8 @@ mod tests {
     #[test]
     fn the_time_left_is_that_of_the_steps_and_epochs_so_far() {
         let state = BarState { epoch: 2, epochs: 5, step: 30, steps: 100, loss: 0.0, accuracy: 0.0, left: None };
-        // No whole epoch yet: 10 s for 30 - 10 steps are 0.5 s a step, 35 s for the rest, 50 s for each of 3 more epochs.
+        // No whole epoch yet: 10 s for 30 - 10 steps are 0.5 s a step, 35 s for the rest, 50 s for each of 3 more
+        // epochs.
         assert_eq!(left(&state, 10, 10.0, 0, 0.0), (35.0, 185.0));
         // Two whole epochs took 140 s together.
         assert_eq!(left(&state, 0, 15.0, 2, 140.0), (35.0, 35.0 + 3.0 * 70.0));

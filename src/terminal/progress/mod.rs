@@ -18,7 +18,8 @@ use line::{BarState, left, line};
 /// Elsewhere than on a terminal a line is written this often at most.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
 
-/// Shows the steps of one epoch after the other. The bar vanishes with each epoch; the epoch's result is the caller's to log.
+/// Shows the steps of one epoch after the other. The bar vanishes with each epoch; the epoch's result is the caller's
+/// to log.
 pub struct EpochBar {
     log: Log,
     bar: Option<ProgressBar>,

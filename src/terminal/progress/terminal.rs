@@ -9,7 +9,8 @@ use indicatif::{ProgressDrawTarget, TermLike};
 /// Drawings a second at most.
 const RATE: u8 = 20;
 
-/// Where bars are drawn on standard error, which is a terminal. [`indicatif`] ends the process where its own terminal cannot be written to.
+/// Where bars are drawn on standard error, which is a terminal. [`indicatif`] ends the process where its own terminal
+/// cannot be written to.
 pub(crate) fn standard_error() -> ProgressDrawTarget {
     let terminal = Terminal { term: Term::buffered_stderr(), closed: AtomicBool::new(false) };
     ProgressDrawTarget::term_like_with_hz(Box::new(terminal), RATE)

@@ -1,9 +1,9 @@
 //! The non-zero inputs of a convolution, channel by channel: what the sparse way works on.
 //!
-//! Images are cut into strips, a few rows of one image or a few whole images, so small that the outputs a strip reaches stay in the
-//! first-level cache, 32 channels at a time. These outputs lie in a frame that is 2 rows and 2 columns larger than the strip, so
-//! that all nine taps of every input fall inside it: the input at (row, column) of the strip meets the output at
-//! (row + 2 - i, column + 2 - j) of the frame in tap (i, j).
+//! Images are cut into strips, a few rows of one image or a few whole images, so small that the outputs a strip reaches
+//! stay in the first-level cache, 32 channels at a time. These outputs lie in a frame that is 2 rows and 2 columns
+//! larger than the strip, so that all nine taps of every input fall inside it: the input at (row, column) of the strip
+//! meets the output at (row + 2 - i, column + 2 - j) of the frame in tap (i, j).
 
 use super::super::Geometry;
 use crate::ops::product::tile::PANEL;
@@ -88,8 +88,8 @@ impl StripShape {
         (rows + 2) * self.frame_row()
     }
 
-    /// The runs of an image's output pixels that lie in its frame around `rows`, as (first pixel of the frame, first output pixel,
-    /// length).
+    /// The runs of an image's output pixels that lie in its frame around `rows`, as (first pixel of the frame, first
+    /// output pixel, length).
     pub fn runs(&self, rows: &Range<usize>) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
         let (Self { padding, out_height, out_width, .. }, frame_row) = (*self, self.frame_row());
         let (first_row, rows) = (rows.start, rows.len() + 2);

@@ -1,4 +1,5 @@
-//! The filters of F(2x2, 3x3): G f G^T of every filter, G^T u G of every filter's gradient, a panel of output channels at a time.
+//! The filters of F(2x2, 3x3): G f G^T of every filter, G^T u G of every filter's gradient, a panel of output channels
+//! at a time.
 
 use super::super::Geometry;
 use super::transform::apart;

@@ -82,8 +82,8 @@ fn in_groups<'a, T>(images: Vec<Image<'a, T>>, size: usize) -> Vec<Vec<Image<'a,
     (0..images.len().div_ceil(size)).map(|_| images.by_ref().take(size).collect()).collect()
 }
 
-/// Y [N, H', W', O] of X [N, H, W, C]. Each image goes the way that its own share of zeros makes the faster one, unless it is told
-/// which: what becomes of it does not depend on the others.
+/// Y [N, H', W', O] of X [N, H, W, C]. Each image goes the way that its own share of zeros makes the faster one, unless
+/// it is told which: what becomes of it does not depend on the others.
 pub fn forward<T: InputValue>(x: &[T], w: &[f32], g: &Geometry, n: usize, way: Option<Algorithm>) -> Vec<f32> {
     let mut y = UninitBuffer::new(n * g.out_channels * g.out_pixels());
     let (inputs, outputs) = (x.par_chunks(g.in_channels * g.in_pixels()), y.parts(g.out_channels * g.out_pixels()));

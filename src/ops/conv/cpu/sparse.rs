@@ -1,9 +1,9 @@
-//! 3x3 convolutions of stride 1 whose inputs are mostly zero: for every input that is not, nine additions of a vector of output
-//! channels (multiplied by the input's value where it is no spike).
+//! 3x3 convolutions of stride 1 whose inputs are mostly zero: for every input that is not, nine additions of a vector
+//! of output channels (multiplied by the input's value where it is no spike).
 //!
-//! Forward holds one input channel's weights in registers and adds them to the outputs around each event; the weight's gradient
-//! holds one channel's sums in registers and adds the outputs' gradients around each event. Work is in proportion to the number of
-//! events. A strip's events are those of [`NonZeros`].
+//! Forward holds one input channel's weights in registers and adds them to the outputs around each event; the weight's
+//! gradient holds one channel's sums in registers and adds the outputs' gradients around each event. Work is in
+//! proportion to the number of events. A strip's events are those of [`NonZeros`].
 
 use super::super::Geometry;
 use super::events::{InputValue, NonZeros, StripShape};
@@ -77,7 +77,8 @@ pub fn forward<T: InputValue>(images: Vec<Image<'_, T>>, taps: &[f32], g: &Geome
     );
 }
 
-/// dW [O, C, 3, 3] from X [N, H, W, C] and dY [N, H', W', O]. Every sum has one owner, which goes through the strips in order.
+/// dW [O, C, 3, 3] from X [N, H, W, C] and dY [N, H', W', O]. Every sum has one owner, which goes through the strips in
+/// order.
 pub fn weight_gradient<T: InputValue>(x: &[T], dy: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
     let (c, o, strips) = (g.in_channels, g.out_channels, StripShape::from_geometry(g));
     let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
@@ -178,8 +179,8 @@ fn spread<S: Simd, const N: usize, const SPIKES: bool>(
                 for j in 0..3 {
                     for (k, &tap) in held[3 * i + j].iter().enumerate() {
                         let at = (usize::from(pixel) + (2 - i) * row + 2 - j) * PANEL + first + k * S::F32_LANES;
-                        // SAFETY: pixels rise, so that `reach` bounds the pixel of every tap; the frame holds a panel for
-                        // each pixel below it (asserted), and a vector at `first + k lanes` lies inside a panel.
+                        // SAFETY: pixels rise, so that `reach` bounds the pixel of every tap; the frame holds a panel
+                        // for each pixel below it (asserted), and a vector at `first + k lanes` lies inside a panel.
                         unsafe {
                             let to = frame.as_mut_ptr().add(at).cast::<S::f32s>();
                             let old = to.read_unaligned();

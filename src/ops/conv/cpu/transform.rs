@@ -1,5 +1,5 @@
-//! The transforms of F(2x2, 3x3) on pixels whose channels lie side by side, so that a vector holds channels of one pixel:
-//! B^T d B of inputs, A^T m A to outputs, A e A^T of gradients. Those of filters are in [`super::filters`].
+//! The transforms of F(2x2, 3x3) on pixels whose channels lie side by side, so that a vector holds channels of one
+//! pixel: B^T d B of inputs, A^T m A to outputs, A e A^T of gradients. Those of filters are in [`super::filters`].
 
 use super::super::Geometry;
 use crate::ops::scratch::Scratch;
@@ -37,8 +37,8 @@ impl Plane {
     }
 }
 
-/// Floats from one of a tile's 16 elements to the next, where each element takes `floats`: an odd number of cache lines, since sixteen
-/// stores side by side at a power of two from one another would fall into one set of the cache.
+/// Floats from one of a tile's 16 elements to the next, where each element takes `floats`: an odd number of cache
+/// lines, since sixteen stores side by side at a power of two from one another would fall into one set of the cache.
 pub fn apart(floats: usize) -> usize {
     (floats.div_ceil(16) | 1) * 16
 }
@@ -124,8 +124,8 @@ fn before<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 4] {
     [simd.sub_f32s(a, c), simd.add_f32s(b, c), simd.sub_f32s(c, b), simd.sub_f32s(b, d)]
 }
 
-/// Writes A^T m A of tile rows to channels `panel` of their outputs `y` [rows, W', O], from the 16 elements [`apart`] of `m`, each
-/// [tiles][width of the panel].
+/// Writes A^T m A of tile rows to channels `panel` of their outputs `y` [rows, W', O], from the 16 elements [`apart`]
+/// of `m`, each [tiles][width of the panel].
 #[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "k counts through sixteen slices at once")]
 pub fn outputs<S: Simd>(
@@ -169,7 +169,8 @@ fn after<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 2] {
     [simd.add_f32s(a, sum), simd.sub_f32s(difference, d)]
 }
 
-/// Writes A e A^T of one image's output gradient [H', W', O] to `v`, 16 elements [`apart`] of [panels][tiles][width] each.
+/// Writes A e A^T of one image's output gradient [H', W', O] to `v`, 16 elements [`apart`] of [panels][tiles][width]
+/// each.
 #[inline(always)]
 pub fn gradients<S: Simd>(
     simd: S,

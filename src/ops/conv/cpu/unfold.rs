@@ -1,5 +1,5 @@
-//! The convolution of any kernel, stride and padding: the patch under every output pixel becomes a row of a matrix, and a strip
-//! of rows that stays in the cache is one product. The plain twin of the faster ways.
+//! The convolution of any kernel, stride and padding: the patch under every output pixel becomes a row of a matrix, and
+//! a strip of rows that stays in the cache is one product. The plain twin of the faster ways.
 //!
 //! Weights are used as [k, k, C, O]: a patch is k runs of pixels that lie side by side in memory.
 
@@ -58,8 +58,8 @@ pub fn input_gradient(dy: &[f32], w: &[f32], g: &Geometry, n: usize) -> Vec<f32>
     dx.done()
 }
 
-/// dW [O, C, k, k], the sum over images of patches(X)^T dY: over a number of parts that depends on the shapes alone, each in the
-/// order of the images, then over the parts.
+/// dW [O, C, k, k], the sum over images of patches(X)^T dY: over a number of parts that depends on the shapes alone,
+/// each in the order of the images, then over the parts.
 pub fn weight_gradient<T: Copy + Into<f32> + Sync>(x: &[T], dy: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
     let (in_size, line) = (g.in_channels * g.in_pixels(), g.out_width() * g.out_channels);
     let out_size = g.out_height() * line;

@@ -1,12 +1,13 @@
 //! 3x3 convolutions of stride 1 with 16 products for every 4 outputs instead of 36: Winograd's F(2x2, 3x3).
 //!
-//! An image is cut into tiles of 2x2 outputs, each reading 4x4 inputs d. With a filter f and the output's gradient e (2x2),
+//! An image is cut into tiles of 2x2 outputs, each reading 4x4 inputs d. With a filter f and the output's gradient e
+//! (2x2),
 //!
 //!   outputs = A^T [(G f G^T) * (B^T d B)] A,    filter's gradient = G^T [sum over tiles of (B^T d B) * (A e A^T)] G,
 //!
-//! where * multiplies elements. Summed over channels (or tiles) each of the 16 elements is a matrix product. Source: Lavin & Gray
-//! 2016 (arXiv 1509.09308), section 4.1. Sums of a few inputs replace single ones, so results differ from the definition's by
-//! rounding; with spikes as inputs B^T d B is exact.
+//! where * multiplies elements. Summed over channels (or tiles) each of the 16 elements is a matrix product. Source:
+//! Lavin & Gray 2016 (arXiv 1509.09308), section 4.1. Sums of a few inputs replace single ones, so results differ from
+//! the definition's by rounding; with spikes as inputs B^T d B is exact.
 //!
 //! Matrices with O columns lie in panels of 32 columns (the last may have 16), as [`multiply_panel`] reads them.
 
@@ -108,8 +109,8 @@ impl<T: Copy + Into<f32>> WithSimd for TileStrips<'_, T> {
     }
 }
 
-/// dW [O, C, 3, 3] from X [N, H, W, C] and dY [N, H', W', O]. Products run over chunks of images in order, each divided among
-/// threads by element and channel, so that every sum has one owner.
+/// dW [O, C, 3, 3] from X [N, H, W, C] and dY [N, H', W', O]. Products run over chunks of images in order, each divided
+/// among threads by element and channel, so that every sum has one owner.
 pub fn weight_gradient<T: Copy + Into<f32> + Sync>(x: &[T], dy: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
     let (plane, c, o) = (Plane::from_geometry(g), g.in_channels, g.out_channels);
     let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
