@@ -27,8 +27,8 @@ fn a_thousand_steps_take_no_memory() -> Result<(), Box<dyn std::error::Error>> {
     let (mut before, mut taken, mut epoch) = (0, 0, 0);
     while taken < WARM_UP + STEPS {
         let batches = Batches::train(&dataset.train, &experiment.data, 0, epoch, &Device::Cpu)?;
-        batches.prefetch(0, |batches| -> Result<(), Box<dyn std::error::Error>> {
-            for batch in batches.take(WARM_UP + STEPS - taken) {
+        std::thread::scope(|scope| -> Result<(), Box<dyn std::error::Error>> {
+            for batch in batches.prefetch(scope, 0).take(WARM_UP + STEPS - taken) {
                 let now = TrainingPosition { epoch: 0, epochs: 1, step: 0, steps: 1 };
                 let seen = step(&mut network, &mut optimizer, &batch?, now, 1e-3, &experiment.training, &mut ())?;
                 seen.read_score()?;

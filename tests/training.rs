@@ -1,6 +1,7 @@
 //! Properties of whole runs: the same seed gives the same bits, a resumed run is the same run, losses do not move by
 //! accident.
 
+use bntt::error::Error;
 use bntt::experiment::{CheckedExperiment, Experiment};
 use bntt::files::atomic;
 use bntt::run::records::Records;
@@ -9,6 +10,7 @@ use bntt::run::{checkpoint, metrics};
 use bntt::system::signals::Stop;
 use bntt::terminal::logging::Log;
 use bntt::terminal::progress::EpochBar;
+use bntt::train::session::{self, SessionEnd, SessionOptions};
 use bntt::train::{self, Trainer, TrainingEnd};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
@@ -49,20 +51,20 @@ fn resume(checked: &CheckedExperiment, folder: &RunFolder, stop: Stop) -> Result
     Ok(trainer.until(stop).train(&mut EpochBar::new(&Log::silent()))?)
 }
 
-/// Trains to the end, asked to stop again and again: the `n`th time that it asks, for every `n` in turn. How often it
-/// stopped.
-fn train_with_stops(checked: &CheckedExperiment, root: &Path, stops: &[u64]) -> Result<(RunFolder, usize)> {
-    let folder = RunFolder::create(root, &checked.experiment.name)?;
-    let dataset = checked.experiment.load_data()?;
-    let network = train::start(checked, &Device::Cpu)?;
-    let mut trainer =
-        Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?.until(Stop::after(stops[0]));
-    let mut ended = trainer.train(&mut EpochBar::new(&Log::silent()))?;
+/// What `bntt run` and then `bntt resume` do to the end, asked to stop again and again: the `n`th time that they ask, for
+/// every `n` in turn. How often it stopped.
+fn train_with_stops(overrides: &[String], root: &Path, stops: &[u64]) -> Result<(RunFolder, usize)> {
+    let (config, log) = (root.join("small.toml"), Log::silent());
+    std::fs::write(&config, TEXT)?;
+    let options = |n: u64| SessionOptions { stop: Stop::after(n), ..SessionOptions::new(root, &log) };
+    let mut end = session::start(&config, overrides, options(stops[0]));
+    let folder = RunFolder::open(&root.join("small"))?;
     let mut count = 0;
-    while ended != TrainingEnd::Completed {
+    while let Err(Error::Interrupted(_)) = end {
         count += 1;
-        ended = resume(checked, &folder, Stop::after(stops[count % stops.len()]))?;
+        end = session::resume(folder.path(), &[], options(stops[count % stops.len()]));
     }
+    assert_eq!(end?, SessionEnd::Completed);
     Ok((folder, count))
 }
 
@@ -122,12 +124,11 @@ fn a_run_stopped_inside_its_epochs_and_evaluations_is_the_same_run() -> Result {
                 "training.evaluation_draws=2".into(),
                 "training.checkpoint_every={steps = 2}".into(),
             ];
-            let checked = parse(&overrides.each_ref().map(String::as_str))?;
             let root = tempfile::tempdir()?;
             let with = |threads: usize, stops: &[u64]| -> Result<_> {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
                 let trained =
-                    pool.install(|| train_with_stops(&checked, root.path(), stops).map_err(|e| e.to_string()));
+                    pool.install(|| train_with_stops(&overrides, root.path(), stops).map_err(|e| e.to_string()));
                 let (folder, count) = trained?;
                 Ok((comparable(&folder)?, count))
             };

@@ -5,7 +5,7 @@ use super::trained::{CheckpointChoice, Trained};
 use crate::analysis::attack::{self, AttackContext, Perturbation};
 use crate::analysis::statistic::Statistic;
 use crate::error::{Error, Result};
-use crate::train::fit::refuse_gradients_that_do_not_fit;
+use crate::train::memory_check::refuse_gradients_that_do_not_fit;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tracing::info;

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::terminal::amounts::{bytes, count};
 use crate::train::bench::{BenchReport, PhaseTiming, measure};
-use crate::train::fit::{refuse_what_does_not_fit, with_memory_explained};
+use crate::train::memory_check::{refuse_what_does_not_fit, with_memory_explained};
 use std::path::PathBuf;
 
 /// Measure how long an experiment's training step takes; no data set is needed.

@@ -30,12 +30,8 @@ pub struct CheckArguments {
 
 pub fn check(arguments: &CheckArguments) -> Result<()> {
     let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
-    super::print(&(describe(&checked) + &warned(&warnings(&checked, &arguments.overrides))))
-}
-
-/// What of an experiment and of the values on the command line does not do what it says, a sentence each.
-pub fn warnings(checked: &CheckedExperiment, overrides: &[String]) -> Vec<String> {
-    [config::overruled(overrides), checked.experiment.warnings()].concat()
+    let warnings = [config::overruled(&arguments.overrides), checked.experiment.warnings()].concat();
+    super::print(&(describe(&checked) + &warned(&warnings)))
 }
 
 /// Warnings below a report; nothing where there are none.

@@ -9,7 +9,7 @@ use crate::files::weights;
 use crate::ops::finite;
 use crate::run::RunFolder;
 use crate::train::evaluate::{self, EvaluationOptions};
-use crate::train::fit::refuse_evaluation_that_cannot_fit;
+use crate::train::memory_check::refuse_evaluation_that_cannot_fit;
 use candle_core::Tensor;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

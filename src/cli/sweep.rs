@@ -1,7 +1,7 @@
 //! `bntt sweep`.
 
 use super::path_argument::path;
-use super::run::{SessionOptions, train_planned};
+use super::run::print_end;
 use super::table::table;
 use crate::error::{Error, Result};
 use crate::run::listing::RunSummary;
@@ -9,6 +9,7 @@ use crate::sweep::{FrozenConfigs, JobEvent, Jobs, JobsOutcome, Sweep, SweepRun, 
 use crate::system::signals::Stop;
 use crate::terminal::amounts::{bytes, count, grouped};
 use crate::terminal::logging::Log;
+use crate::train::session::{self, SessionOptions};
 use std::path::PathBuf;
 use tracing::{error, info};
 
@@ -55,8 +56,12 @@ pub fn sweep(arguments: &SweepArguments, log: &Log) -> Result<()> {
             )));
         };
         let frozen = FrozenConfigs::begin(&arguments.runs)?;
-        let session = SessionOptions { runs: &arguments.runs, resume: true, insist: false, log };
-        return train_planned(&frozen.write(run)?, &[], &session);
+        let options = SessionOptions {
+            resume_or_start: true,
+            stop: Stop::on_signals()?,
+            ..SessionOptions::new(&arguments.runs, log)
+        };
+        return print_end(&session::start(&frozen.write(run)?, &[], options)?);
     }
     if arguments.dry_run {
         return super::print(&plan(&sweep, arguments)?);

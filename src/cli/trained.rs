@@ -7,7 +7,7 @@ use crate::experiment::{CheckedExperiment, Experiment};
 use crate::network::Network;
 use crate::run::checkpoint;
 use crate::run::{self, RunFolder};
-use crate::train::fit::{refuse_evaluation_that_cannot_fit, with_memory_explained};
+use crate::train::memory_check::{refuse_evaluation_that_cannot_fit, with_memory_explained};
 use candle_core::Device;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,9 @@
 //! Order, batches, tensors.
 
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::Scope;
+
 use candle_core::{Device, Tensor};
 
 use super::augment::{AugmentConfig, Augmentation};
@@ -44,6 +48,31 @@ struct BatchAugmentation<'a> {
     config: &'a AugmentConfig,
     seed: u64,
     epoch: usize,
+}
+
+/// Batches that are made ahead.
+pub enum Prefetched<'a> {
+    FromThread(Receiver<Result<Batch>>),
+    /// Where there is no thread, each when it is asked for.
+    MadeHere {
+        batches: Arc<Batches<'a>>,
+        next: usize,
+    },
+}
+
+impl Iterator for Prefetched<'_> {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Result<Batch>> {
+        match self {
+            Self::FromThread(receiver) => receiver.recv().ok(),
+            Self::MadeHere { batches, next } => {
+                let step = *next;
+                *next = step.saturating_add(1);
+                (step < batches.steps).then(|| batches.batch(step))
+            }
+        }
+    }
 }
 
 impl<'a> Batches<'a> {
@@ -118,20 +147,25 @@ impl<'a> Batches<'a> {
         (step..self.steps).map(|step| self.batch(step))
     }
 
-    /// Lends `consume` the batches from number `step` on, which a thread of their own makes ahead of it, where there is
-    /// one to be had.
-    pub fn prefetch<R>(&self, step: usize, consume: impl FnOnce(&mut dyn Iterator<Item = Result<Batch>>) -> R) -> R {
-        std::thread::scope(|scope| {
-            let (sender, receiver) = std::sync::mpsc::sync_channel(AHEAD);
-            let make = move || {
+    /// The batches from number `step` on, which a thread of its own makes ahead, where there is one to be had. It ends
+    /// with the last batch, or when the iterator is dropped.
+    pub fn prefetch<'scope>(self, scope: &'scope Scope<'scope, '_>, step: usize) -> Prefetched<'a>
+    where
+        'a: 'scope,
+    {
+        let (sender, receiver) = mpsc::sync_channel(AHEAD);
+        let batches = Arc::new(self);
+        let make = {
+            let batches = Arc::clone(&batches);
+            move || {
                 // An end before the last batch, because of an error: nobody receives any more.
-                let _ = self.iter_from(step).try_for_each(|batch| sender.send(batch));
-            };
-            match threads::beside(scope, make) {
-                true => consume(&mut receiver.into_iter()),
-                false => consume(&mut self.iter_from(step)),
+                let _ = batches.iter_from(step).try_for_each(|batch| sender.send(batch));
             }
-        })
+        };
+        match threads::beside(scope, make) {
+            true => Prefetched::FromThread(receiver),
+            false => Prefetched::MadeHere { batches, next: step },
+        }
     }
 
     /// Batch number `step`, below [`Batches::steps`].

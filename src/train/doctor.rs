@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::experiment::{CheckedExperiment, Experiment, SHARED};
 use crate::run::RunFolder;
 use crate::run::provenance::{Outcome, Provenance};
-use crate::train::fit::refuse_what_does_not_fit;
+use crate::train::memory_check::refuse_what_does_not_fit;
 use crate::train::resumption::{self, Accepted, Examination, RunFinding, Verdict};
 use candle_core::Device;
 

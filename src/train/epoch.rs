@@ -9,7 +9,7 @@ use candle_core::Device;
 
 /// What an epoch's training steps saw together.
 #[derive(Debug, Default)]
-pub struct Epoch {
+pub struct EpochSums {
     pub score: BatchScore,
     activity: Activity,
     /// Learning rate of the last step.
@@ -18,7 +18,7 @@ pub struct Epoch {
     pub seconds: f64,
 }
 
-impl Epoch {
+impl EpochSums {
     /// An epoch as far as an earlier session has come.
     pub fn from_partial(partial: &Partial, device: &Device) -> Result<Self> {
         let &Partial { loss_sum, top1, top5, images, lr, seconds, ref neurons } = partial;
@@ -34,7 +34,7 @@ impl Epoch {
     }
 
     /// Adds what a step fired when it has been taken.
-    pub fn fired(&mut self, activity: &Activity, lr: f64) -> Result<()> {
+    pub fn add_activity(&mut self, activity: &Activity, lr: f64) -> Result<()> {
         self.lr = lr;
         Ok(self.activity.add(activity)?)
     }
@@ -44,7 +44,7 @@ impl Epoch {
     pub fn metrics(&self, epoch: usize, test: Option<SplitMetrics>, training_seconds: f64) -> Result<EpochMetrics> {
         Ok(EpochMetrics {
             epoch,
-            train: scores(&self.score),
+            train: percentages(&self.score),
             test,
             lr: self.lr,
             firing_rates: self.activity.firing_rates()?.into_iter().collect(),
@@ -56,6 +56,6 @@ impl Epoch {
 }
 
 /// Accuracies in percent.
-pub fn scores(score: &BatchScore) -> SplitMetrics {
+pub fn percentages(score: &BatchScore) -> SplitMetrics {
     SplitMetrics { loss: score.loss(), top1: score.top1_percent(), top5: score.top5_percent() }
 }

@@ -8,6 +8,7 @@ use crate::network::{Activity, Network};
 use crate::ops::cross_entropy::{BatchScore, score};
 use crate::system::signals::Stop;
 use candle_core::Tensor;
+use std::thread;
 
 /// What an evaluation saw.
 #[derive(Debug, Clone, Default)]
@@ -60,8 +61,8 @@ pub fn evaluate(
     stop: &Stop,
 ) -> Result<Option<Evaluation>> {
     let (mut total, mut activity) = (None, Activity::default());
-    let stopped = batches.prefetch(0, |batches| {
-        for batch in batches {
+    let stopped = thread::scope(|scope| {
+        for batch in batches.clone().prefetch(scope, 0) {
             if stop.requested().is_some() {
                 return Ok(true);
             }

@@ -19,7 +19,7 @@ pub struct StepOutput {
     pub activity: Activity,
     /// Bytes that were kept for backward.
     pub kept_bytes: usize,
-    pub now: TrainingPosition,
+    pub position: TrainingPosition,
     pub lr: f64,
 }
 
@@ -36,7 +36,7 @@ impl StepOutput {
         if value.is_finite() {
             return Ok(score);
         }
-        let TrainingPosition { epoch, step, .. } = self.now;
+        let TrainingPosition { epoch, step, .. } = self.position;
         Err(Error::Diverged(format!(
             "the {what} became {value} in epoch {} at step {} (learning rate {:e}): stopped before the weights moved; try a \
              lower learning rate, a warmup or training.clip",
@@ -53,17 +53,17 @@ pub fn step(
     network: &mut Network,
     optimizer: &mut Optimizer,
     batch: &Batch,
-    now: TrainingPosition,
+    position: TrainingPosition,
     lr: f64,
     training: &TrainingConfig,
     profiler: &mut impl StepProfiler,
 ) -> Result<StepOutput> {
-    let (logits, tape, activity) = network.forward_watched(&batch.inputs, now.epoch, &batch.indices, profiler)?;
+    let (logits, tape, activity) = network.forward_watched(&batch.inputs, position.epoch, &batch.indices, profiler)?;
     let (score, gradient) = score_and_gradient(&logits, &batch.labels, training.label_smoothing)?;
     let kept_bytes = tape.bytes();
     profiler.phase_ended(Phase::Scored);
     network.backward_watched(tape, &gradient, false, profiler)?;
     let gradient_norm = optimizer.step(network.parameters(), lr, training.clip, &score)?;
     profiler.phase_ended(Phase::Updated);
-    Ok(StepOutput { score, gradient_norm, activity, kept_bytes, now, lr })
+    Ok(StepOutput { score, gradient_norm, activity, kept_bytes, position, lr })
 }

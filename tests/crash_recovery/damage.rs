@@ -4,16 +4,11 @@
 //! `BNTT_DAMAGES=60 cargo test --release --test crash_recovery damage` damages every file at so many places.
 
 use crate::workspace::{Workspace, comparable};
-use bntt::experiment::Experiment;
-use bntt::files::atomic::write_atomically;
+use bntt::error::Error;
 use bntt::rng::{Purpose, Stream};
-use bntt::run::RunFolder;
-use bntt::run::provenance::{Outcome, Provenance};
 use bntt::system::signals::Stop;
 use bntt::terminal::logging::Log;
-use bntt::terminal::progress::EpochBar;
-use bntt::train::{self, Trainer, TrainingEnd};
-use candle_core::Device;
+use bntt::train::session::{self, SessionOptions};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -160,20 +155,11 @@ fn damaged_everywhere(workspace: &Workspace, expected: &[(String, Vec<u8>)], pla
 }
 
 /// The run of `short.toml`, asked to stop the `n`th time that it asks.
-fn stopped(workspace: &Workspace, n: u64) -> bntt::error::Result<()> {
-    let mut checked = Experiment::load(&workspace.path("short.toml"), &[])?;
-    checked.experiment.make_paths_absolute();
-    let (experiment, dataset) = (&checked.experiment, checked.experiment.load_data()?);
-    let mut network = train::start(&checked, &Device::Cpu)?;
-    let mut provenance = Provenance::begin(experiment.seed, "cpu", 1, dataset.checksums.clone(), None);
-    let (folder, _lock) = RunFolder::create_with(&workspace.path("runs"), &experiment.name, |folder| {
-        write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
-        train::save_start(experiment, &dataset, folder, &mut network)
-    })?;
-    let mut trainer = Trainer::begin(experiment, &dataset, &folder, network, Device::Cpu)?.until(Stop::after(n));
-    assert!(matches!(trainer.train(&mut EpochBar::new(&Log::silent()))?, TrainingEnd::Interrupted(_)));
-    provenance.finish(Outcome::Interrupted);
-    provenance.save(&folder.provenance())
+fn stopped(workspace: &Workspace, n: u64) {
+    let (runs, log) = (workspace.path("runs"), Log::silent());
+    let options = SessionOptions { stop: Stop::after(n), ..SessionOptions::new(&runs, &log) };
+    let ended = session::start(&workspace.path("short.toml"), &[], options);
+    assert!(matches!(ended, Err(Error::Interrupted(_))), "{ended:?}");
 }
 
 fn places() -> u64 {
@@ -197,7 +183,7 @@ fn a_stopped_run_whose_files_were_damaged_goes_on_as_if_nothing_had_happened_or_
     let expected = comparable(&whole.path(RUN));
     // In the middle of epoch 3: two epochs, two steps, a best checkpoint.
     let workspace = Workspace::with("short.toml", TEXT);
-    stopped(&workspace, 17).expect("a run that is stopped");
+    stopped(&workspace, 17);
     let (_, said) = workspace.run(&["doctor", RUN]);
     assert!(said.contains("goes on after epoch 2 and 2 steps"), "{said}");
     let (went_on, refused) = damaged_everywhere(&workspace, &expected, places());

@@ -144,8 +144,9 @@ fn the_number_of_threads_changes_no_bit() {
     assert_eq!(one, made(5));
     // Nor does making them ahead, on a thread of their own.
     let batches = Batches::train(&split, &config, 9, 4, &Device::Cpu).unwrap();
-    let ahead = batches.prefetch(1, |batches| {
-        batches.map(|batch| batch.unwrap()).map(|batch| (batch.indices, values(&batch.inputs))).collect::<Vec<_>>()
+    let ahead: Vec<_> = std::thread::scope(|scope| {
+        let batches = batches.prefetch(scope, 1).map(|batch| batch.unwrap());
+        batches.map(|batch| (batch.indices, values(&batch.inputs))).collect()
     });
     assert_eq!(one[1..], ahead);
 }
@@ -155,7 +156,7 @@ fn an_epoch_that_is_left_early_ends_the_thread_that_makes_its_batches() {
     let (split, config) = (images(), config(1));
     let batches = Batches::train(&split, &config, 9, 4, &Device::Cpu).unwrap();
     // Would not return if the thread waited for somebody to take the other batches.
-    let first = batches.prefetch(0, |batches| batches.next().unwrap().unwrap().indices);
+    let first = std::thread::scope(|scope| batches.clone().prefetch(scope, 0).next().unwrap().unwrap().indices);
     assert_eq!(first, batches.batch(0).unwrap().indices);
 }
 
