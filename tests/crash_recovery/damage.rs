@@ -183,7 +183,7 @@ fn a_stopped_run_whose_files_were_damaged_goes_on_as_if_nothing_had_happened_or_
     let expected = comparable(&whole.path(RUN));
     // In the middle of epoch 3: two epochs, two steps, a best checkpoint.
     let workspace = Workspace::with("short.toml", TEXT);
-    stopped(&workspace, 17);
+    stopped(&workspace, 15);
     let (_, said) = workspace.run(&["doctor", RUN]);
     assert!(said.contains("goes on after epoch 2 and 2 steps"), "{said}");
     let (went_on, refused) = damaged_everywhere(&workspace, &expected, places());
