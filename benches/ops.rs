@@ -5,8 +5,9 @@
 //! over inputs of several densities, which shows from which density on the sparse way loses.
 
 use bntt::encoders::{EncoderConfig, PoissonConfig, RandomKey};
+use bntt::ops::Geometry;
 use bntt::ops::batch_norm::{self, Normalization};
-use bntt::ops::conv::{self, Algorithm, Geometry};
+use bntt::ops::conv::{self, Algorithm};
 use bntt::ops::lif::{self, LifConfig};
 use bntt::ops::update::{self, ParameterUpdate, Sgd, StepGuard};
 use bntt::ops::{Precision, cross_entropy, linear, norm_lif, pool};
@@ -49,14 +50,14 @@ fn convolutions(criterion: &mut Criterion) -> Result<()> {
         });
         for density in [0.05, 0.1, 0.2, 0.3, 0.4, 0.5] {
             let x = spikes(in_channels, size, density)?;
-            for way in [Algorithm::Sparse, Algorithm::Winograd, Algorithm::Unfold] {
-                let id = |direction: &str| BenchmarkId::new(format!("{direction}, {way:?}"), density);
-                let way = Some(way);
+            for algorithm in [Algorithm::Sparse, Algorithm::Winograd, Algorithm::Unfold] {
+                let id = |direction: &str| BenchmarkId::new(format!("{direction}, {algorithm:?}"), density);
+                let algorithm = Some(algorithm);
                 group.bench_function(id("forward"), |b| {
-                    b.iter(|| conv::forward_by(way, &x, &weight, &geometry, PRECISION))
+                    b.iter(|| conv::forward_by(algorithm, &x, &weight, &geometry, PRECISION))
                 });
                 group.bench_function(id("weight gradient"), |b| {
-                    b.iter(|| conv::weight_gradient_by(way, &x, &grad, &geometry, PRECISION));
+                    b.iter(|| conv::weight_gradient_by(algorithm, &x, &grad, &geometry, PRECISION));
                 });
             }
         }

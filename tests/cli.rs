@@ -134,8 +134,8 @@ fn check_names_the_way_of_every_layer() {
         "own kernel",
         "products",
     ];
-    for (line, way) in report.lines().skip(3).zip(ways) {
-        assert!(line.contains(way), "expected {way:?} in {line:?} of\n{report}");
+    for (line, algorithm) in report.lines().skip(3).zip(ways) {
+        assert!(line.contains(algorithm), "expected {algorithm:?} in {line:?} of\n{report}");
     }
     let report = workspace.ok(&["check", "tiny.toml", layers, "training.device=cuda:7"]);
     assert!(report.contains("; on cuda:7, which cannot be used here: ") && report.contains("cuBLAS"), "{report}");

@@ -8,7 +8,7 @@ pub fn algorithm(layer: &LayerConfig, plan: &LayerPlan, on_gpu: bool) -> &'stati
     match (layer, plan.input.image()) {
         (LayerConfig::Conv(_), _) if on_gpu => gpu::CONVOLUTIONS,
         (LayerConfig::Linear(_), _) if on_gpu => "cuBLAS",
-        (LayerConfig::Conv(config), Ok(image)) => conv::cpu_ways(&config.geometry(image)),
+        (LayerConfig::Conv(config), Ok(image)) => conv::cpu_algorithms(&config.geometry(image)),
         (LayerConfig::Linear(_), _) => "blocked products",
         _ => "own kernel",
     }

@@ -2,8 +2,8 @@
 
 use super::plan::{PlanResult, SavedForBackward, numbers};
 use super::{BuildContext, InitConfig, Layer, LayerPlan, Output, Parameter, SavedTensors, SequenceSpec, map_sequence};
-use crate::ops::conv::{self, Geometry};
 use crate::ops::sequence::per_input;
+use crate::ops::{Geometry, conv};
 use crate::ops::{Precision, bias};
 use candle_core::{DType, Result, Tensor};
 use schemars::JsonSchema;

@@ -19,6 +19,7 @@ pub mod device;
 pub mod dropout;
 pub mod finite;
 pub mod flatten;
+mod geometry;
 pub mod gpu;
 pub mod lif;
 pub mod linear;
@@ -36,6 +37,7 @@ mod uninit;
 pub mod update;
 pub(crate) mod values;
 
+pub use geometry::Geometry;
 pub use precision::Precision;
 
 use candle_core::{Result, Tensor, bail};

@@ -5,7 +5,8 @@
 //! there, byte by byte. Anything else is refused, so that what comes of it is the run that was never disturbed. A user
 //! may accept records or data that are not what they were: the run then says so of itself.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use candle_core::Device;
@@ -15,6 +16,7 @@ use crate::config;
 use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, Experiment, SHARED};
 use crate::files::atomic::{beside, sha256_hex};
+use crate::files::reading;
 use crate::network::Network;
 use crate::optimizers::Optimizer;
 use crate::run::checkpoint::{self, Checkpoint};
@@ -147,10 +149,25 @@ impl Examiner<'_> {
         let (verified, ()) = (verified?, best?);
         let done = checkpoint.progress.epoch;
         if done < self.checked.experiment.training.epochs || !losses.is_empty() {
+            self.log()?;
             return Ok(Verdict::GoesOn(Box::new(ResumePoint { checkpoint, records: verified, losses })));
         }
         let untidy = if self.tidy(&verified.records)? { None } else { Some(Box::new(verified)) };
         Ok(Verdict::Complete { epochs: done, untidy })
+    }
+
+    /// The log must be a file that lines can be added to, or absent.
+    fn log(&mut self) -> Result<()> {
+        let path = self.run.log();
+        match reading::own(OpenOptions::new().append(true), &path) {
+            Err(problem) if problem.kind() != ErrorKind::NotFound => {
+                let problem = Error::io("open", &path)(problem);
+                let what = self.name(&path);
+                self.note(&what, problem.to_string(), true);
+                Err(problem)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The newest checkpoint that can be used.

@@ -57,8 +57,8 @@ fn code(mut command: Command, output: Option<Way>, errors: Option<Way>) -> Optio
     command.env("TERM", "xterm").stdin(Stdio::null());
     command.stdout(output.map_or_else(Stdio::null, Way::stream));
     command.stderr(errors.map_or_else(Stdio::null, Way::stream));
-    for (way, number) in [(output, libc::STDOUT_FILENO), (errors, libc::STDERR_FILENO)] {
-        if way == Some(Way::Closed) {
+    for (algorithm, number) in [(output, libc::STDOUT_FILENO), (errors, libc::STDERR_FILENO)] {
+        if algorithm == Some(Way::Closed) {
             let close = move || {
                 // SAFETY: a plain call.
                 unsafe { libc::close(number) };
@@ -131,16 +131,16 @@ fn no_command_minds_streams_that_nobody_reads() {
             }
         };
         expect(None, None, usual);
-        for way in WAYS {
-            expect(None, Some(way), usual);
+        for algorithm in WAYS {
+            expect(None, Some(algorithm), usual);
             // What nobody can have is an error, but for a reader who has gone: `bntt list | head`. A stream that was
             // closed from the start is /dev/null to every Rust program.
-            let expected = match (says, way) {
+            let expected = match (says, algorithm) {
                 (Something, Way::Full | Way::HungUp) => 2,
                 _ => usual,
             };
-            expect(Some(way), None, expected);
-            expect(Some(way), Some(way), expected);
+            expect(Some(algorithm), None, expected);
+            expect(Some(algorithm), Some(algorithm), expected);
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

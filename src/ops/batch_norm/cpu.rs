@@ -28,7 +28,7 @@ impl Affine<'_> {
     }
 
     /// The factors and offsets [G, C] of Y = factor X + offset.
-    pub fn line(&self, g: &Groups) -> ScaleShift {
+    pub fn scale_shift(&self, g: &Groups) -> ScaleShift {
         let row_at = |at: usize| {
             let factor = self.scale[at] * self.inverse_deviation(at);
             (factor, self.shift.map_or(0.0, |shift| shift[at % g.channels]) - factor * self.mean[at])
@@ -113,9 +113,9 @@ impl Moments {
 
 /// Y [G, rows, C].
 pub fn normalize(x: &[f32], with: &Affine<'_>, g: &Groups) -> Vec<f32> {
-    let line = with.line(g);
+    let scale_shift = with.scale_shift(g);
     let mut y = vec![0f32; x.len()];
-    for_chunks(g, &mut y, |group, rows, y| line.apply(group, g.channels, &x[rows], y));
+    for_chunks(g, &mut y, |group, rows, y| scale_shift.apply(group, g.channels, &x[rows], y));
     y
 }
 

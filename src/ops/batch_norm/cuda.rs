@@ -3,8 +3,7 @@
 use super::{Gradients, Groups, Normalization, Statistics};
 use crate::ops::channels_last::{channels_first, channels_last};
 use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, StructLayout, THREADS, suffix, width};
-use crate::ops::lif::ChannelsLast;
-use crate::ops::lif::cuda::DeviceScaleShift;
+use crate::ops::sequence::ChannelsLast;
 use candle_core::{DType, Result, Tensor};
 
 /// Rows that a chunk has at least, for each row that its block takes at a time.
@@ -68,8 +67,21 @@ pub fn statistics(gpu: &dyn Gpu, x: &Tensor, g: &Groups) -> Result<Statistics> {
     Ok(Statistics { mean, variance })
 }
 
+/// What normalises currents on the way: factor and offset [G, C].
+pub(in crate::ops) struct DeviceScaleShift {
+    pub factor: Tensor,
+    pub offset: Tensor,
+}
+
+impl DeviceScaleShift {
+    /// Channels of a row.
+    pub fn channels(&self) -> Result<usize> {
+        self.factor.dim(1)
+    }
+}
+
 /// Factor and offset [G, C] of Y = factor X + offset.
-pub(in crate::ops) fn line(gpu: &dyn Gpu, norm: &Normalization, g: &Groups) -> Result<DeviceScaleShift> {
+pub(in crate::ops) fn scale_shift(gpu: &dyn Gpu, norm: &Normalization, g: &Groups) -> Result<DeviceScaleShift> {
     let table = || gpu.alloc_uninit(&[g.groups, g.channels], DType::F32);
     let (factor, offset) = (table()?, table()?);
     let arguments = KernelArguments::new()
@@ -88,13 +100,13 @@ pub(in crate::ops) fn line(gpu: &dyn Gpu, norm: &Normalization, g: &Groups) -> R
 
 /// Y, of X's type.
 pub fn normalize(gpu: &dyn Gpu, x: &Tensor, norm: &Normalization, g: &Groups) -> Result<Tensor> {
-    let (x, line) = (channels_last(x)?, line(gpu, norm, g)?);
+    let (x, scale_shift) = (channels_last(x)?, scale_shift(gpu, norm, g)?);
     let y = gpu.alloc_uninit(x.dims(), x.dtype())?;
     let (n, elements) = (neighbours(x.dtype(), g.channels), x.elem_count());
     let arguments = KernelArguments::new()
         .pointer(gpu.address(&x)?)
-        .pointer(gpu.address(&line.factor)?)
-        .pointer(gpu.address(&line.offset)?)
+        .pointer(gpu.address(&scale_shift.factor)?)
+        .pointer(gpu.address(&scale_shift.offset)?)
         .i64(g.count() * g.channels)
         .i64(elements)
         .i32(g.channels)

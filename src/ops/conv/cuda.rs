@@ -1,6 +1,6 @@
 //! Convolution on a GPU: by the device's own convolutions, or by patches and matrix products.
 
-use super::Geometry;
+use crate::ops::Geometry;
 use crate::ops::Precision;
 use crate::ops::channels_last::{channels_first, channels_last};
 use crate::ops::gpu::{Convolution, Gpu, KernelArguments, LaunchConfig, MatrixProduct, StructLayout, suffix, width};

@@ -4,8 +4,8 @@
 //! portions small enough for its 31-bit sizes; the weight's gradient adds them in order.
 
 use super::{Convolution, Gpu};
+use crate::ops::Geometry;
 use crate::ops::Precision;
-use crate::ops::conv::Geometry;
 use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
 use candle_core::{CudaDevice, DType, Result, Tensor, bail};
 use std::collections::HashMap;

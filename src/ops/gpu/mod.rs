@@ -22,8 +22,7 @@ mod upload;
 pub use arguments::{KernelArguments, StructLayout};
 pub use grid::{LaunchConfig, THREADS, width};
 
-use super::Precision;
-use super::conv::Geometry;
+use super::{Geometry, Precision};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 /// A device that runs kernels. Everything it is asked for happens in the order in which it was asked; nothing is waited

@@ -3,6 +3,7 @@
 use super::Surrogate;
 use super::neuron::Neuron;
 use super::surrogate::Derivative;
+use crate::ops::sequence::ChannelsLast;
 use crate::ops::simd::arch;
 use crate::ops::uninit::{UninitBuffer, UninitPart};
 use candle_core::WithDType;
@@ -25,6 +26,11 @@ pub struct Sequence<'a> {
 impl<'a> Sequence<'a> {
     pub fn new(values: &'a [f32], time_steps: usize, constant: bool) -> Self {
         Self { values, time_steps, constant }
+    }
+
+    /// The `values` of a stored tensor.
+    pub fn stored(stored: &ChannelsLast, values: &'a [f32]) -> Self {
+        Self::new(values, stored.time_steps, stored.constant)
     }
 
     pub fn time_steps(&self) -> usize {

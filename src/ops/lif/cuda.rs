@@ -1,9 +1,11 @@
 //! Launches of the LIF kernels, with or without a norm on the way.
 
 use super::neuron::Neuron;
-use super::{ChannelsLast, LifConfig, SpikeOutput};
+use super::{LifConfig, SpikeOutput, Surrogate};
+use crate::ops::batch_norm::cuda::DeviceScaleShift;
 use crate::ops::channels_last::{channels_first, channels_last};
 use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, StructLayout, THREADS, suffix, width};
+use crate::ops::sequence::ChannelsLast;
 use candle_core::{DType, Result, Tensor, bail};
 
 /// Bytes that a block's threads may share without asking for more.
@@ -11,33 +13,34 @@ const SHARED: usize = 48 * 1024;
 /// The most that they may ask for.
 const MOST_SHARED: usize = 227 * 1024;
 
-/// What normalises currents on the way: factor and offset [G, C].
-pub(in crate::ops) struct DeviceScaleShift {
-    pub factor: Tensor,
-    pub offset: Tensor,
-}
-
-impl DeviceScaleShift {
-    /// Channels of a row.
-    fn channels(&self) -> Result<usize> {
-        self.factor.dim(1)
-    }
-}
-
 /// `Currents` of lif.h.
-fn currents(gpu: &dyn Gpu, stored: &ChannelsLast, line: Option<&DeviceScaleShift>) -> Result<StructLayout> {
+fn currents(gpu: &dyn Gpu, stored: &ChannelsLast, scale_shift: Option<&DeviceScaleShift>) -> Result<StructLayout> {
     let neurons = neurons(stored);
     let step = if stored.constant { 0 } else { neurons };
     let structure =
         StructLayout::new().pointer(gpu.address(&stored.tensor)?).i64(step).i64(neurons).i32(stored.time_steps);
-    Ok(match line {
-        Some(line) => {
-            let (groups, channels) = line.factor.dims2()?;
-            let (factor, offset) = (gpu.address(&line.factor)?, gpu.address(&line.offset)?);
+    Ok(match scale_shift {
+        Some(scale_shift) => {
+            let (groups, channels) = scale_shift.factor.dims2()?;
+            let (factor, offset) = (gpu.address(&scale_shift.factor)?, gpu.address(&scale_shift.offset)?);
             structure.pointer(factor).pointer(offset).i32(channels).i32(stored.time_steps / groups)
         }
         None => structure.pointer(0).pointer(0).i32(1).i32(1),
     })
+}
+
+/// `Neuron` of lif.h.
+fn neuron_layout(neuron: &Neuron) -> StructLayout {
+    let (surrogate, parameter) = match neuron.surrogate {
+        Surrogate::Triangle(triangle) => (0, triangle.height),
+        Surrogate::Rectangle(rectangle) => (1, rectangle.width),
+        Surrogate::Atan(arc_tangent) => (2, arc_tangent.alpha),
+        Surrogate::FastSigmoid(fast_sigmoid) => (3, fast_sigmoid.slope),
+    };
+    let &Neuron { leak, gain, inverse_threshold, exact_threshold, keep, drop, .. } = neuron;
+    let floats = [leak, gain, inverse_threshold, exact_threshold, keep, drop];
+    let layout = floats.into_iter().fold(StructLayout::new(), StructLayout::f32);
+    layout.i32(usize::from(neuron.fire_before_integrate)).i32(surrogate).f32(parameter as f32)
 }
 
 /// Neurons of a time-step.
@@ -46,8 +49,8 @@ fn neurons(stored: &ChannelsLast) -> usize {
 }
 
 /// Sizes that a thread's neighbours must divide: rows of channels, with a norm.
-fn sizes(stored: &ChannelsLast, line: Option<&DeviceScaleShift>) -> Result<[usize; 2]> {
-    Ok([neurons(stored), line.map_or(Ok(0), DeviceScaleShift::channels)?])
+fn sizes(stored: &ChannelsLast, scale_shift: Option<&DeviceScaleShift>) -> Result<[usize; 2]> {
+    Ok([neurons(stored), scale_shift.map_or(Ok(0), DeviceScaleShift::channels)?])
 }
 
 /// The shape of all time-steps as they lie.
@@ -66,25 +69,25 @@ pub(in crate::ops) fn forward_with(
     gpu: &dyn Gpu,
     stored: &ChannelsLast,
     lif: &LifConfig,
-    line: Option<&DeviceScaleShift>,
+    scale_shift: Option<&DeviceScaleShift>,
 ) -> Result<SpikeOutput> {
-    let (dtype, sizes) = (stored.tensor.dtype(), sizes(stored, line)?);
+    let (dtype, sizes) = (stored.tensor.dtype(), sizes(stored, scale_shift)?);
     let (spikes, most) = if dtype == DType::BF16 { (DType::BF16, 8) } else { (DType::U8, 4) };
     let (spikes, count) =
         (gpu.alloc_uninit(&memory_shape(stored), spikes)?, Tensor::zeros(1, DType::I64, gpu.device())?);
     let n = width(most, &sizes);
-    let kernel = format!("{}lif_forward_{}_x{n}", prefix(line), suffix(dtype)?);
+    let kernel = format!("{}lif_forward_{}_x{n}", prefix(scale_shift), suffix(dtype)?);
     let arguments = KernelArguments::new()
-        .structure(currents(gpu, stored, line)?)
-        .structure(Neuron::new(lif).structure())
+        .structure(currents(gpu, stored, scale_shift)?)
+        .structure(neuron_layout(&Neuron::new(lif)))
         .pointer(gpu.address(&spikes)?)
         .pointer(gpu.address(&count)?);
     gpu.launch(&kernel, LaunchConfig::over(sizes[0] / n)?.shared(size_of::<u32>()), arguments)?;
     Ok(SpikeOutput { spikes: channels_first(&spikes)?, count })
 }
 
-fn prefix(line: Option<&DeviceScaleShift>) -> &'static str {
-    if line.is_some() { "norm_" } else { "" }
+fn prefix(scale_shift: Option<&DeviceScaleShift>) -> &'static str {
+    if scale_shift.is_some() { "norm_" } else { "" }
 }
 
 /// The currents' gradient, of their type; of currents that are constant in time one time-step, the sum.
@@ -111,9 +114,9 @@ pub(in crate::ops) fn gradient_with(
     stored: &ChannelsLast,
     grad: &Tensor,
     lif: &LifConfig,
-    line: Option<&DeviceScaleShift>,
+    scale_shift: Option<&DeviceScaleShift>,
 ) -> Result<Tensor> {
-    let (dtype, sizes) = (stored.tensor.dtype(), sizes(stored, line)?);
+    let (dtype, sizes) = (stored.tensor.dtype(), sizes(stored, scale_shift)?);
     let grad = channels_last(grad)?;
     let out = gpu.alloc_uninit(&memory_shape(stored), dtype)?;
     // A thread keeps the potential of every time-step.
@@ -130,10 +133,10 @@ pub(in crate::ops) fn gradient_with(
         )
     }
     let threads = (SHARED / bytes / 32 * 32).clamp(32, THREADS);
-    let kernel = format!("{}lif_backward_{}_{}_x{n}", prefix(line), suffix(dtype)?, suffix(grad.dtype())?);
+    let kernel = format!("{}lif_backward_{}_{}_x{n}", prefix(scale_shift), suffix(dtype)?, suffix(grad.dtype())?);
     let arguments = KernelArguments::new()
-        .structure(currents(gpu, stored, line)?)
-        .structure(Neuron::new(lif).structure())
+        .structure(currents(gpu, stored, scale_shift)?)
+        .structure(neuron_layout(&Neuron::new(lif)))
         .pointer(gpu.address(&grad)?)
         .pointer(gpu.address(&out)?);
     gpu.launch(&kernel, LaunchConfig::over_by(sizes[0] / n, threads)?.shared(bytes), arguments)?;

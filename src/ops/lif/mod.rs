@@ -28,6 +28,7 @@ pub use surrogate::{ArcTangent, FastSigmoid, Rectangle, Surrogate, Triangle};
 
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
+use super::sequence::ChannelsLast;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
 use neuron::Neuron;
@@ -120,8 +121,11 @@ pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<SpikeOutput> {
     match currents.device() {
         Device::Cpu => {
             let stored = ChannelsLast::new(currents)?;
-            let spikes =
-                cpu::forward(stored.sequence(&values(&stored.tensor)?), &Neuron::new(lif), &cpu::StoredCurrents);
+            let spikes = cpu::forward(
+                cpu::Sequence::stored(&stored, &values(&stored.tensor)?),
+                &Neuron::new(lif),
+                &cpu::StoredCurrents,
+            );
             SpikeOutput::new(spikes, currents)
         }
         device => cuda::forward(&*gpu::for_device(device)?, currents, lif),
@@ -136,7 +140,7 @@ pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Ten
             let (stored, grad) = (ChannelsLast::new(currents)?, channels_last(grad)?);
             let (neuron, tensor) = (Neuron::new(lif), values(&stored.tensor)?);
             let (mut gradient, _) =
-                cpu::gradient(stored.sequence(&tensor), &values(&grad)?, &neuron, &cpu::StoredCurrents);
+                cpu::gradient(cpu::Sequence::stored(&stored, &tensor), &values(&grad)?, &neuron, &cpu::StoredCurrents);
             let mut shape = currents.dims().to_vec();
             if stored.constant {
                 gradient = cpu::sum_over_time(&gradient, tensor.len(), 1, |_, _, _| {});
@@ -145,31 +149,5 @@ pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Ten
             from_channels_last(gradient, &shape, currents)
         }
         device => cuda::gradient(&*gpu::for_device(device)?, currents, grad, lif),
-    }
-}
-
-/// A sequence as it lies in memory: one time-step where its stride in time is 0.
-pub(super) struct ChannelsLast {
-    /// Channels last.
-    pub tensor: Tensor,
-    pub constant: bool,
-    pub time_steps: usize,
-}
-
-impl ChannelsLast {
-    pub fn new(x: &Tensor) -> Result<Self> {
-        let time_steps = x.dim(0)?;
-        let constant = time_steps > 1 && x.stride()[0] == 0;
-        let tensor = channels_last(&if constant { x.narrow(0, 0, 1)? } else { x.clone() })?;
-        Ok(Self { tensor, constant, time_steps })
-    }
-
-    /// With every time-step written out.
-    pub fn whole(x: &Tensor) -> Result<Self> {
-        Ok(Self { tensor: channels_last(x)?, constant: false, time_steps: x.dim(0)? })
-    }
-
-    pub fn sequence<'a>(&self, values: &'a [f32]) -> cpu::Sequence<'a> {
-        cpu::Sequence::new(values, self.time_steps, self.constant)
     }
 }

@@ -2,21 +2,20 @@
 
 use super::surrogate::Derivative;
 use super::{LifConfig, Reset, Surrogate};
-use crate::ops::gpu::StructLayout;
 
 /// The numbers of the equation in single precision.
 #[derive(Clone, Copy)]
 pub struct Neuron {
-    leak: f32,
-    gain: f32,
-    inverse_threshold: f32,
+    pub(super) leak: f32,
+    pub(super) gain: f32,
+    pub(super) inverse_threshold: f32,
     /// The largest potential U that does not fire: the largest with U / threshold - 1 <= 0 as computed in single
     /// precision.
-    exact_threshold: f32,
+    pub(super) exact_threshold: f32,
     /// What a spike leaves of the potential: `keep` U - `drop`.
-    keep: f32,
-    drop: f32,
-    fire_before_integrate: bool,
+    pub(super) keep: f32,
+    pub(super) drop: f32,
+    pub(super) fire_before_integrate: bool,
     pub surrogate: Surrogate,
 }
 
@@ -38,19 +37,6 @@ impl Neuron {
             fire_before_integrate: lif.fire_before_integrate,
             surrogate: lif.surrogate,
         }
-    }
-
-    /// The same for a kernel: `Neuron` of lif.h.
-    pub fn structure(&self) -> StructLayout {
-        let (surrogate, parameter) = match self.surrogate {
-            Surrogate::Triangle(triangle) => (0, triangle.height),
-            Surrogate::Rectangle(rectangle) => (1, rectangle.width),
-            Surrogate::Atan(arc_tangent) => (2, arc_tangent.alpha),
-            Surrogate::FastSigmoid(fast_sigmoid) => (3, fast_sigmoid.slope),
-        };
-        let floats = [self.leak, self.gain, self.inverse_threshold, self.exact_threshold, self.keep, self.drop];
-        let structure = floats.into_iter().fold(StructLayout::new(), StructLayout::f32);
-        structure.i32(usize::from(self.fire_before_integrate)).i32(surrogate).f32(parameter as f32)
     }
 
     /// One time-step of every neuron: moves the potentials, and writes what `record(decisive potential, fires)` makes

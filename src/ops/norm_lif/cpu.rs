@@ -13,7 +13,7 @@ const ROWS: usize = 32;
 
 /// Currents that are normalised on the way.
 struct NormalizedCurrents<'a> {
-    line: ScaleShift,
+    scale_shift: ScaleShift,
     mean: &'a [f32],
     groups: &'a Groups,
     steps_per_group: usize,
@@ -21,7 +21,12 @@ struct NormalizedCurrents<'a> {
 
 impl<'a> NormalizedCurrents<'a> {
     fn new(affine: &Affine<'a>, groups: &'a Groups, time_steps: usize) -> Self {
-        Self { line: affine.line(groups), mean: affine.mean, groups, steps_per_group: time_steps / groups.groups }
+        Self {
+            scale_shift: affine.scale_shift(groups),
+            mean: affine.mean,
+            groups,
+            steps_per_group: time_steps / groups.groups,
+        }
     }
 }
 
@@ -42,7 +47,7 @@ impl Currents for NormalizedCurrents<'_> {
     }
 
     fn at_step<'a>(&self, t: usize, stored: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32] {
-        self.line.apply(t / self.steps_per_group, self.groups.channels, stored, scratch);
+        self.scale_shift.apply(t / self.steps_per_group, self.groups.channels, stored, scratch);
         scratch
     }
 

@@ -14,7 +14,8 @@ pub mod cuda;
 use super::batch_norm::{Gradients, Groups, Normalization};
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
-use super::lif::{ChannelsLast, LifConfig, SpikeOutput, neuron::Neuron};
+use super::lif::{LifConfig, SpikeOutput, cpu::Sequence, neuron::Neuron};
+use super::sequence::ChannelsLast;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
 
@@ -25,7 +26,8 @@ pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<Spik
         Device::Cpu => {
             let stored = ChannelsLast::new(x)?;
             let (tensor, neuron) = (values(&stored.tensor)?, Neuron::new(lif));
-            let spikes = norm.lend(|affine| Ok(cpu::forward(stored.sequence(&tensor), &neuron, affine, &g)))?;
+            let spikes =
+                norm.lend(|affine| Ok(cpu::forward(Sequence::stored(&stored, &tensor), &neuron, affine, &g)))?;
             SpikeOutput::new(spikes, x)
         }
         device => cuda::forward(&*gpu::for_device(device)?, x, norm, lif, &g),
@@ -39,8 +41,9 @@ pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization, lif: &LifConfi
         Device::Cpu => {
             let (stored, grad) = (ChannelsLast::new(x)?, channels_last(grad)?);
             let (tensor, neuron) = (values(&stored.tensor)?, Neuron::new(lif));
-            let (input, scale, shift) =
-                norm.lend(|affine| Ok(cpu::gradients(stored.sequence(&tensor), &values(&grad)?, &neuron, affine, &g)))?;
+            let (input, scale, shift) = norm.lend(|affine| {
+                Ok(cpu::gradients(Sequence::stored(&stored, &tensor), &values(&grad)?, &neuron, affine, &g))
+            })?;
             let mut shape = x.dims().to_vec();
             if stored.constant {
                 shape[0] = 1;

@@ -1,7 +1,7 @@
 //! Convolutions, linear layers, and what stands between them.
 
 use super::{Checks, rounded, values};
-use crate::ops::conv::{self, Geometry};
+use crate::ops::{Geometry, conv};
 use crate::ops::{Precision, bias, flatten, linear};
 use candle_core::{DType, Result};
 

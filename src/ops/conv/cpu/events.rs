@@ -5,7 +5,7 @@
 //! larger than the strip, so that all nine taps of every input fall inside it: the input at (row, column) of the strip
 //! meets the output at (row + 2 - i, column + 2 - j) of the frame in tap (i, j).
 
-use super::super::Geometry;
+use crate::ops::Geometry;
 use crate::ops::product::tile::PANEL;
 use crate::ops::simd::arch;
 use std::ops::Range;

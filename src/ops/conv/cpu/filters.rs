@@ -1,8 +1,8 @@
 //! The filters of F(2x2, 3x3): G f G^T of every filter, G^T u G of every filter's gradient, a panel of output channels
 //! at a time.
 
-use super::super::Geometry;
 use super::transform::apart;
+use crate::ops::Geometry;
 use crate::ops::product::tile::PANEL;
 use crate::ops::scratch::Scratch;
 use crate::ops::simd::arch;

@@ -1,7 +1,7 @@
 //! The transforms of F(2x2, 3x3) on pixels whose channels lie side by side, so that a vector holds channels of one
 //! pixel: B^T d B of inputs, A^T m A to outputs, A e A^T of gradients. Those of filters are in [`super::filters`].
 
-use super::super::Geometry;
+use crate::ops::Geometry;
 use crate::ops::scratch::Scratch;
 use pulp::Simd;
 use std::ops::Range;

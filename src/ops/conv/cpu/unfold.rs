@@ -3,8 +3,8 @@
 //!
 //! Weights are used as [k, k, C, O]: a patch is k runs of pixels that lie side by side in memory.
 
-use super::super::Geometry;
 use super::Image;
+use crate::ops::Geometry;
 use crate::ops::product::{Matrix, multiply};
 use crate::ops::sum_in_order;
 use crate::ops::uninit::UninitBuffer;

@@ -11,10 +11,10 @@
 //!
 //! Matrices with O columns lie in panels of 32 columns (the last may have 16), as [`multiply_panel`] reads them.
 
-use super::super::Geometry;
 use super::filters::{self, Filters, panels};
 use super::transform::{self, PaddedRows, Plane, TileOffset, apart};
 use super::{Image, in_groups};
+use crate::ops::Geometry;
 use crate::ops::product::tile::{PANEL, ROWS, StridedMatrix, multiply_panel};
 use crate::ops::scratch::Scratch;
 use crate::ops::simd::arch;
