@@ -1,4 +1,4 @@
-//! Figures as files.
+//! `--figures DIR`: figures as SVG and PNG files.
 
 use super::path_argument::path;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! Paths as arguments.
+//! Path arguments: `~` that the shell has not expanded is refused.
 
 use crate::files::tilde;
 use clap::builder::{PathBufValueParser, TypedValueParser};

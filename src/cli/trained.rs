@@ -1,4 +1,4 @@
-//! How commands find a trained network and the images to try it on.
+//! Loading a trained network and the test images for `eval`, `energy`, `attack` and their like.
 
 use super::path_argument::path;
 use crate::data::{Batches, Dataset};

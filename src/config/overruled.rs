@@ -1,4 +1,4 @@
-//! Arguments that others after them leave without an effect.
+//! Overrides without an effect: a later argument sets the same key again.
 
 use figment::value::Value;
 

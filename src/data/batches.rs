@@ -1,4 +1,4 @@
-//! Order, batches, tensors.
+//! Batches of an epoch: shuffled order, augmentation, normalised tensors.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};

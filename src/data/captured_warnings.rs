@@ -1,4 +1,4 @@
-//! What is warned of while a test works.
+//! Captures the warnings that are logged while a test works.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, Once};

@@ -1,4 +1,4 @@
-//! Fewer images than there are.
+//! `data.limit`: a subset of the images, classes in turn.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Images and labels.
+//! A split in memory: images or sequences, labels, and their shape.
 
 use std::collections::BTreeMap;
 

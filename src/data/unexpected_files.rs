@@ -1,4 +1,4 @@
-//! What lies in a folder in place of the files that it lacks, and what to do about it.
+//! Advice for missing data files: what lies in the folder in their place (packed, nested, capitals, Python versions).
 //!
 //! Nothing is taken for what it only resembles: a name in capitals, a packed file, a folder further down, a file made
 //! for Python are each named.

@@ -1,4 +1,4 @@
-//! What is odd about a data set and would show in no number, in sentences.
+//! Warnings about a data set: empty classes, train and test that are equal, unscaled values.
 
 use std::collections::HashMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What an experiment says that cannot happen, or makes no difference.
+//! Warnings about settings of an experiment that cannot take effect.
 
 use super::Experiment;
 use crate::layers::LayerConfig;

@@ -1,4 +1,4 @@
-//! Listening to a training step as it passes from part to part: how `bntt bench` times layers.
+//! The profiler of a training step: hears of every phase when it ends. `bntt bench` times layers by it.
 
 /// A part of a training step that has just ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What the growing files of a run held when a checkpoint was saved: `records.toml` beside it.
+//! `records.toml` beside a checkpoint: length and hash of `metrics.jsonl` and `steps.jsonl` when it was saved.
 //!
 //! A resumed run keeps so many bytes of each and writes the rest again. They must be the very bytes: a line that was
 //! lost, cut or changed would otherwise go on as a part of the run.

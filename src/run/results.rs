@@ -1,4 +1,4 @@
-//! What a run came to, read from its folder: the last and the best accuracy, and how far it is.
+//! The results of a run, read from its folder: last and best accuracy, epochs done.
 
 use crate::run::RunFolder;
 use crate::run::listing::{self, RunSummary};

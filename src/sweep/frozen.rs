@@ -1,4 +1,4 @@
-//! Where the runs of a sweep find their experiments: as the files said when the sweep began, whatever has become of
+//! Frozen configs of a sweep: experiments as the files said when the sweep began, whatever has become of
 //! them since.
 
 use super::SweepRun;

@@ -1,4 +1,4 @@
-//! Being asked to stop: by a signal, or after a number of steps.
+//! Stop requests: SIGINT, SIGHUP, SIGTERM, SIGUSR1, or a budget of steps in tests.
 
 use crate::error::{Error, Result, StopReason};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};

@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Formats counts, bytes and energies for people: 1,234, 1.4 GiB, 12.3 uJ.
 
 /// 1234567 as "1,234,567".
 pub fn grouped(number: u64) -> String {

@@ -1,4 +1,4 @@
-//! What may reach a terminal. Names of files, classes and variants, command lines and the texts of files can hold
+//! Removes control characters from text that reaches a terminal. Names of files, classes and variants, command lines and the texts of files can hold
 //! anything.
 
 use std::borrow::Cow;

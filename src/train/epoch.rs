@@ -1,4 +1,4 @@
-//! Sums over an epoch.
+//! Sums of scores and spikes over the steps of an epoch.
 
 use crate::error::Result;
 use crate::network::{Activity, LayerActivity};

@@ -1,4 +1,4 @@
-//! A network on a whole split.
+//! Evaluation of a network on a whole split.
 
 use crate::data::{Batch, Batches};
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! What to say when memory runs out, or would.
+//! Refuses what cannot fit into memory, and explains out-of-memory errors of a GPU.
 
 use crate::error::{Error, Result};
 use crate::experiment::CheckedExperiment;

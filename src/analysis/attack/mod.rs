@@ -1,4 +1,4 @@
-//! How a network fares on images that were changed, by noise or by somebody who knows its weights.
+//! Accuracy on perturbed images: adversarial attacks (FGSM, PGD) and noise.
 
 mod perturbation;
 mod scale;

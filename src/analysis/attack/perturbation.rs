@@ -1,4 +1,4 @@
-//! How images are changed.
+//! The perturbations: FGSM, PGD, Gaussian noise, salt and pepper.
 
 use super::scale::Scale;
 use crate::encoders::RandomKey;

@@ -1,4 +1,4 @@
-//! From counts to energy.
+//! The energy account: counted operations times their cost, layer by layer.
 
 use super::constants::Constants;
 use super::meter::{Meter, SpikesByStep};

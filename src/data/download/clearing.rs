@@ -1,4 +1,4 @@
-//! Taking away what is not wanted after all. A hundred thousand files can take minutes: that, too, ends when it is
+//! Removing unpacked files after a failed or interrupted download. A hundred thousand files can take minutes: that, too, ends when it is
 //! asked to.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! What was unpacked, to its place: whenever it is stopped, doing it again ends well.
+//! Moves unpacked files to their place; a move that was interrupted can be repeated.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Work that nothing interrupts, such as a call that waits for a server: on a thread of its own, while the caller
+//! Blocking work that a signal cannot interrupt, such as a call that waits for a server: on a thread of its own, while the caller
 //! listens for a request to stop.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};

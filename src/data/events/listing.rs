@@ -1,4 +1,4 @@
-//! The recordings of a data set's folder.
+//! Lists the recordings in a data set's folders, one folder a class.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

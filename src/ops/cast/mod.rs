@@ -1,4 +1,4 @@
-//! The same numbers in another type.
+//! Casts between spikes (`u8`), `f32` and `bf16`.
 
 use super::channels_last::{channels_first, channels_last, from_channels_last};
 use super::values::{SequenceValues, input};

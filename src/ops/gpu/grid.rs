@@ -1,4 +1,4 @@
-//! Over how many threads a kernel runs.
+//! The launch configuration of a kernel: blocks, threads, shared memory.
 
 use candle_core::{Result, bail};
 

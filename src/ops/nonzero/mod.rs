@@ -1,4 +1,4 @@
-//! Counting what is not zero, weighted by its place.
+//! Counts the non-zero values of a sequence, weighted by position: synaptic operations.
 //!
 //! For time-step t and image b of a sequence X [T, B, C, H, W], with a whole weight for every pixel,
 //!

@@ -1,4 +1,4 @@
-//! Comparing, and keeping what came of it.
+//! Compares results of a GPU with those of the CPU and records the largest difference.
 
 use crate::ops::gpu::Gpu;
 use candle_core::{DType, Device, Result, Tensor};

@@ -1,4 +1,4 @@
-//! Losses, norms of gradients, and the optimizers' moves.
+//! Cases: cross-entropy, gradient norms, optimizer updates.
 
 use super::{Checks, values};
 use crate::ops::cross_entropy;

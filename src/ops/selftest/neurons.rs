@@ -1,4 +1,4 @@
-//! LIF layers alone.
+//! Cases: LIF layers.
 
 use super::{Checks, SEQUENCES, TYPES, currents, rounded, values};
 use crate::ops::lif::LifConfig;

@@ -1,4 +1,4 @@
-//! Batch norms, alone and joined with the neurons after them.
+//! Cases: batch norms, alone and fused with LIF.
 
 use super::{Checks, SEQUENCES, TYPES, currents, rounded, values};
 use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};

@@ -1,4 +1,4 @@
-//! Pools.
+//! Cases: average and max pooling.
 
 use super::{Checks, rounded, values};
 use crate::ops::pool::{self, Planes};

@@ -1,4 +1,4 @@
-//! Convolutions, linear layers, and what stands between them.
+//! Cases: convolutions, linear layers, biases, flatten.
 
 use super::{Checks, rounded, values};
 use crate::ops::{Geometry, conv};

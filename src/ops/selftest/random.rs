@@ -1,4 +1,4 @@
-//! Random numbers, which are the same bits on every device, and the batches that are cut by them.
+//! Cases: Poisson coding, dropout and augmented batches, whose random numbers are the same bits on every device.
 
 use super::{Checks, values};
 use crate::ops::batch::{self, BatchSource, Crop};

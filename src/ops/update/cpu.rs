@@ -1,4 +1,4 @@
-//! Moves of parameters on the CPU: every element once, blocks divided among threads.
+//! Optimizer updates on the CPU: every element once, blocks divided among threads.
 
 use super::{Adam, Sgd};
 use rayon::prelude::*;

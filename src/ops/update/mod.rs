@@ -1,4 +1,4 @@
-//! In-place moves of parameters and of the optimizer's moments, all parameters in one call.
+//! Optimizer updates of parameters and moments, in place, all parameters in one call.
 //!
 //! | move | equations, in this order |
 //! |---|---|

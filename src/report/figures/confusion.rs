@@ -1,4 +1,4 @@
-//! Which labels are taken for which.
+//! The confusion matrix as a heat map.
 
 use super::Figure;
 use super::colours::blues;

@@ -1,4 +1,4 @@
-//! Accuracy of networks that stop early.
+//! Accuracy by number of time-steps, and by confidence.
 
 use super::Figure;
 use super::axis::Axis;

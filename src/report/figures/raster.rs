@@ -1,4 +1,4 @@
-//! When neurons fire.
+//! Spike raster of one image.
 
 use super::canvas::{DrawArea, DrawResult, TITLE, UNIT, WIDTH, figure, text, units, width};
 use super::colours::{AXIS, INK, apart};

@@ -1,4 +1,4 @@
-//! A network on the test images, label by label.
+//! The confusion matrix of a network on the test images.
 
 use crate::data::Batches;
 use crate::error::{Error, Result};

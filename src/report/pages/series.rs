@@ -1,4 +1,4 @@
-//! A run folder as plain data. What cannot be read becomes a sentence in its place, so that the rest is still shown.
+//! Reads a run folder for a page. What cannot be read becomes a sentence in its place, and the rest is still shown.
 
 use crate::config::LARGEST_FILE;
 use crate::error::Error;

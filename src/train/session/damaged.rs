@@ -1,4 +1,4 @@
-//! What is damaged and was accepted stays beside what takes its place, as `<its name>.damaged`.
+//! Keeps damaged files that the user accepted beside their replacements, as `<its name>.damaged`.
 
 use crate::error::{Error, Result};
 use crate::files::atomic::beside;
