@@ -51,8 +51,8 @@ fn resume(checked: &CheckedExperiment, folder: &RunFolder, stop: Stop) -> Result
     Ok(trainer.until(stop).train(&mut EpochBar::new(&Log::silent()))?)
 }
 
-/// What `bntt run` and then `bntt resume` do to the end, asked to stop again and again: the `n`th time that they ask, for
-/// every `n` in turn. How often it stopped.
+/// What `bntt run` and then `bntt resume` do to the end, asked to stop again and again: the `n`th time that they ask,
+/// for every `n` in turn. How often it stopped.
 fn train_with_stops(overrides: &[String], root: &Path, stops: &[u64]) -> Result<(RunFolder, usize)> {
     let (config, log) = (root.join("small.toml"), Log::silent());
     std::fs::write(&config, TEXT)?;

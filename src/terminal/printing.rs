@@ -1,5 +1,5 @@
-//! Removes control characters from text that reaches a terminal. Names of files, classes and variants, command lines and the texts of files can hold
-//! anything.
+//! Removes control characters from text that reaches a terminal. Names of files, classes and variants, command lines
+//! and the texts of files can hold anything.
 
 use std::borrow::Cow;
 

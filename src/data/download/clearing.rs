@@ -1,5 +1,5 @@
-//! Removing unpacked files after a failed or interrupted download. A hundred thousand files can take minutes: that, too, ends when it is
-//! asked to.
+//! Removing unpacked files after a failed or interrupted download. A hundred thousand files can take minutes: that,
+//! too, ends when it is asked to.
 
 use std::fs;
 use std::io::Result;

@@ -1,5 +1,5 @@
-//! Blocking work that a signal cannot interrupt, such as a call that waits for a server: on a thread of its own, while the caller
-//! listens for a request to stop.
+//! Blocking work that a signal cannot interrupt, such as a call that waits for a server: on a thread of its own, while
+//! the caller listens for a request to stop.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, sleep};
