@@ -37,7 +37,7 @@ fn parse(overrides: &[&str]) -> Result<CheckedExperiment> {
 fn train(checked: &CheckedExperiment, root: &Path, epochs: usize) -> Result<RunFolder> {
     let folder = RunFolder::create(root, &checked.experiment.name)?;
     let dataset = checked.experiment.load_data()?;
-    let network = train::start(checked, &Device::Cpu)?;
+    let network = train::initial_network(checked, &Device::Cpu)?;
     let mut trainer = Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?;
     trainer.train_until(epochs, &mut EpochBar::new(&Log::silent()))?;
     Ok(folder)
@@ -150,7 +150,7 @@ fn checkpoints_inside_an_epoch_come_after_so_many_steps() -> Result {
     let root = tempfile::tempdir()?;
     let folder = RunFolder::create(root.path(), "small")?;
     let dataset = checked.experiment.load_data()?;
-    let network = train::start(&checked, &Device::Cpu)?;
+    let network = train::initial_network(&checked, &Device::Cpu)?;
     let mut trainer = Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?;
     trainer.train_until(1, &mut EpochBar::new(&Log::silent()))?;
     // Six steps an epoch: saved after the fourth, and after the epoch.

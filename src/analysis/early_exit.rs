@@ -56,11 +56,11 @@ struct EarlyExitSums {
 pub fn curve(
     network: &Network,
     batches: &Batches<'_>,
-    effort: EvaluationOptions,
+    options: EvaluationOptions,
     confidences: &[f64],
     (products, costs): (&[CostedLayer], &Constants),
 ) -> Result<EarlyExitCurve> {
-    let EvaluationOptions { draws, time_steps } = effort;
+    let EvaluationOptions { draws, time_steps } = options;
     let mut meter = Meter::new(products, network.plan(), time_steps);
     let mut tally = EarlyExitSums { images: 0, right: vec![0; time_steps], exits: vec![(0, 0); confidences.len()] };
     for batch in batches.iter_from(0) {

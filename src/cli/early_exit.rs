@@ -81,9 +81,9 @@ pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
     let exit = EarlyExitConfig { threshold, layers }.time_steps(&gammas);
     let time_steps = exit.filter(|_| arguments.stop).unwrap_or(all);
     let products = products(&experiment.network, &trained.checked.plan);
-    let effort = EvaluationOptions { draws, time_steps };
+    let options = EvaluationOptions { draws, time_steps };
     let curve = trained.on_test_images(time_steps, |network, batches| {
-        curve(network, batches, effort, &arguments.confidence, (&products, &costs))
+        curve(network, batches, options, &arguments.confidence, (&products, &costs))
     })?;
     let report = EarlyExitReport {
         run: arguments.of.run.clone(),

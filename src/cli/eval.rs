@@ -27,16 +27,16 @@ pub struct EvalArguments {
 pub fn eval(arguments: &EvalArguments) -> Result<()> {
     let mut trained = arguments.of.open()?;
     let all = trained.checked.experiment.network.time_steps;
-    let usual = evaluate::effort(&trained.checked.experiment, &mut trained.network)?;
+    let usual = evaluate::evaluation_options(&trained.checked.experiment, &mut trained.network)?;
     let draws = arguments.draws.map_or(usual.draws, |draws| draws as usize);
-    let effort = EvaluationOptions { draws, time_steps: arguments.time_steps.unwrap_or(usual.time_steps) };
+    let options = EvaluationOptions { draws, time_steps: arguments.time_steps.unwrap_or(usual.time_steps) };
     let evaluation = trained
-        .on_test_images(effort.time_steps, |network, batches| evaluate(network, batches, effort, &Stop::never()))?;
+        .on_test_images(options.time_steps, |network, batches| evaluate(network, batches, options, &Stop::never()))?;
     let evaluation = evaluation.unwrap_or_default();
     let (score, rates) = (evaluation.score, evaluation.activity.firing_rates()?);
     let mut rows = vec![vec!["layer".to_string(), "firing rate".into()]];
     rows.extend(rates.into_iter().map(|(layer, rate)| vec![layer, format!("{rate:.4}")]));
-    let steps = match effort.time_steps {
+    let steps = match options.time_steps {
         steps if steps == all => String::new(),
         steps => format!(", {steps} of {all} time-steps"),
     };

@@ -64,12 +64,12 @@ pub fn predict(arguments: &PredictArguments) -> Result<()> {
     let device = experiment.training.open_device()?;
     // The batch size changes memory alone, never a result.
     let data = DataConfig { batch_size: experiment.data.batch_size.max(1), ..experiment.data.clone() };
-    let usual = evaluate::effort(experiment, &mut network)?;
-    let effort = EvaluationOptions { time_steps: arguments.time_steps.unwrap_or(usual.time_steps), ..usual };
-    refuse_evaluation_that_cannot_fit(&checked, &device, split.len(), effort.time_steps)?;
+    let usual = evaluate::evaluation_options(experiment, &mut network)?;
+    let options = EvaluationOptions { time_steps: arguments.time_steps.unwrap_or(usual.time_steps), ..usual };
+    refuse_evaluation_that_cannot_fit(&checked, &device, split.len(), options.time_steps)?;
     let mut logits = Vec::new();
     for batch in Batches::evaluate(&split, &data, &device)?.iter_from(0) {
-        logits.push(evaluate::logits(&network, &batch?, effort)?.0);
+        logits.push(evaluate::logits(&network, &batch?, options)?.0);
     }
     let logits = Tensor::cat(&logits, 0)?.to_device(&candle_core::Device::Cpu)?;
     finite::check_logits(&logits)?;

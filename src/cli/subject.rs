@@ -99,12 +99,12 @@ fn confusion(run: &RunFolder, requested: run::CheckpointKind, overrides: &[Strin
     };
     let epoch = crate::run::checkpoint::load(&run.checkpoint(which), &candle_core::Device::Cpu)?.progress.epoch;
     let mut trained = Trained::open(run.path(), overrides, of_checkpoint)?;
-    let effort = evaluate::effort(&trained.checked.experiment, &mut trained.network)?;
+    let options = evaluate::evaluation_options(&trained.checked.experiment, &mut trained.network)?;
     info!("evaluating on {} test images; --no-evaluation leaves this out", trained.dataset.test.len());
     let mut confusion =
-        trained.on_test_images(effort.time_steps, |network, batches| Confusion::measure(network, batches, effort))?;
+        trained.on_test_images(options.time_steps, |network, batches| Confusion::measure(network, batches, options))?;
     confusion.names = trained.checked.experiment.data.dataset.class_names();
-    let drawn = match (&trained.checked.experiment.network.encoder, effort.draws) {
+    let drawn = match (&trained.checked.experiment.network.encoder, options.draws) {
         (EncoderConfig::Poisson(_), 1) => ", one Poisson draw".to_string(),
         (EncoderConfig::Poisson(_), draws) => format!(", logits averaged over {draws} Poisson draws"),
         _ => String::new(),

@@ -65,9 +65,9 @@ impl AdamConfig {
         items: &[ParameterUpdate<'_>],
         lr: f64,
         steps: u64,
-        permission: &StepGuard,
+        step_guard: &StepGuard,
     ) -> Result<()> {
-        update::adam(items, &adam(self.betas, self.eps, lr, steps, self.weight_decay, 1.0), permission)
+        update::adam(items, &adam(self.betas, self.eps, lr, steps, self.weight_decay, 1.0), step_guard)
     }
 }
 
@@ -77,9 +77,9 @@ impl AdamwConfig {
         items: &[ParameterUpdate<'_>],
         lr: f64,
         steps: u64,
-        permission: &StepGuard,
+        step_guard: &StepGuard,
     ) -> Result<()> {
-        update::adam(items, &adam(self.betas, self.eps, lr, steps, 0.0, 1.0 - lr * self.weight_decay), permission)
+        update::adam(items, &adam(self.betas, self.eps, lr, steps, 0.0, 1.0 - lr * self.weight_decay), step_guard)
     }
 }
 
@@ -103,20 +103,20 @@ mod tests {
             assert!((found - expected).abs() < 1e-5, "expected {expected}, found {found}");
             Ok::<_, candle_core::Error>(())
         };
-        let permission = StepGuard::granted(&Device::Cpu)?;
+        let step_guard = StepGuard::granted(&Device::Cpu)?;
         let step = |update: &dyn Fn(&[ParameterUpdate<'_>]) -> Result<()>, w: &Tensor, g: f32, moments: &[Tensor]| {
             update(&[ParameterUpdate { w, gradient: &tensor(g)?, moments }])
         };
         let adam = AdamConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0 };
         let (w, moments) = (tensor(1.0)?, [tensor(0.0)?, tensor(0.0)?]);
-        step(&|items| adam.update(items, 0.1, 1, &permission), &w, -3.0, &moments)?;
+        step(&|items| adam.update(items, 0.1, 1, &step_guard), &w, -3.0, &moments)?;
         close(&w, 1.1)?;
         // m = .9 (-.3) + .1 (1) = -.17, corrected by 1 - .81; v = .999 (.009) + .001, corrected by 1 - .998001.
-        step(&|items| adam.update(items, 0.1, 2, &permission), &w, 1.0, &moments)?;
+        step(&|items| adam.update(items, 0.1, 2, &step_guard), &w, 1.0, &moments)?;
         close(&w, 1.1 + 0.1 * (0.17 / 0.19) / (0.009_991f32 / 0.001_999).sqrt())?;
         let adamw = AdamwConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.5 };
         let (w, moments) = (tensor(1.0)?, [tensor(0.0)?, tensor(0.0)?]);
-        step(&|items| adamw.update(items, 0.1, 1, &permission), &w, 2.0, &moments)?;
+        step(&|items| adamw.update(items, 0.1, 1, &step_guard), &w, 2.0, &moments)?;
         close(&w, 0.95 - 0.1)
     }
 }

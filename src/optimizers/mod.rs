@@ -98,13 +98,13 @@ impl Optimizer {
             Some(halted) => halted,
             None => Tensor::zeros(1, DType::F32, score.device())?,
         };
-        let permission = StepGuard::new(score, &norm, clip, halted)?;
+        let step_guard = StepGuard::new(score, &norm, clip, halted)?;
         match &self.config {
-            OptimizerConfig::Sgd(sgd) => sgd.update(&items, lr, &permission)?,
-            OptimizerConfig::Adam(adam) => adam.update(&items, lr, self.steps, &permission)?,
-            OptimizerConfig::Adamw(adamw) => adamw.update(&items, lr, self.steps, &permission)?,
+            OptimizerConfig::Sgd(sgd) => sgd.update(&items, lr, &step_guard)?,
+            OptimizerConfig::Adam(adam) => adam.update(&items, lr, self.steps, &step_guard)?,
+            OptimizerConfig::Adamw(adamw) => adamw.update(&items, lr, self.steps, &step_guard)?,
         }
-        self.halted = Some(permission.halted);
+        self.halted = Some(step_guard.halted);
         Ok(norm)
     }
 

@@ -22,8 +22,8 @@ pub struct SgdConfig {
 }
 
 impl SgdConfig {
-    pub(super) fn update(&self, items: &[ParameterUpdate<'_>], lr: f64, permission: &StepGuard) -> Result<()> {
+    pub(super) fn update(&self, items: &[ParameterUpdate<'_>], lr: f64, step_guard: &StepGuard) -> Result<()> {
         let &Self { momentum, weight_decay, .. } = self;
-        update::sgd(items, &update::Sgd { rate: lr, momentum, weight_decay }, permission)
+        update::sgd(items, &update::Sgd { rate: lr, momentum, weight_decay }, step_guard)
     }
 }

@@ -28,7 +28,7 @@ pub struct EvaluationOptions {
 
 /// What evaluating takes: all time-steps, or with `training.early_exit` those up to the exit that the network's gammas
 /// tell.
-pub fn effort(experiment: &Experiment, network: &mut Network) -> Result<EvaluationOptions> {
+pub fn evaluation_options(experiment: &Experiment, network: &mut Network) -> Result<EvaluationOptions> {
     let (all, draws) = (experiment.network.time_steps, experiment.training.evaluation_draws);
     let exit = match &experiment.training.early_exit {
         Some(rule) => rule.time_steps(&network.gammas()?),
@@ -38,8 +38,8 @@ pub fn effort(experiment: &Experiment, network: &mut Network) -> Result<Evaluati
 }
 
 /// Logits [B, K] of one batch, averaged over the Poisson draws, and the activity of all of them.
-pub fn logits(network: &Network, batch: &Batch, effort: EvaluationOptions) -> Result<(Tensor, Activity)> {
-    let EvaluationOptions { draws, time_steps } = effort;
+pub fn logits(network: &Network, batch: &Batch, options: EvaluationOptions) -> Result<(Tensor, Activity)> {
+    let EvaluationOptions { draws, time_steps } = options;
     let (mut sum, mut activity) = network.evaluate(&batch.inputs, 0, &batch.indices, time_steps)?;
     for draw in 1..draws {
         let (logits, more) = network.evaluate(&batch.inputs, draw, &batch.indices, time_steps)?;
@@ -57,7 +57,7 @@ pub fn logits(network: &Network, batch: &Batch, effort: EvaluationOptions) -> Re
 pub fn evaluate(
     network: &Network,
     batches: &Batches<'_>,
-    effort: EvaluationOptions,
+    options: EvaluationOptions,
     stop: &Stop,
 ) -> Result<Option<Evaluation>> {
     let (mut total, mut activity) = (None, Activity::default());
@@ -67,7 +67,7 @@ pub fn evaluate(
                 return Ok(true);
             }
             let batch = batch?;
-            let (logits, more) = logits(network, &batch, effort)?;
+            let (logits, more) = logits(network, &batch, options)?;
             let score = score(&logits, &batch.labels, 0.0)?;
             total = Some(match total.take() {
                 Some(total) => (total + score)?,
@@ -82,7 +82,7 @@ pub fn evaluate(
     }
     let score = total.map(|total| BatchScore::read(&total)).transpose()?.unwrap_or_default();
     if !score.loss().is_finite() {
-        return Err(diverged(network, batches, effort)?);
+        return Err(diverged(network, batches, options)?);
     }
     Ok(Some(Evaluation { score, activity }))
 }

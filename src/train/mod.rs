@@ -64,7 +64,7 @@ pub enum TrainingEnd {
 ///
 /// # Errors
 /// When `training.initial_weights` does not fit, or is not finite.
-pub fn start(checked: &CheckedExperiment, device: &Device) -> Result<Network> {
+pub fn initial_network(checked: &CheckedExperiment, device: &Device) -> Result<Network> {
     let CheckedExperiment { experiment, plan, .. } = checked;
     let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
     if let Some(path) = &experiment.training.initial_weights {
@@ -78,7 +78,12 @@ pub fn start(checked: &CheckedExperiment, device: &Device) -> Result<Network> {
 ///
 /// # Errors
 /// As [`checkpoint::save`].
-pub fn save_start(experiment: &Experiment, dataset: &Dataset, folder: &RunFolder, network: &mut Network) -> Result<()> {
+pub fn save_initial_checkpoint(
+    experiment: &Experiment,
+    dataset: &Dataset,
+    folder: &RunFolder,
+    network: &mut Network,
+) -> Result<()> {
     let (model, optimizer) = (network.state(), Optimizer::new(&experiment.optimizer).state()?);
     let (progress, records) = (state::first_progress(experiment, dataset)?, Records::nothing());
     let contents =
@@ -261,7 +266,7 @@ fn evaluate_test(
     batches: &Batches<'_>,
     stop: &Stop,
 ) -> Result<Option<SplitMetrics>> {
-    let options = evaluate::effort(experiment, &mut state.network)?;
+    let options = evaluate::evaluation_options(experiment, &mut state.network)?;
     if experiment.training.early_exit.is_some() {
         info!("evaluating {} of {} time-steps", options.time_steps, experiment.network.time_steps);
     }

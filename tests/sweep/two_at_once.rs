@@ -5,7 +5,7 @@ use bntt::files::lock::Lock;
 use bntt::run::RunFolder;
 use bntt::run::provenance::{Outcome, Provenance};
 use bntt::sweep::Sweep;
-use bntt::train::{save_start, start};
+use bntt::train::{initial_network, save_initial_checkpoint};
 use candle_core::Device;
 use std::process::Child;
 
@@ -14,11 +14,11 @@ impl Workspace {
     fn at_work(&self) -> (RunFolder, Lock) {
         let run = &Sweep::load(&self.path("trial.toml")).expect("a sweep").runs[0];
         RunFolder::create_with(&self.path("runs"), &run.name, |folder| {
-            let (experiment, mut network) = (&run.checked.experiment, start(&run.checked, &Device::Cpu)?);
+            let (experiment, mut network) = (&run.checked.experiment, initial_network(&run.checked, &Device::Cpu)?);
             let dataset = experiment.load_data()?;
             std::fs::write(folder.config(), experiment.to_toml()?).expect("a file");
             Provenance::begin(0, "cpu", 1, dataset.checksums.clone(), None).save(&folder.provenance())?;
-            save_start(experiment, &dataset, folder, &mut network)
+            save_initial_checkpoint(experiment, &dataset, folder, &mut network)
         })
         .expect("a run")
     }

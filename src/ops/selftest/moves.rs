@@ -83,17 +83,17 @@ fn moves(checks: &mut Checks<'_>, clip: Option<f64>, loss: f64, moments: usize) 
     let (norm, found) = (update::gradient_norm(&ours)?, update::cuda::gradient_norm(checks.gpu, &theirs)?);
     checks.close("gradient norm", &case, 1e-7, &norm, &found)?;
     let (sent_score, sent_halted) = (checks.sent(&score)?, checks.sent(&halted.copy()?)?);
-    let granted = update::cuda::permission(checks.gpu, &sent_score, &found, clip, sent_halted)?;
-    let permission = StepGuard::new(&score, &norm, clip, halted)?;
-    checks.same("permission to move", &case, &permission.halted, &granted.halted)?;
+    let granted = update::cuda::step_guard(checks.gpu, &sent_score, &found, clip, sent_halted)?;
+    let step_guard = StepGuard::new(&score, &norm, clip, halted)?;
+    checks.same("permission to move", &case, &step_guard.halted, &granted.halted)?;
     let op = if moments < 2 {
         let step = Sgd { rate: 0.1, momentum: 0.9, weight_decay: 1e-2 };
-        update::sgd(&ours, &step, &permission)?;
+        update::sgd(&ours, &step, &step_guard)?;
         update::cuda::sgd(checks.gpu, &theirs, &step, &granted)?;
         "sgd"
     } else {
         let step = Adam { betas: [0.9, 0.99], weight_decay: 0.1, keep: 0.9, rate: 0.1, root_scale: 0.7, eps: 1e-3 };
-        update::adam(&ours, &step, &permission)?;
+        update::adam(&ours, &step, &step_guard)?;
         update::cuda::adam(checks.gpu, &theirs, &step, &granted)?;
         "adam"
     };

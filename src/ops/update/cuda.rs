@@ -54,7 +54,7 @@ pub fn gradient_norm(gpu: &dyn Gpu, all: &[ParameterUpdate<'_>]) -> Result<Tenso
 }
 
 /// What [`StepGuard::new`] makes.
-pub fn permission(
+pub fn step_guard(
     gpu: &dyn Gpu,
     score: &Tensor,
     norm: &Tensor,
@@ -72,31 +72,31 @@ pub fn permission(
     Ok(StepGuard { halted, factor })
 }
 
-pub fn sgd(gpu: &dyn Gpu, all: &[ParameterUpdate<'_>], sgd: &Sgd, permission: &StepGuard) -> Result<()> {
+pub fn sgd(gpu: &dyn Gpu, all: &[ParameterUpdate<'_>], sgd: &Sgd, step_guard: &StepGuard) -> Result<()> {
     let Sgd { rate, momentum, weight_decay } = *sgd;
-    move_all(gpu, "sgd", all, permission, |arguments| arguments.f32(rate).f32(momentum).f32(weight_decay))
+    move_all(gpu, "sgd", all, step_guard, |arguments| arguments.f32(rate).f32(momentum).f32(weight_decay))
 }
 
-pub fn adam(gpu: &dyn Gpu, all: &[ParameterUpdate<'_>], adam: &Adam, permission: &StepGuard) -> Result<()> {
+pub fn adam(gpu: &dyn Gpu, all: &[ParameterUpdate<'_>], adam: &Adam, step_guard: &StepGuard) -> Result<()> {
     let [first, second] = adam.betas;
     let numbers =
         [first, 1.0 - first, second, 1.0 - second, adam.weight_decay, adam.keep, adam.rate, adam.root_scale, adam.eps];
     let structure = numbers.into_iter().fold(StructLayout::new(), |structure, number| structure.f32(number as f32));
-    move_all(gpu, "adam", all, permission, |arguments| arguments.structure(structure.clone()))
+    move_all(gpu, "adam", all, step_guard, |arguments| arguments.structure(structure.clone()))
 }
 
 fn move_all(
     gpu: &dyn Gpu,
     kernel: &str,
     all: &[ParameterUpdate<'_>],
-    permission: &StepGuard,
+    step_guard: &StepGuard,
     numbers: impl Fn(KernelArguments) -> KernelArguments,
 ) -> Result<()> {
     for some in all.chunks(ITEMS) {
         let (structure, blocks) = items(gpu, some)?;
         let arguments = numbers(KernelArguments::new().structure(structure))
-            .pointer(gpu.address(&permission.halted)?)
-            .pointer(gpu.address(&permission.factor)?);
+            .pointer(gpu.address(&step_guard.halted)?)
+            .pointer(gpu.address(&step_guard.factor)?);
         gpu.launch(kernel, grid(blocks)?, arguments)?;
     }
     Ok(())

@@ -68,7 +68,7 @@ impl StepGuard {
                 let factor = clip.filter(|&most| norm > most).map_or(1.0, |most| most / (norm + 1e-6));
                 Ok(Self { halted, factor: Tensor::new(&[factor as f32], &Device::Cpu)? })
             }
-            device => cuda::permission(&*gpu::for_device(device)?, score, norm, clip, halted.clone()),
+            device => cuda::step_guard(&*gpu::for_device(device)?, score, norm, clip, halted.clone()),
         }
     }
 
@@ -85,11 +85,11 @@ impl StepGuard {
 }
 
 /// Moves every item's parameter and moment.
-pub fn sgd(items: &[ParameterUpdate<'_>], sgd: &Sgd, permission: &StepGuard) -> Result<()> {
+pub fn sgd(items: &[ParameterUpdate<'_>], sgd: &Sgd, step_guard: &StepGuard) -> Result<()> {
     match items.first().map(|item| item.w.device()) {
         None => Ok(()),
         Some(Device::Cpu) => {
-            let Some(factor) = permission.factor()? else { return Ok(()) };
+            let Some(factor) = step_guard.factor()? else { return Ok(()) };
             for ParameterUpdate { w, gradient, moments } in items {
                 let g = values(gradient)?;
                 match moments {
@@ -100,16 +100,16 @@ pub fn sgd(items: &[ParameterUpdate<'_>], sgd: &Sgd, permission: &StepGuard) -> 
             }
             Ok(())
         }
-        Some(device) => cuda::sgd(&*gpu::for_device(device)?, items, sgd, permission),
+        Some(device) => cuda::sgd(&*gpu::for_device(device)?, items, sgd, step_guard),
     }
 }
 
 /// Moves every item's parameter and moments.
-pub fn adam(items: &[ParameterUpdate<'_>], adam: &Adam, permission: &StepGuard) -> Result<()> {
+pub fn adam(items: &[ParameterUpdate<'_>], adam: &Adam, step_guard: &StepGuard) -> Result<()> {
     match items.first().map(|item| item.w.device()) {
         None => Ok(()),
         Some(Device::Cpu) => {
-            let Some(factor) = permission.factor()? else { return Ok(()) };
+            let Some(factor) = step_guard.factor()? else { return Ok(()) };
             for ParameterUpdate { w, gradient, moments } in items {
                 let g = values(gradient)?;
                 let [m, v] = moments else { bail!("adam: {} moments where two are kept", moments.len()) };
@@ -117,7 +117,7 @@ pub fn adam(items: &[ParameterUpdate<'_>], adam: &Adam, permission: &StepGuard) 
             }
             Ok(())
         }
-        Some(device) => cuda::adam(&*gpu::for_device(device)?, items, adam, permission),
+        Some(device) => cuda::adam(&*gpu::for_device(device)?, items, adam, step_guard),
     }
 }
 
@@ -178,8 +178,8 @@ mod tests {
         let norm = gradient_norm(&items)?;
         assert_eq!(norm.to_vec1::<f64>()?, [5.0]);
         let step = Sgd { rate: 1.0, momentum: 0.0, weight_decay: 0.0 };
-        let permission = StepGuard::new(&score(1.0)?, &norm, Some(2.5), tensor(0.0)?)?;
-        sgd(&items, &step, &permission)?;
+        let step_guard = StepGuard::new(&score(1.0)?, &norm, Some(2.5), tensor(0.0)?)?;
+        sgd(&items, &step, &step_guard)?;
         let moved = w.to_vec1::<f32>()?;
         assert!((moved[0] + 1.5).abs() < 1e-5 && (moved[1] - 2.0).abs() < 1e-5, "{moved:?}: half of the gradient");
         for (loss, norm) in [(f64::NAN, 5.0), (1.0, f64::INFINITY)] {

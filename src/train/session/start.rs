@@ -48,7 +48,7 @@ pub fn start(config: &Path, overrides: &[String], options: SessionOptions<'_>) -
     let dataset = experiment.load_data()?;
     // The data set has taken its part.
     refuse_what_does_not_fit(&checked, &device, options.insist)?;
-    let mut network = train::start(&checked, &device)?;
+    let mut network = train::initial_network(&checked, &device)?;
     let (git, uncommitted) = Git::read(Path::new("."), experiment.provenance.git);
     let data = dataset.checksums.clone();
     let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, data, git);
@@ -58,7 +58,7 @@ pub fn start(config: &Path, overrides: &[String], options: SessionOptions<'_>) -
         write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
         uncommitted.write(&folder.uncommitted_diff())?;
         provenance.save(&folder.provenance())?;
-        train::save_start(experiment, &dataset, folder, &mut network)
+        train::save_initial_checkpoint(experiment, &dataset, folder, &mut network)
     })?;
     drop(name);
     options.log.write_to(&folder.log())?;
