@@ -116,7 +116,7 @@ fn the_rest(criterion: &mut Criterion) -> Result<()> {
     let images = random(&[BATCH, 3, 32, 32])?;
     let (encoder, indices) = (EncoderConfig::Poisson(PoissonConfig::default()), (0..BATCH as u32).collect::<Vec<_>>());
     let draw = RandomKey { seed: 0, purpose: Purpose::Poisson, epoch: 0, indices: &indices };
-    group.bench_function("poisson, 3x32x32", |b| b.iter(|| encoder.encode(&images, TIME_STEPS, &draw)));
+    group.bench_function("poisson, 3x32x32", |b| b.iter(|| encoder.spec().encode(&images, TIME_STEPS, &draw)));
     let (logits, labels) = (random(&[BATCH, 10])?, Tensor::zeros(BATCH, DType::U32, &Device::Cpu)?);
     group.bench_function("cross-entropy", |b| b.iter(|| cross_entropy::score_and_gradient(&logits, &labels, 0.0)));
     let (w, gradient, moments) = (random(&[1024, 4096])?, random(&[1024, 4096])?, [random(&[1024, 4096])?]);

@@ -200,7 +200,7 @@ fn the_memory_that_check_predicts_for_backward_is_what_a_step_keeps() -> Result 
         let predicted = plan.kept_bytes(16) as f64;
         let mut network = bntt::network::Network::build(&experiment.network, plan, 0, &Device::Cpu)?;
         let images = Tensor::zeros((16, 1, 8, 8), candle_core::DType::F32, &Device::Cpu)?;
-        let (_, tape, _) = network.forward(&images, 0, &(0..16).collect::<Vec<u32>>())?;
+        let (_, tape, _) = network.forward(&images, 0, &(0..16).collect::<Vec<u32>>(), &mut ())?;
         let ratio = tape.bytes() as f64 / predicted;
         // Means and variances of the batch norms are not worth predicting.
         assert!((1.0..1.05).contains(&ratio), "{encoder}: kept {} bytes, predicted {predicted}", tape.bytes());

@@ -68,7 +68,7 @@ pub fn curve(
         let mut currents: Option<Tensor> = None;
         for draw in 0..draws {
             let (inputs, indices) = (&batch.inputs, &batch.indices);
-            let (more, _) = network.evaluate_observed(inputs, draw, indices, time_steps, &mut meter)?;
+            let (more, _) = network.evaluate_steps(inputs, draw, indices, time_steps, &mut meter)?;
             currents = Some(match currents {
                 Some(sum) => (sum + more)?,
                 None => more,

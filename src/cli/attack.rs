@@ -156,7 +156,7 @@ fn column(
     }
     Ok(AccuracyColumn {
         run: run.to_path_buf(),
-        encoder: experiment.network.encoder.kind(),
+        encoder: experiment.network.encoder.kind().name(),
         time_steps: experiment.network.time_steps,
         images: trained.dataset.test.len(),
         rows,

@@ -5,7 +5,6 @@ use super::table::table;
 use crate::config;
 use crate::error::Result;
 use crate::experiment::{CheckedExperiment, Experiment};
-use crate::layers;
 use crate::ops::device;
 use crate::terminal::amounts::{bytes, count, grouped};
 use std::path::PathBuf;
@@ -72,7 +71,7 @@ pub fn layers(checked: &CheckedExperiment, on_gpu: bool) -> Vec<Vec<String>> {
     for (index, ((kind, layer), config)) in layers.enumerate() {
         let path = match index.checked_sub(1) {
             Some(before) if layer.fused => format!("joined with {before}"),
-            _ => layers::algorithm(config, layer, on_gpu).to_string(),
+            _ => config.spec().algorithm(layer, on_gpu).to_string(),
         };
         rows.push(vec![
             index.to_string(),

@@ -74,7 +74,7 @@ pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
         return Err(Error::Run(format!("--confidence: expected probabilities above 0 and up to 1, found {p}")));
     }
     let costs = Constants::load(arguments.constants.as_deref())?;
-    let mut trained = arguments.of.open()?;
+    let trained = arguments.of.open()?;
     let experiment = &trained.checked.experiment;
     let (all, draws) = (experiment.network.time_steps, experiment.training.evaluation_draws);
     let gammas = trained.network.gammas()?;

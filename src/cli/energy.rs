@@ -85,7 +85,7 @@ fn measure<'a>(trained: &Trained, products: &'a [CostedLayer], time_steps: usize
     trained.on_test_images(time_steps, |network, batches| {
         for batch in batches.iter_from(0) {
             let batch = batch?;
-            let (currents, _) = network.evaluate_observed(&batch.inputs, 0, &batch.indices, time_steps, &mut meter)?;
+            let (currents, _) = network.evaluate_steps(&batch.inputs, 0, &batch.indices, time_steps, &mut meter)?;
             finite::check_logits(&currents)?;
             images = images.saturating_add(batch.indices.len() as u64);
         }
@@ -98,9 +98,9 @@ fn measure<'a>(trained: &Trained, products: &'a [CostedLayer], time_steps: usize
 struct Recorder(Vec<SpikeRaster>);
 
 impl Observer for Recorder {
-    fn saw(&mut self, seen: &LayerIo<'_>) -> candle_core::Result<()> {
-        let Some(layer) = seen.neurons else { return Ok(()) };
-        let spikes = seen.output.sequence.contiguous()?.flatten_from(1)?.to_dtype(candle_core::DType::F32)?;
+    fn layer(&mut self, io: &LayerIo<'_>) -> candle_core::Result<()> {
+        let Some(layer) = io.neurons else { return Ok(()) };
+        let spikes = io.output.sequence.contiguous()?.flatten_from(1)?.to_dtype(candle_core::DType::F32)?;
         let steps = spikes.to_vec2::<f32>()?.into_iter();
         let steps = steps.map(|step| step.into_iter().map(|spike| spike != 0.0).collect()).collect();
         self.0.push(SpikeRaster { layer: layer.to_string(), steps });
@@ -124,7 +124,7 @@ fn fired(trained: &Trained, image: usize) -> Result<Vec<SpikeRaster>> {
         let dim = batch.inputs.rank().saturating_sub(4);
         let inputs = batch.inputs.narrow(dim, place, 1)?;
         let indices: Vec<u32> = batch.indices.get(place).copied().into_iter().collect();
-        network.evaluate_observed(&inputs, 0, &indices, network.plan().time_steps, &mut recorder)?;
+        network.evaluate_steps(&inputs, 0, &indices, network.plan().time_steps, &mut recorder)?;
         Ok(())
     })?;
     Ok(recorder.0)

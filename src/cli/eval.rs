@@ -25,9 +25,9 @@ pub struct EvalArguments {
 }
 
 pub fn eval(arguments: &EvalArguments) -> Result<()> {
-    let mut trained = arguments.of.open()?;
+    let trained = arguments.of.open()?;
     let all = trained.checked.experiment.network.time_steps;
-    let usual = evaluate::evaluation_options(&trained.checked.experiment, &mut trained.network)?;
+    let usual = evaluate::evaluation_options(&trained.checked.experiment, &trained.network)?;
     let draws = arguments.draws.map_or(usual.draws, |draws| draws as usize);
     let options = EvaluationOptions { draws, time_steps: arguments.time_steps.unwrap_or(usual.time_steps) };
     let evaluation = trained

@@ -47,8 +47,7 @@ pub fn predict(arguments: &PredictArguments) -> Result<()> {
     let own = source.folder.as_ref().map_or_else(|| vec![arguments.run_or_config.clone()], RunFolder::own_files);
     let inputs = [vec![arguments.input.clone()], arguments.weights.iter().cloned().collect(), own].concat();
     output::check(&arguments.output, &inputs)?;
-    let (mut network, checked) =
-        source.network(arguments.weights.as_deref(), super::trained::CheckpointChoice::Best)?;
+    let (network, checked) = source.network(arguments.weights.as_deref(), super::trained::CheckpointChoice::Best)?;
     let experiment = &checked.experiment;
     let coded = checked.shape.time_steps.is_some();
     let split = read_unlabelled(&arguments.input, if coded { "sequences" } else { "images" })?;
@@ -64,7 +63,7 @@ pub fn predict(arguments: &PredictArguments) -> Result<()> {
     let device = experiment.training.open_device()?;
     // The batch size changes memory alone, never a result.
     let data = DataConfig { batch_size: experiment.data.batch_size.max(1), ..experiment.data.clone() };
-    let usual = evaluate::evaluation_options(experiment, &mut network)?;
+    let usual = evaluate::evaluation_options(experiment, &network)?;
     let options = EvaluationOptions { time_steps: arguments.time_steps.unwrap_or(usual.time_steps), ..usual };
     refuse_evaluation_that_cannot_fit(&checked, &device, split.len(), options.time_steps)?;
     let mut logits = Vec::new();

@@ -98,12 +98,12 @@ fn confusion(run: &RunFolder, requested: run::CheckpointKind, overrides: &[Strin
         run::CheckpointKind::Last => (run::CheckpointKind::Last, CheckpointChoice::Last),
     };
     let epoch = crate::run::checkpoint::load(&run.checkpoint(which), &candle_core::Device::Cpu)?.progress.epoch;
-    let mut trained = Trained::open(run.path(), overrides, of_checkpoint)?;
-    let options = evaluate::evaluation_options(&trained.checked.experiment, &mut trained.network)?;
+    let trained = Trained::open(run.path(), overrides, of_checkpoint)?;
+    let options = evaluate::evaluation_options(&trained.checked.experiment, &trained.network)?;
     info!("evaluating on {} test images; --no-evaluation leaves this out", trained.dataset.test.len());
     let mut confusion =
         trained.on_test_images(options.time_steps, |network, batches| Confusion::measure(network, batches, options))?;
-    confusion.names = trained.checked.experiment.data.dataset.class_names();
+    confusion.names = trained.checked.experiment.data.dataset.spec().class_names();
     let drawn = match (&trained.checked.experiment.network.encoder, options.draws) {
         (EncoderConfig::Poisson(_), 1) => ", one Poisson draw".to_string(),
         (EncoderConfig::Poisson(_), draws) => format!(", logits averaged over {draws} Poisson draws"),

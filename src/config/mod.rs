@@ -16,6 +16,7 @@ mod files;
 mod key;
 mod overrides;
 mod overruled;
+mod registry;
 mod schema;
 pub mod settings;
 mod shape;
@@ -39,6 +40,7 @@ use crate::error::{Error, Mistake, Result};
 
 pub(crate) use self::key::KeyPath;
 pub use self::overruled::overruled;
+pub(crate) use self::registry::registry;
 pub use self::schema::schema;
 pub use self::shared::SharedDefaults;
 pub use self::sources::ConfigSources;

@@ -1,12 +1,13 @@
 //! The 1,797 handwritten digits of the UCI repository, which come inside the crate smartcore.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{DataShape, Dataset, Split, SplitValues, files};
+use super::{DataShape, Dataset, DatasetSpec, Split, SplitValues, files};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Stream};
 
@@ -18,12 +19,31 @@ pub struct DigitsConfig {}
 pub(super) const SHAPE: DataShape =
     DataShape { channels: 1, height: 8, width: 8, classes: 10, time_steps: None, train: 1438, test: 359 };
 
+impl DatasetSpec for DigitsConfig {
+    fn shape(&self, _: usize) -> Result<DataShape> {
+        Ok(SHAPE)
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        Vec::new()
+    }
+
+    fn load(&self, _: usize) -> Result<Dataset> {
+        load()
+    }
+
+    /// There are no files, and little to read.
+    fn checksums(&self, _: usize) -> Result<BTreeMap<String, String>> {
+        load().map(|dataset| dataset.checksums)
+    }
+}
+
 /// Reads the digits. Their values 0..=16 become bytes, `value * 255 / 16` rounded.
 ///
 /// There is no official split. The held-out fifth is fixed: the numbers 0..1797 are shuffled by the stream
 /// (seed 0, [`Purpose::Split`]), whatever the experiment's seed; the first 359 are the test images, the other 1,438 the
 /// training images, both in shuffled order.
-pub(super) fn load() -> Result<Dataset> {
+fn load() -> Result<Dataset> {
     let digits = smartcore::dataset::digits::load_dataset();
     let pixels = SHAPE.height * SHAPE.width;
     let n = SHAPE.train + SHAPE.test;
@@ -51,11 +71,6 @@ pub(super) fn load() -> Result<Dataset> {
     let (test, train) = order.split_at(SHAPE.test.min(n));
     let checksums = BTreeMap::from([("smartcore digits".into(), hash)]);
     Ok(Dataset { train: split(train), test: split(test), shape: SHAPE, checksums })
-}
-
-/// There are no files, and little to read.
-pub(super) fn checksums() -> Result<BTreeMap<String, String>> {
-    load().map(|dataset| dataset.checksums)
 }
 
 #[cfg(test)]

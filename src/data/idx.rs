@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files::{self, Folder};
-use super::{DataShape, Dataset, Split, SplitValues};
+use super::{DataShape, Dataset, DatasetSpec, Split, SplitValues};
 use crate::error::{Error, Result};
 
 /// Where MNIST lies.
@@ -44,30 +44,54 @@ const LABELS: u32 = 0x0801;
 const FILES: &[&str] =
     &["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
-impl MnistConfig {
-    pub(super) fn load(&self) -> Result<Dataset> {
+impl DatasetSpec for MnistConfig {
+    fn load(&self, _: usize) -> Result<Dataset> {
         load(&self.folder())
     }
 
-    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, _: usize) -> Result<BTreeMap<String, String>> {
         self.folder().checksums()
     }
 
+    fn shape(&self, _: usize) -> Result<DataShape> {
+        Ok(SHAPE)
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.path]
+    }
+}
+
+impl MnistConfig {
     fn folder(&self) -> Folder<'_> {
         let published = "https://yann.lecun.com/exdb/mnist/ (mirror: https://ossci-datasets.s3.amazonaws.com/mnist/)";
         Folder { path: &self.path, set: "MNIST", key: "mnist", files: FILES, published }
     }
 }
 
-impl FashionMnistConfig {
-    pub(super) fn load(&self) -> Result<Dataset> {
+impl DatasetSpec for FashionMnistConfig {
+    fn load(&self, _: usize) -> Result<Dataset> {
         load(&self.folder())
     }
 
-    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, _: usize) -> Result<BTreeMap<String, String>> {
         self.folder().checksums()
     }
 
+    fn shape(&self, _: usize) -> Result<DataShape> {
+        Ok(SHAPE)
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.path]
+    }
+
+    fn class_names(&self) -> Option<Vec<String>> {
+        Some(FASHION.map(String::from).into())
+    }
+}
+
+impl FashionMnistConfig {
     fn folder(&self) -> Folder<'_> {
         let published = "https://github.com/zalandoresearch/fashion-mnist";
         Folder { path: &self.path, set: "Fashion-MNIST", key: "fashion_mnist", files: FILES, published }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::safetensors::TensorFile;
-use super::{DataShape, Dataset, Split, SplitValues, files};
+use super::{DataShape, Dataset, DatasetSpec, Split, SplitValues, files, warnings};
 use crate::error::{Error, Result};
 
 /// Two safetensors files. Each holds `labels` [N] (u8, u32, i32 or i64) and either `images` [N, C, H, W] or already
@@ -25,26 +25,44 @@ pub struct TensorsConfig {
 /// More classes than this are taken for a mistake in the labels.
 const MOST_CLASSES: u32 = 1 << 16;
 
-impl TensorsConfig {
+impl DatasetSpec for TensorsConfig {
     /// Reads the headers and labels of both files.
-    pub(super) fn shape(&self) -> Result<DataShape> {
+    fn shape(&self, _: usize) -> Result<DataShape> {
         let [train, test] = self.open()?;
         shape_of(&train, &labels_of(&train)?, &labels_of(&test)?)
     }
 
-    pub(super) fn load(&self) -> Result<Dataset> {
+    fn load(&self, _: usize) -> Result<Dataset> {
         let [train_file, test_file] = self.open()?;
         let [train_labels, test_labels] = [labels_of(&train_file)?, labels_of(&test_file)?];
         let shape = shape_of(&train_file, &train_labels, &test_labels)?;
         let [train, test] = [split(&train_file, train_labels)?, split(&test_file, test_labels)?];
-        Ok(Dataset { train, test, shape, checksums: self.checksums()? })
+        Ok(Dataset { train, test, shape, checksums: self.checksums(1)? })
     }
 
-    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, _: usize) -> Result<BTreeMap<String, String>> {
         let files = [("train", &self.train), ("test", &self.test)];
         files.into_iter().map(|(name, path)| Ok((name.into(), files::checksum(path)?))).collect()
     }
 
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.train, &mut self.test]
+    }
+
+    fn is_own(&self) -> bool {
+        true
+    }
+
+    fn has_own_labels(&self) -> bool {
+        true
+    }
+
+    fn own_warning(&self) -> Option<String> {
+        warnings::of_paths(&self.train, &self.test)
+    }
+}
+
+impl TensorsConfig {
     /// Opens both files, whose items must be of one name, type and shape.
     fn open(&self) -> Result<[TensorFile<'_>; 2]> {
         let train = TensorFile::open(&self.train, "data.dataset.tensors.train")?;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::{self, DecodeRecipe, DecodedItem, Decoding, SourceFile};
 use super::files::{self, Folder};
-use super::{DataShape, Dataset, Split, jpeg};
+use super::{DataShape, Dataset, DatasetSpec, Split, jpeg};
 use crate::error::{Error, Result};
 
 /// Where Tiny-ImageNet lies.
@@ -40,9 +40,9 @@ const LONGEST_IMAGE: u64 = 1 << 20;
 /// To be raised when the same files become other pixels, as they may with another zune-jpeg, or another order.
 const VERSION: u32 = 1;
 
-impl TinyImagenetConfig {
+impl DatasetSpec for TinyImagenetConfig {
     /// With the classes of `wnids.txt`, or all where there is none, and the official number of images for each.
-    pub(super) fn shape(&self) -> Result<DataShape> {
+    fn shape(&self, _: usize) -> Result<DataShape> {
         if !self.path.join("wnids.txt").exists() {
             return Ok(SHAPE);
         }
@@ -51,15 +51,33 @@ impl TinyImagenetConfig {
         Ok(DataShape { classes, train: images(SHAPE.train), test: images(SHAPE.test), ..SHAPE })
     }
 
-    pub(super) fn load(&self) -> Result<Dataset> {
+    fn load(&self, _: usize) -> Result<Dataset> {
         let recipe = self.recipe()?;
         Ok(dataset(&recipe, cache::load(&recipe, decode)?))
     }
 
-    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, _: usize) -> Result<BTreeMap<String, String>> {
         cache::checksums(&self.recipe()?)
     }
 
+    /// The classes' first names in `words.txt`, or their WNIDs.
+    fn class_names(&self) -> Option<Vec<String>> {
+        let classes = self.classes().ok()?;
+        let words = self.list("words.txt").unwrap_or_default();
+        let names: HashMap<&str, &str> = words
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .map(|(class, names)| (class.trim(), names.split(',').next().unwrap_or(names).trim()))
+            .collect();
+        Some(classes.iter().map(|class| names.get(class.as_str()).unwrap_or(&class.as_str()).to_string()).collect())
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.path]
+    }
+}
+
+impl TinyImagenetConfig {
     fn recipe(&self) -> Result<DecodeRecipe<'_, u32>> {
         let files = &["wnids.txt", "train", "val/images", "val/val_annotations.txt"];
         let published = "http://cs231n.stanford.edu/tiny-imagenet-200.zip";
@@ -76,18 +94,6 @@ impl TinyImagenetConfig {
             splits: [self.training_images(&classes)?, self.test_images(&classes)?],
             beside: vec!["wnids.txt".into(), "val/val_annotations.txt".into()],
         })
-    }
-
-    /// The classes' first names in `words.txt`, or their WNIDs.
-    pub(super) fn class_names(&self) -> Option<Vec<String>> {
-        let classes = self.classes().ok()?;
-        let words = self.list("words.txt").unwrap_or_default();
-        let names: HashMap<&str, &str> = words
-            .lines()
-            .filter_map(|line| line.split_once('\t'))
-            .map(|(class, names)| (class.trim(), names.split(',').next().unwrap_or(names).trim()))
-            .collect();
-        Some(classes.iter().map(|class| names.get(class.as_str()).unwrap_or(&class.as_str()).to_string()).collect())
     }
 
     /// WNIDs in the order of the labels.
@@ -296,8 +302,8 @@ mod tests {
     fn the_shape_is_known_without_images() {
         let set = Set::new();
         fs::remove_dir_all(set.folder.path().join("train")).unwrap();
-        assert_eq!(set.config().shape().unwrap(), DataShape { classes: 2, train: 1000, test: 100, ..SHAPE });
-        assert_eq!(TinyImagenetConfig { path: "nowhere".into() }.shape().unwrap(), SHAPE);
+        assert_eq!(set.config().shape(1).unwrap(), DataShape { classes: 2, train: 1000, test: 100, ..SHAPE });
+        assert_eq!(TinyImagenetConfig { path: "nowhere".into() }.shape(1).unwrap(), SHAPE);
     }
 
     #[test]

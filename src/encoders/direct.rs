@@ -1,5 +1,6 @@
 //! Direct coding.
 
+use super::{Encoder, RandomKey};
 use crate::ops::sequence::repeat;
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
@@ -11,9 +12,17 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct DirectConfig {}
 
-impl DirectConfig {
+impl Encoder for DirectConfig {
     /// [T, B, ...] with stride 0 in time: nothing is copied.
-    pub(super) fn encode(&self, images: &Tensor, time_steps: usize) -> Result<Tensor> {
+    fn encode(&self, images: &Tensor, time_steps: usize, _: &RandomKey<'_>) -> Result<Tensor> {
         repeat(&images.unsqueeze(0)?, time_steps)
+    }
+
+    fn gradient(&self, _: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        grad.sum(0)
+    }
+
+    fn is_constant(&self) -> bool {
+        true
     }
 }

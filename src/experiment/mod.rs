@@ -16,7 +16,7 @@ use crate::config::{self, LARGEST_FILE, Loaded, SharedDefaults};
 use crate::data::{DataConfig, DataShape, Dataset};
 use crate::error::{Error, Mistake, Result};
 use crate::files::tilde;
-use crate::layers::LayerPlan;
+use crate::layers::{LayerConfig, LayerKind, LayerPlan};
 use crate::network::{NetworkConfig, NetworkPlan};
 use crate::optimizers::{OptimizerConfig, ScheduleConfig};
 use schemars::JsonSchema;
@@ -133,7 +133,7 @@ impl Experiment {
     }
 
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        self.data.dataset.paths().into_iter().chain(&mut self.training.initial_weights)
+        self.data.dataset.spec_mut().paths().into_iter().chain(&mut self.training.initial_weights)
     }
 
     fn check(loaded: Loaded<Self>, is_for: LoadPurpose) -> Result<CheckedExperiment> {
@@ -144,7 +144,7 @@ impl Experiment {
         let mut mistakes: Vec<(String, String)> = Vec::new();
         mistakes.extend(check_name(&experiment.name).err().map(|problem| ("name".into(), problem.to_string())));
         mistakes.extend(experiment.path_mistakes());
-        let shape = experiment.data.dataset.shape(experiment.network.time_steps);
+        let shape = experiment.data.dataset.spec().shape(experiment.network.time_steps);
         mistakes.extend(match is_for {
             LoadPurpose::Training => experiment.data.mistakes(shape.as_ref().ok()),
             LoadPurpose::Evaluation => experiment.data.mistakes_in_evaluation(shape.as_ref().ok()),
@@ -212,19 +212,19 @@ impl Experiment {
 
     /// Batch statistics of one value say nothing: PyTorch refuses them too.
     fn batch_mistakes(&self, plan: &NetworkPlan) -> Vec<(String, String)> {
-        let lonely = |kind: &str, layer: &LayerPlan| {
+        let lonely = |config: &LayerConfig, layer: &LayerPlan| {
             let pixels: usize = layer.input.shape.iter().skip(1).product();
-            let steps = if kind == "bntt" { 1 } else { plan.time_steps };
+            let steps = if config.kind() == LayerKind::Bntt { 1 } else { plan.time_steps };
             let values = pixels.saturating_mul(steps).saturating_mul(self.data.batch_size);
-            ["bntt", "batch_norm", "tdbn"].contains(&kind) && values < 2
+            config.spec().as_norm().is_some() && values < 2
         };
-        let mut layers = plan.kinds.iter().zip(&plan.layers).enumerate();
+        let mut layers = self.network.layers.iter().zip(&plan.layers).enumerate();
         let problem = |index, kind| {
             let problem = format!("layer {index} {kind} needs batches of at least 2 images to have a variance");
             ("data.batch_size".to_string(), problem)
         };
         let first = layers.find(|(_, (kind, layer))| lonely(kind, layer));
-        first.map(|(index, (kind, _))| problem(index, kind)).into_iter().collect()
+        first.map(|(index, (layer, _))| problem(index, layer.kind())).into_iter().collect()
     }
 }
 

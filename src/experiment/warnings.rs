@@ -22,11 +22,11 @@ impl Experiment {
 
     fn draws_warning(&self) -> Option<(String, String)> {
         let (draws, encoder) = (self.training.evaluation_draws, self.network.encoder);
-        (draws > 1 && !encoder.is_random()).then(|| {
+        (draws > 1 && !encoder.spec().is_random()).then(|| {
             let told = format!(
                 "expected 1 with the encoder {:?}, whose draws are all the same, found {draws}: evaluating takes {draws} times as long \
                  and gives no more. Leave it out.",
-                encoder.kind()
+                encoder.kind().name()
             );
             ("training.evaluation_draws".into(), told)
         })

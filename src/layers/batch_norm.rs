@@ -1,8 +1,7 @@
 //! Batch norm with statistics shared over time, for ablations.
 
-use super::norm::Kind;
-use super::{BuildContext, LayerPlan, Norm};
-use candle_core::Result;
+use super::BuildContext;
+use super::norm::{NormSettings, NormSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,9 +30,9 @@ impl Default for BatchNormConfig {
     }
 }
 
-impl BatchNormConfig {
-    pub(super) fn build(&self, plan: &LayerPlan, shared: &BuildContext) -> Result<Norm> {
+impl NormSpec for BatchNormConfig {
+    fn settings(&self, _: &BuildContext) -> NormSettings {
         let &Self { eps, momentum, beta } = self;
-        Norm::new(Kind { groups: 1, beta, factor: 1.0, eps, momentum }, plan, shared)
+        NormSettings { groups: 1, beta, factor: 1.0, eps, momentum }
     }
 }

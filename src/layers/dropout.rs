@@ -1,7 +1,7 @@
 //! Dropout with one mask for all time-steps.
 
 use super::plan::{PlanResult, SavedForBackward};
-use super::{ForwardContext, Layer, LayerPlan, Output, SavedTensors, SequenceSpec};
+use super::{BuildContext, ForwardContext, Layer, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSpec};
 use crate::ops::{cast, dropout};
 use crate::rng::{Purpose, Stream};
 use candle_core::{Result, Tensor};
@@ -17,22 +17,23 @@ pub struct DropoutConfig {
     pub probability: f64,
 }
 
-pub fn plan(input: &SequenceSpec) -> PlanResult {
-    let output = input.currents(input.shape.clone());
-    let output = SequenceSpec { constant: false, ..output };
-    Ok(LayerPlan::free(input, output, SavedForBackward::Mask))
+impl LayerSpec for DropoutConfig {
+    fn plan(&self, input: &SequenceSpec, _: &BuildContext) -> PlanResult {
+        let output = input.currents(input.shape.clone());
+        let output = SequenceSpec { constant: false, ..output };
+        Ok(LayerPlan::free(input, output, SavedForBackward::Mask))
+    }
+
+    fn build(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>> {
+        let features = plan.input.elements();
+        Ok(Box::new(Dropout { probability: self.probability, features, index: context.index }))
+    }
 }
 
 pub struct Dropout {
     probability: f64,
     features: usize,
     index: usize,
-}
-
-impl Dropout {
-    pub fn new(config: &DropoutConfig, plan: &LayerPlan, index: usize) -> Self {
-        Self { probability: config.probability, features: plan.input.elements(), index }
-    }
 }
 
 impl Layer for Dropout {

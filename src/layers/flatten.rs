@@ -1,7 +1,7 @@
 //! Images to vectors.
 
 use super::plan::{PlanResult, SavedForBackward};
-use super::{Layer, LayerPlan, Output, SavedTensors, SequenceSpec, map_sequence};
+use super::{BuildContext, Layer, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSpec, map_sequence};
 use crate::ops::flatten;
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
@@ -12,10 +12,14 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct FlattenConfig {}
 
-impl FlattenConfig {
-    pub(super) fn plan(&self, input: &SequenceSpec) -> PlanResult {
+impl LayerSpec for FlattenConfig {
+    fn plan(&self, input: &SequenceSpec, _: &BuildContext) -> PlanResult {
         let output = SequenceSpec { shape: vec![input.elements()], ..input.clone() };
         Ok(LayerPlan::free(input, output, SavedForBackward::Nothing))
+    }
+
+    fn build(&self, plan: &LayerPlan, _: &BuildContext) -> Result<Box<dyn Layer>> {
+        Ok(Box::new(Flatten { image: plan.input.shape.clone() }))
     }
 }
 

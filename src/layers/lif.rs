@@ -1,30 +1,30 @@
 //! Leaky integrate-and-fire neurons.
 
 use super::plan::{PlanResult, SavedForBackward};
-use super::{BuildContext, Layer, LayerPlan, Output, SavedTensors, SequenceSpec};
+use super::{BuildContext, Layer, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSpec};
 use crate::ops::lif;
 pub use crate::ops::lif::LifConfig;
 use candle_core::{Result, Tensor};
 
-pub fn plan(input: &SequenceSpec, _: &BuildContext) -> PlanResult {
-    if input.spikes {
-        return Err(
-            "integrates currents, but the layer before gives spikes: put a conv or linear between two lif".into()
-        );
+impl LayerSpec for LifConfig {
+    fn plan(&self, input: &SequenceSpec, _: &BuildContext) -> PlanResult {
+        if input.spikes {
+            return Err(
+                "integrates currents, but the layer before gives spikes: put a conv or linear between two lif".into()
+            );
+        }
+        let output = SequenceSpec { spikes: true, constant: false, ..input.clone() };
+        Ok(LayerPlan::free(input, output, SavedForBackward::Input))
     }
-    let output = SequenceSpec { spikes: true, constant: false, ..input.clone() };
-    Ok(LayerPlan::free(input, output, SavedForBackward::Input))
+
+    fn build(&self, _: &LayerPlan, _: &BuildContext) -> Result<Box<dyn Layer>> {
+        Ok(Box::new(Lif { config: self.clone() }))
+    }
 }
 
 /// The equation of [`crate::ops::lif`]: currents [T, B, ...] to spikes [T, B, ...].
 pub struct Lif {
     config: LifConfig,
-}
-
-impl Lif {
-    pub fn new(config: LifConfig) -> Self {
-        Self { config }
-    }
 }
 
 impl Layer for Lif {

@@ -1,7 +1,9 @@
 //! The same weight matrix applied at every time-step.
 
 use super::plan::{PlanResult, SavedForBackward, numbers};
-use super::{BuildContext, InitConfig, Layer, LayerPlan, Output, Parameter, SavedTensors, SequenceSpec, map_sequence};
+use super::{
+    BuildContext, InitConfig, Layer, LayerPlan, LayerSpec, Output, Parameter, SavedTensors, SequenceSpec, map_sequence,
+};
 use crate::ops::sequence::per_input;
 use crate::ops::{Precision, bias, linear};
 use candle_core::{DType, Result, Tensor};
@@ -37,8 +39,8 @@ pub enum Classes {
     Classes,
 }
 
-impl LinearConfig {
-    pub(super) fn plan(&self, input: &SequenceSpec, shared: &BuildContext) -> PlanResult {
+impl LayerSpec for LinearConfig {
+    fn plan(&self, input: &SequenceSpec, context: &BuildContext) -> PlanResult {
         let &[features] = input.shape.as_slice() else {
             let found = input.describe();
             return Err(format!(
@@ -47,7 +49,7 @@ impl LinearConfig {
         };
         let outputs = match self.features {
             Features::Count(count) => count,
-            Features::Classes(_) => shared.classes,
+            Features::Classes(_) => context.classes,
         };
         let weights = numbers("the weight", &[outputs, features])?;
         Ok(LayerPlan {
@@ -59,6 +61,14 @@ impl LinearConfig {
             fused: false,
         })
     }
+
+    fn build(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>> {
+        Ok(Box::new(Linear::new(self, plan, context)?))
+    }
+
+    fn algorithm(&self, _: &LayerPlan, on_gpu: bool) -> &'static str {
+        if on_gpu { "cuBLAS" } else { "blocked products" }
+    }
 }
 
 pub struct Linear {
@@ -68,14 +78,14 @@ pub struct Linear {
 }
 
 impl Linear {
-    pub fn new(config: &LinearConfig, plan: &LayerPlan, shared: &BuildContext) -> Result<Self> {
+    pub fn new(config: &LinearConfig, plan: &LayerPlan, context: &BuildContext) -> Result<Self> {
         let (inputs, outputs) = (plan.input.elements(), plan.output.elements());
-        let weight = config.init.unwrap_or(shared.init).weight(&[outputs, inputs], inputs, outputs, shared)?;
-        let bias = || Tensor::zeros(outputs, DType::F32, shared.device);
+        let weight = config.init.unwrap_or(context.init).weight(&[outputs, inputs], inputs, outputs, context)?;
+        let bias = || Tensor::zeros(outputs, DType::F32, context.device);
         Ok(Self {
             weight: Parameter::new("weight", weight),
             bias: config.bias.then(bias).transpose()?.map(|value| Parameter::new("bias", value)),
-            precision: shared.precision,
+            precision: context.precision,
         })
     }
 }
@@ -117,11 +127,11 @@ impl Layer for Linear {
         })
     }
 
-    fn parameters(&mut self) -> Vec<&mut Parameter> {
-        [&mut self.weight].into_iter().chain(&mut self.bias).collect()
+    fn parameters(&self) -> Vec<&Parameter> {
+        [&self.weight].into_iter().chain(&self.bias).collect()
     }
 
-    fn state(&mut self) -> Vec<(&'static str, &mut Tensor)> {
-        self.parameters().into_iter().map(|p| (p.name, &mut p.value)).collect()
+    fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
+        [&mut self.weight].into_iter().chain(&mut self.bias).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! What `bntt`, `batch_norm` and `tdbn` share: batch statistics in training, running ones in evaluation.
 
 use super::plan::{PlanResult, SavedForBackward, numbers};
-use super::{BuildContext, ForwardContext, Layer, LayerPlan, Output, Parameter, SavedTensors, SequenceSpec};
+use super::{BuildContext, ForwardContext, Layer, LayerPlan, LayerSpec, Output, Parameter, SavedTensors, SequenceSpec};
 use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};
 use crate::ops::sequence::once;
 use candle_core::{DType, Result, Tensor};
@@ -23,8 +23,8 @@ pub struct Norm {
     momentum: f64,
 }
 
-/// What tells the three layers apart.
-pub struct Kind {
+/// What tells the norms apart.
+pub struct NormSettings {
     pub groups: usize,
     pub beta: bool,
     pub factor: f64,
@@ -32,8 +32,34 @@ pub struct Kind {
     pub momentum: f64,
 }
 
-/// The plan of all three: the shape stays, gamma is [G, C], beta [C].
-pub fn plan(groups: usize, beta: bool, input: &SequenceSpec) -> PlanResult {
+/// The config of a norm: [`LayerSpec`] follows from it.
+pub trait NormSpec {
+    /// What it computes in a network of `context`.
+    fn settings(&self, context: &BuildContext) -> NormSettings;
+
+    /// The norm with its initial gamma 1, beta 0 and running statistics 0 and 1.
+    fn build_norm(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Norm> {
+        Norm::new(self.settings(context), plan, context)
+    }
+}
+
+impl<N: NormSpec> LayerSpec for N {
+    fn plan(&self, input: &SequenceSpec, context: &BuildContext) -> PlanResult {
+        let NormSettings { groups, beta, .. } = self.settings(context);
+        plan(groups, beta, input)
+    }
+
+    fn build(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>> {
+        Ok(Box::new(self.build_norm(plan, context)?))
+    }
+
+    fn as_norm(&self) -> Option<&dyn NormSpec> {
+        Some(self)
+    }
+}
+
+/// The plan of every norm: the shape stays, gamma is [G, C], beta [C].
+fn plan(groups: usize, beta: bool, input: &SequenceSpec) -> PlanResult {
     if input.spikes {
         return Err(
             "normalises currents, but the layer before gives spikes: put it between a conv or linear and its lif"
@@ -48,18 +74,18 @@ pub fn plan(groups: usize, beta: bool, input: &SequenceSpec) -> PlanResult {
 }
 
 impl Norm {
-    pub fn new(kind: Kind, plan: &LayerPlan, shared: &BuildContext) -> Result<Self> {
+    pub fn new(settings: NormSettings, plan: &LayerPlan, shared: &BuildContext) -> Result<Self> {
         let channels = plan.input.shape.first().copied().unwrap_or(1);
-        let table = (kind.groups, channels);
+        let table = (settings.groups, channels);
         let beta = || Tensor::zeros(channels, DType::F32, shared.device);
         Ok(Self {
             gamma: Parameter::new("gamma", Tensor::ones(table, DType::F32, shared.device)?),
-            beta: kind.beta.then(beta).transpose()?.map(|value| Parameter::new("beta", value)),
+            beta: settings.beta.then(beta).transpose()?.map(|value| Parameter::new("beta", value)),
             running_mean: Tensor::zeros(table, DType::F32, shared.device)?,
             running_var: Tensor::ones(table, DType::F32, shared.device)?,
-            factor: kind.factor,
-            eps: kind.eps,
-            momentum: kind.momentum,
+            factor: settings.factor,
+            eps: settings.eps,
+            momentum: settings.momentum,
         })
     }
 
@@ -153,11 +179,20 @@ impl Layer for Norm {
         self.running_gradient(&grad)
     }
 
-    fn parameters(&mut self) -> Vec<&mut Parameter> {
+    fn parameters(&self) -> Vec<&Parameter> {
+        [&self.gamma].into_iter().chain(&self.beta).collect()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
         [&mut self.gamma].into_iter().chain(&mut self.beta).collect()
     }
 
-    fn state(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+    fn state(&self) -> Vec<(&'static str, &Tensor)> {
+        let learned = self.parameters().into_iter().map(|p| (p.name, &p.value));
+        learned.chain([("running_mean", &self.running_mean), ("running_var", &self.running_var)]).collect()
+    }
+
+    fn state_mut(&mut self) -> Vec<(&'static str, &mut Tensor)> {
         let learned = [&mut self.gamma].into_iter().chain(&mut self.beta).map(|p| (p.name, &mut p.value));
         learned.chain([("running_mean", &mut self.running_mean), ("running_var", &mut self.running_var)]).collect()
     }

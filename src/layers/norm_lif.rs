@@ -1,4 +1,4 @@
-//! A norm and the LIF neurons after it, joined.
+//! A norm and the LIF neurons after it, fused.
 
 use super::{ForwardContext, Layer, Norm, Output, Parameter, SavedTensors};
 use crate::ops::batch_norm::Statistics;
@@ -43,11 +43,19 @@ impl Layer for NormLif {
         self.norm.running_gradient(&lif::gradient(&currents, &grad, &self.lif)?)
     }
 
-    fn parameters(&mut self) -> Vec<&mut Parameter> {
+    fn parameters(&self) -> Vec<&Parameter> {
         self.norm.parameters()
     }
 
-    fn state(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+    fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
+        self.norm.parameters_mut()
+    }
+
+    fn state(&self) -> Vec<(&'static str, &Tensor)> {
         self.norm.state()
+    }
+
+    fn state_mut(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+        self.norm.state_mut()
     }
 }

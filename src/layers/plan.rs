@@ -121,6 +121,7 @@ impl LayerPlan {
 }
 
 /// What every layer may need to know about the network it is built into.
+#[derive(Clone, Copy)]
 pub struct BuildContext<'a> {
     pub time_steps: usize,
     pub classes: usize,
@@ -134,7 +135,12 @@ pub struct BuildContext<'a> {
     pub following: &'a [LayerConfig],
 }
 
-impl BuildContext<'_> {
+impl<'a> BuildContext<'a> {
+    /// The same for the layer at `index` of a list.
+    pub fn at(&self, index: usize, layers: &'a [LayerConfig]) -> Self {
+        Self { index, following: layers.get(index.saturating_add(1)..).unwrap_or_default(), ..*self }
+    }
+
     /// The neurons that a normalisation feeds: the next LIF layer, if any.
     pub fn next_lif(&self) -> Option<&LifConfig> {
         self.following.iter().find_map(|layer| match layer {

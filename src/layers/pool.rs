@@ -1,7 +1,7 @@
 //! Pooling of every time-step.
 
 use super::plan::{PlanResult, SavedForBackward};
-use super::{Layer, LayerPlan, Output, SavedTensors, SequenceSpec, map_sequence};
+use super::{BuildContext, Layer, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSpec, map_sequence};
 use crate::ops::pool::{self, Window};
 use crate::ops::sequence::{once, repeat};
 use candle_core::{Result, Tensor};
@@ -27,8 +27,10 @@ impl PoolConfig {
             Self::GlobalAverage => (height, width),
         }
     }
+}
 
-    pub(super) fn plan(&self, input: &SequenceSpec) -> PlanResult {
+impl LayerSpec for PoolConfig {
+    fn plan(&self, input: &SequenceSpec, _: &BuildContext) -> PlanResult {
         let image @ [channels, height, width] = input.image()?;
         let (kh, kw) = self.window(image);
         if kh > height || kw > width {
@@ -43,6 +45,12 @@ impl PoolConfig {
             _ => LayerPlan::free(input, input.currents(shape), SavedForBackward::Nothing),
         })
     }
+
+    fn build(&self, plan: &LayerPlan, _: &BuildContext) -> Result<Box<dyn Layer>> {
+        let image = plan.input.shape.clone();
+        let window = plan.input.image().map_or((1, 1), |image| self.window(image));
+        Ok(Box::new(Pool { config: *self, window, image }))
+    }
 }
 
 pub struct Pool {
@@ -50,14 +58,6 @@ pub struct Pool {
     window: Window,
     /// [C, H, W] of the input.
     image: Vec<usize>,
-}
-
-impl Pool {
-    pub fn new(config: PoolConfig, plan: &LayerPlan) -> Self {
-        let image = plan.input.shape.clone();
-        let window = plan.input.image().map_or((1, 1), |image| config.window(image));
-        Self { config, window, image }
-    }
 }
 
 impl Layer for Pool {

@@ -1,8 +1,7 @@
 //! Threshold-dependent batch norm, for ablations.
 
-use super::norm::Kind;
-use super::{BuildContext, LayerPlan, Norm};
-use candle_core::Result;
+use super::BuildContext;
+use super::norm::{NormSettings, NormSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,10 +32,10 @@ impl Default for TdbnConfig {
     }
 }
 
-impl TdbnConfig {
-    pub(super) fn build(&self, plan: &LayerPlan, shared: &BuildContext) -> Result<Norm> {
+impl NormSpec for TdbnConfig {
+    fn settings(&self, context: &BuildContext) -> NormSettings {
         let &Self { alpha, eps, momentum, beta } = self;
-        let factor = alpha * shared.next_lif().map_or(1.0, |lif| lif.threshold);
-        Norm::new(Kind { groups: 1, beta, factor, eps, momentum }, plan, shared)
+        let factor = alpha * context.next_lif().map_or(1.0, |lif| lif.threshold);
+        NormSettings { groups: 1, beta, factor, eps, momentum }
     }
 }

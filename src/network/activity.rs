@@ -1,6 +1,6 @@
 //! How often neurons fire.
 
-use crate::layers::Output;
+use crate::layers::{LayerIo, Observer};
 use candle_core::{Device, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,17 @@ impl LayerActivity {
     }
 }
 
+/// Counts what every layer of neurons fires.
+impl Observer for Activity {
+    fn layer(&mut self, io: &LayerIo<'_>) -> Result<()> {
+        if let (Some(layer), Some(spikes)) = (io.neurons, &io.output.fired) {
+            let chances = io.output.sequence.elem_count() as u64;
+            self.0.push(LayerActivity { layer: layer.to_string(), spikes: spikes.clone(), chances });
+        }
+        Ok(())
+    }
+}
+
 impl Activity {
     /// What was counted before, on `device`.
     pub fn of_counts(counts: &[SpikeCount], device: &Device) -> Result<Self> {
@@ -49,14 +60,6 @@ impl Activity {
             Ok(LayerActivity { layer: fired.layer.clone(), spikes, chances: fired.chances })
         };
         Ok(Self(counts.iter().map(layer).collect::<Result<_>>()?))
-    }
-
-    /// Takes down what neurons put out; `layer` names them.
-    pub(super) fn observe(&mut self, layer: Option<&str>, output: &Output) {
-        if let (Some(layer), Some(spikes)) = (layer, &output.fired) {
-            let chances = output.sequence.elem_count() as u64;
-            self.0.push(LayerActivity { layer: layer.to_string(), spikes: spikes.clone(), chances });
-        }
     }
 
     pub fn add(&mut self, other: &Self) -> Result<()> {

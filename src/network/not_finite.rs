@@ -10,12 +10,12 @@ use candle_core::Result;
 pub struct FirstLayer(pub Option<String>);
 
 impl Observer for FirstLayer {
-    fn saw(&mut self, seen: &LayerIo<'_>) -> Result<()> {
-        let Output { sequence, .. } = seen.output;
+    fn layer(&mut self, io: &LayerIo<'_>) -> Result<()> {
+        let Output { sequence, .. } = io.output;
         if self.0.is_none()
             && let Some((_, value)) = first_of(sequence)?
         {
-            self.0 = Some(format!("layers.{} gives {value}", seen.index));
+            self.0 = Some(format!("layers.{} gives {value}", io.index));
         }
         Ok(())
     }

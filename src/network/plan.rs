@@ -3,7 +3,7 @@
 use super::NetworkConfig;
 use crate::data::DataShape;
 use crate::encoders::EncoderConfig;
-use crate::layers::{BuildContext, LayerConfig, LayerPlan, SavedForBackward, SequenceSpec, numbers};
+use crate::layers::{LayerConfig, LayerKind, LayerPlan, SequenceSpec, numbers, plan_chain};
 use crate::ops::Precision;
 use candle_core::Device;
 
@@ -14,7 +14,7 @@ pub struct NetworkPlan {
     pub classes: usize,
     pub precision: Precision,
     pub input: SequenceSpec,
-    pub kinds: Vec<&'static str>,
+    pub kinds: Vec<LayerKind>,
     pub layers: Vec<LayerPlan>,
 }
 
@@ -26,54 +26,28 @@ impl NetworkPlan {
     /// unknown.
     pub fn new(config: &NetworkConfig, data: &DataShape, precision: Precision) -> Result<Self, Vec<NetworkMistake>> {
         let mut mistakes = encoder_mistakes(config, data);
-        let constant = config.encoder.is_constant() && config.time_steps > 1;
-        let input = SequenceSpec { shape: config.encoder.signal(image_of(data)), spikes: false, constant };
+        let constant = config.encoder.spec().is_constant() && config.time_steps > 1;
+        let input = SequenceSpec { shape: config.encoder.spec().signal(image_of(data)), spikes: false, constant };
         if !config.layers.iter().any(|layer| matches!(layer, LayerConfig::Lif(_))) {
             let problem = "there is no \"lif\" layer: a spiking network needs at least one".to_string();
             mistakes.push(("network.layers".into(), problem));
         }
-        let mut layers: Vec<LayerPlan> = Vec::with_capacity(config.layers.len());
-        let mut signal = input.clone();
-        let sequence = |what: &str, signal: &SequenceSpec| {
-            numbers(what, &[&[config.time_steps], signal.shape.as_slice()].concat()).map(drop)
-        };
-        if let Err(problem) = sequence("the input of all time-steps", &input) {
+        let sizes = [&[config.time_steps], input.shape.as_slice()].concat();
+        if let Err(problem) = numbers("the input of all time-steps", &sizes) {
             mistakes.push(("network.time_steps".into(), problem));
             return Err(mistakes);
         }
-        let mut before: Option<&LayerConfig> = None;
-        for (index, layer) in config.layers.iter().enumerate() {
-            let shared = BuildContext {
-                time_steps: config.time_steps,
-                classes: data.classes,
-                seed: 0,
-                init: config.init,
-                device: &Device::Cpu,
-                precision,
-                index,
-                following: config.layers.get(index.saturating_add(1)..).unwrap_or_default(),
-            };
-            let planned = layer.plan(&signal, &shared).and_then(|plan| {
-                sequence("its output of all time-steps", &plan.output)?;
-                Ok(plan)
-            });
-            match planned {
-                Ok(mut plan) => {
-                    if before.is_some_and(|before| before.fuses(Some(layer))) {
-                        (plan.fused, plan.kept) = (true, SavedForBackward::Nothing);
-                    }
-                    signal = plan.output.clone();
-                    before = Some(layer);
-                    layers.push(plan);
-                }
-                Err(problem) => {
-                    let key = format!("network.layers[{index}]");
-                    mistakes.push((key, format!("layer {index} {}: {problem}", layer.kind())));
-                    return Err(mistakes);
-                }
+        let context = config.context(data.classes, precision, 0, &Device::Cpu);
+        let layers = match plan_chain(&config.layers, &input, &context) {
+            Ok(layers) => layers,
+            Err((index, problem)) => {
+                let kind = config.layers.get(index).map_or("", |layer| layer.kind().name());
+                mistakes.push((format!("network.layers[{index}]"), format!("layer {index} {kind}: {problem}")));
+                return Err(mistakes);
             }
-        }
-        mistakes.extend(readout_mistake(config, &signal, data.classes));
+        };
+        let output = layers.last().map_or(&input, |layer| &layer.output);
+        mistakes.extend(readout_mistake(config, output, data.classes));
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
@@ -154,7 +128,7 @@ fn encoder_mistakes(config: &NetworkConfig, data: &DataShape) -> Vec<NetworkMist
             return vec![("network.time_steps".into(), problem)];
         }
         _ => {
-            let problem = config.encoder.mistake(image_of(data), config.time_steps);
+            let problem = config.encoder.spec().mistake(image_of(data), config.time_steps);
             return problem.into_iter().map(|problem| ("network.time_steps".into(), problem)).collect();
         }
     };

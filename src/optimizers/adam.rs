@@ -1,5 +1,6 @@
 //! Adam and AdamW.
 
+use super::OptimizerSpec;
 use crate::ops::update::{self, ParameterUpdate, StepGuard};
 use candle_core::Result;
 use schemars::JsonSchema;
@@ -59,26 +60,33 @@ fn decoupled_decay() -> f64 {
     1e-2
 }
 
-impl AdamConfig {
-    pub(super) fn update(
-        &self,
-        items: &[ParameterUpdate<'_>],
-        lr: f64,
-        steps: u64,
-        step_guard: &StepGuard,
-    ) -> Result<()> {
+/// Of the gradient and of its square.
+const MOMENTS: &[&str] = &["first", "second"];
+
+impl OptimizerSpec for AdamConfig {
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn moments(&self) -> &'static [&'static str] {
+        MOMENTS
+    }
+
+    fn update(&self, items: &[ParameterUpdate<'_>], lr: f64, steps: u64, step_guard: &StepGuard) -> Result<()> {
         update::adam(items, &adam(self.betas, self.eps, lr, steps, self.weight_decay, 1.0), step_guard)
     }
 }
 
-impl AdamwConfig {
-    pub(super) fn update(
-        &self,
-        items: &[ParameterUpdate<'_>],
-        lr: f64,
-        steps: u64,
-        step_guard: &StepGuard,
-    ) -> Result<()> {
+impl OptimizerSpec for AdamwConfig {
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn moments(&self) -> &'static [&'static str] {
+        MOMENTS
+    }
+
+    fn update(&self, items: &[ParameterUpdate<'_>], lr: f64, steps: u64, step_guard: &StepGuard) -> Result<()> {
         update::adam(items, &adam(self.betas, self.eps, lr, steps, 0.0, 1.0 - lr * self.weight_decay), step_guard)
     }
 }

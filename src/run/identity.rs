@@ -51,7 +51,7 @@ pub fn changed_data(before: &Checksums, now: &Checksums) -> Vec<String> {
 /// An experiment without what is not computed.
 pub fn comparable(experiment: &Experiment) -> Experiment {
     let mut experiment = experiment.clone();
-    experiment.data.dataset.paths().into_iter().for_each(|path| path.clear());
+    experiment.data.dataset.spec_mut().paths().into_iter().for_each(|path| path.clear());
     // That there are initial weights counts; which they are, their checksum tells.
     experiment.training.initial_weights.iter_mut().for_each(PathBuf::clear);
     experiment.name.clear();
@@ -159,7 +159,7 @@ impl RunQuery<'_> {
     /// Of runs of the same settings, where the plan's data are not at hand.
     fn by_place<'r>(&self, runs: Vec<&'r RecordedRun>) -> Vec<&'r RecordedRun> {
         let paths = |experiment: &Experiment| -> Vec<PathBuf> {
-            experiment.data.dataset.clone().paths().into_iter().map(|path| path.clone()).collect()
+            experiment.data.dataset.clone().spec_mut().paths().into_iter().map(|path| path.clone()).collect()
         };
         let here = paths(self.experiment);
         let (there, elsewhere): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| paths(&run.experiment) == here);
@@ -198,7 +198,7 @@ fn same_data(a: &Checksums, b: &Checksums) -> bool {
 fn data(dataset: &DatasetConfig, time_steps: usize) -> Option<Arc<Checksums>> {
     static KNOWN: LazyLock<Mutex<HashMap<String, Option<Arc<Checksums>>>>> = LazyLock::new(Mutex::default);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let read = || dataset.checksums(time_steps).ok().map(Arc::new);
+    let read = || dataset.spec().checksums(time_steps).ok().map(Arc::new);
     known.entry(format!("{time_steps} {dataset:?}")).or_insert_with(read).clone()
 }
 

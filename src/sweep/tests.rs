@@ -3,6 +3,7 @@
 use super::*;
 use crate::error::Error;
 use crate::experiment::{CheckedExperiment, Experiment};
+use crate::layers::LayerKind;
 
 const BASE: &str = "name = 'a'\ndata = { dataset = 'digits', batch_size = 64 }\noptimizer = { sgd = { lr = 0.1 } }\n\
                     training = { epochs = 1 }\n[network]\ntime_steps = 16\nencoder = 'poisson'\n\
@@ -48,7 +49,7 @@ fn a_grid_a_zip_variants_and_seeds_make_every_run_in_order() -> Result<()> {
     let CheckedExperiment { experiment, plan, .. } = &runs[31].checked;
     assert_eq!((experiment.training.epochs, experiment.seed, experiment.network.time_steps), (3, 5, 3));
     assert_eq!((experiment.network.lif.leak, experiment.network.lif.threshold), (0.8, 0.5));
-    assert_eq!(plan.kinds, ["flatten", "lif", "linear"]);
+    assert_eq!(plan.kinds, [LayerKind::Flatten, LayerKind::Lif, LayerKind::Linear]);
     assert_eq!(experiment.name, runs[31].name);
     Ok(())
 }

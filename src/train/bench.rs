@@ -6,8 +6,7 @@
 use crate::data::{Batches, DataShape, DeviceDataset, Split, SplitValues};
 use crate::error::Result;
 use crate::experiment::CheckedExperiment;
-use crate::network::Network;
-use crate::network::profiler::{Phase, StepProfiler};
+use crate::network::{LayerIo, Network, Observer};
 use crate::optimizers::{Optimizer, TrainingPosition};
 use crate::rng::{Purpose, Stream};
 use crate::train::evaluate::{EvaluationOptions, logits};
@@ -122,19 +121,40 @@ impl Stopwatch {
     }
 }
 
-impl StepProfiler for Stopwatch {
-    fn phase_ended(&mut self, part: Phase<'_>) {
+impl Stopwatch {
+    /// Seconds since the part before has ended.
+    fn lap(&mut self) -> f64 {
         // What fails on the device fails the next thing that is asked of it too.
         let _ = self.device.synchronize();
         let seconds = self.last.elapsed().as_secs_f64();
-        match part {
-            Phase::Encoded | Phase::Scored => self.encoded_and_scored += seconds,
-            Phase::Forward { layer, kept } => self.forward.push((layer.to_string(), seconds, kept)),
-            // From the last layer to the first.
-            Phase::Backward { .. } => self.backward.insert(0, seconds),
-            Phase::Updated => self.optimizer += seconds,
-        }
         self.last = Instant::now();
+        seconds
+    }
+}
+
+impl Observer for Stopwatch {
+    fn encoded(&mut self) {
+        self.encoded_and_scored += self.lap();
+    }
+
+    fn layer(&mut self, io: &LayerIo<'_>) -> candle_core::Result<()> {
+        let seconds = self.lap();
+        self.forward.push((io.name.to_string(), seconds, io.saved_bytes));
+        Ok(())
+    }
+
+    fn scored(&mut self) {
+        self.encoded_and_scored += self.lap();
+    }
+
+    fn backward(&mut self, _: &str) {
+        // From the last layer to the first.
+        let seconds = self.lap();
+        self.backward.insert(0, seconds);
+    }
+
+    fn updated(&mut self) {
+        self.optimizer += self.lap();
     }
 }
 

@@ -85,7 +85,7 @@ fn here(
 ) -> Result<()> {
     let device = checked.experiment.training.open_device()?;
     refuse_what_does_not_fit(checked, &device, false)?;
-    let data = checked.experiment.data.dataset.checksums(checked.experiment.network.time_steps);
+    let data = checked.experiment.data.dataset.spec().checksums(checked.experiment.network.time_steps);
     let agrees = data.and_then(|sums| {
         resumption::check_data(run, &point.checkpoint, &sums)?;
         Ok(format!("{} files, as when the run began", sums.len()))

@@ -28,7 +28,7 @@ pub struct EvaluationOptions {
 
 /// What evaluating takes: all time-steps, or with `training.early_exit` those up to the exit that the network's gammas
 /// tell.
-pub fn evaluation_options(experiment: &Experiment, network: &mut Network) -> Result<EvaluationOptions> {
+pub fn evaluation_options(experiment: &Experiment, network: &Network) -> Result<EvaluationOptions> {
     let (all, draws) = (experiment.network.time_steps, experiment.training.evaluation_draws);
     let exit = match &experiment.training.early_exit {
         Some(rule) => rule.time_steps(&network.gammas()?),
@@ -97,7 +97,7 @@ fn diverged(
     'batches: for batch in batches.iter_from(0) {
         let batch = batch?;
         for draw in 0..draws {
-            network.evaluate_observed(&batch.inputs, draw, &batch.indices, time_steps, &mut first)?;
+            network.evaluate_steps(&batch.inputs, draw, &batch.indices, time_steps, &mut first)?;
             if first.0.is_some() {
                 break 'batches;
             }

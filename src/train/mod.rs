@@ -266,7 +266,7 @@ fn evaluate_test(
     batches: &Batches<'_>,
     stop: &Stop,
 ) -> Result<Option<SplitMetrics>> {
-    let options = evaluate::evaluation_options(experiment, &mut state.network)?;
+    let options = evaluate::evaluation_options(experiment, &state.network)?;
     if experiment.training.early_exit.is_some() {
         info!("evaluating {} of {} time-steps", options.time_steps, experiment.network.time_steps);
     }

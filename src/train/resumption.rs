@@ -229,7 +229,7 @@ impl Examiner<'_> {
                  be the initial weights of a new run, but not be continued.",
             );
         }
-        let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &Device::Cpu)?;
+        let network = Network::build(&experiment.network, plan.clone(), experiment.seed, &Device::Cpu)?;
         checkpoint::matching(&network.state_shapes(), &found.model, &folder.join("model.safetensors"))?;
         let shapes = network.parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
         Optimizer::new(&experiment.optimizer).load_state(&found.optimizer, &shapes.collect::<Vec<_>>())?;

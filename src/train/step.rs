@@ -3,8 +3,7 @@
 use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::experiment::TrainingConfig;
-use crate::network::profiler::{Phase, StepProfiler};
-use crate::network::{Activity, Network};
+use crate::network::{Activity, Network, Observer};
 use crate::ops::cross_entropy::{BatchScore, score_and_gradient};
 use crate::optimizers::{Optimizer, TrainingPosition};
 use candle_core::Tensor;
@@ -56,14 +55,14 @@ pub fn step(
     position: TrainingPosition,
     lr: f64,
     training: &TrainingConfig,
-    profiler: &mut impl StepProfiler,
+    observer: &mut dyn Observer,
 ) -> Result<StepOutput> {
-    let (logits, tape, activity) = network.forward_watched(&batch.inputs, position.epoch, &batch.indices, profiler)?;
+    let (logits, tape, activity) = network.forward(&batch.inputs, position.epoch, &batch.indices, observer)?;
     let (score, gradient) = score_and_gradient(&logits, &batch.labels, training.label_smoothing)?;
     let kept_bytes = tape.bytes();
-    profiler.phase_ended(Phase::Scored);
-    network.backward_watched(tape, &gradient, false, profiler)?;
-    let gradient_norm = optimizer.step(network.parameters(), lr, training.clip, &score)?;
-    profiler.phase_ended(Phase::Updated);
+    observer.scored();
+    network.backward(tape, &gradient, false, observer)?;
+    let gradient_norm = optimizer.step(network.parameters_mut(), lr, training.clip, &score)?;
+    observer.updated();
     Ok(StepOutput { score, gradient_norm, activity, kept_bytes, position, lr })
 }

@@ -34,9 +34,9 @@ fn smooth_layers() -> Result<Vec<Box<dyn Layer>>> {
             index,
             following: &[],
         };
-        let plan = layer.plan(&signal, &shared)?;
-        let mut layer = layer.build(&plan, &shared)?;
-        for (number, (name, tensor)) in layer.state().into_iter().enumerate() {
+        let plan = layer.spec().plan(&signal, &shared)?;
+        let mut layer = layer.build(None, &plan, &shared)?;
+        for (number, (name, tensor)) in layer.state_mut().into_iter().enumerate() {
             if name.starts_with("running") || name == "gamma" {
                 *tensor = random(tensor.dims(), 10 * index + number)?.affine(0.3, 0.8)?;
             }
@@ -108,7 +108,7 @@ fn spike(x: &Tensor) -> candle_core::Result<Tensor> {
 fn through_neurons_and_direct_coding_it_is_that_of_candles_autograd() -> Result {
     let layers = "network.layers=[{ conv = { channels = 4 } }, 'bntt', 'lif', { pool = { average = 2 } }, 'flatten', { linear = { features = 'classes' } }]";
     let checked = parse(&["network.encoder=direct", layers, "network.lif.leak=0.9"])?;
-    let mut network = network(&checked)?;
+    let network = network(&checked)?;
     let state = network.state();
     let images = Var::from_tensor(&random(&[3, 1, 8, 8], 5)?)?;
     let labels = Tensor::new(&[2u32, 9, 0], &Device::Cpu)?;

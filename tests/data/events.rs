@@ -391,8 +391,11 @@ fn mistakes_of_event_data_sets_are_found_without_the_files() {
         ]
     );
     assert_eq!(sessions("a/one", "a/two"), [""; 0]);
-    let shape =
-        config("dataset = { dvs_cifar10 = { PATH, frames = { size = 48 } } }", nowhere).dataset.shape(20).unwrap();
+    let shape = config("dataset = { dvs_cifar10 = { PATH, frames = { size = 48 } } }", nowhere)
+        .dataset
+        .spec()
+        .shape(20)
+        .unwrap();
     assert_eq!([shape.height, shape.classes, shape.train, shape.test], [48, 10, 9_000, 1_000]);
     assert_eq!(shape.time_steps, Some(20));
 }

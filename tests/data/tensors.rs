@@ -43,7 +43,7 @@ fn load(config: &TensorsConfig) -> Result<Dataset> {
 }
 
 fn shape(config: &TensorsConfig) -> Result<DataShape> {
-    DatasetConfig::Tensors(config.clone()).shape(1)
+    DatasetConfig::Tensors(config.clone()).spec().shape(1)
 }
 
 /// The error of a pair of equal files, without the name of the first.

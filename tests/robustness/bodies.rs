@@ -204,7 +204,7 @@ pub fn tensors(input: &[u8]) -> bool {
             let [train, test] = [choice / 2 * 2, choice / 2 * 2 + 1].map(|place| folder.join(files[place].0));
             let dataset = DatasetConfig::Tensors(TensorsConfig { train: train.clone(), test });
             with_one_replaced(folder, &files, input, || {
-                let shape = dataset.shape(1);
+                let shape = dataset.spec().shape(1);
                 if let Ok(split) = read_unlabelled(&train, "--input") {
                     check_split(&split, 1);
                 }

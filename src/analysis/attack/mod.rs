@@ -34,7 +34,7 @@ pub fn accuracy(
     perturbation: &Perturbation,
     setting: &AttackContext<'_>,
 ) -> Result<Statistic> {
-    let random = setting.encoder.is_random() || perturbation.is_random();
+    let random = setting.encoder.spec().is_random() || perturbation.is_random();
     let mut scores = vec![BatchScore::default(); if random { setting.draws.max(1) } else { 1 }];
     for batch in batches.iter_from(0) {
         let batch = batch?;

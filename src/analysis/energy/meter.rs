@@ -1,6 +1,7 @@
 //! Counting spikes and synaptic operations while a network is evaluated.
 
 use super::product::{CostedLayer, Operands, OperationProbe};
+use crate::layers::LayerKind;
 use crate::network::{LayerIo, NetworkPlan, Observer};
 use crate::ops::nonzero;
 use candle_core::Result;
@@ -39,7 +40,7 @@ impl<'a> Meter<'a> {
     pub fn new(products: &'a [CostedLayer], plan: &NetworkPlan, time_steps: usize) -> Self {
         let none = vec![0; time_steps];
         let received = ReceivedSpikes { operations: none.clone(), before_pooling: none.clone() };
-        let neurons = plan.kinds.iter().zip(&plan.layers).enumerate().filter(|(_, (kind, _))| **kind == "lif");
+        let neurons = plan.kinds.iter().zip(&plan.layers).enumerate().filter(|(_, (kind, _))| **kind == LayerKind::Lif);
         let spikes = |(index, (_, layer)): (usize, (_, &crate::layers::LayerPlan))| LayerSpikes {
             layer: format!("layers.{index}.lif"),
             neurons: layer.output.elements() as u64,
@@ -58,25 +59,26 @@ fn add(counts: &mut SpikesByStep, x: &candle_core::Tensor, fan_out: &[u32]) -> R
 }
 
 impl Observer for Meter<'_> {
-    fn saw(&mut self, seen: &LayerIo<'_>) -> Result<()> {
-        let here = |probe: &OperationProbe| probe.layer == seen.index;
+    fn layer(&mut self, io: &LayerIo<'_>) -> Result<()> {
+        let Some(input) = io.input else { return Ok(()) };
+        let here = |probe: &OperationProbe| probe.layer == io.index;
         for (product, received) in self.products.iter().zip(&mut self.received) {
             if product.operands == Operands::Constant {
                 // It computes once, with every value.
                 continue;
             }
             if here(&product.received) {
-                add(&mut received.operations, seen.input, &product.received.fan_out)?;
+                add(&mut received.operations, input, &product.received.fan_out)?;
             }
             let before = product.before_pooling.as_ref().unwrap_or(&product.received);
             if here(before) {
-                add(&mut received.before_pooling, seen.input, &before.fan_out)?;
+                add(&mut received.before_pooling, input, &before.fan_out)?;
             }
         }
-        if let Some(name) = seen.neurons
+        if let Some(name) = io.neurons
             && let Some(spikes) = self.spikes.iter_mut().find(|spikes| spikes.layer == name)
         {
-            add(&mut spikes.spikes, &seen.output.sequence, &[1])?;
+            add(&mut spikes.spikes, &io.output.sequence, &[1])?;
         }
         Ok(())
     }

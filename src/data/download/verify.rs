@@ -58,7 +58,7 @@ pub fn verify(set: &PublishedDataset, folder: &Path, stop: &Stop) -> Result<Veri
 fn read(dataset: DatasetConfig, folder: &Path, stop: &Stop) -> Result<[usize; 2]> {
     let images = Chunks::begin(move |to| {
         // Of recordings one frame will do: every event of every file is read for it.
-        let images = dataset.load(1).map(|dataset| [dataset.train.len(), dataset.test.len()]);
+        let images = dataset.spec().load(1).map(|dataset| [dataset.train.len(), dataset.test.len()]);
         let _ = to.send(images);
     })?;
     let lost = || Err(Error::Data(format!("{}: reading it ended without a word.", folder.display())));

@@ -20,7 +20,7 @@ use super::listing::RecordingFolders;
 use super::sequences::{Recordings, Sequences};
 use super::{FramesConfig, PixelEvent, aedat, windows};
 use crate::data::cache::SourceFile;
-use crate::data::{DataShape, Dataset};
+use crate::data::{DataShape, Dataset, DatasetSpec};
 use crate::error::Result;
 
 /// Where CIFAR10-DVS lies, what is tested on, and how its recordings become frames.
@@ -61,16 +61,16 @@ impl TestSplit {
     }
 }
 
-impl DvsCifar10Config {
-    pub(in crate::data) fn shape(&self, time_steps: usize) -> DataShape {
-        self.sequences(time_steps).shape(9_000, 1_000)
+impl DatasetSpec for DvsCifar10Config {
+    fn shape(&self, time_steps: usize) -> Result<DataShape> {
+        Ok(self.sequences(time_steps).shape(9_000, 1_000))
     }
 
-    pub(in crate::data) fn mistakes(&self) -> Vec<(String, String)> {
+    fn mistakes(&self) -> Vec<(String, String)> {
         self.frames.mistake("dvs_cifar10", aedat::SIDE).into_iter().collect()
     }
 
-    pub(in crate::data) fn load(&self, time_steps: usize) -> Result<Dataset> {
+    fn load(&self, time_steps: usize) -> Result<Dataset> {
         let sequences = self.sequences(time_steps);
         sequences.load(self.recordings()?, |&label, path, content| {
             let events: Vec<PixelEvent> = aedat::events(content, path)?.into_iter().map(upright).collect();
@@ -78,14 +78,20 @@ impl DvsCifar10Config {
         })
     }
 
-    pub(in crate::data) fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
         self.sequences(time_steps).checksums(self.recordings()?)
     }
 
-    pub(in crate::data) fn class_names(&self) -> Vec<String> {
-        CLASSES.map(String::from).into()
+    fn class_names(&self) -> Option<Vec<String>> {
+        Some(CLASSES.map(String::from).into())
     }
 
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.path]
+    }
+}
+
+impl DvsCifar10Config {
     fn sequences(&self, time_steps: usize) -> Sequences<'_> {
         Sequences { time_steps, frames: &self.frames, side: aedat::SIDE, classes: CLASSES.len() }
     }

@@ -16,7 +16,7 @@ use super::sequences::{Recordings, Sequences};
 use super::windows::{Windows, within};
 use super::{FramesConfig, aedat};
 use crate::data::cache::{Decoding, SourceFile};
-use crate::data::{DataShape, Dataset};
+use crate::data::{DataShape, Dataset, DatasetSpec};
 use crate::error::Result;
 
 /// Where the recordings of two sessions lie, and how they become windows and frames.
@@ -52,13 +52,13 @@ struct RecordingPlan {
     windows: Windows,
 }
 
-impl DvsRecordingsConfig {
+impl DatasetSpec for DvsRecordingsConfig {
     /// How many windows there are is not known without the recordings: 0.
-    pub(in crate::data) fn shape(&self, time_steps: usize) -> DataShape {
-        self.sequences(time_steps).shape(0, 0)
+    fn shape(&self, time_steps: usize) -> Result<DataShape> {
+        Ok(self.sequences(time_steps).shape(0, 0))
     }
 
-    pub(in crate::data) fn mistakes(&self) -> Vec<(String, String)> {
+    fn mistakes(&self) -> Vec<(String, String)> {
         let mut mistakes: Vec<_> = self.frames.mistake("dvs_recordings", aedat::SIDE).into_iter().collect();
         let key = |name: &str| format!("data.dataset.dvs_recordings.{name}");
         let mut known = BTreeSet::new();
@@ -82,7 +82,7 @@ impl DvsRecordingsConfig {
         mistakes
     }
 
-    pub(in crate::data) fn load(&self, time_steps: usize) -> Result<Dataset> {
+    fn load(&self, time_steps: usize) -> Result<Dataset> {
         let sequences = self.sequences(time_steps);
         sequences.load(self.recordings()?, |RecordingPlan { label, windows }, path, content| {
             let events = aedat::events(content, path)?;
@@ -92,10 +92,24 @@ impl DvsRecordingsConfig {
         })
     }
 
-    pub(in crate::data) fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
         self.sequences(time_steps).checksums(self.recordings()?)
     }
 
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.path]
+    }
+
+    fn class_names(&self) -> Option<Vec<String>> {
+        Some(self.classes.clone())
+    }
+
+    fn is_own(&self) -> bool {
+        true
+    }
+}
+
+impl DvsRecordingsConfig {
     fn sequences(&self, time_steps: usize) -> Sequences<'_> {
         Sequences { time_steps, frames: &self.frames, side: aedat::SIDE, classes: self.classes.len() }
     }

@@ -14,7 +14,7 @@ use super::listing::RecordingFolders;
 use super::sequences::{Recordings, Sequences};
 use super::{FramesConfig, atis, windows};
 use crate::data::cache::SourceFile;
-use crate::data::{DataShape, Dataset};
+use crate::data::{DataShape, Dataset, DatasetSpec};
 use crate::error::Result;
 
 /// Where N-MNIST lies, and how its recordings become frames.
@@ -31,16 +31,16 @@ pub struct NmnistConfig {
 const CLASSES: u32 = 10;
 const SIDE: usize = atis::SIDE as usize;
 
-impl NmnistConfig {
-    pub(in crate::data) fn shape(&self, time_steps: usize) -> DataShape {
-        self.sequences(time_steps).shape(60_000, 10_000)
+impl DatasetSpec for NmnistConfig {
+    fn shape(&self, time_steps: usize) -> Result<DataShape> {
+        Ok(self.sequences(time_steps).shape(60_000, 10_000))
     }
 
-    pub(in crate::data) fn mistakes(&self) -> Vec<(String, String)> {
+    fn mistakes(&self) -> Vec<(String, String)> {
         self.frames.mistake("nmnist", SIDE).into_iter().collect()
     }
 
-    pub(in crate::data) fn load(&self, time_steps: usize) -> Result<Dataset> {
+    fn load(&self, time_steps: usize) -> Result<Dataset> {
         let sequences = self.sequences(time_steps);
         sequences.load(self.recordings()?, |&label, path, content| {
             let events = atis::events(content, path)?;
@@ -48,10 +48,16 @@ impl NmnistConfig {
         })
     }
 
-    pub(in crate::data) fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
         self.sequences(time_steps).checksums(self.recordings()?)
     }
 
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.path]
+    }
+}
+
+impl NmnistConfig {
     fn sequences(&self, time_steps: usize) -> Sequences<'_> {
         Sequences { time_steps, frames: &self.frames, side: SIDE, classes: CLASSES as usize }
     }
