@@ -1,9 +1,9 @@
 //! Losses of small runs that a change of the code must not move.
 //!
-//! Products of floats are summed in an order that depends on the vector instructions and on the caches of the machine, and
-//! one spike more or less moves a loss: the losses of the first steps are compared within 1e-4, and those of all steps
-//! with what the scalar kernels give. `BNTT_GOLDEN=write` writes the file anew: only for a change that is meant to move
-//! them.
+//! Products of floats are summed in an order that depends on the vector instructions and on the caches of the machine,
+//! and one spike more or less moves a loss: the losses of the first steps are compared within 1e-4, and those of all
+//! steps with what the scalar kernels give. `BNTT_GOLDEN=write` writes the file anew: only for a change that is meant
+//! to move them.
 
 use std::fs;
 use std::path::Path;

@@ -1,9 +1,9 @@
 //! The README and the pages in `docs`: links lead somewhere, lists are complete, and what they show can be done.
 //!
 //! A fence says what it holds: ```` ```toml experiment ```` is a whole file, ```` ```toml fragment ```` is added to
-//! `configs/quickstart.toml` or, with `base=FILE`, to another, ```` ```toml sweep ```` is a sweep. In ```` ```console ````
-//! each line that begins with `bntt` is run in a folder that holds `configs` and a small run `runs/quickstart/v0001`, or,
-//! where [`ONLY_PARSED`] says so, is parsed alone.
+//! `configs/quickstart.toml` or, with `base=FILE`, to another, ```` ```toml sweep ```` is a sweep. In ```` ```console
+//! ```` each line that begins with `bntt` is run in a folder that holds `configs` and a small run
+//! `runs/quickstart/v0001`, or, where [`ONLY_PARSED`] says so, is parsed alone.
 
 use std::collections::BTreeSet;
 use std::fs;
