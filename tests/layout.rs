@@ -90,3 +90,47 @@ fn what_a_file_uses_is_found_in_every_form() {
     let text = "use crate::a::{b, c};\nuse crate::{d::{e, f}, g, h::i};\nlet x = crate::j::k();\npub(crate) fn l() {}";
     assert_eq!(used(text), ["a", "d", "g", "h", "j"]);
 }
+
+/// All files of Rust in the repository but those of `fuzz`.
+fn all_files() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    ["src", "tests", "benches"].iter().for_each(|folder| rust_files(Path::new(folder), &mut files));
+    files
+}
+
+#[test]
+fn no_type_has_the_name_of_another() {
+    let mut files = Vec::new();
+    rust_files(Path::new("src"), &mut files);
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in files {
+        for line in code(&file).lines() {
+            let line =
+                line.trim_start_matches("pub ").trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ");
+            let line = line.trim_start_matches("pub(in crate::data) ").trim_start_matches("pub(in crate::ops) ");
+            let Some((kind, rest)) = line.split_once(' ') else { continue };
+            if ["struct", "enum", "trait", "type", "union"].contains(&kind) {
+                let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                places.entry(name).or_default().push(file.display().to_string());
+            }
+        }
+    }
+    assert!(places.len() > 300, "{} types were found", places.len());
+    let doubled: Vec<_> = places.into_iter().filter(|(_, places)| places.len() > 1).collect();
+    assert!(doubled.is_empty(), "names of more than one type: {doubled:?}");
+}
+
+#[test]
+fn no_function_is_called_of_and_comments_fit_120_columns() {
+    for file in all_files() {
+        let text = fs::read_to_string(&file).expect("a file");
+        for (number, line) in text.lines().enumerate() {
+            let place = format!("{}:{}", file.display(), number + 1);
+            let is_comment = line.trim_start().starts_with("//");
+            // Equations and examples in tables and fences cannot be broken.
+            let is_whole = line.contains("| ") || line.contains("{ ") || line.contains(" = ") || line.contains("[[");
+            assert!(!is_comment || is_whole || line.chars().count() <= 120, "{place} is longer than 120 columns");
+            assert!(is_comment || !line.contains(concat!("fn ", "of(")), "{place}: of what?");
+        }
+    }
+}

@@ -8,10 +8,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use safetensors::Dtype;
-use safetensors::tensor::{Metadata, TensorInfo};
+use safetensors::tensor::TensorInfo;
 
 use super::{SplitValues, files, unexpected_files};
 use crate::error::{Error, Result};
+use crate::files::safetensors::{Header, HeaderProblem, header};
 use crate::ops::finite::place;
 
 /// An open file whose header has been checked.
@@ -48,9 +49,6 @@ impl fmt::Display for TensorEntry {
     }
 }
 
-/// The longest header that is read; the format's own bound.
-const LONGEST_HEADER: u64 = 100_000_000;
-
 impl<'a> TensorFile<'a> {
     /// Checks the header of a file of items and labels; `key` is the setting that names the file.
     pub fn open(path: &'a Path, key: &str) -> Result<Self> {
@@ -83,7 +81,7 @@ impl<'a> TensorFile<'a> {
             let advice = unexpected_files::of_file(path).unwrap_or_else(|| format!("correct {key}"));
             return Err(Error::Data(format!("the file {name} does not exist; {advice}.")));
         }
-        let (metadata, start) = header(path)?;
+        let Header { metadata, start } = checked_header(path)?;
         let entry = |name: &'static str| metadata.info(name).map(|info| TensorEntry { name, info: info.clone() });
         let expected = "expected `labels` [N] and either `images` [N, C, H, W] or `sequences` [N, T, C, H, W]";
         let found = || metadata.offset_keys().iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
@@ -182,8 +180,8 @@ impl<'a> TensorFile<'a> {
     }
 }
 
-/// The checked header of a file and the byte after it. A file is a length (u64), a header (JSON) and the tensors' data.
-fn header(path: &Path) -> Result<(Metadata, u64)> {
+/// The checked header of a user's file.
+fn checked_header(path: &Path) -> Result<Header> {
     let name = path.display();
     let (mut file, length): (File, u64) = files::open(path)?;
     let broken = |problem: String| match unexpected_files::made_elsewhere(path) {
@@ -192,22 +190,17 @@ fn header(path: &Path) -> Result<(Metadata, u64)> {
         }
         None => Error::Data(format!("{name} is no safetensors file: {problem}.")),
     };
-    if length < 8 {
-        return Err(broken(format!("it has {length} bytes, expected a header of 8 or more")));
-    }
-    let mut bytes = [0; 8];
-    file.read_exact(&mut bytes).map_err(Error::io("read", path))?;
-    let size = u64::from_le_bytes(bytes);
-    if size > LONGEST_HEADER || size > length.saturating_sub(8) {
-        return Err(broken(format!("byte 0 announces a header of {size} bytes, but the file ends at byte {length}")));
-    }
-    let mut bytes = vec![0; size as usize];
-    file.read_exact(&mut bytes).map_err(Error::io("read", path))?;
-    let metadata: Metadata = serde_json::from_slice(&bytes)
-        .map_err(|source| broken(format!("the header at byte 8 is malformed: {source}")))?;
-    let start = size.saturating_add(8);
-    let content = format!("a header of {start} and {} of tensors", metadata.data_len());
-    let expected = start.saturating_add(metadata.data_len() as u64);
-    files::check_length(path, length, expected, &content)?;
-    Ok((metadata, start))
+    header(&mut file, length).map_err(|problem| match problem {
+        HeaderProblem::Short => broken(format!("it has {length} bytes, expected a header of 8 or more")),
+        HeaderProblem::Size(size) => {
+            broken(format!("byte 0 announces a header of {size} bytes, but the file ends at byte {length}"))
+        }
+        HeaderProblem::Malformed(source) => broken(format!("the header at byte 8 is malformed: {source}")),
+        HeaderProblem::Data { start, described, .. } => {
+            let content = format!("a header of {start} and {described} of tensors");
+            let checked = files::check_length(path, length, start.saturating_add(described), &content);
+            checked.err().unwrap_or_else(|| broken("its header describes other data than follow".into()))
+        }
+        HeaderProblem::Read(source) => Error::io("read", path)(source),
+    })
 }

@@ -5,6 +5,7 @@ pub mod lock;
 pub mod nesting;
 pub mod output;
 pub mod reading;
+pub mod safetensors;
 pub mod sealed;
 pub mod tilde;
 pub mod weights;

@@ -9,16 +9,13 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use safetensors::tensor::Metadata;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::files::atomic;
 use crate::files::reading;
+use crate::files::safetensors::{self, Header, HeaderProblem};
 use crate::system::memory;
-
-/// The safetensors crate's own limit.
-const LARGEST_HEADER: u64 = 100_000_000;
 
 /// Writes tensors to a safetensors file, whole or not at all: the same tensors give the same bytes.
 ///
@@ -65,26 +62,24 @@ pub(crate) fn to_bytes(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Resul
         }
         on_cpu.push((name, tensor.to_device(&Device::Cpu)?));
     }
-    safetensors::serialize(on_cpu, None).map_err(|e| refused(&e))
+    ::safetensors::serialize(on_cpu, None).map_err(|e| refused(&e))
 }
 
 fn read(reader: &mut impl Read, length: u64, path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>> {
-    let mut prefix = [0; 8];
-    let Some(rest) = length.checked_sub(8) else {
-        return Err(malformed(path, format!("it has {length} bytes, and the first 8 are its header's length")));
-    };
-    reader.read_exact(&mut prefix).map_err(Error::io("read", path))?;
-    let header_length = u64::from_le_bytes(prefix);
-    let Some(data_length) = rest.checked_sub(header_length).filter(|_| header_length <= LARGEST_HEADER) else {
-        let problem = format!("its header claims {header_length} bytes, and the whole file has {length}");
-        return Err(malformed(path, problem));
-    };
-    let header: Metadata = serde_json::from_slice(&take(reader, header_length, path)?)
-        .map_err(|e| malformed(path, format!("header: {e}")))?;
-    if header.data_len() as u64 != data_length {
-        let problem = format!("its header describes {} bytes of data, and {data_length} follow", header.data_len());
-        return Err(malformed(path, problem));
-    }
+    let Header { metadata: header, start } = safetensors::header(reader, length).map_err(|problem| match problem {
+        HeaderProblem::Short => {
+            malformed(path, format!("it has {length} bytes, and the first 8 are its header's length"))
+        }
+        HeaderProblem::Size(size) => {
+            malformed(path, format!("its header claims {size} bytes, and the whole file has {length}"))
+        }
+        HeaderProblem::Malformed(e) => malformed(path, format!("header: {e}")),
+        HeaderProblem::Data { described, found, .. } => {
+            malformed(path, format!("its header describes {described} bytes of data, and {found} follow"))
+        }
+        HeaderProblem::Read(e) => Error::io("read", path)(e),
+    })?;
+    let data_length = length.saturating_sub(start);
     if memory::total().is_some_and(|total| data_length > total) {
         let path = path.display();
         return Err(Error::Weights(format!(

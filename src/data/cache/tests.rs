@@ -12,7 +12,7 @@ struct Doubles {
     decoded: AtomicUsize,
 }
 
-type Loaded = Result<([Split; 2], BTreeMap<String, String>)>;
+type LoadedSet = Result<([Split; 2], BTreeMap<String, String>)>;
 
 impl Doubles {
     fn new() -> Self {
@@ -43,7 +43,7 @@ impl Doubles {
         }
     }
 
-    fn load_into(&self, cache: Option<&Path>, recipe: &DecodeRecipe<'_, u32>) -> Loaded {
+    fn load_into(&self, cache: Option<&Path>, recipe: &DecodeRecipe<'_, u32>) -> LoadedSet {
         load_from(cache, recipe, |&label, path, content| {
             self.decoded.fetch_add(1, Ordering::Relaxed);
             match content.iter().find(|byte| **byte > 127) {
@@ -53,7 +53,7 @@ impl Doubles {
         })
     }
 
-    fn load(&self) -> Loaded {
+    fn load(&self) -> LoadedSet {
         self.load_into(Some(self.cache.path()), &self.recipe())
     }
 
