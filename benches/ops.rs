@@ -1,14 +1,15 @@
 //! Every op of a training step on the CPU, forward and backward: `cargo bench --bench ops`, or a part of it by name:
 //! `cargo bench --bench ops -- conv`.
 //!
-//! The sizes are those of VGG9 on CIFAR-10 with 5 time-steps and batches of 16. Convolutions run by each of their ways over inputs of
-//! several densities, which shows from which density on the sparse way loses.
+//! The sizes are those of VGG9 on CIFAR-10 with 5 time-steps and batches of 16. Convolutions run by each of their ways
+//! over inputs of several densities, which shows from which density on the sparse way loses.
 
-use bntt::encoders::{Draw, EncoderConfig, PoissonConfig};
+use bntt::encoders::{EncoderConfig, PoissonConfig, RandomKey};
+use bntt::ops::Geometry;
 use bntt::ops::batch_norm::{self, Normalization};
-use bntt::ops::conv::{self, Geometry, Way};
+use bntt::ops::conv::{self, Algorithm};
 use bntt::ops::lif::{self, LifConfig};
-use bntt::ops::update::{self, Item, Permission, Sgd};
+use bntt::ops::update::{self, ParameterUpdate, Sgd, StepGuard};
 use bntt::ops::{Precision, cross_entropy, linear, norm_lif, pool};
 use bntt::rng::{Purpose, Stream};
 use candle_core::{DType, Device, Result, Tensor};
@@ -49,14 +50,14 @@ fn convolutions(criterion: &mut Criterion) -> Result<()> {
         });
         for density in [0.05, 0.1, 0.2, 0.3, 0.4, 0.5] {
             let x = spikes(in_channels, size, density)?;
-            for way in [Way::Sparse, Way::Winograd, Way::Unfold] {
-                let id = |direction: &str| BenchmarkId::new(format!("{direction}, {way:?}"), density);
-                let way = Some(way);
+            for algorithm in [Algorithm::Sparse, Algorithm::Winograd, Algorithm::Unfold] {
+                let id = |direction: &str| BenchmarkId::new(format!("{direction}, {algorithm:?}"), density);
+                let algorithm = Some(algorithm);
                 group.bench_function(id("forward"), |b| {
-                    b.iter(|| conv::forward_by(way, &x, &weight, &geometry, PRECISION))
+                    b.iter(|| conv::forward_by(algorithm, &x, &weight, &geometry, PRECISION))
                 });
                 group.bench_function(id("weight gradient"), |b| {
-                    b.iter(|| conv::weight_gradient_by(way, &x, &grad, &geometry, PRECISION));
+                    b.iter(|| conv::weight_gradient_by(algorithm, &x, &grad, &geometry, PRECISION));
                 });
             }
         }
@@ -114,18 +115,18 @@ fn the_rest(criterion: &mut Criterion) -> Result<()> {
     group.sample_size(10);
     let images = random(&[BATCH, 3, 32, 32])?;
     let (encoder, indices) = (EncoderConfig::Poisson(PoissonConfig::default()), (0..BATCH as u32).collect::<Vec<_>>());
-    let draw = Draw { seed: 0, purpose: Purpose::Poisson, epoch: 0, indices: &indices };
-    group.bench_function("poisson, 3x32x32", |b| b.iter(|| encoder.encode(&images, TIME_STEPS, &draw)));
+    let draw = RandomKey { seed: 0, purpose: Purpose::Poisson, epoch: 0, indices: &indices };
+    group.bench_function("poisson, 3x32x32", |b| b.iter(|| encoder.spec().encode(&images, TIME_STEPS, &draw)));
     let (logits, labels) = (random(&[BATCH, 10])?, Tensor::zeros(BATCH, DType::U32, &Device::Cpu)?);
     group.bench_function("cross-entropy", |b| b.iter(|| cross_entropy::score_and_gradient(&logits, &labels, 0.0)));
     let (w, gradient, moments) = (random(&[1024, 4096])?, random(&[1024, 4096])?, [random(&[1024, 4096])?]);
     let step = Sgd { rate: 1e-9, momentum: 0.9, weight_decay: 1e-4 };
-    let granted = Permission::granted(&Device::Cpu)?;
+    let granted = StepGuard::granted(&Device::Cpu)?;
     group.bench_function("sgd, 4 M parameters", |b| {
-        b.iter(|| update::sgd(&[Item { w: &w, gradient: &gradient, moments: &moments }], &step, &granted));
+        b.iter(|| update::sgd(&[ParameterUpdate { w: &w, gradient: &gradient, moments: &moments }], &step, &granted));
     });
     group.bench_function("norm of 4 M gradients", |b| {
-        b.iter(|| update::gradient_norm(&[Item { w: &w, gradient: &gradient, moments: &[] }]))
+        b.iter(|| update::gradient_norm(&[ParameterUpdate { w: &w, gradient: &gradient, moments: &[] }]))
     });
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What can go wrong, in sentences: file, place, what was expected, what was found, what to do.
 
-use crate::system::stop::Reason;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ pub enum Error {
     Diverged(String),
     /// A run that was asked to stop. It has saved all it did and said so.
     #[error("stopped by {}", .0.name())]
-    Interrupted(Reason),
+    Interrupted(StopReason),
     /// A device that is absent or cannot do what was asked of it.
     #[error("{0}")]
     Device(String),
@@ -57,6 +57,54 @@ impl Error {
             Self::Interrupted(reason) => reason.exit_code(),
             Self::Tensor(_) | Self::Selftest(_) => 1,
             _ => 2,
+        }
+    }
+}
+
+/// Why a run is to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// Ctrl-C.
+    Int,
+    /// The terminal was closed.
+    Hup,
+    /// A cluster takes the machine away.
+    Term,
+    /// A cluster says that it soon will: the run is to be queued again.
+    Usr1,
+}
+
+impl StopReason {
+    pub const ALL: [Self; 4] = [Self::Int, Self::Hup, Self::Term, Self::Usr1];
+
+    /// The signal's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int => "SIGINT",
+            Self::Hup => "SIGHUP",
+            Self::Term => "SIGTERM",
+            Self::Usr1 => "SIGUSR1",
+        }
+    }
+
+    /// The exit code of a run that stopped for it: 128 and the signal's number as shells count, or 0 for what is no
+    /// failure.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Int => 130,
+            Self::Hup => 129,
+            Self::Term => 143,
+            Self::Usr1 => 0,
+        }
+    }
+
+    /// The signal's number.
+    pub fn signal(self) -> i32 {
+        match self {
+            Self::Int => SIGINT,
+            Self::Hup => SIGHUP,
+            Self::Term => SIGTERM,
+            Self::Usr1 => SIGUSR1,
         }
     }
 }

@@ -10,8 +10,9 @@
 //! metrics, checkpoints -> runs/<name>/v0001
 //! ```
 //!
-//! Shapes everywhere: T time-steps, B batch, C channels, H height, W width, F features, K classes; sequences are time-major.
-//! Imports point down: a module uses those below it in this list, none above (`tests/layout.rs` holds them to it).
+//! Shapes everywhere: T time-steps, B batch, C channels, H height, W width, F features, K classes; sequences are
+//! time-major. Imports point down: a module uses those below it in this list, none above (`tests/layout.rs` holds them
+//! to it).
 //!
 //! | module | |
 //! |---|---|
@@ -35,9 +36,10 @@
 //! | [`rng`] | counter-based random numbers |
 //! | [`error`] | what the user must mend, in sentences |
 //!
-//! Nothing here panics on purpose: what can go wrong is an [`error::Error`]. Modules that read what a user wrote neither index nor add
-//! and multiply sizes unchecked; nor do the plans of [`network`] and [`layers`], whose other files compute with tensors, which the lint
-//! cannot tell from numbers. The kernels of [`ops`] do both: every op checks the sizes of its tensors at its door.
+//! Nothing here panics on purpose: what can go wrong is an [`error::Error`]. Modules that read what a user wrote
+//! neither index nor add and multiply sizes unchecked; nor do the plans of [`network`] and [`layers`], whose other
+//! files compute with tensors, which the lint cannot tell from numbers. The kernels of [`ops`] do both: every op checks
+//! the sizes of its tensors at its door.
 
 #![cfg_attr(
     not(test),

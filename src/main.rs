@@ -15,7 +15,7 @@
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: bntt::system::memory::Noting = bntt::system::memory::Noting;
+static ALLOCATOR: bntt::system::memory::RecordingAllocator = bntt::system::memory::RecordingAllocator;
 
 fn main() -> ExitCode {
     bntt::system::memory::keep_freed();

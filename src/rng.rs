@@ -1,8 +1,8 @@
 //! Counter-based random numbers: every number is a pure function of what it is for and where it stands.
 //!
 //! The generator is Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). Nothing has a
-//! state that advances, so the same seed gives the same numbers for any number of threads, any batch size and any device,
-//! and a resumed run needs no generator state.
+//! state that advances, so the same seed gives the same numbers for any number of threads, any batch size and any
+//! device, and a resumed run needs no generator state.
 
 /// What a stream of numbers is for. The values are part of the file format: a change alters every seeded run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,8 @@ pub enum Purpose {
 
 /// A stream of random numbers, addressed by (seed, purpose, layer, epoch, index) and read at any position.
 ///
-/// `epoch` is the epoch in training and the number of the draw in evaluation; `index` is the image's place in its split.
+/// `epoch` is the epoch in training and the number of the draw in evaluation; `index` is the image's place in its
+/// split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stream {
     key: [u32; 2],
@@ -41,7 +42,7 @@ pub struct Stream {
 
 /// A stream's words: block b is Philox of the counter (b, index, epoch, purpose) under the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parts {
+pub struct StreamKey {
     pub key: [u32; 2],
     pub index: u32,
     pub epoch: u32,
@@ -56,9 +57,9 @@ impl Stream {
     }
 
     /// What the stream hangs on, for a GPU that draws from it.
-    pub fn parts(&self) -> Parts {
+    pub fn parts(&self) -> StreamKey {
         let [index, epoch, purpose] = self.counter;
-        Parts { key: self.key, index, epoch, purpose }
+        StreamKey { key: self.key, index, epoch, purpose }
     }
 
     /// Numbers `4 * block .. 4 * block + 4` of the stream.

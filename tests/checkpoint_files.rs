@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bntt::run::checkpoint::{
-    Checkpoint, Contents, Partial, Progress, candidates, load, load_tensors, matching, mend, save, save_tensors,
+    Checkpoint, CheckpointContents, Partial, TrainingProgress, candidates, load, load_tensors, matching, mend, save,
+    save_tensors,
 };
 use bntt::run::records::Records;
 use candle_core::{DType, Device, Tensor};
@@ -27,9 +28,10 @@ fn bits(tensor: &Tensor) -> Vec<u32> {
 
 /// As `last` is saved, from which a run is continued.
 fn save_epoch(folder: &Path, epoch: usize) {
-    let progress = Progress { epoch, ..Progress::new("vgg9", "cafe", "da7a") };
+    let progress = TrainingProgress { epoch, ..TrainingProgress::new("vgg9", "cafe", "da7a") };
     let (model, records) = (model(epoch as f32), Records::nothing());
-    let contents = Contents { model: &model, optimizer: &named([]), progress: &progress, records: Some(&records) };
+    let contents =
+        CheckpointContents { model: &model, optimizer: &named([]), progress: &progress, records: Some(&records) };
     save(folder, contents).unwrap();
 }
 
@@ -53,16 +55,16 @@ fn file(header: &str, data: &[u8]) -> Vec<u8> {
 fn a_checkpoint_comes_back_bit_for_bit() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("last");
-    let progress = Progress {
+    let progress = TrainingProgress {
         epoch: 3,
         step: 17,
         global_step: 1187,
         best_top1: Some(0.1 + 0.2),
         best_epoch: Some(2),
-        ..Progress::new("vgg9", "cafe", "da7a")
+        ..TrainingProgress::new("vgg9", "cafe", "da7a")
     };
     let optimizer = named([("momentum.conv1.weight", Tensor::new(&[1f64, 2.], &Device::Cpu).unwrap())]);
-    let contents = Contents { model: &model(1.5), optimizer: &optimizer, progress: &progress, records: None };
+    let contents = CheckpointContents { model: &model(1.5), optimizer: &optimizer, progress: &progress, records: None };
     save(&folder, contents).unwrap();
     let loaded = load(&folder, &Device::Cpu).unwrap();
     assert_eq!(bits(&loaded.model["conv1.weight"]), bits(&model(1.5)["conv1.weight"]));
@@ -71,7 +73,7 @@ fn a_checkpoint_comes_back_bit_for_bit() {
     assert_eq!(loaded.optimizer["momentum.conv1.weight"].to_vec1::<f64>().unwrap(), [1., 2.]);
     let sums = [&loaded.progress.model_sha256, &loaded.progress.optimizer_sha256];
     assert!(sums.iter().all(|sum| sum.len() == 64), "{sums:?}");
-    let unsummed = Progress { model_sha256: "".into(), optimizer_sha256: "".into(), ..loaded.progress.clone() };
+    let unsummed = TrainingProgress { model_sha256: "".into(), optimizer_sha256: "".into(), ..loaded.progress.clone() };
     assert_eq!(unsummed, progress);
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left beside it");
 }
@@ -123,8 +125,8 @@ fn a_save_that_fails_leaves_the_checkpoint_it_found_whole() {
         fs::rename(elsewhere, folder.with_file_name(left)).unwrap();
         // A tensor of a type that no file can hold.
         let odd = Tensor::zeros(2, DType::F32, &Device::Cpu).unwrap().to_dtype(DType::F8E4M3).unwrap();
-        let (progress, odd) = (Progress::new("a", "b", "c"), named([("odd", odd)]));
-        let contents = Contents { model: &odd, optimizer: &named([]), progress: &progress, records: None };
+        let (progress, odd) = (TrainingProgress::new("a", "b", "c"), named([("odd", odd)]));
+        let contents = CheckpointContents { model: &odd, optimizer: &named([]), progress: &progress, records: None };
         let failed = save(&folder, contents);
         let message = failed.unwrap_err().to_string();
         assert!(message.contains("\"odd\" has the type F8E4M3"), "{message}");
@@ -284,9 +286,13 @@ fn what_lies_beside_a_checkpoint_is_never_read_in_its_place_and_the_best_keeps_n
     let [last, best] = ["last", "best"].map(|name| root.path().join(name));
     for epoch in 1..=3 {
         save_epoch(&last, epoch);
-        let progress = Progress { epoch, ..Progress::new("vgg9", "cafe", "da7a") };
-        let contents =
-            Contents { model: &model(epoch as f32), optimizer: &named([]), progress: &progress, records: None };
+        let progress = TrainingProgress { epoch, ..TrainingProgress::new("vgg9", "cafe", "da7a") };
+        let contents = CheckpointContents {
+            model: &model(epoch as f32),
+            optimizer: &named([]),
+            progress: &progress,
+            records: None,
+        };
         save(&best, contents).unwrap();
     }
     let names = fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -309,14 +315,14 @@ fn what_lies_beside_a_checkpoint_is_never_read_in_its_place_and_the_best_keeps_n
 fn weights_or_moments_that_are_not_finite_are_refused_by_name() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("last");
-    let progress = Progress::new("a", "b", "c");
+    let progress = TrainingProgress::new("a", "b", "c");
     let wrong = named([("momentum.conv1.weight", Tensor::new(&[0f32, f32::NAN], &Device::Cpu).unwrap())]);
     for (model, optimizer, expected) in [
         (&wrong, &named([]), "model.safetensors: momentum.conv1.weight[1] is NaN; expected finite numbers."),
         (&model(f32::INFINITY), &named([]), "model.safetensors: conv1.weight[0, 0] is inf; expected finite numbers."),
         (&model(1.0), &wrong, "optimizer.safetensors: momentum.conv1.weight[1] is NaN; expected finite numbers."),
     ] {
-        save(&folder, Contents { model, optimizer, progress: &progress, records: None }).unwrap();
+        save(&folder, CheckpointContents { model, optimizer, progress: &progress, records: None }).unwrap();
         let text = load(&folder, &Device::Cpu).unwrap_err().to_string();
         assert!(text.contains(expected), "{text}");
     }
@@ -331,11 +337,15 @@ fn progress_that_leaves_out_a_step_or_does_one_twice_is_refused() {
     };
     let at = |epoch, step, global_step| {
         let partial = if step > 0 { partial(step * 16) } else { None };
-        Progress { epoch, step, global_step, partial, ..Progress::new("a", "b", "c") }
+        TrainingProgress { epoch, step, global_step, partial, ..TrainingProgress::new("a", "b", "c") }
     };
-    for fine in
-        [at(0, 0, 0), at(2, 3, 23), at(2, 10, 30), at(5, 0, 50), Progress { best_epoch: Some(2), ..at(2, 0, 20) }]
-    {
+    for fine in [
+        at(0, 0, 0),
+        at(2, 3, 23),
+        at(2, 10, 30),
+        at(5, 0, 50),
+        TrainingProgress { best_epoch: Some(2), ..at(2, 0, 20) },
+    ] {
         assert_eq!(fine.check(5, 10, 16), Ok(()), "{fine:?}");
     }
     for (wrong, expected) in [
@@ -346,12 +356,12 @@ fn progress_that_leaves_out_a_step_or_does_one_twice_is_refused() {
         (at(2, 3, 22), "it counts 22 steps, and 2 epochs of 10 and 3 more are others"),
         (at(usize::MAX, 0, 20), "epochs"),
         (
-            Progress { partial: partial(47), ..at(2, 3, 23) },
+            TrainingProgress { partial: partial(47), ..at(2, 3, 23) },
             "the sums of its epoch are of 47 images, and 3 batches of 16",
         ),
-        (Progress { partial: None, ..at(2, 3, 23) }, "of 0 images, and 3 batches"),
-        (Progress { partial: partial(16), ..at(2, 0, 20) }, "of 16 images, and 0 batches"),
-        (Progress { best_epoch: Some(3), ..at(2, 0, 20) }, "its best epoch is still to come"),
+        (TrainingProgress { partial: None, ..at(2, 3, 23) }, "of 0 images, and 3 batches"),
+        (TrainingProgress { partial: partial(16), ..at(2, 0, 20) }, "of 16 images, and 0 batches"),
+        (TrainingProgress { best_epoch: Some(3), ..at(2, 0, 20) }, "its best epoch is still to come"),
     ] {
         let problem = wrong.check(5, 10, 16).unwrap_err();
         assert!(problem.contains(expected), "{problem}");

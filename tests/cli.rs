@@ -9,13 +9,13 @@ const TEXT: &str = "name = 'tiny'\n[data]\ndataset = 'digits'\nbatch_size = 16\n
     [optimizer]\nadam = { lr = 1e-3 }\n[training]\nepochs = 2\n";
 
 /// A folder with `tiny.toml` in which the program runs.
-struct Desk(tempfile::TempDir);
+struct Workspace(tempfile::TempDir);
 
-impl Desk {
+impl Workspace {
     fn new() -> Self {
-        let desk = Self(tempfile::tempdir().expect("a folder"));
-        desk.write("tiny.toml", TEXT);
-        desk
+        let workspace = Self(tempfile::tempdir().expect("a folder"));
+        workspace.write("tiny.toml", TEXT);
+        workspace
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -60,56 +60,59 @@ fn exists(folder: &Path, names: &[&str]) {
 
 #[test]
 fn a_run_leaves_a_complete_folder_that_evaluates_lists_predicts_and_repeats() {
-    let desk = Desk::new();
-    let output = desk.bntt(&["run", "tiny.toml", "training.epochs=3"]);
+    let workspace = Workspace::new();
+    let output = workspace.bntt(&["run", "tiny.toml", "training.epochs=3"]);
     let said = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(output.status.success() && said.contains("epoch 3/3"), "{said}");
     assert!(
         !said.contains('\x1b') && !said.contains('\r'),
         "plain lines where standard error is no terminal: {said:?}"
     );
-    let run = desk.path("runs/tiny/v0001");
+    let run = workspace.path("runs/tiny/v0001");
     exists(&run, &["config.toml", "provenance.json", "metrics.jsonl", "metrics.csv", "steps.jsonl", "log.txt"]);
     for checkpoint in ["last", "best"] {
         let folder = run.join("checkpoints").join(checkpoint);
         exists(&folder, &["model.safetensors", "optimizer.safetensors", "progress.toml"]);
     }
-    assert_eq!(desk.read("runs/tiny/v0001/metrics.jsonl").lines().count(), 3);
-    assert_eq!(desk.read("runs/tiny/v0001/steps.jsonl").lines().count(), 3 * 4);
+    assert_eq!(workspace.read("runs/tiny/v0001/metrics.jsonl").lines().count(), 3);
+    assert_eq!(workspace.read("runs/tiny/v0001/steps.jsonl").lines().count(), 3 * 4);
     let provenance: serde_json::Value =
-        serde_json::from_str(&desk.read("runs/tiny/v0001/provenance.json")).expect("JSON");
+        serde_json::from_str(&workspace.read("runs/tiny/v0001/provenance.json")).expect("JSON");
     assert_eq!(provenance["outcome"], "completed");
     assert_eq!(provenance["sessions"][0]["command"][1], "run");
     assert_eq!(provenance["data"].as_object().map(serde_json::Map::len), Some(1));
 
     assert!(
-        desk.ok(&["eval", "runs/tiny/v0001", "--checkpoint", "last", "--draws", "2"])
+        workspace
+            .ok(&["eval", "runs/tiny/v0001", "--checkpoint", "last", "--draws", "2"])
             .starts_with("20 images, 2 draws: loss")
     );
-    let list = desk.ok(&["list"]);
+    let list = workspace.ok(&["list"]);
     assert!(list.contains("runs/tiny/v0001  completed"), "{list}");
-    assert_eq!(desk.ok(&["resume", "runs/tiny/v0001"]), "runs/tiny/v0001: all 3 epochs are done\n");
+    assert_eq!(workspace.ok(&["resume", "runs/tiny/v0001"]), "runs/tiny/v0001: all 3 epochs are done\n");
 
     // The resolved config repeats the run, to the last bit.
-    desk.ok(&["run", "runs/tiny/v0001/config.toml"]);
+    workspace.ok(&["run", "runs/tiny/v0001/config.toml"]);
     let model = |version: &str| {
-        std::fs::read(desk.path(&format!("runs/tiny/{version}/checkpoints/last/model.safetensors"))).expect("weights")
+        std::fs::read(workspace.path(&format!("runs/tiny/{version}/checkpoints/last/model.safetensors")))
+            .expect("weights")
     };
     assert!(model("v0001") == model("v0002"), "a repeated run has other weights");
 
     // Predictions are the evaluation's: same draws, same weights.
     let images =
         candle_core::Tensor::zeros((3, 1, 8, 8), candle_core::DType::U8, &candle_core::Device::Cpu).expect("images");
-    images.save_safetensors("images", desk.path("in.safetensors")).expect("a file");
-    desk.ok(&["predict", "runs/tiny/v0001", "--input", "in.safetensors", "--output", "out.safetensors"]);
-    let out = candle_core::safetensors::load(desk.path("out.safetensors"), &candle_core::Device::Cpu).expect("a file");
+    images.save_safetensors("images", workspace.path("in.safetensors")).expect("a file");
+    workspace.ok(&["predict", "runs/tiny/v0001", "--input", "in.safetensors", "--output", "out.safetensors"]);
+    let out =
+        candle_core::safetensors::load(workspace.path("out.safetensors"), &candle_core::Device::Cpu).expect("a file");
     assert_eq!((out["logits"].dims(), out["labels"].dims()), (&[3, 10][..], &[3][..]));
 }
 
 #[test]
 fn check_needs_no_data_and_shows_every_layer() {
-    let desk = Desk::new();
-    let report = desk.ok(&["check", "tiny.toml", "data.dataset={ cifar100 = { path = 'nowhere' } }"]);
+    let workspace = Workspace::new();
+    let report = workspace.ok(&["check", "tiny.toml", "data.dataset={ cifar100 = { path = 'nowhere' } }"]);
     assert!(report.starts_with("tiny: 3 x 32 x 32, 100 classes; 2 time-steps, batches of 16; on cpu\n"), "{report}");
     // 3072 x 16 weights, 2 x 16 gammas, 16 x 100 weights.
     assert!(report.contains("50,784"), "{report}");
@@ -118,10 +121,10 @@ fn check_needs_no_data_and_shows_every_layer() {
 
 #[test]
 fn check_names_the_way_of_every_layer() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let layers = "network.layers=[{ conv = { channels = 16 } }, 'bntt', 'lif', { conv = { channels = 16 } }, \
                   { conv = { channels = 4, kernel = 5 } }, 'flatten', { linear = { features = 'classes' } }]";
-    let report = desk.ok(&["check", "tiny.toml", layers]);
+    let report = workspace.ok(&["check", "tiny.toml", layers]);
     let ways = [
         "sparse / patches",
         "own kernel",
@@ -131,39 +134,39 @@ fn check_names_the_way_of_every_layer() {
         "own kernel",
         "products",
     ];
-    for (line, way) in report.lines().skip(3).zip(ways) {
-        assert!(line.contains(way), "expected {way:?} in {line:?} of\n{report}");
+    for (line, algorithm) in report.lines().skip(3).zip(ways) {
+        assert!(line.contains(algorithm), "expected {algorithm:?} in {line:?} of\n{report}");
     }
-    let report = desk.ok(&["check", "tiny.toml", layers, "training.device=cuda:7"]);
+    let report = workspace.ok(&["check", "tiny.toml", layers, "training.device=cuda:7"]);
     assert!(report.contains("; on cuda:7, which cannot be used here: ") && report.contains("cuBLAS"), "{report}");
 }
 
 #[test]
 fn a_layer_that_hardly_fires_is_warned_of_by_name() {
-    let desk = Desk::new();
-    let output = desk.bntt(&["run", "tiny.toml", "network.lif.threshold=1000", "training.epochs=1"]);
+    let workspace = Workspace::new();
+    let output = workspace.bntt(&["run", "tiny.toml", "network.lif.threshold=1000", "training.epochs=1"]);
     let said = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(said.contains("warning: epoch 1: layers.3.lif hardly fires: 0.000 %"), "{said}");
-    assert!(desk.read("runs/tiny/v0001/log.txt").contains("WARN  epoch 1: layers.3.lif hardly fires"));
+    assert!(workspace.read("runs/tiny/v0001/log.txt").contains("WARN  epoch 1: layers.3.lif hardly fires"));
     // Of 64 images none is a 2, which would be warned of.
     let quiet =
-        desk.bntt(&["run", "tiny.toml", "network.lif.threshold=0.2", "training.epochs=1", "data.limit.train=128"]);
+        workspace.bntt(&["run", "tiny.toml", "network.lif.threshold=0.2", "training.epochs=1", "data.limit.train=128"]);
     assert!(!String::from_utf8(quiet.stderr).expect("UTF-8").contains("warning"));
 }
 
 #[test]
 fn a_doctor_finds_what_is_damaged_and_says_what_can_be_resumed() {
-    let desk = Desk::new();
-    desk.ok(&["run", "tiny.toml"]);
-    let said = desk.ok(&["doctor", "runs/tiny"]);
+    let workspace = Workspace::new();
+    workspace.ok(&["run", "tiny.toml"]);
+    let said = workspace.ok(&["doctor", "runs/tiny"]);
     assert!(said.contains("complete: all 2 epochs are done") && !said.contains("WRONG"), "{said}");
-    let run = desk.path("runs/tiny/v0001");
+    let run = workspace.path("runs/tiny/v0001");
     let damage = |file: &str, change: &dyn Fn(&mut Vec<u8>)| {
         let whole = std::fs::read(run.join(file)).expect(file);
         let mut damaged = whole.clone();
         change(&mut damaged);
         std::fs::write(run.join(file), damaged).expect(file);
-        let output = desk.bntt(&["doctor", "runs/tiny"]);
+        let output = workspace.bntt(&["doctor", "runs/tiny"]);
         std::fs::write(run.join(file), whole).expect(file);
         assert_eq!(output.status.code(), Some(2), "{file}");
         String::from_utf8(output.stdout).expect("UTF-8")
@@ -190,53 +193,53 @@ fn a_doctor_finds_what_is_damaged_and_says_what_can_be_resumed() {
     }
     let said = damage("config.toml", &|bytes| bytes.truncate(20));
     assert!(said.contains("config.toml cannot be used"), "{said}");
-    assert!(desk.ok(&["doctor", "runs/tiny"]).contains("complete"), "nothing was changed by looking");
+    assert!(workspace.ok(&["doctor", "runs/tiny"]).contains("complete"), "nothing was changed by looking");
 
     // The run falls back to the checkpoint before, says so, and comes to the same end.
     let model = run.join("checkpoints/last/model.safetensors");
     let whole = std::fs::read(&model).expect("a model");
     std::fs::write(&model, &whole[..100]).expect("a model");
     std::fs::write(run.join("provenance.json"), "{").expect("a file");
-    let output = desk.bntt(&["resume", "runs/tiny"]);
+    let output = workspace.bntt(&["resume", "runs/tiny"]);
     let said = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(output.status.success() && said.contains("last.previous is used instead"), "{said}");
     assert!(said.contains("resuming runs/tiny/v0001 after epoch 1 of 2"), "{said}");
     assert!(std::fs::read(&model).expect("a model") == whole);
     // The record of where it came from begins again.
     assert!(said.contains("provenance.json.damaged") && run.join("provenance.json.damaged").is_file(), "{said}");
-    assert!(desk.ok(&["doctor", "runs/tiny"]).contains("complete"));
+    assert!(workspace.ok(&["doctor", "runs/tiny"]).contains("complete"));
 }
 
 #[test]
 fn a_selftest_without_a_gpu_says_so() {
-    let desk = Desk::new();
-    let message = desk.refused(&["selftest", "--device", "cpu"]);
+    let workspace = Workspace::new();
+    let message = workspace.refused(&["selftest", "--device", "cpu"]);
     assert!(message.contains("the CPU is what GPUs are compared with"), "{message}");
     if !candle_core::utils::cuda_is_available() {
-        assert!(desk.refused(&["selftest"]).contains("--device cuda:0: this build of bntt has no GPU kernels"));
+        assert!(workspace.refused(&["selftest"]).contains("--device cuda:0: this build of bntt has no GPU kernels"));
     }
 }
 
 #[test]
 fn the_schema_is_the_one_that_ships_and_help_shows_examples() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let shipped = std::fs::read_to_string("configs/bntt.schema.json").expect("the schema");
-    assert!(desk.ok(&["schema"]) == shipped, "run: bntt schema > configs/bntt.schema.json");
+    assert!(workspace.ok(&["schema"]) == shipped, "run: bntt schema > configs/bntt.schema.json");
     for command in
         ["run", "check", "resume", "eval", "predict", "list", "bench", "schema", "selftest", "doctor", "data"]
     {
-        assert!(desk.ok(&[command, "--help"]).contains("Example"), "{command}");
+        assert!(workspace.ok(&[command, "--help"]).contains("Example"), "{command}");
     }
 }
 
 #[test]
 fn mistakes_are_reported_all_at_once_with_their_places_and_no_folder_appears() {
-    let desk = Desk::new();
-    desk.write(
+    let workspace = Workspace::new();
+    workspace.write(
         "bad.toml",
         &TEXT.replace("batch_size = 16", "batchsize = 16").replace("time_steps = 2", "time_steps = 0"),
     );
-    let message = desk.refused(&["run", "bad.toml", "optimizer.adam.lr=-1", "network.lif.leek=0.9"]);
+    let message = workspace.refused(&["run", "bad.toml", "optimizer.adam.lr=-1", "network.lif.leek=0.9"]);
     for expected in [
         "bad.toml:4:1: data.batchsize: unknown key; did you mean `batch_size`?",
         "bad.toml:2:2: data.batch_size: this key is missing; expected a whole number of at least 1.",
@@ -246,12 +249,12 @@ fn mistakes_are_reported_all_at_once_with_their_places_and_no_folder_appears() {
     ] {
         assert!(message.contains(expected), "expected {expected:?} in:\n{message}");
     }
-    assert!(!desk.path("runs").exists());
+    assert!(!workspace.path("runs").exists());
 }
 
 #[test]
 fn layers_that_do_not_fit_are_named_with_what_to_do() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let cases = [
         (
             "'flatten', ",
@@ -291,8 +294,8 @@ fn layers_that_do_not_fit_are_named_with_what_to_do() {
         ),
     ];
     for (from, to, expected) in cases {
-        desk.write("bad.toml", &TEXT.replace(from, to));
-        let message = desk.refused(&["check", "bad.toml"]);
+        workspace.write("bad.toml", &TEXT.replace(from, to));
+        let message = workspace.refused(&["check", "bad.toml"]);
         assert!(message.contains(expected), "expected {expected:?} in:\n{message}");
         assert!(message.contains("bad.toml:9:"), "the list stands in line 9:\n{message}");
     }
@@ -300,7 +303,7 @@ fn layers_that_do_not_fit_are_named_with_what_to_do() {
 
 #[test]
 fn values_that_contradict_each_other_are_refused() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     for (overrides, expected) in [
         (
             &["network.encoder=none"][..],
@@ -341,23 +344,23 @@ fn values_that_contradict_each_other_are_refused() {
         (&["network.layers.9=lif"], "network.layers"),
         (&["oops"], "command line: "),
     ] {
-        let message = desk.refused(&[&["run", "tiny.toml"], overrides].concat());
+        let message = workspace.refused(&[&["run", "tiny.toml"], overrides].concat());
         assert!(message.contains(expected), "expected {expected:?} in:\n{message}");
     }
     if !candle_core::utils::cuda_is_available() {
-        let message = desk.refused(&["run", "tiny.toml", "training.device=cuda:0"]);
+        let message = workspace.refused(&["run", "tiny.toml", "training.device=cuda:0"]);
         assert!(message.contains("this build of bntt has no GPU kernels"), "{message}");
     }
-    assert!(!desk.path("runs").exists());
+    assert!(!workspace.path("runs").exists());
 }
 
 #[test]
 fn files_that_are_missing_or_of_another_kind_are_named() {
-    let desk = Desk::new();
-    desk.write("empty.toml", "# nothing\n");
-    desk.write("weights.safetensors", "not tensors");
+    let workspace = Workspace::new();
+    workspace.write("empty.toml", "# nothing\n");
+    workspace.write("weights.safetensors", "not tensors");
     candle_core::Tensor::zeros(3, candle_core::DType::F32, &candle_core::Device::Cpu)
-        .and_then(|tensor| tensor.save_safetensors("other", desk.path("other.safetensors")))
+        .and_then(|tensor| tensor.save_safetensors("other", workspace.path("other.safetensors")))
         .expect("a file");
     for (arguments, expected) in [
         (&["run", "missing.toml"][..], "missing.toml"),
@@ -378,33 +381,33 @@ fn files_that_are_missing_or_of_another_kind_are_named() {
             "name them with --weights FILE",
         ),
     ] {
-        let message = desk.refused(arguments);
+        let message = workspace.refused(arguments);
         assert!(message.contains(expected), "{arguments:?}: expected {expected:?} in:\n{message}");
     }
-    assert!(!desk.path("runs").exists());
+    assert!(!workspace.path("runs").exists());
 }
 
 #[test]
 fn a_run_that_diverges_keeps_its_folder_its_reason_and_no_weights_that_are_not_finite() {
-    let desk = Desk::new();
-    let message = desk.refused(&[
+    let workspace = Workspace::new();
+    let message = workspace.refused(&[
         "run",
         "tiny.toml",
         "optimizer={ sgd = { lr = 1e38 } }",
         "network.layers=['flatten', { linear = { features = 16 } }, 'lif', { linear = { features = 'classes' } }]",
     ]);
     assert!(message.contains("stopped before the weights moved"), "{message}");
-    assert!(desk.read("runs/tiny/v0001/provenance.json").contains("stopped before the weights moved"));
-    assert!(desk.ok(&["list"]).contains("failed"));
+    assert!(workspace.read("runs/tiny/v0001/provenance.json").contains("stopped before the weights moved"));
+    assert!(workspace.ok(&["list"]).contains("failed"));
 }
 
 #[test]
 fn a_checkpoint_of_another_config_is_not_resumed() {
-    let desk = Desk::new();
-    desk.ok(&["run", "tiny.toml"]);
-    let config = desk.read("runs/tiny/v0001/config.toml").replace("epochs = 2", "epochs = 5");
-    desk.write("runs/tiny/v0001/config.toml", &config);
-    let message = desk.refused(&["resume", "runs/tiny/v0001"]);
+    let workspace = Workspace::new();
+    workspace.ok(&["run", "tiny.toml"]);
+    let config = workspace.read("runs/tiny/v0001/config.toml").replace("epochs = 2", "epochs = 5");
+    workspace.write("runs/tiny/v0001/config.toml", &config);
+    let message = workspace.refused(&["resume", "runs/tiny/v0001"]);
     assert!(message.contains("the checkpoint belongs to another config"), "{message}");
 }
 
@@ -418,14 +421,14 @@ const SPIKING: &str = "name = 'spiking'\nseed = 1\n[data]\ndataset = 'digits'\nb
 
 #[test]
 fn every_instruction_set_trains_the_same_network_but_for_rounding() {
-    let desk = Desk::new();
-    desk.write("spiking.toml", SPIKING);
+    let workspace = Workspace::new();
+    workspace.write("spiking.toml", SPIKING);
     let losses = |instructions: &str, version: &str| -> Vec<f64> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bntt"));
-        command.args(["run", "spiking.toml"]).env("BNTT_INSTRUCTIONS", instructions).current_dir(desk.0.path());
+        command.args(["run", "spiking.toml"]).env("BNTT_INSTRUCTIONS", instructions).current_dir(workspace.0.path());
         let output = command.output().expect("the program");
         assert!(output.status.success(), "{instructions}: {}", String::from_utf8_lossy(&output.stderr));
-        let steps = desk.read(&format!("runs/spiking/{version}/steps.jsonl"));
+        let steps = workspace.read(&format!("runs/spiking/{version}/steps.jsonl"));
         let loss = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["loss"].as_f64();
         steps.lines().map(|line| loss(line).expect("a loss")).collect()
     };
@@ -447,16 +450,16 @@ fn every_instruction_set_trains_the_same_network_but_for_rounding() {
 
 #[test]
 fn bench_needs_no_data_and_says_where_the_time_goes() {
-    let desk = Desk::new();
-    desk.write("spiking.toml", SPIKING);
+    let workspace = Workspace::new();
+    workspace.write("spiking.toml", SPIKING);
     let arguments = ["bench", "spiking.toml", "data.dataset={cifar10={path='none'}}", "--repeats", "2"];
-    let text = desk.ok(&[&arguments[..], &["--layers"]].concat());
+    let text = workspace.ok(&[&arguments[..], &["--layers"]].concat());
     for expected in
         ["3 time-steps, batches of 16, 2 repeats", "\noptimizer ", "images a second", "bntt lif", "firing rate"]
     {
         assert!(text.contains(expected), "{expected:?} is missing in\n{text}");
     }
-    let line = desk.ok(&[&arguments[..], &["--json"]].concat());
+    let line = workspace.ok(&[&arguments[..], &["--json"]].concat());
     let report: serde_json::Value = serde_json::from_str(&line).expect("one line of JSON");
     assert_eq!(line.lines().count(), 1);
     assert_eq!((&report["batch_size"], &report["time_steps"], &report["repeats"]), (&16.into(), &3.into(), &2.into()));
@@ -471,41 +474,43 @@ fn bench_needs_no_data_and_says_where_the_time_goes() {
     for part in ["data", "forward", "backward", "optimizer", "step", "evaluation"] {
         assert!(report[part]["median"].as_f64().expect(part) > 0.0, "{part}");
     }
-    assert!(desk.refused(&["bench", "spiking.toml", "network.time_step=3"]).contains("did you mean `time_steps`?"));
+    assert!(
+        workspace.refused(&["bench", "spiking.toml", "network.time_step=3"]).contains("did you mean `time_steps`?")
+    );
 }
 
 #[test]
 fn a_layer_is_replaced_from_the_command_line() {
-    let desk = Desk::new();
-    desk.write("with_pool.toml", &TEXT.replace("'flatten', {", "{ pool = { average = 2 } }, 'flatten', {"));
+    let workspace = Workspace::new();
+    workspace.write("with_pool.toml", &TEXT.replace("'flatten', {", "{ pool = { average = 2 } }, 'flatten', {"));
     let replaced = "network.layers[0]={dropout={probability=0.5}}";
-    let report = desk.ok(&["check", "with_pool.toml", replaced]);
+    let report = workspace.ok(&["check", "with_pool.toml", replaced]);
     // 8 x 8 pixels are not pooled any more: 64 x 16 weights.
     assert!(report.contains("0      dropout  1 x 8 x 8") && report.contains("1,024"), "{report}");
-    let message = desk.refused(&["check", "with_pool.toml", "network.layers[0].dropout.probability=0.5"]);
+    let message = workspace.refused(&["check", "with_pool.toml", "network.layers[0].dropout.probability=0.5"]);
     assert!(message.contains("both \"dropout\" and \"pool\" are given; keep one of them."), "{message}");
-    let message = desk.refused(&["check", "with_pool.toml", "network.layers]0={dropout={probability=0.5}}"]);
+    let message = workspace.refused(&["check", "with_pool.toml", "network.layers]0={dropout={probability=0.5}}"]);
     assert!(message.contains("`network.layers]0` is not a key like `a.b` or `a[2].b`"), "{message}");
 }
 
 #[test]
 fn none_takes_away_what_a_base_gave_and_the_run_repeats_that() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let given = "augment = { crop_padding = 2, flip = true }\nnormalize = { mean = [0.5], std = [0.2] }\n";
     let trained =
         "early_exit = { threshold = 0.2 }\nclip = 1.0\nthreads = 1\ninitial_weights = 'nowhere.safetensors'\n";
-    desk.write("base.toml", &(TEXT.replace("batch_size = 16\n", &format!("batch_size = 16\n{given}")) + trained));
+    workspace.write("base.toml", &(TEXT.replace("batch_size = 16\n", &format!("batch_size = 16\n{given}")) + trained));
     let none = "base = 'base.toml'\ntraining = { epochs = 1, initial_weights = 'none', early_exit = 'none', clip = 'none' }\n\
                 [data]\naugment = 'none'\nlimit = { train = 64, test = 'none' }\n";
-    desk.write("none.toml", none);
-    desk.ok(&["run", "none.toml", "training.threads=none", "data.normalize=none", "data.augment.crop_padding=4"]);
-    let config = desk.read("runs/tiny/v0001/config.toml");
+    workspace.write("none.toml", none);
+    workspace.ok(&["run", "none.toml", "training.threads=none", "data.normalize=none", "data.augment.crop_padding=4"]);
+    let config = workspace.read("runs/tiny/v0001/config.toml");
     let expected = "[data]\nbatch_size = 16\ndataset = \"digits\"\naugment = { crop_padding = 4, flip = false }\nlimit = { train = 64 }\n";
     assert!(config.contains(expected), "{config}");
     for word in ["none", "early_exit", "clip", "threads", "initial_weights", "normalize"] {
         assert!(!config.contains(word), "{word} stands in\n{config}");
     }
-    let message = desk.refused(&["check", "none.toml", "data.augment=false", "data.limit.train=all"]);
+    let message = workspace.refused(&["check", "none.toml", "data.augment=false", "data.limit.train=all"]);
     for expected in [
         "command line: data.augment: expected a table or \"none\", found false.",
         "command line: data.limit.train: expected a whole number of at least 1 or \"none\", found the string \"all\".",
@@ -513,26 +518,26 @@ fn none_takes_away_what_a_base_gave_and_the_run_repeats_that() {
         assert!(message.contains(expected), "expected {expected:?} in\n{message}");
     }
     // Words of their own stay what they are.
-    let message = desk.refused(&["check", "none.toml", "network.encoder=none"]);
+    let message = workspace.refused(&["check", "none.toml", "network.encoder=none"]);
     assert!(message.contains("\"none\" needs a data set of sequences"), "{message}");
-    assert!(desk.ok(&["check", "none.toml", "network.lif.reset=none"]).contains("Predicted peak memory"));
+    assert!(workspace.ok(&["check", "none.toml", "network.lif.reset=none"]).contains("Predicted peak memory"));
 }
 
 #[test]
 fn what_cannot_happen_is_warned_of_below_the_report_and_before_training() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let arguments = ["tiny.toml", "schedule={ milestones = { at = [0.9] } }", "seed=1", "seed=2"];
     let expected = [
         "`seed=1` is overruled by `seed=2`, which stands after it; leave one of them out.",
         "schedule.milestones.at[0]: 0.9 of the 2 epochs that the schedule has is reached as the last of them ends: the learning rate \
          never changes for it. Expected less than 0.25; leave it out or train longer.",
     ];
-    let report = desk.ok(&[&["check"], &arguments[..]].concat());
+    let report = workspace.ok(&[&["check"], &arguments[..]].concat());
     assert!(report.ends_with(&format!("\n\nwarning: {}\nwarning: {}\n", expected[0], expected[1])), "{report}");
-    assert!(!desk.ok(&["check", "tiny.toml"]).contains("warning"));
-    let output = desk.bntt(&[&["run"], &arguments[..]].concat());
+    assert!(!workspace.ok(&["check", "tiny.toml"]).contains("warning"));
+    let output = workspace.bntt(&[&["run"], &arguments[..]].concat());
     let said = String::from_utf8(output.stderr).expect("UTF-8");
-    let log = desk.read("runs/tiny/v0001/log.txt");
+    let log = workspace.read("runs/tiny/v0001/log.txt");
     for warning in expected {
         let line = format!("warning: {warning}\n");
         let before = said.find(&line).expect("a warning") < said.find("epoch 1/2").expect("an epoch");
@@ -543,12 +548,12 @@ fn what_cannot_happen_is_warned_of_below_the_report_and_before_training() {
 
 #[test]
 fn a_path_that_only_a_shell_could_have_expanded_is_refused_wherever_it_stands() {
-    let desk = Desk::new();
-    desk.write("sweep.toml", "base = '~/tiny.toml'\n");
-    desk.write("variants.toml", "base = 'tiny.toml'\n[variants]\na = { base = '~/tiny.toml' }\n");
-    desk.write("runs.toml", "runs = '~/runs'\n[[rows]]\nlabel = 'a'\nconfig = 'tiny.toml'\n");
-    desk.write("config.toml", "[[rows]]\nlabel = 'a'\nconfig = '~/tiny.toml'\n");
-    desk.write("column.toml", "[[rows]]\nlabel = 'a'\n[[columns]]\nlabel = 'b'\nsweep = '~/sweep.toml'\n");
+    let workspace = Workspace::new();
+    workspace.write("sweep.toml", "base = '~/tiny.toml'\n");
+    workspace.write("variants.toml", "base = 'tiny.toml'\n[variants]\na = { base = '~/tiny.toml' }\n");
+    workspace.write("runs.toml", "runs = '~/runs'\n[[rows]]\nlabel = 'a'\nconfig = 'tiny.toml'\n");
+    workspace.write("config.toml", "[[rows]]\nlabel = 'a'\nconfig = '~/tiny.toml'\n");
+    workspace.write("column.toml", "[[rows]]\nlabel = 'a'\n[[columns]]\nlabel = 'b'\nsweep = '~/sweep.toml'\n");
     for (arguments, expected) in [
         (
             &["run", "tiny.toml", "--runs=~/x"][..],
@@ -569,44 +574,44 @@ fn a_path_that_only_a_shell_could_have_expanded_is_refused_wherever_it_stands() 
         (&["table", "config.toml"], "config.toml: a: config: nothing expands"),
         (&["table", "column.toml"], "column.toml: b: sweep: nothing expands"),
     ] {
-        let message = desk.refused(arguments);
+        let message = workspace.refused(arguments);
         assert!(message.contains(expected), "{arguments:?}: expected {expected:?} in:\n{message}");
         assert!(message.contains("what is really called so"), "{message}");
     }
-    assert!(!desk.path("~").exists() && !desk.path("runs").exists());
-    desk.ok(&["run", "tiny.toml", "training.epochs=1", "--runs=./~"]);
-    assert!(desk.path("~/tiny/v0001/config.toml").is_file());
+    assert!(!workspace.path("~").exists() && !workspace.path("runs").exists());
+    workspace.ok(&["run", "tiny.toml", "training.epochs=1", "--runs=./~"]);
+    assert!(workspace.path("~/tiny/v0001/config.toml").is_file());
 }
 
 #[test]
 fn an_experiment_that_could_not_be_read_again_is_refused_everywhere() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let layers = "{ linear = { features = 16 } }, 'bntt', 'lif', ".repeat(4_000);
-    desk.write("long.toml", &TEXT.replace("'flatten', ", &format!("'flatten', {layers}")));
-    desk.write("sweep.toml", "base = 'long.toml'\nseeds = [1]\n");
+    workspace.write("long.toml", &TEXT.replace("'flatten', ", &format!("'flatten', {layers}")));
+    workspace.write("sweep.toml", "base = 'long.toml'\nseeds = [1]\n");
     for arguments in [&["check", "long.toml"][..], &["run", "long.toml"], &["sweep", "sweep.toml"]] {
-        let message = desk.refused(arguments);
+        let message = workspace.refused(arguments);
         let expected = "and no more than 262144 are read again: the run could not be resumed. Name fewer layers";
         assert!(
             message.contains("long.toml: with every setting written out") && message.contains(expected),
             "{message}"
         );
     }
-    assert!(!desk.path("runs").exists());
+    assert!(!workspace.path("runs").exists());
 }
 
 #[test]
 fn files_of_other_editors_are_read_or_named() {
-    let desk = Desk::new();
-    desk.write("tiny.toml", &format!("\u{feff}{}", TEXT.replace('\n', "\r\n")));
-    desk.write("sweep.toml", "\u{feff}base = 'tiny.toml'\r\nseeds = [3]\r\n");
-    assert!(desk.ok(&["sweep", "sweep.toml", "--dry-run"]).contains("1 runs"));
-    desk.write("slip.toml", "\u{feff}base = = 'tiny.toml'\r\n");
-    assert!(desk.refused(&["sweep", "slip.toml"]).contains("line 1, column 8"));
+    let workspace = Workspace::new();
+    workspace.write("tiny.toml", &format!("\u{feff}{}", TEXT.replace('\n', "\r\n")));
+    workspace.write("sweep.toml", "\u{feff}base = 'tiny.toml'\r\nseeds = [3]\r\n");
+    assert!(workspace.ok(&["sweep", "sweep.toml", "--dry-run"]).contains("1 runs"));
+    workspace.write("slip.toml", "\u{feff}base = = 'tiny.toml'\r\n");
+    assert!(workspace.refused(&["sweep", "slip.toml"]).contains("line 1, column 8"));
     let units: Vec<u8> = "base = 'tiny.toml'".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    std::fs::write(desk.path("wide.toml"), units).expect("a file");
+    std::fs::write(workspace.path("wide.toml"), units).expect("a file");
     for command in ["check", "sweep", "table"] {
-        let message = desk.refused(&[command, "wide.toml"]);
+        let message = workspace.refused(&[command, "wide.toml"]);
         assert!(message.contains("wide.toml") && message.contains("it is UTF-16 text"), "{message}");
     }
 }

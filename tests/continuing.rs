@@ -11,16 +11,16 @@ const TEXT: &str = "name = 'own'\n[data]\ndataset = { tensors = { train = 'data/
     layers = [ 'flatten', { linear = { features = 12 } }, 'bntt', 'lif', { linear = { features = 'classes' } } ]\n\
     [optimizer]\nsgd = { lr = 0.1 }\n[training]\nepochs = 3\ncheckpoint_every = { steps = 1 }\n";
 
-struct Desk(tempfile::TempDir);
+struct Workspace(tempfile::TempDir);
 
-impl Desk {
+impl Workspace {
     fn new() -> Self {
-        let desk = Self(tempfile::tempdir().expect("a folder"));
-        desk.write("own.toml", TEXT);
-        std::fs::create_dir(desk.path("data")).expect("a folder");
-        desk.images("data/train.safetensors", 1.0);
-        desk.images("data/test.safetensors", 0.5);
-        desk
+        let workspace = Self(tempfile::tempdir().expect("a folder"));
+        workspace.write("own.toml", TEXT);
+        std::fs::create_dir(workspace.path("data")).expect("a folder");
+        workspace.images("data/train.safetensors", 1.0);
+        workspace.images("data/test.safetensors", 0.5);
+        workspace
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -63,7 +63,8 @@ impl Desk {
         said
     }
 
-    /// A run in whose midst the program was killed, as far as its files tell: the checkpoint of epoch 2, with the files of all three epochs.
+    /// A run in whose midst the program was killed, as far as its files tell: the checkpoint of epoch 2, with the files
+    /// of all three epochs.
     fn killed(&self) -> PathBuf {
         self.ok(&["run", "own.toml"]);
         let run = self.path("runs/own/v0001");
@@ -90,34 +91,35 @@ fn said(output: Output) -> (Option<i32>, String) {
 
 #[test]
 fn data_that_changed_since_a_run_began_are_refused_by_name_and_accepted_only_when_asked_for() {
-    let desk = Desk::new();
-    let run = desk.killed();
-    desk.images("data/train.safetensors", 0.25);
+    let workspace = Workspace::new();
+    let run = workspace.killed();
+    workspace.images("data/train.safetensors", 0.25);
     for command in [&["resume", "runs/own"][..], &["doctor", "runs/own"]] {
-        let message = desk.refused(command);
+        let message = workspace.refused(command);
         let expected = ["the data are not those that", "train", "has changed", "--accept-changed-data"];
         assert!(expected.iter().all(|expected| message.contains(expected)), "{message}");
     }
-    // A job that is queued again does not begin anew beside it either, as if it were another experiment, without a word.
-    let (_, message) = desk.bntt(&["run", "own.toml", "--resume-or-start"]);
+    // A job that is queued again does not begin anew beside it either, as if it were another experiment, without a
+    // word.
+    let (_, message) = workspace.bntt(&["run", "own.toml", "--resume-or-start"]);
     assert!(message.contains("is another experiment (the data"), "{message}");
     assert!(!run.join("checkpoints/last").exists(), "nothing was done");
 
-    let message = desk.ok(&["resume", "runs/own/v0001", "--accept-changed-data"]);
+    let message = workspace.ok(&["resume", "runs/own/v0001", "--accept-changed-data"]);
     assert!(message.contains("warning: accepted: the data are not those"), "{message}");
-    let record = desk.provenance();
+    let record = workspace.provenance();
     let accepted = record["sessions"][1]["accepted"][0].as_str().expect("a sentence");
     assert!(accepted.contains("has changed"), "{record}");
 }
 
 #[test]
 fn data_that_moved_are_the_same_data_and_other_values_that_change_no_number_may_be_given() {
-    let desk = Desk::new();
-    let run = desk.killed();
-    let whole = Desk::new();
+    let workspace = Workspace::new();
+    let run = workspace.killed();
+    let whole = Workspace::new();
     whole.ok(&["run", "own.toml"]);
-    std::fs::rename(desk.path("data"), desk.path("elsewhere")).expect("a move");
-    let message = desk.refused(&["resume", "runs/own"]);
+    std::fs::rename(workspace.path("data"), workspace.path("elsewhere")).expect("a move");
+    let message = workspace.refused(&["resume", "runs/own"]);
     assert!(message.contains("train.safetensors does not exist"), "{message}");
     let moved = [
         "data.dataset.tensors.train=elsewhere/train.safetensors",
@@ -127,10 +129,10 @@ fn data_that_moved_are_the_same_data_and_other_values_that_change_no_number_may_
         "training.tensorboard=true",
         "training.device=cpu",
     ];
-    let doctor = desk.ok(&[&["doctor", "runs/own"], &moved[..]].concat());
+    let doctor = workspace.ok(&[&["doctor", "runs/own"], &moved[..]].concat());
     assert!(doctor.contains("goes on after epoch 2 and 2 steps"), "{doctor}");
-    desk.ok(&[&["resume", "runs/own"], &moved[..]].concat());
-    assert!(desk.model(&run) == whole.model(&whole.path("runs/own/v0001")), "other bits");
+    workspace.ok(&[&["resume", "runs/own"], &moved[..]].concat());
+    assert!(workspace.model(&run) == whole.model(&whole.path("runs/own/v0001")), "other bits");
     let config = std::fs::read_to_string(run.join("config.toml")).expect("a config");
     assert!(config.contains("data/train.safetensors") && !config.contains("elsewhere"), "{config}");
 
@@ -144,7 +146,7 @@ fn data_that_moved_are_the_same_data_and_other_values_that_change_no_number_may_
     ] {
         for command in ["resume", "doctor"] {
             let [train, test, ..] = moved;
-            let message = desk.bntt(&[command, "runs/own", train, test, value]).1;
+            let message = workspace.bntt(&[command, "runs/own", train, test, value]).1;
             assert!(
                 (message.contains("cannot be continued as another experiment") && message.contains(named)),
                 "{message}"
@@ -155,86 +157,87 @@ fn data_that_moved_are_the_same_data_and_other_values_that_change_no_number_may_
 
 #[test]
 fn a_run_without_its_checkpoints_or_records_is_refused_and_loses_nothing() {
-    let desk = Desk::new();
-    desk.ok(&["run", "own.toml"]);
-    let run = desk.path("runs/own/v0001");
+    let workspace = Workspace::new();
+    workspace.ok(&["run", "own.toml"]);
+    let run = workspace.path("runs/own/v0001");
     let metrics = std::fs::read(run.join("metrics.jsonl")).expect("metrics");
-    std::fs::rename(run.join("checkpoints"), desk.path("gone")).expect("a move");
+    std::fs::rename(run.join("checkpoints"), workspace.path("gone")).expect("a move");
     for command in [&["resume", "runs/own"][..], &["run", "own.toml", "--resume-or-start"]] {
-        let message = desk.refused(command);
+        let message = workspace.refused(command);
         assert!(message.contains("there is no checkpoint folder "), "{message}");
         assert_eq!(std::fs::read(run.join("metrics.jsonl")).expect("metrics"), metrics);
     }
-    std::fs::rename(desk.path("gone"), run.join("checkpoints")).expect("a move");
+    std::fs::rename(workspace.path("gone"), run.join("checkpoints")).expect("a move");
 
     // What a user accepts is kept beside what is left of it.
     std::fs::write(run.join("steps.jsonl"), "").expect("a file");
     std::fs::write(run.join("checkpoints/best/model.safetensors"), "half").expect("a file");
-    let message = desk.refused(&["resume", "runs/own"]);
+    let message = workspace.refused(&["resume", "runs/own"]);
     assert!(
         message.contains("steps.jsonl has lost its last") && message.contains("--accept-damaged-records"),
         "{message}"
     );
-    desk.ok(&["resume", "runs/own", "--accept-damaged-records"]);
+    workspace.ok(&["resume", "runs/own", "--accept-damaged-records"]);
     assert_eq!(std::fs::read(run.join("metrics.jsonl.damaged")).expect("a copy"), metrics);
     assert!(run.join("checkpoints/best.damaged/model.safetensors").is_file());
-    let record = desk.provenance();
+    let record = workspace.provenance();
     assert!(record["sessions"][1]["accepted"].as_array().is_some_and(|accepted| accepted.len() == 2), "{record}");
 }
 
 #[test]
 fn a_damaged_checkpoint_is_never_replaced_by_another_epochs_where_it_is_used() {
-    let desk = Desk::new();
-    desk.ok(&["run", "own.toml"]);
+    let workspace = Workspace::new();
+    workspace.ok(&["run", "own.toml"]);
     let images = Tensor::zeros((3, 1, 4, 4), DType::U8, &Device::Cpu).expect("images");
-    images.save_safetensors("images", desk.path("in.safetensors")).expect("a file");
+    images.save_safetensors("images", workspace.path("in.safetensors")).expect("a file");
     for which in ["best", "last"] {
-        let model = desk.path("runs/own/v0001/checkpoints").join(which).join("model.safetensors");
+        let model = workspace.path("runs/own/v0001/checkpoints").join(which).join("model.safetensors");
         let whole = std::fs::read(&model).expect("a model");
         let mut flipped = whole.clone();
         *flipped.last_mut().expect("a byte") ^= 1;
         std::fs::write(&model, flipped).expect("a model");
         for command in ["eval", "attack", "energy", "early-exit"] {
-            let message = desk.refused(&[command, "runs/own", "--checkpoint", which]);
+            let message = workspace.refused(&[command, "runs/own", "--checkpoint", which]);
             assert!(
                 message.contains(&format!("checkpoints/{which} cannot be used: model.safetensors has the SHA-256")),
                 "{message}"
             );
         }
-        desk.ok(&["report", "runs/own", "-o", "report.html", "--checkpoint", which]);
-        let page = std::fs::read_to_string(desk.path("report.html")).expect("a page");
+        workspace.ok(&["report", "runs/own", "-o", "report.html", "--checkpoint", which]);
+        let page = std::fs::read_to_string(workspace.path("report.html")).expect("a page");
         assert!(page.contains("model.safetensors has the SHA-256") && !page.contains("are right"), "{which}");
         if which == "best" {
             let arguments = ["predict", "runs/own", "--input", "in.safetensors", "--output", "out.safetensors"];
-            assert!(desk.refused(&arguments).contains("checkpoints/best cannot be used"));
+            assert!(workspace.refused(&arguments).contains("checkpoints/best cannot be used"));
         }
         std::fs::write(&model, whole).expect("a model");
     }
-    assert!(!desk.path("runs/own/v0001/checkpoints/best.previous").exists(), "it would be another epoch's");
+    assert!(!workspace.path("runs/own/v0001/checkpoints/best.previous").exists(), "it would be another epoch's");
 }
 
 #[test]
 fn a_job_that_is_queued_again_with_other_threads_goes_on_and_with_another_leak_says_what_differs() {
-    let desk = Desk::new();
-    desk.killed();
-    let message = desk.ok(&["run", "own.toml", "--resume-or-start", "training.threads=1", "training.tensorboard=true"]);
+    let workspace = Workspace::new();
+    workspace.killed();
+    let message =
+        workspace.ok(&["run", "own.toml", "--resume-or-start", "training.threads=1", "training.tensorboard=true"]);
     assert!(message.contains("resuming runs/own/v0001 after epoch 2 and 2 steps"), "{message}");
-    let message = desk.ok(&["run", "own.toml", "--resume-or-start", "network.lif.leak=0.5", "seed=3"]);
+    let message = workspace.ok(&["run", "own.toml", "--resume-or-start", "network.lif.leak=0.5", "seed=3"]);
     let expected = "runs/own/v0001 is another experiment (";
     assert!(message.contains(expected) && message.contains("seed: 0, here 3; network.lif.leak: "), "{message}");
     assert!(message.contains("own.toml -> runs/own/v0002"), "{message}");
     // Version 1 is found behind version 2.
-    let message = desk.ok(&["run", "own.toml", "--resume-or-start"]);
+    let message = workspace.ok(&["run", "own.toml", "--resume-or-start"]);
     assert!(message.contains("runs/own/v0001: all 3 epochs are done"), "{message}");
 }
 
 #[test]
 fn two_jobs_of_one_name_at_once_train_one_run() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let long = ["run", "own.toml", "--resume-or-start", "training.epochs=300", "training.checkpoint_every={minutes=1}"];
-    let jobs = [(); 4].map(|()| desk.command(&long).spawn().expect("the program"));
+    let jobs = [(); 4].map(|()| workspace.command(&long).spawn().expect("the program"));
     let ended = jobs.map(|job| said(job.wait_with_output().expect("an output")));
-    assert!(!desk.path("runs/own/v0002").exists(), "{ended:?}");
+    assert!(!workspace.path("runs/own/v0002").exists(), "{ended:?}");
     let trained = ended.iter().filter(|(code, said)| *code == Some(0) && said.contains("done: runs/own/v0001"));
     assert_eq!(trained.count(), 1, "{ended:?}");
     for (code, said) in &ended {
@@ -245,28 +248,33 @@ fn two_jobs_of_one_name_at_once_train_one_run() {
 
 #[test]
 fn those_who_look_at_a_run_never_hinder_one_who_goes_on_with_it() {
-    let desk = Desk::new();
-    desk.killed();
-    let kept = desk.path("kept");
+    let workspace = Workspace::new();
+    workspace.killed();
+    let kept = workspace.path("kept");
     assert!(
-        Command::new("cp").arg("-a").args([desk.path("runs/own/v0001"), kept.clone()]).status().expect("cp").success()
+        Command::new("cp")
+            .arg("-a")
+            .args([workspace.path("runs/own/v0001"), kept.clone()])
+            .status()
+            .expect("cp")
+            .success()
     );
     let looking = std::sync::atomic::AtomicBool::new(true);
     std::thread::scope(|scope| {
         for command in [&["list"][..], &["doctor", "runs/own/v0001"], &["compare", "runs/own/v0001"]] {
-            let (desk, looking) = (&desk, &looking);
+            let (workspace, looking) = (&workspace, &looking);
             scope.spawn(move || {
                 while looking.load(std::sync::atomic::Ordering::Relaxed) {
-                    desk.bntt(command);
+                    workspace.bntt(command);
                 }
             });
         }
         let refused: Vec<String> = (0..15)
             .filter_map(|_| {
-                std::fs::remove_dir_all(desk.path("runs/own/v0001")).expect("a folder");
-                let copied = Command::new("cp").arg("-a").args([&kept, &desk.path("runs/own/v0001")]).status();
+                std::fs::remove_dir_all(workspace.path("runs/own/v0001")).expect("a folder");
+                let copied = Command::new("cp").arg("-a").args([&kept, &workspace.path("runs/own/v0001")]).status();
                 assert!(copied.expect("cp").success());
-                let (code, said) = desk.bntt(&["resume", "runs/own/v0001"]);
+                let (code, said) = workspace.bntt(&["resume", "runs/own/v0001"]);
                 (code != Some(0)).then_some(said)
             })
             .collect();
@@ -277,11 +285,11 @@ fn those_who_look_at_a_run_never_hinder_one_who_goes_on_with_it() {
 
 #[test]
 fn a_log_has_the_error_that_ended_its_run_and_the_list_says_why_it_failed() {
-    let desk = Desk::new();
-    let message = desk.refused(&["run", "own.toml", "optimizer.sgd.lr=1e30"]);
+    let workspace = Workspace::new();
+    let message = workspace.refused(&["run", "own.toml", "optimizer.sgd.lr=1e30"]);
     let why = message.lines().last().and_then(|line| line.strip_prefix("error: ")).expect("an error");
-    let log = std::fs::read_to_string(desk.path("runs/own/v0001/log.txt")).expect("a log");
+    let log = std::fs::read_to_string(workspace.path("runs/own/v0001/log.txt")).expect("a log");
     assert!(log.lines().last().is_some_and(|line| line.ends_with(&format!("ERROR {why}"))), "{log}");
-    let list = desk.ok(&["list"]);
+    let list = workspace.ok(&["list"]);
     assert!(list.contains("runs/own/v0001  failed") && list.contains(&format!("\n    {why}\n")), "{list}");
 }

@@ -1,9 +1,10 @@
-//! Training for long takes no more memory than training for a while. One test alone in its process: it looks at all of its memory.
+//! Training for long takes no more memory than training for a while. One test alone in its process: it looks at all of
+//! its memory.
 
 use bntt::data::Batches;
-use bntt::experiment::{Checked, Experiment};
+use bntt::experiment::{CheckedExperiment, Experiment};
 use bntt::network::Network;
-use bntt::optimizers::{Moment, Optimizer};
+use bntt::optimizers::{Optimizer, TrainingPosition};
 use bntt::system::memory;
 use bntt::train::step;
 use candle_core::Device;
@@ -19,18 +20,18 @@ const STEPS: usize = 1000;
 #[cfg(target_os = "linux")]
 #[test]
 fn a_thousand_steps_take_no_memory() -> Result<(), Box<dyn std::error::Error>> {
-    let Checked { experiment, plan, .. } = Experiment::parse(TEXT, "flat.toml", &[])?;
+    let CheckedExperiment { experiment, plan, .. } = Experiment::parse(TEXT, "flat.toml", &[])?;
     let dataset = experiment.load_data()?;
     let mut network = Network::build(&experiment.network, plan, 0, &Device::Cpu)?;
     let mut optimizer = Optimizer::new(&experiment.optimizer);
     let (mut before, mut taken, mut epoch) = (0, 0, 0);
     while taken < WARM_UP + STEPS {
         let batches = Batches::train(&dataset.train, &experiment.data, 0, epoch, &Device::Cpu)?;
-        batches.ahead(0, |batches| -> Result<(), Box<dyn std::error::Error>> {
-            for batch in batches.take(WARM_UP + STEPS - taken) {
-                let now = Moment { epoch: 0, epochs: 1, step: 0, steps: 1 };
+        std::thread::scope(|scope| -> Result<(), Box<dyn std::error::Error>> {
+            for batch in batches.prefetch(scope, 0).take(WARM_UP + STEPS - taken) {
+                let now = TrainingPosition { epoch: 0, epochs: 1, step: 0, steps: 1 };
                 let seen = step(&mut network, &mut optimizer, &batch?, now, 1e-3, &experiment.training, &mut ())?;
-                seen.settle()?;
+                seen.read_score()?;
                 taken += 1;
                 if taken == WARM_UP {
                     before = memory::current().ok_or("no /proc")?;

@@ -1,6 +1,7 @@
-//! The layers' own reverse pass against two second opinions: candle's autograd, and the same sequence computed the long way.
+//! The layers' own reverse pass against two second opinions: candle's autograd, and the same sequence computed the long
+//! way.
 
-use bntt::layers::{Layer, LayerConfig, LayerPlan, Pass, Shared, Signal};
+use bntt::layers::{BuildContext, ForwardContext, Layer, LayerConfig, LayerPlan, SequenceSpec};
 use bntt::rng::{Purpose, Stream};
 use candle_core::{DType, Device, Tensor, Var};
 
@@ -21,19 +22,19 @@ fn parse(text: &str) -> Result<LayerConfig> {
     Ok(layer)
 }
 
-fn build(text: &str, signal: &Signal, time_steps: usize) -> Result<Box<dyn Layer>> {
-    build_before(text, &[], signal, time_steps, LayerConfig::build)
+fn build(text: &str, signal: &SequenceSpec, time_steps: usize) -> Result<Box<dyn Layer>> {
+    build_before(text, &[], signal, time_steps, |layer, plan, context| layer.build(None, plan, context))
 }
 
 fn build_before(
     text: &str,
     following: &[LayerConfig],
-    signal: &Signal,
+    signal: &SequenceSpec,
     time_steps: usize,
-    build: impl Fn(&LayerConfig, &LayerPlan, &Shared) -> candle_core::Result<Box<dyn Layer>>,
+    build: impl Fn(&LayerConfig, &LayerPlan, &BuildContext) -> candle_core::Result<Box<dyn Layer>>,
 ) -> Result<Box<dyn Layer>> {
     let layer = parse(text)?;
-    let shared = Shared {
+    let shared = BuildContext {
         time_steps,
         classes: 3,
         seed: 0,
@@ -43,7 +44,7 @@ fn build_before(
         index: 0,
         following,
     };
-    Ok(build(&layer, &layer.plan(signal, &shared)?, &shared)?)
+    Ok(build(&layer, &layer.spec().plan(signal, &shared)?, &shared)?)
 }
 
 fn assert_close(expected: &Tensor, found: &Tensor, what: &str) -> Result {
@@ -53,12 +54,12 @@ fn assert_close(expected: &Tensor, found: &Tensor, what: &str) -> Result {
     Ok(())
 }
 
-const PASS: Pass<'_> = Pass { seed: 0, epoch: 0, indices: &[0, 1] };
+const PASS: ForwardContext<'_> = ForwardContext { seed: 0, epoch: 0, indices: &[0, 1] };
 
 #[test]
 fn a_sequence_that_is_constant_in_time_is_computed_once_with_the_same_outputs_and_gradients() -> Result {
     let (t, b) = (3, 2);
-    let image = Signal { shape: vec![2, 6, 5], spikes: false, constant: false };
+    let image = SequenceSpec { shape: vec![2, 6, 5], spikes: false, constant: false };
     for text in [
         "{ conv = { channels = 4, bias = true } }",
         "{ pool = { average = 2 } }",
@@ -67,7 +68,7 @@ fn a_sequence_that_is_constant_in_time_is_computed_once_with_the_same_outputs_an
         "{ flatten = {} }",
     ] {
         let step = random(&[1, b, 2, 6, 5], 1)?;
-        let constant = bntt::layers::repeat(&step, t)?;
+        let constant = bntt::ops::sequence::repeat(&step, t)?;
         let (mut once, mut every) = (build(text, &image, t)?, build(text, &image, t)?);
         let (y_once, saved_once) = once.forward(constant.clone(), &PASS)?;
         let y_once = y_once.sequence;
@@ -83,7 +84,7 @@ fn a_sequence_that_is_constant_in_time_is_computed_once_with_the_same_outputs_an
         let sum = |dx: Tensor| dx.sum_keepdim(0);
         assert_close(&sum(dx_every)?, &sum(dx_once)?, text)?;
         for (a, b) in every.parameters().into_iter().zip(once.parameters()) {
-            let gradient = |p: &mut bntt::layers::Parameter| p.gradient.take().expect("a gradient");
+            let gradient = |p: &bntt::layers::Parameter| p.gradient.clone().expect("a gradient");
             assert_close(&gradient(a), &gradient(b), &format!("{text}: {}", a.name))?;
         }
     }
@@ -123,13 +124,13 @@ fn candles_autograd_gives_the_same_gradients_through_conv_bntt_and_lif() -> Resu
     let autograd = loss.backward()?;
     let expected = |var: &Var| autograd.get(var).expect("candle's gradient").clone();
 
-    let image = Signal { shape: vec![2, 5, 4], spikes: false, constant: false };
-    let currents = Signal { shape: vec![3, 5, 4], spikes: false, constant: false };
+    let image = SequenceSpec { shape: vec![2, 5, 4], spikes: false, constant: false };
+    let currents = SequenceSpec { shape: vec![3, 5, 4], spikes: false, constant: false };
     let mut conv = build("{ conv = { channels = 3 } }", &image, t)?;
     let mut bntt = build("{ bntt = {} }", &currents, t)?;
     let mut lif = build("{ lif = { leak = 0.9 } }", &currents, t)?;
-    conv.parameters()[0].value = weight.as_tensor().copy()?;
-    bntt.parameters()[0].value = gamma.as_tensor().copy()?;
+    conv.parameters_mut()[0].value = weight.as_tensor().copy()?;
+    bntt.parameters_mut()[0].value = gamma.as_tensor().copy()?;
     let (y, conv_saved) = conv.forward(x.as_tensor().copy()?, &PASS)?;
     let (y, bntt_saved) = bntt.forward(y.sequence, &PASS)?;
     let (_, lif_saved) = lif.forward(y.sequence, &PASS)?;
@@ -137,15 +138,15 @@ fn candles_autograd_gives_the_same_gradients_through_conv_bntt_and_lif() -> Resu
     let grad = bntt.backward(bntt_saved, grad, true)?.expect("an input gradient");
     let grad = conv.backward(conv_saved, grad, true)?.expect("an input gradient");
     assert_close(&expected(&x), &grad, "input")?;
-    let own = |layer: &mut Box<dyn Layer>| layer.parameters()[0].gradient.clone().expect("a gradient");
-    assert_close(&expected(&weight), &own(&mut conv), "conv weight")?;
-    assert_close(&expected(&gamma), &own(&mut bntt), "gamma")
+    let own = |layer: &Box<dyn Layer>| layer.parameters()[0].gradient.clone().expect("a gradient");
+    assert_close(&expected(&weight), &own(&conv), "conv weight")?;
+    assert_close(&expected(&gamma), &own(&bntt), "gamma")
 }
 
 #[test]
 fn a_trained_layer_is_a_candle_module_that_gives_floats() -> Result {
     use candle_nn::{Module, seq};
-    let currents = Signal { shape: vec![3], spikes: false, constant: false };
+    let currents = SequenceSpec { shape: vec![3], spikes: false, constant: false };
     let network = seq().add(build("{ lif = { leak = 0.5 } }", &currents, 2)?).add(candle_nn::Activation::Relu);
     let y = network.forward(&Tensor::new(&[[[0.5f32, 1.5, 3.0]], [[0.9, 0.0, 0.0]]], &Device::Cpu)?)?;
     // Second step: .25 + .9 = 1.15 fires; (1.5 - 1) / 2 does not; (3 - 1) / 2 = 1 equals the threshold and does not.
@@ -167,20 +168,21 @@ fn a_norm_joined_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart()
     for (norm, t, shape, constant) in cases {
         for lif in ["{ lif = { leak = 0.9 } }", "{ lif = { leak = 0.8, threshold = 0.7, reset = 'hard' } }"] {
             let what = format!("{norm} {lif} T {t}, {shape:?}, constant {constant}");
-            let signal = Signal { shape: shape.to_vec(), spikes: false, constant };
+            let signal = SequenceSpec { shape: shape.to_vec(), spikes: false, constant };
             let dims = [&[t, b], shape].concat();
             let x = if constant {
-                bntt::layers::repeat(&random(&[&[1, b], shape].concat(), 1)?, t)?
+                bntt::ops::sequence::repeat(&random(&[&[1, b], shape].concat(), 1)?, t)?
             } else {
                 (random(&dims, 1)? * 2.0)?
             };
             let grad = random(&dims, 2)?;
 
             let following = [parse(lif)?];
-            assert!(parse(norm)?.joins(following.first()));
-            let mut apart = build_before(norm, &following, &signal, t, LayerConfig::build)?;
-            let mut joined = build_before(norm, &following, &signal, t, |norm, plan, shared| {
-                norm.build_joined(following.first(), plan, shared)
+            assert!(parse(norm)?.fuses(following.first()));
+            let mut apart =
+                build_before(norm, &following, &signal, t, |norm, plan, context| norm.build(None, plan, context))?;
+            let mut fused = build_before(norm, &following, &signal, t, |norm, plan, shared| {
+                norm.build(following.first(), plan, shared)
             })?;
             let mut neurons = build(lif, &signal, t)?;
             let (y, norm_saved) = apart.forward(x.clone(), &PASS)?;
@@ -188,14 +190,14 @@ fn a_norm_joined_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart()
             let by_currents = neurons.backward(neurons_saved, grad.clone(), true)?.expect("a gradient");
             let expected = apart.backward(norm_saved, by_currents, true)?.expect("a gradient");
 
-            let (found_spikes, saved) = joined.forward(x.clone(), &PASS)?;
+            let (found_spikes, saved) = fused.forward(x.clone(), &PASS)?;
             let bytes = saved.bytes();
-            let found = joined.backward(saved, grad, true)?.expect("a gradient");
+            let found = fused.backward(saved, grad, true)?.expect("a gradient");
             let flat = |spikes: &Tensor| spikes.flatten_all()?.to_vec1::<u8>();
             assert!(flat(&spikes.sequence)? == flat(&found_spikes.sequence)?, "{what}: other spikes");
             assert!(
                 flat(&neurons.evaluate(&apart.evaluate(&x)?.sequence)?.sequence)?
-                    == flat(&joined.evaluate(&x)?.sequence)?,
+                    == flat(&fused.evaluate(&x)?.sequence)?,
                 "{what}: other spikes"
             );
             if constant {
@@ -207,12 +209,12 @@ fn a_norm_joined_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart()
                 let most = 4 * dims.iter().product::<usize>() + 8 * t * shape[0];
                 assert!(bytes <= most, "{what}: {bytes} bytes kept");
             }
-            for (a, b) in apart.state().into_iter().zip(joined.state()) {
+            for (a, b) in apart.state().into_iter().zip(fused.state()) {
                 assert_eq!(a.0, b.0);
                 assert_close(a.1, b.1, &format!("{what}: {}", a.0))?;
             }
-            for (a, b) in apart.parameters().into_iter().zip(joined.parameters()) {
-                let (a, b) = (a.gradient.take().expect("a gradient"), b.gradient.take().expect("a gradient"));
+            for (a, b) in apart.parameters().into_iter().zip(fused.parameters()) {
+                let (a, b) = (a.gradient.clone().expect("a gradient"), b.gradient.clone().expect("a gradient"));
                 assert_close(&a, &b, &what)?;
             }
         }

@@ -1,4 +1,5 @@
-//! What a training step takes from the operating system. One test alone in its process: it counts what its children did.
+//! What a training step takes from the operating system. One test alone in its process: it counts what its children
+//! did.
 
 use std::process::Command;
 

@@ -1,13 +1,14 @@
-//! Values that PyTorch gave, through the public path: a file's text becomes an experiment, a network and training steps.
+//! Values that PyTorch gave, through the public path: a file's text becomes an experiment, a network and training
+//! steps.
 //!
-//! `tests/fixtures` holds inputs, weights, outputs, gradients and losses of a step-by-step PyTorch model (float32, each case
-//! kept only if float64 agrees on every spike).
+//! `tests/fixtures` holds inputs, weights, outputs, gradients and losses of a step-by-step PyTorch model (float32, each
+//! case kept only if float64 agrees on every spike).
 
 use bntt::data::Batch;
-use bntt::experiment::{Checked, Experiment};
+use bntt::experiment::{CheckedExperiment, Experiment};
 use bntt::network::Network;
 use bntt::ops;
-use bntt::optimizers::{Moment, Optimizer};
+use bntt::optimizers::{Optimizer, TrainingPosition};
 use bntt::train::step;
 use candle_core::{DType, Device, IndexOp, Tensor};
 use std::collections::{BTreeMap, HashMap};
@@ -33,7 +34,12 @@ fn assert_close(expected: &Tensor, found: &Tensor, within: f32, what: &str) -> R
 }
 
 /// A file whose data set is the fixture's `sequence`, written as a user's own tensors.
-fn experiment(fixture: &Fixture, folder: &std::path::Path, network: &str, optimizer: &str) -> Result<Checked> {
+fn experiment(
+    fixture: &Fixture,
+    folder: &std::path::Path,
+    network: &str,
+    optimizer: &str,
+) -> Result<CheckedExperiment> {
     let sequences = fixture["sequence"].transpose(0, 1)?.contiguous()?;
     let labels = fixture["labels"].to_dtype(DType::U32)?;
     let path = folder.join("own.safetensors");
@@ -46,7 +52,8 @@ fn experiment(fixture: &Fixture, folder: &std::path::Path, network: &str, optimi
     Ok(Experiment::parse(&text, "oracle.toml", &[])?)
 }
 
-/// The fixture's tensors under `prefix`, by our names: PyTorch's carry a `.module` more for layers applied step by step.
+/// The fixture's tensors under `prefix`, by our names: PyTorch's carry a `.module` more for layers applied step by
+/// step.
 fn state(fixture: &Fixture, prefix: &str) -> BTreeMap<String, Tensor> {
     let own = |name: &str| name.strip_prefix(prefix).map(|name| name.replace(".module.", "."));
     fixture.iter().filter_map(|(name, tensor)| Some((own(name)?, tensor.clone()))).collect()
@@ -56,7 +63,7 @@ fn state(fixture: &Fixture, prefix: &str) -> BTreeMap<String, Tensor> {
 fn check_network(name: &str, network_text: &str, optimizer_text: &str) -> Result {
     let fixture = fixture(name)?;
     let folder = tempfile::tempdir()?;
-    let Checked { experiment, plan, .. } = experiment(&fixture, folder.path(), network_text, optimizer_text)?;
+    let CheckedExperiment { experiment, plan, .. } = experiment(&fixture, folder.path(), network_text, optimizer_text)?;
     let device = experiment.training.open_device()?;
     let mut network = Network::build(&experiment.network, plan, experiment.seed, &device)?;
     network.load_state(&state(&fixture, "before."))?;
@@ -65,12 +72,12 @@ fn check_network(name: &str, network_text: &str, optimizer_text: &str) -> Result
     let labels = fixture["labels"].to_dtype(DType::U32)?;
     let batch = Batch { inputs: fixture["sequence"].clone(), labels, indices };
 
-    let (logits, tape, _) = network.forward(&batch.inputs, 0, &batch.indices)?;
+    let (logits, tape, _) = network.forward(&batch.inputs, 0, &batch.indices, &mut ())?;
     assert_close(&fixture["logits"], &logits, 1e-3, "logits")?;
     let (_, gradient) = ops::cross_entropy::score_and_gradient(&logits, &batch.labels, 0.0)?;
-    network.backward(tape, &gradient, false)?;
+    network.backward(tape, &gradient, false, &mut ())?;
     let expected = state(&fixture, "grad.");
-    let parameters = network.parameters();
+    let parameters = network.parameters_mut();
     assert_eq!(parameters.len(), expected.len());
     for (name, parameter) in parameters {
         let found = parameter.gradient.take().expect("a gradient");
@@ -82,10 +89,10 @@ fn check_network(name: &str, network_text: &str, optimizer_text: &str) -> Result
     let mut optimizer = Optimizer::new(&experiment.optimizer);
     let losses = fixture["losses"].to_vec1::<f32>()?;
     for (number, expected) in losses.iter().enumerate() {
-        let now = Moment { epoch: 0, epochs: 1, step: number, steps: losses.len() };
+        let now = TrainingPosition { epoch: 0, epochs: 1, step: number, steps: losses.len() };
         let lr = experiment.optimizer.lr() * experiment.schedule.factor(now);
         let seen = step(&mut network, &mut optimizer, &batch, now, lr, &experiment.training, &mut ())?;
-        let loss = seen.settle()?.loss() as f32;
+        let loss = seen.read_score()?.loss() as f32;
         assert!((loss - expected).abs() <= 1e-3 * expected.abs(), "step {number}: loss {loss}, PyTorch {expected}");
     }
     let after = state(&fixture, "after.");
@@ -140,10 +147,10 @@ fn lif_spikes_are_pytorchs_and_gradients_within_1e_5() -> Result {
 
 #[test]
 fn bntt_outputs_gradients_and_running_statistics_are_pytorchs_within_1e_4() -> Result {
-    use bntt::layers::{LayerConfig, Pass, Shared, Signal};
+    use bntt::layers::{BuildContext, ForwardContext, LayerConfig, SequenceSpec};
     let fixture = fixture("bntt")?;
     let config: LayerConfig = LayerConfig::Bntt(toml::from_str("eps = 1e-4\nmomentum = 0.1")?);
-    let shared = Shared {
+    let shared = BuildContext {
         time_steps: 4,
         classes: 2,
         seed: 0,
@@ -153,20 +160,20 @@ fn bntt_outputs_gradients_and_running_statistics_are_pytorchs_within_1e_4() -> R
         index: 0,
         following: &[],
     };
-    let signal = Signal { shape: vec![5, 3, 3], spikes: false, constant: false };
-    let mut layer = config.build(&config.plan(&signal, &shared)?, &shared)?;
-    for (name, tensor) in layer.state() {
+    let signal = SequenceSpec { shape: vec![5, 3, 3], spikes: false, constant: false };
+    let mut layer = config.build(None, &config.spec().plan(&signal, &shared)?, &shared)?;
+    for (name, tensor) in layer.state_mut() {
         if name == "gamma" {
             *tensor = fixture["gamma"].clone();
         }
     }
-    let pass = Pass { seed: 0, epoch: 0, indices: &[] };
+    let pass = ForwardContext { seed: 0, epoch: 0, indices: &[] };
     let (output, saved) = layer.forward(fixture["input"].clone(), &pass)?;
     let output = output.sequence;
     assert_close(&fixture["output_train"], &output, 1e-4, "output in training")?;
     let gradient = layer.backward(saved, fixture["upstream"].clone(), true)?.expect("an input gradient");
     assert_close(&fixture["grad_input"], &gradient, 1e-4, "input gradient")?;
-    let gamma = layer.parameters().remove(0).gradient.take().expect("a gradient");
+    let gamma = layer.parameters().remove(0).gradient.clone().expect("a gradient");
     assert_close(&fixture["grad_gamma"], &gamma, 1e-4, "gamma's gradient")?;
     for (name, tensor) in layer.state() {
         if name != "gamma" {

@@ -13,13 +13,13 @@ const TINY: &str = "name = 'tiny'\n[data]\ndataset = 'digits'\nbatch_size = 16\n
 const FIGURES: [&str; 6] = ["loss", "accuracy", "learning-rate", "firing-rates", "gamma", "confusion"];
 
 /// A folder in which the program runs.
-struct Desk(tempfile::TempDir);
+struct Workspace(tempfile::TempDir);
 
-impl Desk {
+impl Workspace {
     fn new() -> Self {
-        let desk = Self(tempfile::tempdir().expect("a folder"));
-        desk.write("tiny.toml", TINY);
-        desk
+        let workspace = Self(tempfile::tempdir().expect("a folder"));
+        workspace.write("tiny.toml", TINY);
+        workspace
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -47,7 +47,8 @@ impl Desk {
     }
 }
 
-/// The page as the browser understood it, and its height over all: every console message fails the test. `None` without a browser.
+/// The page as the browser understood it, and its height over all: every console message fails the test. `None` without
+/// a browser.
 fn browsed(page: &Path) -> Option<String> {
     let found = Command::new("chromium").arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {
@@ -99,12 +100,12 @@ fn stands_by_itself(page: &str) {
 
 #[test]
 fn the_page_of_a_run_has_every_figure_with_its_numbers_and_no_complaint_of_a_browser() {
-    let desk = Desk::new();
-    desk.ok(&["run", "tiny.toml"]);
-    desk.ok(&["report", "runs/tiny", "-o", "report.html"]);
-    let written = desk.read("report.html");
+    let workspace = Workspace::new();
+    workspace.ok(&["run", "tiny.toml"]);
+    workspace.ok(&["report", "runs/tiny", "-o", "report.html"]);
+    let written = workspace.read("report.html");
     stands_by_itself(&written);
-    let page = browsed(&desk.path("report.html")).unwrap_or_else(|| written.clone());
+    let page = browsed(&workspace.path("report.html")).unwrap_or_else(|| written.clone());
     assert_eq!(page.matches("<svg").count(), FIGURES.len());
     for (name, title) in FIGURES.into_iter().zip([
         "Loss",
@@ -134,7 +135,7 @@ fn the_page_of_a_run_has_every_figure_with_its_numbers_and_no_complaint_of_a_bro
         |figure: &str| texts(figure).iter().filter(|text| text.starts_with("0.9") || text.starts_with("1.0")).count();
     assert!(numbers(gamma) >= 8, "gammas that have hardly moved from 1: {:?}", texts(gamma));
     // The matrix is what `bntt eval` says of the same checkpoint.
-    let evaluated = desk.ok(&["eval", "runs/tiny"]);
+    let evaluated = workspace.ok(&["eval", "runs/tiny"]);
     let top1 = evaluated.split("top-1 ").nth(1).and_then(|rest| rest.split(" %").next()).expect("top-1");
     assert!(
         figure(&page, "confusion").contains(&format!("40 images, one Poisson draw: {top1} % are right.")),
@@ -155,65 +156,66 @@ fn the_page_of_a_run_has_every_figure_with_its_numbers_and_no_complaint_of_a_bro
 
 #[test]
 fn what_cannot_be_read_is_a_sentence_in_its_place() {
-    let desk = Desk::new();
-    desk.ok(&["run", "tiny.toml", "training.epochs=1"]);
+    let workspace = Workspace::new();
+    workspace.ok(&["run", "tiny.toml", "training.epochs=1"]);
     let without_data = "data.dataset={ tensors = { train = 'gone', test = 'gone' } }";
-    desk.ok(&["report", "runs/tiny", without_data, "-o", "a.html"]);
-    let page = desk.read("a.html");
+    workspace.ok(&["report", "runs/tiny", without_data, "-o", "a.html"]);
+    let page = workspace.read("a.html");
     assert!(
         page.contains("<figure class=\"absent\"><strong>Confusion matrix</strong>") && page.contains("gone"),
         "{page}"
     );
     assert_eq!(page.matches("<svg").count(), 5);
-    desk.ok(&["report", "runs/tiny", "--no-evaluation", "-o", "b.html"]);
-    assert!(!desk.read("b.html").contains("Confusion"));
+    workspace.ok(&["report", "runs/tiny", "--no-evaluation", "-o", "b.html"]);
+    assert!(!workspace.read("b.html").contains("Confusion"));
 
     // A config that is no config, metrics that are none, provenance with markup, no checkpoint.
-    let folder = desk.path("runs/tiny/v0001");
+    let folder = workspace.path("runs/tiny/v0001");
     fs::remove_dir_all(folder.join("checkpoints")).expect("a folder");
-    desk.write("runs/tiny/v0001/config.toml", "name = <script>alert(1)</script>");
-    desk.write("runs/tiny/v0001/metrics.jsonl", "{}\n{}\n");
-    let provenance = desk.read("runs/tiny/v0001/provenance.json").replace("tiny.toml", "<script>alert(2)</script>");
+    workspace.write("runs/tiny/v0001/config.toml", "name = <script>alert(1)</script>");
+    workspace.write("runs/tiny/v0001/metrics.jsonl", "{}\n{}\n");
+    let provenance =
+        workspace.read("runs/tiny/v0001/provenance.json").replace("tiny.toml", "<script>alert(2)</script>");
     // As older versions wrote it, without a checksum of its own.
     let (_, old) =
         provenance.split_once("\"sha256\": ").and_then(|(_, rest)| rest.split_once(',')).expect("a checksum");
-    desk.write("runs/tiny/v0001/provenance.json", &format!("{{{old}"));
-    desk.ok(&["report", "runs/tiny", "-o", "c.html"]);
-    let page = desk.read("c.html");
+    workspace.write("runs/tiny/v0001/provenance.json", &format!("{{{old}"));
+    workspace.ok(&["report", "runs/tiny", "-o", "c.html"]);
+    let page = workspace.read("c.html");
     stands_by_itself(&page);
     assert_eq!((page.matches("<svg").count(), page.matches("class=\"absent\"").count()), (0, 6));
     assert!(page.contains("metrics.jsonl line 1") && page.contains("alert(1)") && page.contains("alert(2)"), "{page}");
-    if let Some(page) = browsed(&desk.path("c.html")) {
+    if let Some(page) = browsed(&workspace.path("c.html")) {
         assert!(!page.contains("<script"), "{page}");
     }
 }
 
 #[test]
 fn the_page_of_a_sweep_averages_seeds_and_names_what_was_not_run() {
-    let desk = Desk::new();
-    desk.write(
+    let workspace = Workspace::new();
+    workspace.write(
         "trial.toml",
         "base = 'tiny.toml'\nset = { 'training.epochs' = 2 }\nseeds = [1, 2]\ngrid = { 'network.time_steps' = [2, 3] }\n",
     );
-    desk.ok(&["report", "trial.toml", "-o", "none.html"]);
-    assert!(desk.read("none.html").contains("No run of the sweep has completed an epoch yet."));
+    workspace.ok(&["report", "trial.toml", "-o", "none.html"]);
+    assert!(workspace.read("none.html").contains("No run of the sweep has completed an epoch yet."));
     let run = |steps: &str, seed: &str| {
         let name = format!("name=trial.time_steps{steps}.seed{seed}");
         let [steps, seed] = [format!("network.time_steps={steps}"), format!("seed={seed}")];
-        desk.ok(&["run", "tiny.toml", "training.epochs=2", &steps, &seed, &name]);
+        workspace.ok(&["run", "tiny.toml", "training.epochs=2", &steps, &seed, &name]);
     };
     run("2", "1");
     run("2", "2");
     run("3", "1");
-    desk.ok(&["report", "trial.toml", "-o", "sweep.html"]);
-    let written = desk.read("sweep.html");
+    workspace.ok(&["report", "trial.toml", "-o", "sweep.html"]);
+    let written = workspace.read("sweep.html");
     stands_by_itself(&written);
-    let page = browsed(&desk.path("sweep.html")).unwrap_or(written);
+    let page = browsed(&workspace.path("sweep.html")).unwrap_or(written);
     for words in ["3 of 4 completed", "not run", "network.time_steps", "1 of 2", "sample standard deviation"] {
         assert!(page.contains(words), "{words:?} is not on the page");
     }
     let top1 = |run: &str| -> f64 {
-        let metrics = desk.read(&format!("runs/{run}/v0001/metrics.jsonl"));
+        let metrics = workspace.read(&format!("runs/{run}/v0001/metrics.jsonl"));
         let last: serde_json::Value = serde_json::from_str(metrics.lines().last().expect("a line")).expect("JSON");
         last["test"]["top1"].as_f64().expect("a number")
     };
@@ -232,7 +234,7 @@ fn the_page_of_a_sweep_averages_seeds_and_names_what_was_not_run() {
         (&["report", "trial.toml", "-o", "gone/x.html"], "gone/x.html cannot be written: there is no folder gone."),
         (&["plot", "trial.toml", "-o", "tiny.toml"], "tiny.toml: expected a folder for the figures, found a file."),
     ] {
-        let refused = desk.bntt(arguments);
+        let refused = workspace.bntt(arguments);
         let message = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert_eq!(refused.status.code(), Some(2), "{message}");
         assert!(message.contains(expected), "{message}");
@@ -241,17 +243,17 @@ fn the_page_of_a_sweep_averages_seeds_and_names_what_was_not_run() {
 
 #[test]
 fn plot_writes_the_same_figures_as_svg_with_real_text_and_as_png_with_ink() {
-    let desk = Desk::new();
-    desk.ok(&["run", "tiny.toml", "training.epochs=2"]);
-    let said = desk.ok(&["plot", "runs/tiny", "-o", "figures/of/tiny", "--scale", "1"]);
+    let workspace = Workspace::new();
+    workspace.ok(&["run", "tiny.toml", "training.epochs=2"]);
+    let said = workspace.ok(&["plot", "runs/tiny", "-o", "figures/of/tiny", "--scale", "1"]);
     for name in FIGURES {
         assert!(said.contains(&format!("{name}.svg")) && said.contains(&format!("{name}.png")), "{said}");
-        let svg = desk.read(&format!("figures/of/tiny/{name}.svg"));
+        let svg = workspace.read(&format!("figures/of/tiny/{name}.svg"));
         assert!(
             svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"") && svg.contains("<text"),
             "{svg}"
         );
-        let picture = desk.path(&format!("figures/of/tiny/{name}.png"));
+        let picture = workspace.path(&format!("figures/of/tiny/{name}.png"));
         let picture = resvg::tiny_skia::Pixmap::load_png(picture).expect("a PNG");
         assert!(picture.width() >= 600);
         // The title's letters are dark; without a font its line would be white.
@@ -259,7 +261,7 @@ fn plot_writes_the_same_figures_as_svg_with_real_text_and_as_png_with_ink() {
         let dark = title.filter(|pixel| pixel.red() < 100).count();
         assert!(dark > 100, "{name}: {dark} dark pixels in the title");
     }
-    let again = desk.bntt(&[
+    let again = workspace.bntt(&[
         "plot",
         "runs/tiny",
         "-o",

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use bntt::run::listing::list;
-use bntt::run::metrics::{EpochMetrics, Metrics, Scores, read, readable};
+use bntt::run::metrics::{EpochMetrics, Metrics, SplitMetrics, read, readable};
 use bntt::run::provenance::{Outcome, Provenance};
-use bntt::run::records::Verified;
-use bntt::run::{RunFolder, Which};
+use bntt::run::records::VerifiedRecords;
+use bntt::run::{CheckpointKind, RunFolder};
 
 fn epoch(epoch: usize, top1: Option<f64>) -> EpochMetrics {
-    let scores = |top1| Scores { loss: 0.1 + 0.2, top1, top5: 99.5 };
+    let scores = |top1| SplitMetrics { loss: 0.1 + 0.2, top1, top5: 99.5 };
     EpochMetrics {
         epoch,
         train: scores(50.0),
@@ -44,7 +44,7 @@ fn versions_count_up_and_the_newest_is_opened_by_the_runs_name() {
     assert!(newest.path().ends_with("v0003"));
     assert_eq!(newest.name(), "vgg9");
     assert_eq!(RunFolder::open(newest.path()).unwrap(), newest);
-    assert!(newest.checkpoint(Which::Best).ends_with("vgg9/v0003/checkpoints/best"));
+    assert!(newest.checkpoint(CheckpointKind::Best).ends_with("vgg9/v0003/checkpoints/best"));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn opening_what_is_no_run_says_what_is_missing() {
 fn an_epoch_is_one_line_of_json_and_one_row_of_the_table() {
     let root = tempfile::tempdir().unwrap();
     let run = RunFolder::create(root.path(), "a").unwrap();
-    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
+    let mut metrics = Metrics::open(&run, VerifiedRecords::nothing()).unwrap();
     let written = [epoch(1, Some(97.5)), epoch(2, None)];
     for line in &written {
         metrics.epoch(line).unwrap();
@@ -123,7 +123,7 @@ fn a_resumed_run_writes_the_same_files_as_an_uninterrupted_one() {
         }
     };
     let [whole, resumed] = ["whole", "resumed"].map(|name| RunFolder::create(root.path(), name).unwrap());
-    let mut metrics = Metrics::open(&whole, Verified::nothing()).unwrap();
+    let mut metrics = Metrics::open(&whole, VerifiedRecords::nothing()).unwrap();
     for e in 1..=3 {
         steps(&mut metrics, e, 1, 4);
         metrics.epoch(&epoch(e, Some(50.0))).unwrap();
@@ -131,7 +131,7 @@ fn a_resumed_run_writes_the_same_files_as_an_uninterrupted_one() {
     drop(metrics);
 
     // The run is killed after epoch 2 while its checkpoint stands at step 3 of epoch 2; the last lines are cut short.
-    let mut metrics = Metrics::open(&resumed, Verified::nothing()).unwrap();
+    let mut metrics = Metrics::open(&resumed, VerifiedRecords::nothing()).unwrap();
     steps(&mut metrics, 1, 1, 4);
     metrics.epoch(&epoch(1, Some(50.0))).unwrap();
     steps(&mut metrics, 2, 1, 3);
@@ -162,7 +162,7 @@ fn a_resumed_run_writes_the_same_files_as_an_uninterrupted_one() {
 fn records_that_were_lost_or_changed_are_refused_and_nothing_is_cut() {
     let root = tempfile::tempdir().unwrap();
     let run = RunFolder::create(root.path(), "a").unwrap();
-    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
+    let mut metrics = Metrics::open(&run, VerifiedRecords::nothing()).unwrap();
     for e in 1..=2 {
         metrics.step(e, 1, 0.5).unwrap();
         metrics.epoch(&epoch(e, Some(50.0))).unwrap();
@@ -201,7 +201,7 @@ fn records_that_were_lost_or_changed_are_refused_and_nothing_is_cut() {
 fn the_table_is_made_anew_from_the_lines_and_a_link_in_its_place_is_not_followed() {
     let root = tempfile::tempdir().unwrap();
     let run = RunFolder::create(root.path(), "a").unwrap();
-    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
+    let mut metrics = Metrics::open(&run, VerifiedRecords::nothing()).unwrap();
     metrics.epoch(&epoch(1, Some(97.5))).unwrap();
     let records = metrics.records();
     drop(metrics);
@@ -215,7 +215,7 @@ fn the_table_is_made_anew_from_the_lines_and_a_link_in_its_place_is_not_followed
     for path in [run.metrics_jsonl(), run.steps()] {
         fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink(&precious, &path).unwrap();
-        let text = Metrics::open(&run, Verified::nothing()).unwrap_err().to_string();
+        let text = Metrics::open(&run, VerifiedRecords::nothing()).unwrap_err().to_string();
         assert!(text.contains("it is a link, and a regular file was expected"), "{text}");
         fs::remove_file(&path).unwrap();
     }
@@ -226,11 +226,11 @@ fn the_table_is_made_anew_from_the_lines_and_a_link_in_its_place_is_not_followed
 fn a_new_start_in_the_same_folder_empties_the_tables() {
     let root = tempfile::tempdir().unwrap();
     let run = RunFolder::create(root.path(), "a").unwrap();
-    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
+    let mut metrics = Metrics::open(&run, VerifiedRecords::nothing()).unwrap();
     metrics.step(1, 1, 2.5).unwrap();
     metrics.epoch(&epoch(1, None)).unwrap();
     drop(metrics);
-    drop(Metrics::open(&run, Verified::nothing()).unwrap());
+    drop(Metrics::open(&run, VerifiedRecords::nothing()).unwrap());
     for path in [run.metrics_jsonl(), run.metrics_csv(), run.steps()] {
         assert_eq!(fs::read(path).unwrap(), b"");
     }
@@ -240,7 +240,7 @@ fn a_new_start_in_the_same_folder_empties_the_tables() {
 fn a_malformed_line_is_named() {
     let root = tempfile::tempdir().unwrap();
     let run = RunFolder::create(root.path(), "a").unwrap();
-    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
+    let mut metrics = Metrics::open(&run, VerifiedRecords::nothing()).unwrap();
     for e in 1..=3 {
         metrics.epoch(&epoch(e, None)).unwrap();
     }
@@ -259,7 +259,7 @@ fn a_malformed_line_is_named() {
 fn numbers_that_are_not_finite_do_not_stop_the_writing() {
     let root = tempfile::tempdir().unwrap();
     let run = RunFolder::create(root.path(), "a").unwrap();
-    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
+    let mut metrics = Metrics::open(&run, VerifiedRecords::nothing()).unwrap();
     metrics.step(1, 1, f64::NAN).unwrap();
     metrics.epoch(&EpochMetrics { lr: f64::INFINITY, ..epoch(1, None) }).unwrap();
     drop(metrics);
@@ -272,7 +272,7 @@ fn numbers_that_are_not_finite_do_not_stop_the_writing() {
 fn other_layers_do_not_go_into_the_same_table() {
     let root = tempfile::tempdir().unwrap();
     let run = RunFolder::create(root.path(), "a").unwrap();
-    let mut metrics = Metrics::open(&run, Verified::nothing()).unwrap();
+    let mut metrics = Metrics::open(&run, VerifiedRecords::nothing()).unwrap();
     metrics.epoch(&epoch(1, None)).unwrap();
     let other = EpochMetrics { firing_rates: vec![("lif1".into(), 0.5)], ..epoch(2, None) };
     assert!(metrics.epoch(&other).unwrap_err().to_string().contains("metrics.csv line 1"));
@@ -322,7 +322,7 @@ fn the_list_shows_every_run_and_calls_broken_ones_damaged() {
         run
     };
     let good = start("b", Some(Outcome::Completed));
-    let mut metrics = Metrics::open(&good, Verified::nothing()).unwrap();
+    let mut metrics = Metrics::open(&good, VerifiedRecords::nothing()).unwrap();
     for (e, top1) in [(1, Some(60.0)), (2, Some(80.0)), (3, None), (4, Some(80.0)), (5, Some(70.0))] {
         metrics.epoch(&epoch(e, top1)).unwrap();
     }

@@ -1,8 +1,9 @@
 //! Every shipped experiment loads, builds, and is what its head and its name say.
 
 use bntt::data::AffineConfig;
-use bntt::experiment::{Checked, Experiment};
+use bntt::experiment::{CheckedExperiment, Experiment};
 use bntt::layers::InitConfig;
+use bntt::layers::LayerKind;
 use bntt::network::Network;
 use bntt::ops::lif::InputFactor;
 use bntt::optimizers::OptimizerConfig;
@@ -30,11 +31,11 @@ fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     Ok(files)
 }
 
-fn load(stem: &str) -> Result<Checked> {
+fn load(stem: &str) -> Result<CheckedExperiment> {
     Ok(Experiment::load(&folder().join(format!("{stem}.toml")), &[])?)
 }
 
-fn experiments() -> Result<Vec<(String, Checked)>> {
+fn experiments() -> Result<Vec<(String, CheckedExperiment)>> {
     files(&folder())?.into_keys().map(|stem| Ok((stem.clone(), load(&stem)?))).collect()
 }
 
@@ -74,7 +75,7 @@ fn published_gain(stem: &str) -> Option<f64> {
     gains.into_iter().find(|(family, _)| stem.starts_with(family)).map(|(_, gain)| gain)
 }
 
-fn gain(checked: &Checked) -> Option<f64> {
+fn gain(checked: &CheckedExperiment) -> Option<f64> {
     match checked.experiment.network.init {
         InitConfig::XavierUniform(init) => Some(init.gain),
         InitConfig::KaimingUniform(_) => None,
@@ -96,8 +97,8 @@ fn every_network_builds() -> Result {
     for (stem, checked) in experiments()? {
         let parameters = checked.plan.parameters();
         assert!(parameters < 40_000_000, "{stem} has {parameters} parameters: leave it out here");
-        let Checked { experiment, plan, .. } = checked;
-        let mut network = Network::build(&experiment.network, plan, experiment.seed, &Device::Cpu)
+        let CheckedExperiment { experiment, plan, .. } = checked;
+        let network = Network::build(&experiment.network, plan, experiment.seed, &Device::Cpu)
             .map_err(|error| format!("{stem}: {error}"))?;
         let built: usize = network.parameters().iter().map(|(_, parameter)| parameter.value.elem_count()).sum();
         assert!(built > 0 && built == parameters, "{stem}: {built}, planned {parameters}");
@@ -107,7 +108,7 @@ fn every_network_builds() -> Result {
 
 #[test]
 fn every_experiment_survives_being_written_and_read_again() -> Result {
-    for (stem, Checked { experiment, .. }) in experiments()? {
+    for (stem, CheckedExperiment { experiment, .. }) in experiments()? {
         let text = experiment.to_toml()?;
         let again = Experiment::parse(&text, &stem, &[]).map_err(|error| format!("{stem}: {error}\n{text}"))?;
         assert_eq!(again.experiment, experiment, "{stem}");
@@ -156,12 +157,12 @@ fn names_say_the_time_steps_the_leak_and_the_coding() -> Result {
         }
         for (coding, constant) in [("poisson", false), ("direct", true)] {
             if stem.split('_').any(|part| part == coding) {
-                assert_eq!(network.encoder.is_constant(), constant, "{stem}");
+                assert_eq!(network.encoder.spec().is_constant(), constant, "{stem}");
             }
         }
         if stem.contains("bntt") && !stem.contains("no_bntt") {
-            let lif = checked.plan.kinds.iter().filter(|kind| **kind == "lif").count();
-            let bntt = checked.plan.kinds.iter().filter(|kind| **kind == "bntt").count();
+            let lif = checked.plan.kinds.iter().filter(|kind| **kind == LayerKind::Lif).count();
+            let bntt = checked.plan.kinds.iter().filter(|kind| **kind == LayerKind::Bntt).count();
             assert!(lif > 0 && bntt == lif, "{stem}: {bntt} bntt for {lif} lif");
         }
     }
@@ -205,7 +206,11 @@ fn the_settings_of_rate_against_direct_are_those_of_its_code() -> Result {
         );
         assert_eq!([data.batch_size, training.epochs], [128, 100], "{stem}");
         assert!(
-            !checked.plan.kinds.iter().any(|kind| kind.contains("norm") || ["bntt", "tdbn"].contains(kind)),
+            !checked
+                .plan
+                .kinds
+                .iter()
+                .any(|kind| matches!(kind, LayerKind::Bntt | LayerKind::BatchNorm | LayerKind::Tdbn)),
             "{stem}"
         );
         let turned = AffineConfig { degrees: 30.0, shift: 0.15, scale: [0.85, 1.11] };

@@ -1,4 +1,5 @@
-//! TensorBoard's own reader, from PyPI, on a run's event file. `BNTT_PYTHON` names a Python that has it; otherwise `python3` is tried.
+//! TensorBoard's own reader, from PyPI, on a run's event file. `BNTT_PYTHON` names a Python that has it; otherwise
+//! `python3` is tried.
 
 use std::process::Command;
 
@@ -21,15 +22,15 @@ fn its_own_reader_finds_every_number_once_after_a_resume_too() -> Result<(), Box
         println!("skipped: {python} has no tensorboard: pip install tensorboard, and name the Python in BNTT_PYTHON");
         return Ok(());
     }
-    let desk = tempfile::tempdir()?;
-    std::fs::write(desk.path().join("tiny.toml"), TEXT)?;
+    let workspace = tempfile::tempdir()?;
+    std::fs::write(workspace.path().join("tiny.toml"), TEXT)?;
     let bntt = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_bntt")).args(arguments).current_dir(desk.path()).output();
+        let output = Command::new(env!("CARGO_BIN_EXE_bntt")).args(arguments).current_dir(workspace.path()).output();
         output.map(|output| assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)))
     };
     bntt(&["run", "tiny.toml"])?;
     // Back to the checkpoint before, as after a kill: the last epoch is trained again.
-    let run = desk.path().join("runs/tiny/v0001");
+    let run = workspace.path().join("runs/tiny/v0001");
     std::fs::remove_dir_all(run.join("checkpoints/last"))?;
     bntt(&["resume", "runs/tiny"])?;
 

@@ -1,14 +1,17 @@
-//! Properties of whole runs: the same seed gives the same bits, a resumed run is the same run, losses do not move by accident.
+//! Properties of whole runs: the same seed gives the same bits, a resumed run is the same run, losses do not move by
+//! accident.
 
-use bntt::experiment::{Checked, Experiment};
-use bntt::files::durable;
+use bntt::error::Error;
+use bntt::experiment::{CheckedExperiment, Experiment};
+use bntt::files::atomic;
 use bntt::run::records::Records;
-use bntt::run::{RunFolder, Which};
+use bntt::run::{CheckpointKind, RunFolder};
 use bntt::run::{checkpoint, metrics};
-use bntt::system::stop::Stop;
+use bntt::system::signals::Stop;
 use bntt::terminal::logging::Log;
 use bntt::terminal::progress::EpochBar;
-use bntt::train::{self, Ended, Trainer};
+use bntt::train::session::{self, SessionEnd, SessionOptions};
+use bntt::train::{self, Trainer, TrainingEnd};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,42 +28,43 @@ const TEXT: &str = "name = 'small'\nseed = 3\n\
     [optimizer]\nsgd = { lr = 0.1, momentum = 0.9, weight_decay = 1e-4 }\n[schedule]\ncosine = { last = 0.1 }\n\
     [training]\nepochs = 3\n";
 
-fn parse(overrides: &[&str]) -> Result<Checked> {
+fn parse(overrides: &[&str]) -> Result<CheckedExperiment> {
     let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
     Ok(Experiment::parse(TEXT, "small.toml", &overrides)?)
 }
 
 /// Trains `epochs` of an experiment's epochs and stops as a crash would.
-fn train(checked: &Checked, root: &Path, epochs: usize) -> Result<RunFolder> {
+fn train(checked: &CheckedExperiment, root: &Path, epochs: usize) -> Result<RunFolder> {
     let folder = RunFolder::create(root, &checked.experiment.name)?;
     let dataset = checked.experiment.load_data()?;
-    let network = train::start(checked, &Device::Cpu)?;
+    let network = train::initial_network(checked, &Device::Cpu)?;
     let mut trainer = Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?;
     trainer.train_until(epochs, &mut EpochBar::new(&Log::silent()))?;
     Ok(folder)
 }
 
-fn resume(checked: &Checked, folder: &RunFolder, stop: Stop) -> Result<Ended> {
+fn resume(checked: &CheckedExperiment, folder: &RunFolder, stop: Stop) -> Result<TrainingEnd> {
     let dataset = checked.experiment.load_data()?;
-    let checkpoint = checkpoint::load(&folder.checkpoint(Which::Last), &Device::Cpu)?;
+    let checkpoint = checkpoint::load(&folder.checkpoint(CheckpointKind::Last), &Device::Cpu)?;
     let records = Records::load(&checkpoint.folder)?.verify(folder)?;
     let trainer = Trainer::resume(checked, &dataset, folder, (checkpoint, records), Device::Cpu)?;
     Ok(trainer.until(stop).train(&mut EpochBar::new(&Log::silent()))?)
 }
 
-/// Trains to the end, asked to stop again and again: the `n`th time that it asks, for every `n` in turn. How often it stopped.
-fn train_with_stops(checked: &Checked, root: &Path, stops: &[u64]) -> Result<(RunFolder, usize)> {
-    let folder = RunFolder::create(root, &checked.experiment.name)?;
-    let dataset = checked.experiment.load_data()?;
-    let network = train::start(checked, &Device::Cpu)?;
-    let mut trainer =
-        Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?.until(Stop::after(stops[0]));
-    let mut ended = trainer.train(&mut EpochBar::new(&Log::silent()))?;
+/// What `bntt run` and then `bntt resume` do to the end, asked to stop again and again: the `n`th time that they ask,
+/// for every `n` in turn. How often it stopped.
+fn train_with_stops(overrides: &[String], root: &Path, stops: &[u64]) -> Result<(RunFolder, usize)> {
+    let (config, log) = (root.join("small.toml"), Log::silent());
+    std::fs::write(&config, TEXT)?;
+    let options = |n: u64| SessionOptions { stop: Stop::after(n), ..SessionOptions::new(root, &log) };
+    let mut end = session::start(&config, overrides, options(stops[0]));
+    let folder = RunFolder::open(&root.join("small"))?;
     let mut count = 0;
-    while ended != Ended::Completed {
+    while let Err(Error::Interrupted(_)) = end {
         count += 1;
-        ended = resume(checked, &folder, Stop::after(stops[count % stops.len()]))?;
+        end = session::resume(folder.path(), &[], options(stops[count % stops.len()]));
     }
+    assert_eq!(end?, SessionEnd::Completed);
     Ok((folder, count))
 }
 
@@ -73,9 +77,9 @@ fn bits(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Vec<u32>>
 }
 
 /// Everything of a run that must not depend on how it came about: weights, moments, metrics without times, steps.
-fn essence(folder: &RunFolder) -> Result<Vec<String>> {
+fn comparable(folder: &RunFolder) -> Result<Vec<String>> {
     let mut parts = Vec::new();
-    for which in [Which::Last, Which::Best] {
+    for which in [CheckpointKind::Last, CheckpointKind::Best] {
         let found = checkpoint::load(&folder.checkpoint(which), &Device::Cpu)?;
         parts.push(format!("{:?} {:?} {:?}", bits(&found.model)?, bits(&found.optimizer)?, found.progress));
     }
@@ -95,7 +99,7 @@ fn a_resumed_run_is_the_run_that_was_never_stopped_to_the_last_bit() -> Result {
         let stopped = train(&checked, root.path(), 1)?;
         assert_eq!(metrics::read(&stopped.metrics_jsonl())?.len(), 1);
         resume(&checked, &stopped, Stop::never())?;
-        assert_eq!(essence(&whole)?, essence(&stopped)?, "{optimizer}");
+        assert_eq!(comparable(&whole)?, comparable(&stopped)?, "{optimizer}");
     }
     Ok(())
 }
@@ -120,14 +124,13 @@ fn a_run_stopped_inside_its_epochs_and_evaluations_is_the_same_run() -> Result {
                 "training.evaluation_draws=2".into(),
                 "training.checkpoint_every={steps = 2}".into(),
             ];
-            let checked = parse(&overrides.each_ref().map(String::as_str))?;
             let root = tempfile::tempdir()?;
             let with = |threads: usize, stops: &[u64]| -> Result<_> {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
                 let trained =
-                    pool.install(|| train_with_stops(&checked, root.path(), stops).map_err(|e| e.to_string()));
+                    pool.install(|| train_with_stops(&overrides, root.path(), stops).map_err(|e| e.to_string()));
                 let (folder, count) = trained?;
-                Ok((essence(&folder)?, count))
+                Ok((comparable(&folder)?, count))
             };
             // An epoch asks 1 + 6 + 3 times: at its beginning, after each step, before each batch of the evaluation.
             let (whole, none) = with(1, &[u64::MAX])?;
@@ -147,14 +150,15 @@ fn checkpoints_inside_an_epoch_come_after_so_many_steps() -> Result {
     let root = tempfile::tempdir()?;
     let folder = RunFolder::create(root.path(), "small")?;
     let dataset = checked.experiment.load_data()?;
-    let network = train::start(&checked, &Device::Cpu)?;
+    let network = train::initial_network(&checked, &Device::Cpu)?;
     let mut trainer = Trainer::begin(&checked.experiment, &dataset, &folder, network, Device::Cpu)?;
     trainer.train_until(1, &mut EpochBar::new(&Log::silent()))?;
     // Six steps an epoch: saved after the fourth, and after the epoch.
-    let before = checkpoint::load(&durable::beside(&folder.checkpoint(Which::Last), ".previous"), &Device::Cpu)?;
+    let before =
+        checkpoint::load(&atomic::beside(&folder.checkpoint(CheckpointKind::Last), ".previous"), &Device::Cpu)?;
     assert_eq!((before.progress.epoch, before.progress.step, before.progress.global_step), (0, 4, 4));
     assert_eq!(before.progress.partial.expect("sums").images, 64);
-    let last = checkpoint::load(&folder.checkpoint(Which::Last), &Device::Cpu)?.progress;
+    let last = checkpoint::load(&folder.checkpoint(CheckpointKind::Last), &Device::Cpu)?.progress;
     assert_eq!((last.epoch, last.step, last.global_step, last.partial), (1, 0, 6, None));
     Ok(())
 }
@@ -165,12 +169,14 @@ fn the_same_seed_gives_the_same_bits_with_one_thread_and_with_three() -> Result 
     let root = tempfile::tempdir()?;
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-        pool.install(|| train(&checked, root.path(), 3).and_then(|folder| essence(&folder)).map_err(|e| e.to_string()))
+        pool.install(|| {
+            train(&checked, root.path(), 3).and_then(|folder| comparable(&folder)).map_err(|e| e.to_string())
+        })
     };
     let one = with(1)?;
     assert_eq!(one, with(3)?);
     let other = train(&parse(&["seed=4"])?, root.path(), 3)?;
-    assert_ne!(one, essence(&other)?, "another seed must give another run");
+    assert_ne!(one, comparable(&other)?, "another seed must give another run");
     Ok(())
 }
 
@@ -190,11 +196,11 @@ fn losses_are_the_golden_ones() -> Result {
 #[test]
 fn the_memory_that_check_predicts_for_backward_is_what_a_step_keeps() -> Result {
     for encoder in ["network.encoder=poisson", "network.encoder=direct"] {
-        let Checked { experiment, plan, .. } = parse(&[encoder])?;
+        let CheckedExperiment { experiment, plan, .. } = parse(&[encoder])?;
         let predicted = plan.kept_bytes(16) as f64;
         let mut network = bntt::network::Network::build(&experiment.network, plan, 0, &Device::Cpu)?;
         let images = Tensor::zeros((16, 1, 8, 8), candle_core::DType::F32, &Device::Cpu)?;
-        let (_, tape, _) = network.forward(&images, 0, &(0..16).collect::<Vec<u32>>())?;
+        let (_, tape, _) = network.forward(&images, 0, &(0..16).collect::<Vec<u32>>(), &mut ())?;
         let ratio = tape.bytes() as f64 / predicted;
         // Means and variances of the batch norms are not worth predicting.
         assert!((1.0..1.05).contains(&ratio), "{encoder}: kept {} bytes, predicted {predicted}", tape.bytes());

@@ -1,10 +1,10 @@
-//! See `cifar10` in `tests/hostile/bodies.rs`.
+//! See `cifar10` in `tests/robustness/bodies.rs`.
 #![no_main]
 
-#[path = "../../tests/hostile/bodies.rs"]
+#[path = "../../tests/robustness/bodies.rs"]
 #[allow(dead_code)]
 mod bodies;
-#[path = "../../tests/hostile/seeds.rs"]
+#[path = "../../tests/robustness/seeds.rs"]
 #[allow(dead_code)]
 mod seeds;
 

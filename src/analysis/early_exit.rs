@@ -1,11 +1,11 @@
-//! What a network that stops early would get right, and what that takes.
+//! The early-exit curve: accuracy, firing rate, operations and energy after every number of time-steps.
 
-use crate::analysis::energy::{self, Constants, Meter, Product};
+use crate::analysis::energy::{self, Constants, CostedLayer, Meter};
 use crate::data::Batches;
 use crate::error::Result;
 use crate::network::Network;
 use crate::ops::finite;
-use crate::train::evaluate::Effort;
+use crate::train::evaluate::EvaluationOptions;
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
 
@@ -23,8 +23,8 @@ pub struct AtStep {
     pub energy: f64,
 }
 
-/// A network that stops for each image by itself, after the first time-step at which the softmax of the logits averaged so far gives some
-/// class the probability `confidence` or more; at the last in any case.
+/// A network that stops for each image by itself, after the first time-step at which the softmax of the logits averaged
+/// so far gives some class the probability `confidence` or more; at the last in any case.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AtConfidence {
     pub confidence: f64,
@@ -36,7 +36,7 @@ pub struct AtConfidence {
 
 /// Both on a whole split.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Curve {
+pub struct EarlyExitCurve {
     pub images: u64,
     /// From one time-step on.
     pub steps: Vec<AtStep>,
@@ -44,7 +44,7 @@ pub struct Curve {
 }
 
 /// What is summed over batches.
-struct Tally {
+struct EarlyExitSums {
     images: u64,
     /// Right after so many time-steps.
     right: Vec<u64>,
@@ -56,19 +56,19 @@ struct Tally {
 pub fn curve(
     network: &Network,
     batches: &Batches<'_>,
-    effort: Effort,
+    options: EvaluationOptions,
     confidences: &[f64],
-    (products, costs): (&[Product], &Constants),
-) -> Result<Curve> {
-    let Effort { draws, time_steps } = effort;
+    (products, costs): (&[CostedLayer], &Constants),
+) -> Result<EarlyExitCurve> {
+    let EvaluationOptions { draws, time_steps } = options;
     let mut meter = Meter::new(products, network.plan(), time_steps);
-    let mut tally = Tally { images: 0, right: vec![0; time_steps], exits: vec![(0, 0); confidences.len()] };
+    let mut tally = EarlyExitSums { images: 0, right: vec![0; time_steps], exits: vec![(0, 0); confidences.len()] };
     for batch in batches.iter_from(0) {
         let batch = batch?;
         let mut currents: Option<Tensor> = None;
         for draw in 0..draws {
             let (inputs, indices) = (&batch.inputs, &batch.indices);
-            let (more, _) = network.evaluate_observed(inputs, draw, indices, time_steps, &mut meter)?;
+            let (more, _) = network.evaluate_steps(inputs, draw, indices, time_steps, &mut meter)?;
             currents = Some(match currents {
                 Some(sum) => (sum + more)?,
                 None => more,
@@ -82,7 +82,7 @@ pub fn curve(
     }
     let seen = tally.images * draws as u64;
     let at = |(t, right): (usize, &u64)| at_step(t + 1, *right, &tally, &meter, seen, (products, costs));
-    Ok(Curve {
+    Ok(EarlyExitCurve {
         images: tally.images,
         steps: tally.right.iter().enumerate().map(at).collect(),
         confidences: confidences.iter().zip(&tally.exits).map(|(&p, exits)| tally.at_confidence(p, *exits)).collect(),
@@ -92,13 +92,13 @@ pub fn curve(
 fn at_step(
     time_steps: usize,
     right: u64,
-    tally: &Tally,
+    tally: &EarlyExitSums,
     meter: &Meter<'_>,
     seen: u64,
-    (products, costs): (&[Product], &Constants),
+    (products, costs): (&[CostedLayer], &Constants),
 ) -> AtStep {
     let layers = energy::account(products, meter, seen, time_steps, costs);
-    let rate = |layer: &energy::Spikes| {
+    let rate = |layer: &energy::LayerSpikes| {
         let spikes: u64 = layer.spikes.iter().take(time_steps).sum();
         spikes as f64 / (layer.neurons * seen.max(1) * time_steps as u64).max(1) as f64
     };
@@ -111,7 +111,7 @@ fn at_step(
     }
 }
 
-impl Tally {
+impl EarlyExitSums {
     /// `currents` [T][B][K].
     fn add(&mut self, currents: &[Vec<Vec<f32>>], labels: &[u32], confidences: &[f64]) {
         for (image, &label) in labels.iter().enumerate() {
@@ -163,13 +163,14 @@ mod tests {
 
     #[test]
     fn steps_and_exits_are_those_counted_by_hand() {
-        // Two images of class 1 and three time-steps. Averages of image 0: (1, 0), (0, 1), (0, 5/3); of image 1: (2, 0), (2, 0), (2, 0).
+        // Two images of class 1 and three time-steps. Averages of image 0: (1, 0), (0, 1), (0, 5/3); of image 1: (2,
+        // 0), (2, 0), (2, 0).
         let currents = [
             vec![vec![1.0, 0.0], vec![2.0, 0.0]],
             vec![vec![-1.0, 2.0], vec![2.0, 0.0]],
             vec![vec![0.0, 3.0], vec![2.0, 0.0]],
         ];
-        let mut tally = Tally { images: 0, right: vec![0; 3], exits: vec![(0, 0); 3] };
+        let mut tally = EarlyExitSums { images: 0, right: vec![0; 3], exits: vec![(0, 0); 3] };
         // Softmax of (1, 0): .731; of (5/3, 0): .841; of (2, 0): .881.
         tally.add(&currents, &[1, 1], &[0.5, 0.85, 0.99]);
         assert_eq!((tally.images, &tally.right[..]), (2, &[0, 1, 1][..]));

@@ -1,31 +1,32 @@
 //! `bntt attack`.
 
 use super::table::{fitting, terminal_width};
-use super::trained::{Trained, Which};
-use crate::analysis::attack::{self, Perturbation, Setting};
+use super::trained::{CheckpointChoice, Trained};
+use crate::analysis::attack::{self, AttackContext, Perturbation};
 use crate::analysis::statistic::Statistic;
 use crate::error::{Error, Result};
-use crate::train::fit::refuse_gradients_that_do_not_fit;
+use crate::train::memory_check::refuse_gradients_that_do_not_fit;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tracing::info;
 
 /// Show how accurate runs are on test images that were changed by an attacker or by noise.
 ///
-/// Pixels are in 0..1 and stay there; they are normalised inside. FGSM and PGD follow the gradient of the cross-entropy by the pixels, through
-/// time with the neurons' surrogate gradient, running statistics being constants: through direct coding exactly, through Poisson spikes
-/// straight (dS/dx = 1 / scale), with spikes of their own. PGD starts at random. Without a choice both are shown. Accuracy is the mean over the
-/// draws of all that is random, with the sample standard deviation.
+/// Pixels are in 0..1 and stay there; they are normalised inside. FGSM and PGD follow the gradient of the cross-entropy
+/// by the pixels, through time with the neurons' surrogate gradient, running statistics being constants: through direct
+/// coding exactly, through Poisson spikes straight (dS/dx = 1 / scale), with spikes of their own. PGD starts at random.
+/// Without a choice both are shown. Accuracy is the mean over the draws of all that is random, with the sample standard
+/// deviation.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt attack runs/quickstart/v0001 --fgsm --eps 2/255,8/255\n  \
                   bntt attack runs/direct/v0001 runs/poisson/v0001 --pgd --gaussian 0.05,0.1 --salt-and-pepper 0.02 data.limit.test=1000")]
-pub struct Arguments {
+pub struct AttackArguments {
     /// Run folders, a column each, and values that replace those of all runs, as in `data.limit.test=1000`.
     #[arg(required = true, value_name = "RUN|KEY=VALUE")]
     runs: Vec<String>,
     /// Which weights.
     #[arg(long, value_enum, default_value = "best")]
-    checkpoint: Which,
+    checkpoint: CheckpointChoice,
     /// One step along the sign of the gradient.
     #[arg(long)]
     fgsm: bool,
@@ -54,7 +55,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     gradient_draws: u16,
     #[arg(long, value_enum, default_value = "text")]
-    format: super::Format,
+    format: super::NumberFormat,
 }
 
 /// A share of the range of a pixel: `8/255` or `0.03`.
@@ -70,29 +71,29 @@ fn share(text: &str) -> std::result::Result<f64, String> {
 
 /// All numbers, in percent.
 #[derive(Serialize)]
-struct Report {
-    runs: Vec<Column>,
+struct AttackReport {
+    runs: Vec<AccuracyColumn>,
     draws: u16,
     gradient_draws: u16,
 }
 
 #[derive(Serialize)]
-struct Column {
+struct AccuracyColumn {
     run: PathBuf,
     encoder: &'static str,
     time_steps: usize,
     images: usize,
-    rows: Vec<Row>,
+    rows: Vec<AttackRow>,
 }
 
 #[derive(Serialize)]
-struct Row {
+struct AttackRow {
     perturbation: Perturbation,
     name: String,
     top1: Statistic,
 }
 
-pub fn attack(arguments: &Arguments) -> Result<()> {
+pub fn attack(arguments: &AttackArguments) -> Result<()> {
     let (overrides, runs): (Vec<String>, Vec<String>) =
         arguments.runs.iter().cloned().partition(|word| word.contains('='));
     if runs.is_empty() {
@@ -103,13 +104,13 @@ pub fn attack(arguments: &Arguments) -> Result<()> {
     for run in &runs {
         columns.push(column(Path::new(run), &overrides, &perturbations, arguments)?);
     }
-    let report = Report { runs: columns, draws: arguments.draws, gradient_draws: arguments.gradient_draws };
-    super::print(&arguments.format.of(&report, || text(&report))?)
+    let report = AttackReport { runs: columns, draws: arguments.draws, gradient_draws: arguments.gradient_draws };
+    super::print(&arguments.format.render(&report, || text(&report))?)
 }
 
 /// Clean images first, then attacks, then noise. Without any choice both attacks.
-fn perturbations(arguments: &Arguments) -> Vec<Perturbation> {
-    let Arguments { fgsm, pgd, eps, gaussian, salt_and_pepper, alpha, steps, .. } = arguments;
+fn perturbations(arguments: &AttackArguments) -> Vec<Perturbation> {
+    let AttackArguments { fgsm, pgd, eps, gaussian, salt_and_pepper, alpha, steps, .. } = arguments;
     let none = !fgsm && !pgd && gaussian.is_empty() && salt_and_pepper.is_empty();
     let mut all = vec![Perturbation::Clean];
     if *fgsm || none {
@@ -123,11 +124,16 @@ fn perturbations(arguments: &Arguments) -> Vec<Perturbation> {
     all
 }
 
-fn column(run: &Path, overrides: &[String], perturbations: &[Perturbation], arguments: &Arguments) -> Result<Column> {
+fn column(
+    run: &Path,
+    overrides: &[String],
+    perturbations: &[Perturbation],
+    arguments: &AttackArguments,
+) -> Result<AccuracyColumn> {
     let trained = Trained::open(run, overrides, arguments.checkpoint)?;
     let experiment = &trained.checked.experiment;
     attack::check(&trained.dataset.test)?;
-    let setting = Setting {
+    let setting = AttackContext {
         data: &experiment.data,
         encoder: experiment.network.encoder,
         channels: trained.checked.shape.channels,
@@ -146,19 +152,19 @@ fn column(run: &Path, overrides: &[String], perturbations: &[Perturbation], argu
         let top1 = trained.on_test_images(experiment.network.time_steps, |network, batches| {
             attack::accuracy(network, batches, &perturbation, &setting)
         })?;
-        rows.push(Row { perturbation, name, top1 });
+        rows.push(AttackRow { perturbation, name, top1 });
     }
-    Ok(Column {
+    Ok(AccuracyColumn {
         run: run.to_path_buf(),
-        encoder: experiment.network.encoder.kind(),
+        encoder: experiment.network.encoder.kind().name(),
         time_steps: experiment.network.time_steps,
         images: trained.dataset.test.len(),
         rows,
     })
 }
 
-fn text(report: &Report) -> String {
-    let of_run = |column: &Column| {
+fn text(report: &AttackReport) -> String {
+    let of_run = |column: &AccuracyColumn| {
         let name =
             column.run.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>();
         format!(
@@ -171,7 +177,7 @@ fn text(report: &Report) -> String {
     let names: Vec<String> = report.runs.iter().map(of_run).collect();
     let header = [vec!["top-1 %".to_string()], (1..=names.len()).map(|i| format!("[{i}]")).collect()].concat();
     let rows = report.runs.first().map_or(&[][..], |first| &first.rows);
-    let row = |(i, row): (usize, &Row)| {
+    let row = |(i, row): (usize, &AttackRow)| {
         let cells =
             report.runs.iter().map(|column| column.rows.get(i).map_or(String::new(), |row| row.top1.to_string()));
         [vec![row.name.clone()], cells.collect()].concat()

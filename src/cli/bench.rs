@@ -1,23 +1,25 @@
 //! `bntt bench`.
 
-use super::path::path;
-use super::table::{bytes, count, table};
+use super::path_argument::path;
+use super::table::table;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::train::bench::{Report, Timing, measure};
-use crate::train::fit::{refuse_what_does_not_fit, with_memory_explained};
+use crate::terminal::amounts::{bytes, count};
+use crate::train::bench::{BenchReport, PhaseTiming, measure};
+use crate::train::memory_check::{refuse_what_does_not_fit, with_memory_explained};
 use std::path::PathBuf;
 
 /// Measure how long an experiment's training step takes; no data set is needed.
 ///
-/// Trains on random images and prints median, minimum and spread (distance between the quartiles) of every part of a step, images
-/// a second, operations a second, bytes kept for backward and the process's peak memory. Weights stay as they were initialised.
+/// Trains on random images and prints median, minimum and spread (distance between the quartiles) of every part of a
+/// step, images a second, operations a second, bytes kept for backward and the process's peak memory. Weights stay as
+/// they were initialised.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  bntt bench configs/vgg9_cifar10_bntt.toml network.time_steps=5 data.batch_size=16\n  \
                   bntt bench configs/vgg5_cifar10_direct.toml --layers --json"
 )]
-pub struct Arguments {
+pub struct BenchArguments {
     /// Experiment file.
     #[arg(value_parser = path())]
     config: PathBuf,
@@ -38,7 +40,7 @@ pub struct Arguments {
     json: bool,
 }
 
-pub fn bench(arguments: &Arguments) -> Result<()> {
+pub fn bench(arguments: &BenchArguments) -> Result<()> {
     let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
     crate::system::threads::start(checked.experiment.training.threads);
     let device = checked.experiment.training.open_device()?;
@@ -51,7 +53,7 @@ pub fn bench(arguments: &Arguments) -> Result<()> {
     super::print(&describe(&report, arguments.layers))
 }
 
-fn describe(report: &Report, layers: bool) -> String {
+fn describe(report: &BenchReport, layers: bool) -> String {
     let mut rows = vec![["part", "median ms", "minimum", "spread"].map(String::from).to_vec()];
     for (part, timing) in [
         ("data", report.data),
@@ -95,12 +97,12 @@ fn describe(report: &Report, layers: bool) -> String {
     text
 }
 
-fn layer_table(report: &Report) -> String {
+fn layer_table(report: &BenchReport) -> String {
     let head =
         ["layer", "kind", "forward ms", "backward ms", "MACs", "forward GFLOP/s", "backward", "kept", "firing rate"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for layer in &report.layers {
-        let rate = |products: f64, timing: Timing| match layer.macs {
+        let rate = |products: f64, timing: PhaseTiming| match layer.macs {
             0 => String::new(),
             macs => format!("{:.1}", products * 2.0 * macs as f64 / timing.median / 1e9),
         };

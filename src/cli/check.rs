@@ -1,24 +1,24 @@
 //! `bntt check`.
 
-use super::path::path;
-use super::table::{bytes, count, grouped, table};
+use super::path_argument::path;
+use super::table::table;
 use crate::config;
 use crate::error::Result;
-use crate::experiment::{Checked, Experiment};
-use crate::layers;
+use crate::experiment::{CheckedExperiment, Experiment};
 use crate::ops::device;
+use crate::terminal::amounts::{bytes, count, grouped};
 use std::path::PathBuf;
 
 /// Check an experiment file and show what it costs; no data set is needed.
 ///
-/// Prints every layer's kind, output shape, parameters and multiply-accumulates (MACs) per image and time-step, and the memory
-/// that a training step is predicted to take. All mistakes of the file are reported at once; what can be trained but does not do what it
-/// says, such as a milestone that no epoch reaches, is warned of at the end.
+/// Prints every layer's kind, output shape, parameters and multiply-accumulates (MACs) per image and time-step, and the
+/// memory that a training step is predicted to take. All mistakes of the file are reported at once; what can be trained
+/// but does not do what it says, such as a milestone that no epoch reaches, is warned of at the end.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  bntt check configs/vgg9_cifar10_bntt.toml network.time_steps=10 data.batch_size=64"
 )]
-pub struct Arguments {
+pub struct CheckArguments {
     /// Experiment file.
     #[arg(value_parser = path())]
     config: PathBuf,
@@ -27,14 +27,10 @@ pub struct Arguments {
     overrides: Vec<String>,
 }
 
-pub fn check(arguments: &Arguments) -> Result<()> {
+pub fn check(arguments: &CheckArguments) -> Result<()> {
     let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
-    super::print(&(describe(&checked) + &warned(&warnings(&checked, &arguments.overrides))))
-}
-
-/// What of an experiment and of the values on the command line does not do what it says, a sentence each.
-pub fn warnings(checked: &Checked, overrides: &[String]) -> Vec<String> {
-    [config::overruled(overrides), checked.experiment.warnings()].concat()
+    let warnings = [config::overruled(&arguments.overrides), checked.experiment.warnings()].concat();
+    super::print(&(describe(&checked) + &warned(&warnings)))
 }
 
 /// Warnings below a report; nothing where there are none.
@@ -45,8 +41,8 @@ fn warned(warnings: &[String]) -> String {
 }
 
 /// The report of `bntt check`.
-pub fn describe(checked: &Checked) -> String {
-    let Checked { experiment, shape, plan } = checked;
+pub fn describe(checked: &CheckedExperiment) -> String {
+    let CheckedExperiment { experiment, shape, plan } = checked;
     let (time_steps, batch) = (plan.time_steps, experiment.data.batch_size);
     let (on_gpu, device) = match device::open(&experiment.training.device) {
         Ok(device) => (!device.is_cpu(), device::name(&device)),
@@ -66,16 +62,16 @@ pub fn describe(checked: &Checked) -> String {
 }
 
 /// A head, a row a layer and the total: kinds, output shapes, ways, parameters, MACs, bytes kept.
-pub fn layers(checked: &Checked, on_gpu: bool) -> Vec<Vec<String>> {
-    let Checked { experiment, plan, .. } = checked;
+pub fn layers(checked: &CheckedExperiment, on_gpu: bool) -> Vec<Vec<String>> {
+    let CheckedExperiment { experiment, plan, .. } = checked;
     let (time_steps, batch) = (plan.time_steps, experiment.data.batch_size);
     let head = ["layer", "kind", "output", "computed by", "parameters", "MACs", "kept"];
     let mut rows = vec![head.map(String::from).to_vec()];
     let layers = plan.kinds.iter().zip(&plan.layers).zip(&experiment.network.layers);
     for (index, ((kind, layer), config)) in layers.enumerate() {
         let path = match index.checked_sub(1) {
-            Some(before) if layer.joined => format!("joined with {before}"),
-            _ => layers::path(config, layer, on_gpu).to_string(),
+            Some(before) if layer.fused => format!("joined with {before}"),
+            _ => config.spec().algorithm(layer, on_gpu).to_string(),
         };
         rows.push(vec![
             index.to_string(),
@@ -100,8 +96,8 @@ pub fn layers(checked: &Checked, on_gpu: bool) -> Vec<Vec<String>> {
 }
 
 /// The predicted peak at half, the same and double T and batch size.
-fn memory(checked: &Checked) -> String {
-    let Checked { experiment, plan, .. } = checked;
+fn memory(checked: &CheckedExperiment) -> String {
+    let CheckedExperiment { experiment, plan, .. } = checked;
     let around = |n: usize| [n / 2, n, n.saturating_mul(2)].into_iter().filter(|&n| n > 0).collect::<Vec<_>>();
     let batches = around(experiment.data.batch_size);
     let mut rows = vec![[vec!["T".to_string()], batches.iter().map(|b| format!("batch {b}")).collect()].concat()];

@@ -1,21 +1,21 @@
 //! `bntt compare`.
 
-use super::path::path;
+use super::path_argument::path;
 use super::table::{fitting, terminal_width};
 use crate::error::{Error, Result};
-use crate::report::compare::{self, Compared, Comparison, Filter, Grid, Order};
+use crate::report::compare::{self, CompareGrid, ComparedRun, Comparison, Filter, SortKey};
 use crate::report::tables::{csv, markdown};
 use std::path::PathBuf;
 
 /// Show runs side by side: the settings in which they differ, accuracy, epochs, firing rate, time.
 ///
-/// The final accuracy is that after the last epoch; the best epoch is chosen on the test images. On a terminal that is too narrow for the table
-/// every run is a block of lines. A run that cannot be read is listed with a word.
+/// The final accuracy is that after the last epoch; the best epoch is chosen on the test images. On a terminal that is
+/// too narrow for the table every run is a block of lines. A run that cannot be read is listed with a word.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt compare runs/*\n  \
                   bntt compare sweeps/leak.toml --where network.time_steps=10 --sort network.lif.leak\n  \
                   bntt compare runs/a/v0001 runs/b --format csv > comparison.csv")]
-pub struct Arguments {
+pub struct CompareArguments {
     /// Run folders, folders of a run's name (for the newest version) and sweep files.
     #[arg(required = true, value_name = "RUN|SWEEP.toml", value_parser = path())]
     runs_or_sweeps: Vec<PathBuf>,
@@ -24,41 +24,41 @@ pub struct Arguments {
     runs: PathBuf,
     /// What decides the order: best, final, name, or a key of the config such as network.lif.leak.
     #[arg(long, value_name = "BY", default_value = "best")]
-    sort: Order,
+    sort: SortKey,
     /// Only runs with this value, compared as TOML (0.50 is 0.5); all of several conditions.
     #[arg(long = "where", value_name = "KEY=VALUE")]
     filters: Vec<Filter>,
     /// csv and json hold every value whole.
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: CompareFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum CompareFormat {
     Text,
     Markdown,
     Csv,
     Json,
 }
 
-pub fn compare(arguments: &Arguments) -> Result<()> {
+pub fn compare(arguments: &CompareArguments) -> Result<()> {
     let mut runs = Vec::new();
     for path in &arguments.runs_or_sweeps {
         match path.extension().is_some_and(|extension| extension == "toml") {
-            true => runs.extend(Compared::of_sweep(path, &arguments.runs)?),
-            false => runs.push(Compared::open(path)),
+            true => runs.extend(ComparedRun::of_sweep(path, &arguments.runs)?),
+            false => runs.push(ComparedRun::open(path)),
         }
     }
     let comparison = compare::compare(runs, &arguments.filters, &arguments.sort)?;
     super::print(&match arguments.format {
-        Format::Text => text(&comparison, terminal_width()),
-        Format::Markdown => {
-            let Grid { header, rows, notes } = compare::grid(&comparison);
+        CompareFormat::Text => text(&comparison, terminal_width()),
+        CompareFormat::Markdown => {
+            let CompareGrid { header, rows, notes } = compare::grid(&comparison);
             let left = comparison.differences.len().saturating_add(2);
             format!("{}\n{}", markdown::grid(&header, &rows, left), markdown::notes(&notes))
         }
-        Format::Csv => csv::lines(&compare::records(&comparison)),
-        Format::Json => {
+        CompareFormat::Csv => csv::lines(&compare::records(&comparison)),
+        CompareFormat::Json => {
             let text = serde_json::to_string_pretty(&compare::json(&comparison));
             text.map_err(|e| Error::io("write", "the comparison")(e.into()))? + "\n"
         }
@@ -67,7 +67,7 @@ pub fn compare(arguments: &Arguments) -> Result<()> {
 
 /// A table, or a block a run where the table is wider than `width`.
 fn text(comparison: &Comparison, width: Option<usize>) -> String {
-    let Grid { header, rows, notes } = compare::grid(comparison);
+    let CompareGrid { header, rows, notes } = compare::grid(comparison);
     if rows.is_empty() {
         return "no run has these values: leave out a --where\n".into();
     }
@@ -81,7 +81,7 @@ mod tests {
     use crate::config::settings::Difference;
 
     fn comparison() -> Comparison {
-        let run = |name: &str| Compared {
+        let run = |name: &str| ComparedRun {
             run: name.into(),
             path: None,
             state: "not run",

@@ -1,10 +1,11 @@
 //! `bntt data`.
 
-use super::path::path;
-use super::table::{bytes, table};
-use crate::data::download::{Order, Patience, SETS, Set, Verified, verify};
+use super::path_argument::path;
+use super::table::table;
+use crate::data::download::{DownloadRequest, PublishedDataset, RetryPolicy, SETS, VerifiedDataset, verify};
 use crate::error::{Error, Result};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
+use crate::terminal::amounts::bytes;
 use crate::terminal::logging::Log;
 use clap::builder::PossibleValuesParser;
 use std::path::{Path, PathBuf};
@@ -12,9 +13,9 @@ use tracing::{info, warn};
 
 /// Fetch a data set from its official address, or check one that is there.
 ///
-/// Every archive is compared with its published checksum, unpacked and recorded in SHA256SUMS beside the data; then the whole set is read.
-/// Ctrl-C (or anything else) leaves what has come so far, and the same command goes on from there. Archives that were put into the folder
-/// by hand are taken from there.
+/// Every archive is compared with its published checksum, unpacked and recorded in SHA256SUMS beside the data; then the
+/// whole set is read. Ctrl-C (or anything else) leaves what has come so far, and the same command goes on from there.
+/// Archives that were put into the folder by hand are taken from there.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  bntt data --list                                  # names, sizes, addresses, checksums\n  \
@@ -22,7 +23,7 @@ use tracing::{info, warn};
                   bntt data mnist --path /scratch/mnist --url http://mirror.lab/mnist\n  \
                   bntt data cifar10 --verify"
 )]
-pub struct Arguments {
+pub struct DataArguments {
     /// Name of the data set.
     #[arg(value_parser = PossibleValuesParser::new(SETS.iter().map(|set| set.name)), required_unless_present = "list")]
     name: Option<String>,
@@ -40,7 +41,7 @@ pub struct Arguments {
     list: bool,
 }
 
-pub fn data(arguments: &Arguments, log: &Log) -> Result<()> {
+pub fn data(arguments: &DataArguments, log: &Log) -> Result<()> {
     let Some(set) = SETS.iter().find(|set| Some(set.name) == arguments.name.as_deref()) else {
         return super::print(&listing());
     };
@@ -54,13 +55,13 @@ pub fn data(arguments: &Arguments, log: &Log) -> Result<()> {
     super::print(&format!("{}: {}\n", folder.display(), in_words(&verified?)))
 }
 
-fn fetch(set: &Set, folder: &Path, url: Option<&str>, log: &Log, stop: &Stop) -> Result<()> {
+fn fetch(set: &PublishedDataset, folder: &Path, url: Option<&str>, log: &Log, stop: &Stop) -> Result<()> {
     info!("{}; licence: {}", set.title, set.licence);
-    Order { set, folder, url, patience: Patience::default(), log: log.clone(), stop: stop.clone() }.fetch()
+    DownloadRequest { set, folder, url, patience: RetryPolicy::default(), log: log.clone(), stop: stop.clone() }.fetch()
 }
 
-fn in_words(verified: &Verified) -> String {
-    let Verified { published, recorded, images } = verified;
+fn in_words(verified: &VerifiedDataset) -> String {
+    let VerifiedDataset { published, recorded, images } = verified;
     let mut found = Vec::new();
     if *published > 0 {
         found.push(format!("{published} files have their published checksums"));

@@ -1,19 +1,20 @@
 //! `bntt doctor`.
 
-use super::path::path;
+use super::path_argument::path;
 use super::table::table;
 use crate::error::{Error, Result};
 use crate::run::RunFolder;
 use crate::train::doctor::examine;
-use crate::train::resumption::Finding;
+use crate::train::resumption::RunFinding;
 use std::path::PathBuf;
 
 /// Check a run folder: config, records, data, checksums of the checkpoints; and say what can be resumed.
 ///
-/// It judges as `bntt resume` does and changes nothing. The exit code is 2 when something is wrong, or when the run could not be resumed here.
+/// It judges as `bntt resume` does and changes nothing. The exit code is 2 when something is wrong, or when the run
+/// could not be resumed here.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  bntt doctor runs/quickstart/v0001")]
-pub struct Arguments {
+pub struct DoctorArguments {
     /// Run folder; the newest version if it is the folder of a run's name.
     #[arg(value_parser = path())]
     run: PathBuf,
@@ -22,10 +23,10 @@ pub struct Arguments {
     overrides: Vec<String>,
 }
 
-pub fn doctor(arguments: &Arguments) -> Result<()> {
+pub fn doctor(arguments: &DoctorArguments) -> Result<()> {
     let run = RunFolder::open(&arguments.run)?;
     let diagnosis = examine(&run, &arguments.overrides);
-    let rows = diagnosis.findings.iter().map(|Finding { what, found, wrong }| {
+    let rows = diagnosis.findings.iter().map(|RunFinding { what, found, wrong }| {
         vec![what.clone(), if *wrong { "WRONG" } else { "ok" }.to_string(), found.clone()]
     });
     super::print(&format!(

@@ -1,31 +1,32 @@
 //! `bntt early-exit`.
 
 use super::figures::Figures;
-use super::path::path;
+use super::path_argument::path;
 use super::table::{fitting, table, terminal_width};
-use super::trained::OfRun;
-use crate::analysis::early_exit::{Curve, curve};
+use super::trained::RunNetworkArguments;
+use crate::analysis::early_exit::{EarlyExitCurve, curve};
 use crate::analysis::energy::{Constants, products};
 use crate::error::{Error, Result};
+use crate::experiment::{EarlyExitConfig, ExitLayers};
 use crate::network::Gammas;
 use crate::report::figures;
-use crate::train::early_exit::{EarlyExitConfig, ExitLayers};
-use crate::train::evaluate::Effort;
+use crate::train::evaluate::EvaluationOptions;
 use serde::Serialize;
 use std::path::PathBuf;
 
 /// Show what a run's network gets right when it stops before its last time-step, and what that takes.
 ///
-/// Prints the mean gamma of every BNTT layer by time-step, the exit that gamma tells, and accuracy, firing rate, synaptic operations and
-/// energy after every number of time-steps, from one pass over the test images: logits after t time-steps are the mean over these. The
-/// exit is after the first step at which the mean gamma of every BNTT layer is below the threshold (Kim & Panda 2021). Beside it: each
-/// image stopping by itself, once the softmax of its mean logits gives some class the confidence asked for.
+/// Prints the mean gamma of every BNTT layer by time-step, the exit that gamma tells, and accuracy, firing rate,
+/// synaptic operations and energy after every number of time-steps, from one pass over the test images: logits after t
+/// time-steps are the mean over these. The exit is after the first step at which the mean gamma of every BNTT layer is
+/// below the threshold (Kim & Panda 2021). Beside it: each image stopping by itself, once the softmax of its mean
+/// logits gives some class the confidence asked for.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt early-exit runs/vgg9_cifar10_bntt/v0001 --figures figures\n  \
                   bntt early-exit runs/quickstart/v0001 --threshold 0.3 --layers average --confidence 0.8,0.9 --stop")]
-pub struct Arguments {
+pub struct EarlyExitArguments {
     #[command(flatten)]
-    of: OfRun,
+    of: RunNetworkArguments,
     /// Mean gammas below it end the sequence.
     #[arg(long, value_name = "GAMMA", default_value_t = 0.1)]
     threshold: f64,
@@ -44,12 +45,12 @@ pub struct Arguments {
     #[command(flatten)]
     figures: Figures,
     #[arg(long, value_enum, default_value = "text")]
-    format: super::Format,
+    format: super::NumberFormat,
 }
 
 /// All numbers.
 #[derive(Serialize)]
-struct Report {
+struct EarlyExitReport {
     run: PathBuf,
     time_steps: usize,
     threshold: f64,
@@ -60,11 +61,11 @@ struct Report {
     exit: Option<usize>,
     draws: usize,
     #[serde(flatten)]
-    curve: Curve,
+    curve: EarlyExitCurve,
 }
 
-pub fn early_exit(arguments: &Arguments) -> Result<()> {
-    let Arguments { threshold, layers, .. } = *arguments;
+pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
+    let EarlyExitArguments { threshold, layers, .. } = *arguments;
     let wrong = |what: &str, found: f64| Error::Run(format!("{what}: expected a number above 0, found {found}"));
     if !(threshold.is_finite() && threshold > 0.0) {
         return Err(wrong("--threshold", threshold));
@@ -73,19 +74,27 @@ pub fn early_exit(arguments: &Arguments) -> Result<()> {
         return Err(Error::Run(format!("--confidence: expected probabilities above 0 and up to 1, found {p}")));
     }
     let costs = Constants::load(arguments.constants.as_deref())?;
-    let mut trained = arguments.of.open()?;
+    let trained = arguments.of.open()?;
     let experiment = &trained.checked.experiment;
     let (all, draws) = (experiment.network.time_steps, experiment.training.evaluation_draws);
     let gammas = trained.network.gammas()?;
     let exit = EarlyExitConfig { threshold, layers }.time_steps(&gammas);
     let time_steps = exit.filter(|_| arguments.stop).unwrap_or(all);
     let products = products(&experiment.network, &trained.checked.plan);
-    let effort = Effort { draws, time_steps };
+    let options = EvaluationOptions { draws, time_steps };
     let curve = trained.on_test_images(time_steps, |network, batches| {
-        curve(network, batches, effort, &arguments.confidence, (&products, &costs))
+        curve(network, batches, options, &arguments.confidence, (&products, &costs))
     })?;
-    let report =
-        Report { run: arguments.of.run.clone(), time_steps: all, threshold, layers, gammas, exit, draws, curve };
+    let report = EarlyExitReport {
+        run: arguments.of.run.clone(),
+        time_steps: all,
+        threshold,
+        layers,
+        gammas,
+        exit,
+        draws,
+        curve,
+    };
     arguments.figures.write(|| {
         let mut figures = vec![figures::early_exit(&report.curve, exit)?];
         if !report.gammas.is_empty() {
@@ -93,11 +102,11 @@ pub fn early_exit(arguments: &Arguments) -> Result<()> {
         }
         Ok(figures)
     })?;
-    super::print(&arguments.format.of(&report, || text(&report))?)
+    super::print(&arguments.format.render(&report, || text(&report))?)
 }
 
-fn text(report: &Report) -> String {
-    let Report { curve, exit, gammas, time_steps, threshold, .. } = report;
+fn text(report: &EarlyExitReport) -> String {
+    let EarlyExitReport { curve, exit, gammas, time_steps, threshold, .. } = report;
     let rule = match report.layers {
         ExitLayers::Every => "the mean gamma of every BNTT layer is",
         ExitLayers::Average => "the layers' mean gammas are on average",
@@ -125,7 +134,7 @@ fn text(report: &Report) -> String {
     )
 }
 
-fn by_step(curve: &Curve, exit: Option<usize>) -> String {
+fn by_step(curve: &EarlyExitCurve, exit: Option<usize>) -> String {
     let head = ["time-steps", "top-1 %", "firing rate", "operations/image", "energy/image", ""];
     let mut rows = vec![head.map(String::from).to_vec()];
     rows.extend(curve.steps.iter().map(|at| {
@@ -133,15 +142,15 @@ fn by_step(curve: &Curve, exit: Option<usize>) -> String {
             at.time_steps.to_string(),
             format!("{:.2}", at.top1),
             format!("{:.4}", at.firing_rate),
-            super::table::count(at.operations as u64),
-            super::table::energy(at.energy),
+            crate::terminal::amounts::count(at.operations as u64),
+            crate::terminal::amounts::energy(at.energy),
             if Some(at.time_steps) == exit { "<- exit".into() } else { String::new() },
         ]
     }));
     table(&rows, 0)
 }
 
-fn by_confidence(curve: &Curve) -> String {
+fn by_confidence(curve: &EarlyExitCurve) -> String {
     let mut rows = vec![["confidence", "mean time-steps", "top-1 %"].map(String::from).to_vec()];
     rows.extend(
         curve

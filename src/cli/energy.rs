@@ -1,31 +1,34 @@
 //! `bntt energy`.
 
 use super::figures::Figures;
-use super::path::path;
-use super::table::{count, energy as joule, fitting, terminal_width};
-use super::trained::{OfRun, Trained};
-use crate::analysis::energy::{Constants, LayerEnergy, Meter, Product, Spikes, account, products, total};
+use super::path_argument::path;
+use super::table::{fitting, terminal_width};
+use super::trained::{RunNetworkArguments, Trained};
+use crate::analysis::energy::{Constants, CostedLayer, LayerEnergy, LayerSpikes, Meter, account, products, total};
 use crate::error::{Error, Result};
-use crate::network::{Observer, Seen};
+use crate::network::{LayerIo, Observer};
 use crate::ops::finite;
-use crate::report::figures::{self, Fired};
+use crate::report::figures::{self, SpikeRaster};
+use crate::terminal::amounts::{count, energy as joule};
 use serde::Serialize;
 use std::path::PathBuf;
 
 /// Count a run's spikes and synaptic operations on its test images, and what they would take in energy.
 ///
-/// For every convolution and linear layer, per image: multiply-accumulates (MACs) of one dense step; R, the spikes per neuron over all
-/// time-steps; synaptic operations, one for each connection of each value that is not zero, counted from what the layer received (fewer at
-/// borders); and the energy by the papers' formula (R x MACs x 0.9 pJ), by the count, by the count with memory traffic, and of the same layers
-/// as an ANN (MACs x 4.6 pJ). A layer behind an average pool receives means: they are counted as such (after pooling, a product each) and as
-/// the spikes that they are made of (before pooling, a sum each). A direct-coded first layer computes once, with products.
+/// For every convolution and linear layer, per image: multiply-accumulates (MACs) of one dense step; R, the spikes per
+/// neuron over all time-steps; synaptic operations, one for each connection of each value that is not zero, counted
+/// from what the layer received (fewer at borders); and the energy by the papers' formula (R x MACs x 0.9 pJ), by the
+/// count, by the count with memory traffic, and of the same layers as an ANN (MACs x 4.6 pJ). A layer behind an average
+/// pool receives means: they are counted as such (after pooling, a product each) and as the spikes that they are made
+/// of (before pooling, a sum each). A direct-coded first layer computes once, with products.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt energy runs/quickstart/v0001 --figures figures\n  \
                   bntt energy runs/quickstart/v0001 data.limit.test=100 --constants 7nm.toml --format json")]
-pub struct Arguments {
+pub struct EnergyArguments {
     #[command(flatten)]
-    of: OfRun,
-    /// Costs of operations: a TOML table of multiply_accumulate, accumulate and memory_access in picojoule; that of 45 nm unless given.
+    of: RunNetworkArguments,
+    /// Costs of operations: a TOML table of multiply_accumulate, accumulate and memory_access in picojoule; that of 45
+    /// nm unless given.
     #[arg(long, value_name = "FILE", value_parser = path())]
     constants: Option<PathBuf>,
     /// The test image whose spikes the raster shows.
@@ -34,12 +37,12 @@ pub struct Arguments {
     #[command(flatten)]
     figures: Figures,
     #[arg(long, value_enum, default_value = "text")]
-    format: super::Format,
+    format: super::NumberFormat,
 }
 
 /// All numbers, energies in picojoule.
 #[derive(Serialize)]
-struct Report {
+struct EnergyReport {
     run: PathBuf,
     images: u64,
     time_steps: usize,
@@ -49,18 +52,18 @@ struct Report {
     rates: Vec<(String, Vec<f64>)>,
 }
 
-pub fn energy(arguments: &Arguments) -> Result<()> {
+pub fn energy(arguments: &EnergyArguments) -> Result<()> {
     let constants = Constants::load(arguments.constants.as_deref())?;
     let trained = arguments.of.open()?;
     let (experiment, plan) = (&trained.checked.experiment, &trained.checked.plan);
     let time_steps = experiment.network.time_steps;
     let products = products(&experiment.network, plan);
     let (meter, images) = measure(&trained, &products, time_steps)?;
-    let rate = |spikes: &Spikes| {
+    let rate = |spikes: &LayerSpikes| {
         let chances = (spikes.neurons.saturating_mul(images)).max(1) as f64;
         (spikes.layer.clone(), spikes.spikes.iter().map(|&count| count as f64 / chances).collect())
     };
-    let report = Report {
+    let report = EnergyReport {
         run: arguments.of.run.clone(),
         images,
         time_steps,
@@ -69,20 +72,20 @@ pub fn energy(arguments: &Arguments) -> Result<()> {
         rates: meter.spikes.iter().map(rate).collect(),
     };
     arguments.figures.write(|| {
-        let of = format!("Test image {} (counted from 0).", arguments.image);
-        Ok(vec![figures::rates_by_step(&report.rates)?, figures::raster(&fired(&trained, arguments.image)?, &of)?])
+        let image = format!("Test image {} (counted from 0).", arguments.image);
+        Ok(vec![figures::rates_by_step(&report.rates)?, figures::raster(&fired(&trained, arguments.image)?, &image)?])
     })?;
-    super::print(&arguments.format.of(&report, || text(&report, &products))?)
+    super::print(&arguments.format.render(&report, || text(&report, &products))?)
 }
 
 /// What flows through the network for all test images, one Poisson draw each, and how many they are.
-fn measure<'a>(trained: &Trained, products: &'a [Product], time_steps: usize) -> Result<(Meter<'a>, u64)> {
+fn measure<'a>(trained: &Trained, products: &'a [CostedLayer], time_steps: usize) -> Result<(Meter<'a>, u64)> {
     let mut meter = Meter::new(products, &trained.checked.plan, time_steps);
     let mut images = 0u64;
     trained.on_test_images(time_steps, |network, batches| {
         for batch in batches.iter_from(0) {
             let batch = batch?;
-            let (currents, _) = network.evaluate_observed(&batch.inputs, 0, &batch.indices, time_steps, &mut meter)?;
+            let (currents, _) = network.evaluate_steps(&batch.inputs, 0, &batch.indices, time_steps, &mut meter)?;
             finite::check_logits(&currents)?;
             images = images.saturating_add(batch.indices.len() as u64);
         }
@@ -92,20 +95,20 @@ fn measure<'a>(trained: &Trained, products: &'a [Product], time_steps: usize) ->
 }
 
 /// The spikes of every neuron for one image.
-struct Recorder(Vec<Fired>);
+struct Recorder(Vec<SpikeRaster>);
 
 impl Observer for Recorder {
-    fn saw(&mut self, seen: &Seen<'_>) -> candle_core::Result<()> {
-        let Some(layer) = seen.neurons else { return Ok(()) };
-        let spikes = seen.output.sequence.contiguous()?.flatten_from(1)?.to_dtype(candle_core::DType::F32)?;
+    fn layer(&mut self, io: &LayerIo<'_>) -> candle_core::Result<()> {
+        let Some(layer) = io.neurons else { return Ok(()) };
+        let spikes = io.output.sequence.contiguous()?.flatten_from(1)?.to_dtype(candle_core::DType::F32)?;
         let steps = spikes.to_vec2::<f32>()?.into_iter();
         let steps = steps.map(|step| step.into_iter().map(|spike| spike != 0.0).collect()).collect();
-        self.0.push(Fired { layer: layer.to_string(), steps });
+        self.0.push(SpikeRaster { layer: layer.to_string(), steps });
         Ok(())
     }
 }
 
-fn fired(trained: &Trained, image: usize) -> Result<Vec<Fired>> {
+fn fired(trained: &Trained, image: usize) -> Result<Vec<SpikeRaster>> {
     let images = trained.dataset.test.len();
     if image >= images {
         return Err(Error::Run(format!(
@@ -121,14 +124,14 @@ fn fired(trained: &Trained, image: usize) -> Result<Vec<Fired>> {
         let dim = batch.inputs.rank().saturating_sub(4);
         let inputs = batch.inputs.narrow(dim, place, 1)?;
         let indices: Vec<u32> = batch.indices.get(place).copied().into_iter().collect();
-        network.evaluate_observed(&inputs, 0, &indices, network.plan().time_steps, &mut recorder)?;
+        network.evaluate_steps(&inputs, 0, &indices, network.plan().time_steps, &mut recorder)?;
         Ok(())
     })?;
     Ok(recorder.0)
 }
 
-fn text(report: &Report, products: &[Product]) -> String {
-    let Report { layers, images, time_steps, constants, .. } = report;
+fn text(report: &EnergyReport, products: &[CostedLayer]) -> String {
+    let EnergyReport { layers, images, time_steps, constants, .. } = report;
     let header = [
         "layer",
         "MACs",

@@ -1,6 +1,6 @@
-//! Figures as files.
+//! `--figures DIR`: figures as SVG and PNG files.
 
-use super::path::path;
+use super::path_argument::path;
 use crate::error::{Error, Result};
 use crate::files::output;
 use crate::report::figures::{Figure, png};

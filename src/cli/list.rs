@@ -1,6 +1,6 @@
 //! `bntt list`.
 
-use super::path::path;
+use super::path_argument::path;
 use super::table::table;
 use crate::error::Result;
 use crate::run::listing;
@@ -9,13 +9,13 @@ use std::path::PathBuf;
 /// List runs: state, epochs, best top-1 accuracy on the test images; of a run that failed or is damaged, why.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  bntt list --runs runs")]
-pub struct Arguments {
+pub struct ListArguments {
     /// Where run folders are.
     #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path())]
     runs: PathBuf,
 }
 
-pub fn list(arguments: &Arguments) -> Result<()> {
+pub fn list(arguments: &ListArguments) -> Result<()> {
     let runs = listing::list(&arguments.runs)?;
     if runs.is_empty() {
         return super::print(&format!("no runs under {}: start one with bntt run CONFIG\n", arguments.runs.display()));

@@ -11,7 +11,7 @@ mod energy;
 mod eval;
 mod figures;
 mod list;
-mod path;
+mod path_argument;
 mod plot;
 mod predict;
 mod report;
@@ -41,36 +41,37 @@ use tracing::{Level, error};
     arg_required_else_help = true,
     after_help = "Example:\n  bntt run configs/quickstart.toml\n\nbntt COMMAND --help shows an example of every command."
 )]
-struct Arguments {
+struct CommandLine {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    Run(run::Arguments),
-    Sweep(sweep::Arguments),
-    Check(check::Arguments),
-    Data(data::Arguments),
-    Resume(resume::Arguments),
-    Eval(eval::Arguments),
-    Bench(bench::Arguments),
-    Predict(predict::Arguments),
-    List(list::Arguments),
-    EarlyExit(early_exit::Arguments),
-    Energy(energy::Arguments),
-    Attack(attack::Arguments),
-    Compare(compare::Arguments),
-    Table(tables::Arguments),
-    Doctor(doctor::Arguments),
-    Report(report::Arguments),
-    Plot(plot::Arguments),
-    Schema(schema::Arguments),
-    Selftest(selftest::Arguments),
+    Run(run::RunArguments),
+    Sweep(sweep::SweepArguments),
+    Check(check::CheckArguments),
+    Data(data::DataArguments),
+    Resume(resume::ResumeArguments),
+    Eval(eval::EvalArguments),
+    Bench(bench::BenchArguments),
+    Predict(predict::PredictArguments),
+    List(list::ListArguments),
+    EarlyExit(early_exit::EarlyExitArguments),
+    Energy(energy::EnergyArguments),
+    Attack(attack::AttackArguments),
+    Compare(compare::CompareArguments),
+    Table(tables::TableArguments),
+    Doctor(doctor::DoctorArguments),
+    Report(report::ReportArguments),
+    Plot(plot::PlotArguments),
+    Schema(schema::SchemaArguments),
+    Selftest(selftest::SelftestArguments),
 }
 
-/// Runs the command that the process's arguments ask for. Exit codes: 0 done, 1 a failure inside the program, 2 something for
-/// the user to mend; of a run that was asked to stop 130 (SIGINT), 129 (SIGHUP), 143 (SIGTERM) or 0 (SIGUSR1).
+/// Runs the command that the process's arguments ask for. Exit codes: 0 done, 1 a failure inside the program, 2
+/// something for the user to mend; of a run that was asked to stop 130 (SIGINT), 129 (SIGHUP), 143 (SIGTERM) or 0
+/// (SIGUSR1).
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|fault| {
         let trace = Backtrace::capture();
@@ -78,14 +79,14 @@ pub fn main() -> ExitCode {
         say(&format!("error: a fault inside the program, which {fault}\n{trace}"));
     }));
     let log = logging::init(Level::INFO);
-    let done = match Arguments::try_parse() {
-        Ok(Arguments { command }) => dispatch(command, &log),
+    let done = match CommandLine::try_parse() {
+        Ok(CommandLine { command }) => dispatch(command, &log),
         Err(wrong) if wrong.use_stderr() => {
             say(&wrong.render().to_string());
             return ExitCode::from(u8::try_from(wrong.exit_code()).unwrap_or(2));
         }
         // Help and the version, with the terminal's own letters.
-        Err(asked) => asked.print().map_err(Error::io("write", "standard output")),
+        Err(requested) => requested.print().map_err(Error::io("write", "standard output")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -109,7 +110,7 @@ fn say(text: &str) {
 }
 
 fn dispatch(command: Command, log: &Log) -> Result<()> {
-    crate::ops::simd::asked().map_err(Error::Device)?;
+    crate::ops::simd::requested().map_err(Error::Device)?;
     // Of these an experiment may say how many.
     if !matches!(command, Command::Run(_) | Command::Resume(_) | Command::Sweep(_) | Command::Bench(_)) {
         crate::system::threads::start(None);
@@ -139,14 +140,14 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
 
 /// How numbers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum NumberFormat {
     Text,
     /// All digits.
     Json,
 }
 
-impl Format {
-    fn of(self, report: &impl serde::Serialize, text: impl FnOnce() -> String) -> Result<String> {
+impl NumberFormat {
+    fn render(self, report: &impl serde::Serialize, text: impl FnOnce() -> String) -> Result<String> {
         match self {
             Self::Text => Ok(text()),
             Self::Json => {
@@ -176,7 +177,7 @@ mod tests {
     fn every_path_on_the_command_line_is_looked_at_for_a_tilde() {
         let built_in = ValueParser::path_buf();
         let mut seen = 0;
-        for command in Arguments::command().get_subcommands() {
+        for command in CommandLine::command().get_subcommands() {
             for argument in command.get_arguments() {
                 let parser = argument.get_value_parser();
                 let (command, argument) = (command.get_name(), argument.get_id());
@@ -192,9 +193,9 @@ mod tests {
             &["bntt", "predict", "run", "--input=i", "--output=~/o"],
             &["bntt", "energy", "run", "--figures=~/f"],
         ] {
-            let message = Arguments::try_parse_from(arguments).err().expect("a refusal").to_string();
+            let message = CommandLine::try_parse_from(arguments).err().expect("a refusal").to_string();
             assert!(message.contains("nothing expands the \"~\" of ~/"), "{message}");
         }
-        assert!(Arguments::try_parse_from(["bntt", "run", "./~/a.toml", "--runs=a/~"]).is_ok());
+        assert!(CommandLine::try_parse_from(["bntt", "run", "./~/a.toml", "--runs=a/~"]).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! `bntt plot`.
 
-use super::path::path;
-use super::subject::{Shown, Subject};
+use super::path_argument::path;
+use super::subject::{RunOrSweep, SubjectFigures};
 use crate::error::{Error, Result};
 use crate::report::pages;
 use std::path::PathBuf;
@@ -9,14 +9,15 @@ use tracing::warn;
 
 /// Write the figures of a run or a sweep as SVG and PNG files.
 ///
-/// They are the figures of `bntt report`. A figure that cannot be drawn, for want of a data set or of BNTT layers, is named with its reason.
+/// They are the figures of `bntt report`. A figure that cannot be drawn, for want of a data set or of BNTT layers, is
+/// named with its reason.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  bntt plot runs/quickstart/v0001 -o figures\n  bntt plot configs/sweeps/norms.toml --runs runs -o figures"
 )]
-pub struct Arguments {
+pub struct PlotArguments {
     #[command(flatten)]
-    subject: Subject,
+    subject: RunOrSweep,
     /// Where the files go; files of the same names are replaced.
     #[arg(short, long, value_name = "FOLDER", value_parser = path())]
     output: PathBuf,
@@ -25,24 +26,24 @@ pub struct Arguments {
     scale: u8,
 }
 
-pub fn plot(arguments: &Arguments) -> Result<()> {
+pub fn plot(arguments: &PlotArguments) -> Result<()> {
     let folder = &arguments.output;
     if folder.is_file() {
         // Before anything is evaluated.
         return Err(Error::Run(format!("{}: expected a folder for the figures, found a file.", folder.display())));
     }
     let shown = match arguments.subject.read()? {
-        Shown::Run(report) => report.figures,
-        Shown::Sweep(report) => report.figures,
+        SubjectFigures::Run(report) => report.figures,
+        SubjectFigures::Sweep(report) => report.figures,
     };
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     for shown in &shown {
         match shown {
-            pages::Shown::Figure(figure) => {
+            pages::FigureOrReason::Figure(figure) => {
                 let [svg, image] = super::figures::write(folder, figure, arguments.scale)?;
                 super::print(&format!("{}\n{}\n", svg.display(), image.display()))?;
             }
-            pages::Shown::Absent { title, reason } => warn!("not drawn: {title}: {reason}"),
+            pages::FigureOrReason::Absent { title, reason } => warn!("not drawn: {title}: {reason}"),
         }
     }
     Ok(())

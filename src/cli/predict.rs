@@ -1,30 +1,30 @@
 //! `bntt predict`.
 
-use super::path::path;
-use super::trained::Source;
+use super::path_argument::path;
+use super::trained::NetworkSource;
 use crate::data::{Batches, DataConfig, read_unlabelled};
 use crate::error::{Error, Result};
 use crate::files::output;
 use crate::files::weights;
 use crate::ops::finite;
 use crate::run::RunFolder;
-use crate::train::early_exit;
-use crate::train::evaluate::{self, Effort};
-use crate::train::fit::refuse_evaluation_that_cannot_fit;
+use crate::train::evaluate::{self, EvaluationOptions};
+use crate::train::memory_check::refuse_evaluation_that_cannot_fit;
 use candle_core::Tensor;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Classify images of a safetensors file with a trained network.
 ///
-/// The input holds `images` [N, C, H, W] (u8 or f32), or `sequences` [N, T, C, H, W] for encoder = "none"; they are normalised as
-/// in training. The output holds `logits` [N, classes] (f32) and `labels` [N] (u32), the classes with the largest logits.
+/// The input holds `images` [N, C, H, W] (u8 or f32), or `sequences` [N, T, C, H, W] for encoder = "none"; they are
+/// normalised as in training. The output holds `logits` [N, classes] (f32) and `labels` [N] (u32), the classes with the
+/// largest logits.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  bntt predict runs/quickstart/v0001 --input images.safetensors --output labels.safetensors\n  \
                         bntt predict configs/quickstart.toml --weights model.safetensors --input in.safetensors --output out.safetensors"
 )]
-pub struct Arguments {
+pub struct PredictArguments {
     /// Run folder, or experiment file together with --weights.
     #[arg(value_parser = path())]
     run_or_config: PathBuf,
@@ -42,12 +42,12 @@ pub struct Arguments {
     output: PathBuf,
 }
 
-pub fn predict(arguments: &Arguments) -> Result<()> {
-    let source = Source::open(&arguments.run_or_config, &[])?;
+pub fn predict(arguments: &PredictArguments) -> Result<()> {
+    let source = NetworkSource::open(&arguments.run_or_config, &[])?;
     let own = source.folder.as_ref().map_or_else(|| vec![arguments.run_or_config.clone()], RunFolder::own_files);
     let inputs = [vec![arguments.input.clone()], arguments.weights.iter().cloned().collect(), own].concat();
     output::check(&arguments.output, &inputs)?;
-    let (mut network, checked) = source.network(arguments.weights.as_deref(), super::trained::Which::Best)?;
+    let (network, checked) = source.network(arguments.weights.as_deref(), super::trained::CheckpointChoice::Best)?;
     let experiment = &checked.experiment;
     let coded = checked.shape.time_steps.is_some();
     let split = read_unlabelled(&arguments.input, if coded { "sequences" } else { "images" })?;
@@ -63,12 +63,12 @@ pub fn predict(arguments: &Arguments) -> Result<()> {
     let device = experiment.training.open_device()?;
     // The batch size changes memory alone, never a result.
     let data = DataConfig { batch_size: experiment.data.batch_size.max(1), ..experiment.data.clone() };
-    let usual = early_exit::effort(experiment, &mut network)?;
-    let effort = Effort { time_steps: arguments.time_steps.unwrap_or(usual.time_steps), ..usual };
-    refuse_evaluation_that_cannot_fit(&checked, &device, split.len(), effort.time_steps)?;
+    let usual = evaluate::evaluation_options(experiment, &network)?;
+    let options = EvaluationOptions { time_steps: arguments.time_steps.unwrap_or(usual.time_steps), ..usual };
+    refuse_evaluation_that_cannot_fit(&checked, &device, split.len(), options.time_steps)?;
     let mut logits = Vec::new();
     for batch in Batches::evaluate(&split, &data, &device)?.iter_from(0) {
-        logits.push(evaluate::logits(&network, &batch?, effort)?.0);
+        logits.push(evaluate::logits(&network, &batch?, options)?.0);
     }
     let logits = Tensor::cat(&logits, 0)?.to_device(&candle_core::Device::Cpu)?;
     finite::check_logits(&logits)?;

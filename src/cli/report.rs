@@ -1,34 +1,36 @@
 //! `bntt report`.
 
-use super::path::path;
-use super::subject::{Shown, Subject};
+use super::path_argument::path;
+use super::subject::{RunOrSweep, SubjectFigures};
 use crate::error::Result;
 use crate::files::output;
 use crate::report::pages::{run_page, sweep_page};
 use std::path::PathBuf;
 
-/// Write one HTML page about a run or a sweep: curves, firing rates, gamma, confusion matrix, layers, config, provenance.
+/// Write one HTML page about a run or a sweep: curves, firing rates, gamma, confusion matrix, layers, config,
+/// provenance.
 ///
-/// The page stands by itself: it needs no network and no scripts. What cannot be read, such as a data set that is not on this machine, is
-/// said in its place. Of a sweep it shows every run's state, accuracies over seeds, and the curves of all settings.
+/// The page stands by itself: it needs no network and no scripts. What cannot be read, such as a data set that is not
+/// on this machine, is said in its place. Of a sweep it shows every run's state, accuracies over seeds, and the curves
+/// of all settings.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt report runs/quickstart/v0001 -o report.html\n  \
                         bntt report configs/sweeps/norms.toml --runs runs -o norms.html")]
-pub struct Arguments {
+pub struct ReportArguments {
     #[command(flatten)]
-    subject: Subject,
+    subject: RunOrSweep,
     /// The page; one that is there is replaced. /dev/stdout sends it on.
     #[arg(short, long, value_name = "FILE", value_parser = path())]
     output: PathBuf,
 }
 
-pub fn report(arguments: &Arguments) -> Result<()> {
+pub fn report(arguments: &ReportArguments) -> Result<()> {
     // Before an evaluation that may take minutes.
     let inputs = arguments.subject.inputs();
     output::check(&arguments.output, &inputs)?;
     let page = match arguments.subject.read()? {
-        Shown::Run(report) => run_page(&report),
-        Shown::Sweep(report) => sweep_page(&report),
+        SubjectFigures::Run(report) => run_page(&report),
+        SubjectFigures::Sweep(report) => sweep_page(&report),
     };
     output::write(&arguments.output, page.as_bytes(), &inputs)?;
     super::print(&format!("{}\n", arguments.output.display()))

@@ -3,21 +3,23 @@
 use super::table::table;
 use crate::error::{Error, Result};
 use crate::ops::device;
-use crate::train::selftest::{self, Finding};
+use crate::ops::selftest::{self, OpFinding};
+use crate::train::selftest::network;
 
 /// Compare every op on this machine's GPU with its twin on the CPU.
 ///
-/// Forward and backward, f32 and bf16, odd and even sizes, every op twice for the same bits; then a small network in training. Prints the
-/// largest differences; the exit code is 1 when one is larger than rounding explains. Takes under a minute.
+/// Forward and backward, f32 and bf16, odd and even sizes, every op twice for the same bits; then a small network in
+/// training. Prints the largest differences; the exit code is 1 when one is larger than rounding explains. Takes under
+/// a minute.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  bntt selftest --device cuda:0")]
-pub struct Arguments {
+pub struct SelftestArguments {
     /// The GPU to test.
     #[arg(long, value_name = "DEVICE", default_value = "cuda:0")]
     device: String,
 }
 
-pub fn selftest(arguments: &Arguments) -> Result<()> {
+pub fn selftest(arguments: &SelftestArguments) -> Result<()> {
     let name = &arguments.device;
     let device = device::open(name).map_err(|problem| Error::Device(format!("--device {name}: {problem}")))?;
     if device.is_cpu() {
@@ -26,8 +28,8 @@ pub fn selftest(arguments: &Arguments) -> Result<()> {
             device::BUILD
         )));
     }
-    let mut findings = selftest::run(&*crate::ops::gpu::of(&device)?)?;
-    findings.extend(selftest::network(&device)?);
+    let mut findings = selftest::run(&*crate::ops::gpu::for_device(&device)?)?;
+    findings.extend(network(&device)?);
     super::print(&format!("{} with {}\n\n{}", device::name(&device), device::BUILD, describe(&findings)))?;
     let failures: Vec<String> = findings.iter().filter_map(failure).collect();
     if failures.is_empty() {
@@ -41,11 +43,11 @@ pub fn selftest(arguments: &Arguments) -> Result<()> {
     )))
 }
 
-fn failure(finding: &Finding) -> Option<String> {
+fn failure(finding: &OpFinding) -> Option<String> {
     finding.failure.as_ref().map(|failure| format!("{} ({:?}): {failure}", finding.op, finding.dtype))
 }
 
-fn describe(findings: &[Finding]) -> String {
+fn describe(findings: &[OpFinding]) -> String {
     let head = ["op", "result", "comparisons", "largest difference", "allowed", ""];
     let mut rows = vec![head.map(String::from).to_vec()];
     let share = |share: f32| if share == 0.0 { "0".to_string() } else { format!("{share:.1e}") };
@@ -69,7 +71,7 @@ mod tests {
 
     #[test]
     fn findings_are_a_table_and_failures_sentences() {
-        let fine = Finding {
+        let fine = OpFinding {
             op: "lif spikes".into(),
             dtype: DType::U8,
             comparisons: 24,
@@ -79,7 +81,7 @@ mod tests {
         };
         let failure = Some("a case, element 0: expected 1, found 2".to_string());
         let wrong =
-            Finding { op: "loss".into(), dtype: DType::F64, largest: 0.5, allowed: 1e-6, failure, ..fine.clone() };
+            OpFinding { op: "loss".into(), dtype: DType::F64, largest: 0.5, allowed: 1e-6, failure, ..fine.clone() };
         let text = describe(&[fine.clone(), wrong.clone()]);
         let words: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
         assert!(words.contains(&vec!["lif", "spikes", "u8", "24", "0", "0", "ok"]), "{text}");

@@ -1,22 +1,22 @@
 //! What `bntt report` and `bntt plot` are about: a run or a sweep, with its figures.
 
 use super::check;
-use super::path::path;
-use super::trained::{Trained, Which};
+use super::path_argument::path;
+use super::trained::{CheckpointChoice, Trained};
 use crate::config::LARGEST_FILE;
 use crate::encoders::EncoderConfig;
 use crate::error::{Error, Result};
 use crate::files::reading;
-use crate::report::pages::series::{self, Of, Record, choose, said};
+use crate::report::pages::series::{self, CheckpointLabel, Record, choose, error_text};
 use crate::report::pages::{Confusion, RunReport, SweepRecord, SweepReport, run_figures, sweep_figures};
 use crate::run::{self, RunFolder};
 use crate::sweep::Sweep;
-use crate::train::early_exit;
+use crate::train::evaluate;
 use std::path::{Path, PathBuf};
 use tracing::info;
 
 #[derive(clap::Args)]
-pub struct Subject {
+pub struct RunOrSweep {
     /// Run folder, or a sweep's file.
     #[arg(value_name = "RUN|SWEEP.toml", value_parser = path())]
     path: PathBuf,
@@ -28,39 +28,39 @@ pub struct Subject {
     runs: PathBuf,
     /// Which weights gamma and the confusion matrix are of.
     #[arg(long, value_enum, default_value = "best")]
-    checkpoint: Which,
+    checkpoint: CheckpointChoice,
     /// Leave out the confusion matrix, which needs the data set.
     #[arg(long)]
     no_evaluation: bool,
 }
 
 /// The figures, and what stands around them.
-pub enum Shown {
+pub enum SubjectFigures {
     Run(Box<RunReport>),
     Sweep(SweepReport),
 }
 
-impl Subject {
+impl RunOrSweep {
     /// The files that are read, which nothing may be written over.
     pub fn inputs(&self) -> Vec<PathBuf> {
         RunFolder::open(&self.path).map_or_else(|_| vec![self.path.clone()], |run| run.own_files())
     }
 
     /// Reads everything and draws the figures; what cannot be had is a sentence in its place.
-    pub fn read(&self) -> Result<Shown> {
+    pub fn read(&self) -> Result<SubjectFigures> {
         if self.path.is_file() {
-            self.read_sweep().map(Shown::Sweep)
+            self.read_sweep().map(SubjectFigures::Sweep)
         } else {
-            self.read_run().map(Box::new).map(Shown::Run)
+            self.read_run().map(Box::new).map(SubjectFigures::Run)
         }
     }
 
     fn read_run(&self) -> Result<RunReport> {
         let run = RunFolder::open(&self.path)?;
         let record = Record::read(&run);
-        let asked = run::Which::from(self.checkpoint);
-        let gamma = series::gamma(&run, asked, &record.experiment);
-        let confusion = (!self.no_evaluation).then(|| confusion(&run, asked, &self.overrides).map_err(said));
+        let requested = run::CheckpointKind::from(self.checkpoint);
+        let gamma = series::gamma(&run, requested, &record.experiment);
+        let confusion = (!self.no_evaluation).then(|| confusion(&run, requested, &self.overrides).map_err(error_text));
         let figures = run_figures(&record, gamma, confusion)?;
         let sessions = record.provenance.as_ref().map(|provenance| provenance.sessions.as_slice()).unwrap_or_default();
         let on_gpu = sessions.last().is_some_and(|session| session.device.starts_with("cuda"));
@@ -92,24 +92,24 @@ fn is_experiment(path: &Path) -> bool {
 }
 
 /// The checkpoint on the test images, and what was evaluated, in words.
-fn confusion(run: &RunFolder, asked: run::Which, overrides: &[String]) -> Result<(Confusion, String)> {
-    let (which, of_checkpoint) = match choose(run, asked) {
-        run::Which::Best => (run::Which::Best, Which::Best),
-        run::Which::Last => (run::Which::Last, Which::Last),
+fn confusion(run: &RunFolder, requested: run::CheckpointKind, overrides: &[String]) -> Result<(Confusion, String)> {
+    let (which, of_checkpoint) = match choose(run, requested) {
+        run::CheckpointKind::Best => (run::CheckpointKind::Best, CheckpointChoice::Best),
+        run::CheckpointKind::Last => (run::CheckpointKind::Last, CheckpointChoice::Last),
     };
     let epoch = crate::run::checkpoint::load(&run.checkpoint(which), &candle_core::Device::Cpu)?.progress.epoch;
-    let mut trained = Trained::open(run.path(), overrides, of_checkpoint)?;
-    let effort = early_exit::effort(&trained.checked.experiment, &mut trained.network)?;
+    let trained = Trained::open(run.path(), overrides, of_checkpoint)?;
+    let options = evaluate::evaluation_options(&trained.checked.experiment, &trained.network)?;
     info!("evaluating on {} test images; --no-evaluation leaves this out", trained.dataset.test.len());
     let mut confusion =
-        trained.on_test_images(effort.time_steps, |network, batches| Confusion::of(network, batches, effort))?;
-    confusion.names = trained.checked.experiment.data.dataset.class_names();
-    let drawn = match (&trained.checked.experiment.network.encoder, effort.draws) {
+        trained.on_test_images(options.time_steps, |network, batches| Confusion::measure(network, batches, options))?;
+    confusion.names = trained.checked.experiment.data.dataset.spec().class_names();
+    let drawn = match (&trained.checked.experiment.network.encoder, options.draws) {
         (EncoderConfig::Poisson(_), 1) => ", one Poisson draw".to_string(),
         (EncoderConfig::Poisson(_), draws) => format!(", logits averaged over {draws} Poisson draws"),
         _ => String::new(),
     };
-    let Of { words, .. } = Of::new(which, epoch);
+    let CheckpointLabel { words, .. } = CheckpointLabel::new(which, epoch);
     let words = format!("{words} {} images{drawn}: {:.2} % are right.", confusion.images(), confusion.top1_percent());
     Ok((confusion, words))
 }

@@ -1,25 +1,27 @@
 //! `bntt sweep`.
 
-use super::path::path;
-use super::run::{Session, train_planned};
-use super::table::{bytes, count, grouped, table};
+use super::path_argument::path;
+use super::run::print_end;
+use super::table::table;
 use crate::error::{Error, Result};
 use crate::run::listing::RunSummary;
-use crate::sweep::{Ended, Event, Frozen, Jobs, Planned, Sweep, slurm};
-use crate::system::stop::Stop;
+use crate::sweep::{FrozenConfigs, JobEvent, Jobs, JobsOutcome, Sweep, SweepRun, slurm};
+use crate::system::signals::Stop;
+use crate::terminal::amounts::{bytes, count, grouped};
 use crate::terminal::logging::Log;
+use crate::train::session::{self, SessionOptions};
 use std::path::PathBuf;
 use tracing::{error, info};
 
 /// Train all runs of a sweep: what is complete is skipped, what was stopped goes on.
 ///
-/// A sweep is a file that names a base experiment and what its runs differ in: `grid`, `zip`, `variants`, `seeds`. Stop it and start it again
-/// at will; a run that fails does not stop the others.
+/// A sweep is a file that names a base experiment and what its runs differ in: `grid`, `zip`, `variants`, `seeds`. Stop
+/// it and start it again at will; a run that fails does not stop the others.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt sweep configs/sweeps/norm_ablation.toml --dry-run\n  \
                         bntt sweep configs/sweeps/norm_ablation.toml --jobs 2\n  \
                         bntt sweep configs/sweeps/norm_ablation.toml --slurm --partition=gpu --gres=gpu:1 --time=4:00:00")]
-pub struct Arguments {
+pub struct SweepArguments {
     /// Sweep file.
     #[arg(value_parser = path())]
     sweep: PathBuf,
@@ -43,7 +45,7 @@ pub struct Arguments {
     only: Option<usize>,
 }
 
-pub fn sweep(arguments: &Arguments, log: &Log) -> Result<()> {
+pub fn sweep(arguments: &SweepArguments, log: &Log) -> Result<()> {
     let sweep = Sweep::load(&arguments.sweep)?;
     if let Some(number) = arguments.only {
         let count = sweep.runs.len();
@@ -53,9 +55,13 @@ pub fn sweep(arguments: &Arguments, log: &Log) -> Result<()> {
                 count.saturating_sub(1)
             )));
         };
-        let frozen = Frozen::begin(&arguments.runs)?;
-        let session = Session { runs: &arguments.runs, resume: true, insist: false, log };
-        return train_planned(&frozen.write(run)?, &[], &session);
+        let frozen = FrozenConfigs::begin(&arguments.runs)?;
+        let options = SessionOptions {
+            resume_or_start: true,
+            stop: Stop::on_signals()?,
+            ..SessionOptions::new(&arguments.runs, log)
+        };
+        return print_end(&session::start(&frozen.write(run)?, &[], options)?);
     }
     if arguments.dry_run {
         return super::print(&plan(&sweep, arguments)?);
@@ -70,7 +76,7 @@ pub fn sweep(arguments: &Arguments, log: &Log) -> Result<()> {
     info!("{}: {all} runs, {} to train, {} at a time", sweep.name, due.to_train.len(), arguments.jobs);
     let stop = Stop::on_signals()?;
     let jobs = Jobs { sweep: &sweep, runs: &arguments.runs, at_a_time: arguments.jobs.into(), stop: &stop };
-    let Ended { failed, at_work, stopped } = jobs.train(&due, tell)?;
+    let JobsOutcome { failed, at_work, stopped } = jobs.train(&due, report)?;
     // Whether anybody reads it does not change how the runs ended.
     let shown = states(&sweep, arguments).and_then(|states| super::print(&states));
     if at_work > 0 {
@@ -86,14 +92,14 @@ pub fn sweep(arguments: &Arguments, log: &Log) -> Result<()> {
     }
 }
 
-fn tell(event: Event<'_>) {
+fn report(event: JobEvent<'_>) {
     match event {
-        Event::Started { run } => info!("{}: training", run.name),
-        Event::Completed { run, seconds } => info!("{}: completed, {seconds:.0} s", run.name),
-        Event::Stopped { run } => info!("{}: stopped, saved", run.name),
-        Event::Failed { run, said } => error!("{}: {said}", run.name),
-        Event::AtWork { run } => info!("{}: at work in another process, passed over", run.name),
-        Event::CompletedElsewhere { run } => info!("{}: completed by another process", run.name),
+        JobEvent::Started { run } => info!("{}: training", run.name),
+        JobEvent::Completed { run, seconds } => info!("{}: completed, {seconds:.0} s", run.name),
+        JobEvent::Stopped { run } => info!("{}: stopped, saved", run.name),
+        JobEvent::Failed { run, said } => error!("{}: {said}", run.name),
+        JobEvent::AtWork { run } => info!("{}: at work in another process, passed over", run.name),
+        JobEvent::CompletedElsewhere { run } => info!("{}: completed by another process", run.name),
     }
 }
 
@@ -102,11 +108,11 @@ fn runs_are(count: usize) -> String {
     if count == 1 { "1 run is".into() } else { format!("{count} runs are") }
 }
 
-fn submit(sweep: &Sweep, arguments: &Arguments, options: &[String]) -> Result<()> {
+fn submit(sweep: &Sweep, arguments: &SweepArguments, options: &[String]) -> Result<()> {
     let (due, tasks) = (sweep.due(&arguments.runs)?, slurm::tasks(sweep, &arguments.runs)?);
-    let of = |run: &Planned| tasks.get(&run.name).into_iter().flatten();
-    let is_queued = |run: &&Planned| of(run).any(|task| task.is_to_train(run));
-    let (queued, new): (Vec<&Planned>, Vec<&Planned>) = due.to_train.into_iter().partition(is_queued);
+    let tasks_of = |run: &SweepRun| tasks.get(&run.name).into_iter().flatten();
+    let is_queued = |run: &&SweepRun| tasks_of(run).any(|task| task.is_to_train(run));
+    let (queued, new): (Vec<&SweepRun>, Vec<&SweepRun>) = due.to_train.into_iter().partition(is_queued);
     let mut said = Vec::new();
     if !due.at_work.is_empty() {
         said.push(format!("{} at work already", runs_are(due.at_work.len())));
@@ -126,7 +132,7 @@ fn submit(sweep: &Sweep, arguments: &Arguments, options: &[String]) -> Result<()
 }
 
 /// The axes' columns of a table, and what a run has in them.
-fn settings(sweep: &Sweep, run: &Planned) -> Vec<String> {
+fn settings(sweep: &Sweep, run: &SweepRun) -> Vec<String> {
     let value = |axis: &String| {
         run.settings.iter().find(|(key, _)| key == axis).map_or(String::new(), |(_, value)| value.clone())
     };
@@ -138,7 +144,7 @@ fn head(sweep: &Sweep, rest: &[&str]) -> Vec<String> {
     ["run"].into_iter().chain(axes).chain(rest.iter().copied()).map(String::from).collect()
 }
 
-fn plan(sweep: &Sweep, arguments: &Arguments) -> Result<String> {
+fn plan(sweep: &Sweep, arguments: &SweepArguments) -> Result<String> {
     let mut rows = vec![head(sweep, &["state", "parameters", "MACs", "memory"])];
     let standings = sweep.standings(&arguments.runs)?;
     for (number, (run, standing)) in sweep.runs.iter().zip(standings).enumerate() {
@@ -159,14 +165,14 @@ fn plan(sweep: &Sweep, arguments: &Arguments) -> Result<String> {
 }
 
 /// `completed`, or where a run of another name has computed the same.
-fn state_of(run: &Planned, found: &RunSummary) -> String {
+fn state_of(run: &SweepRun, found: &RunSummary) -> String {
     match found.name == run.name {
         true => found.state.into(),
         false => format!("{} as {}", found.state, found.path.display()),
     }
 }
 
-fn states(sweep: &Sweep, arguments: &Arguments) -> Result<String> {
+fn states(sweep: &Sweep, arguments: &SweepArguments) -> Result<String> {
     let tasks = slurm::tasks(sweep, &arguments.runs)?;
     let mut rows = vec![head(sweep, &["state", "epochs", "best top-1", "epoch"])];
     let standings = sweep.standings(&arguments.runs)?;
@@ -174,10 +180,10 @@ fn states(sweep: &Sweep, arguments: &Arguments) -> Result<String> {
         let (mut state, mut results) = ("not run".to_string(), vec![String::new(); 3]);
         if let Some(found) = standing {
             state = state_of(run, &found);
-            let asked = found.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
+            let requested = found.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
             let best = found.best_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %"));
             let epoch = found.best_epoch.map_or(String::new(), |epoch| epoch.to_string());
-            results = vec![format!("{}{asked}", found.epochs_done), best, epoch];
+            results = vec![format!("{}{requested}", found.epochs_done), best, epoch];
         }
         let known = || tasks.get(&run.name).into_iter().flatten().map(|task| task.state.as_str());
         if let Some(task) = known().find(|state| *state == "RUNNING").or(known().next_back()) {

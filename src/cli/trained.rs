@@ -1,19 +1,19 @@
-//! How commands find a trained network and the images to try it on.
+//! Loading a trained network and the test images for `eval`, `energy`, `attack` and their like.
 
-use super::path::path;
+use super::path_argument::path;
 use crate::data::{Batches, Dataset};
 use crate::error::{Error, Result};
-use crate::experiment::{Checked, Experiment};
+use crate::experiment::{CheckedExperiment, Experiment};
 use crate::network::Network;
 use crate::run::checkpoint;
 use crate::run::{self, RunFolder};
-use crate::train::fit::{refuse_evaluation_that_cannot_fit, with_memory_explained};
+use crate::train::memory_check::{refuse_evaluation_that_cannot_fit, with_memory_explained};
 use candle_core::Device;
 use std::path::{Path, PathBuf};
 
 /// The network of a run, on the run's test images.
 #[derive(clap::Args)]
-pub struct OfRun {
+pub struct RunNetworkArguments {
     /// Run folder.
     #[arg(value_name = "RUN", value_parser = path())]
     pub run: PathBuf,
@@ -22,18 +22,18 @@ pub struct OfRun {
     pub overrides: Vec<String>,
     /// Which weights.
     #[arg(long, value_enum, default_value = "best")]
-    pub checkpoint: Which,
+    pub checkpoint: CheckpointChoice,
 }
 
 /// A trained network with the test images of its experiment.
 pub struct Trained {
     pub network: Network,
-    pub checked: Checked,
+    pub checked: CheckedExperiment,
     pub dataset: Dataset,
     pub device: Device,
 }
 
-impl OfRun {
+impl RunNetworkArguments {
     pub fn open(&self) -> Result<Trained> {
         Trained::open(&self.run, &self.overrides, self.checkpoint)
     }
@@ -41,8 +41,8 @@ impl OfRun {
 
 impl Trained {
     /// The network of a run folder, and its data set.
-    pub fn open(run: &Path, overrides: &[String], which: Which) -> Result<Self> {
-        let source = Source::open(run, overrides)?;
+    pub fn open(run: &Path, overrides: &[String], which: CheckpointChoice) -> Result<Self> {
+        let source = NetworkSource::open(run, overrides)?;
         if source.folder.is_none() {
             let path = run.display();
             return Err(Error::Run(format!(
@@ -55,8 +55,8 @@ impl Trained {
         Ok(Self { network, checked, dataset, device })
     }
 
-    /// What `work` makes of the network and the test images when it computes so many time-steps; where there is no memory for it, an error says
-    /// what would fit.
+    /// What `work` makes of the network and the test images when it computes so many time-steps; where there is no
+    /// memory for it, an error says what would fit.
     pub fn on_test_images<R>(
         &self,
         time_steps: usize,
@@ -70,29 +70,29 @@ impl Trained {
 
 /// A run's two checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Which {
+pub enum CheckpointChoice {
     /// Highest top-1 accuracy on the test images: chosen on test data.
     Best,
     /// After the last epoch.
     Last,
 }
 
-impl From<Which> for run::Which {
-    fn from(which: Which) -> Self {
+impl From<CheckpointChoice> for run::CheckpointKind {
+    fn from(which: CheckpointChoice) -> Self {
         match which {
-            Which::Best => Self::Best,
-            Which::Last => Self::Last,
+            CheckpointChoice::Best => Self::Best,
+            CheckpointChoice::Last => Self::Last,
         }
     }
 }
 
 /// Where a network's description comes from.
-pub struct Source {
-    pub checked: Checked,
+pub struct NetworkSource {
+    pub checked: CheckedExperiment,
     pub folder: Option<RunFolder>,
 }
 
-impl Source {
+impl NetworkSource {
     /// A run folder, or an experiment file.
     pub fn open(path: &Path, overrides: &[String]) -> Result<Self> {
         let folder = if path.is_file() { None } else { Some(RunFolder::open(path)?) };
@@ -101,8 +101,8 @@ impl Source {
     }
 
     /// The network with the weights of `file`, or of the run's checkpoint.
-    pub fn network(self, file: Option<&Path>, which: Which) -> Result<(Network, Checked)> {
-        let Self { checked: Checked { experiment, shape, plan }, folder } = self;
+    pub fn network(self, file: Option<&Path>, which: CheckpointChoice) -> Result<(Network, CheckedExperiment)> {
+        let Self { checked: CheckedExperiment { experiment, shape, plan }, folder } = self;
         let device = experiment.training.open_device()?;
         let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &device)?;
         match (file, folder) {
@@ -117,6 +117,6 @@ impl Source {
                 return Err(Error::Weights("an experiment file has no weights: name them with --weights FILE".into()));
             }
         }
-        Ok((network, Checked { experiment, shape, plan }))
+        Ok((network, CheckedExperiment { experiment, shape, plan }))
     }
 }

@@ -6,21 +6,21 @@ use serde_json::Value as Json;
 
 use super::check;
 use super::shape::{Schema, Shape};
-use super::sources::Sources;
+use super::sources::ConfigSources;
 
 /// Settles every choice of the tree.
-pub(super) fn settle(schema: &Schema, sources: &mut Sources) {
+pub(super) fn resolve(schema: &Schema, sources: &mut ConfigSources) {
     let mut tree = std::mem::replace(&mut sources.tree, Value::from(Dict::new()));
-    Settler { schema, sources }.value(schema.root(), &mut tree, false);
+    ChoiceResolver { schema, sources }.value(schema.root(), &mut tree, false);
     sources.tree = tree;
 }
 
-struct Settler<'a> {
+struct ChoiceResolver<'a> {
     schema: &'a Schema,
-    sources: &'a Sources,
+    sources: &'a ConfigSources,
 }
 
-impl Settler<'_> {
+impl ChoiceResolver<'_> {
     /// `entry`: the value is an entry of a list. Lists are not merged, so that two variants in one entry are a slip (an
     /// argument with the wrong index), not a change of mind: they are left for the check to refuse.
     fn value(&self, node: &Json, value: &mut Value, entry: bool) {

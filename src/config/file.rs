@@ -8,7 +8,7 @@ use figment::{Metadata, Profile, Provider, Source};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::key::Key;
+use super::key::KeyPath;
 use super::tree;
 
 use crate::error::Mistake;
@@ -25,7 +25,7 @@ pub(super) struct Position {
 }
 
 #[derive(Debug)]
-pub(super) struct File {
+pub(super) struct ConfigFile {
     /// As messages name it.
     pub name: String,
     path: PathBuf,
@@ -35,7 +35,7 @@ pub(super) struct File {
     positions: HashMap<String, Position>,
 }
 
-impl File {
+impl ConfigFile {
     /// Reads `text`, which `path` holds.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl File {
             match tree::from_toml(&root, Tag::Default) {
                 Ok(Value::Dict(_, dict)) => {
                     file.dict = dict;
-                    file.note_inside(root.get_ref(), &Key::default());
+                    file.note_inside(root.get_ref(), &KeyPath::default());
                 }
                 Ok(_) => {}
                 Err((offset, problem)) => found.push((offset, format!("{problem}."))),
@@ -89,7 +89,7 @@ impl File {
         found.into_iter().map(mistake).collect()
     }
 
-    fn note(&mut self, table: &DeTable<'_>, key: &Key) {
+    fn note(&mut self, table: &DeTable<'_>, key: &KeyPath) {
         for (name, value) in table {
             let key = key.name(name.get_ref());
             let position = Position { key: name.span().start, value: value.span().start };
@@ -98,7 +98,7 @@ impl File {
         }
     }
 
-    fn note_inside(&mut self, value: &DeValue<'_>, key: &Key) {
+    fn note_inside(&mut self, value: &DeValue<'_>, key: &KeyPath) {
         match value {
             DeValue::Table(table) => self.note(table, key),
             DeValue::Array(items) => {
@@ -126,7 +126,7 @@ impl File {
         self.dict.remove(name)
     }
 
-    pub fn position(&self, key: &Key) -> Option<Position> {
+    pub fn position(&self, key: &KeyPath) -> Option<Position> {
         self.positions.get(&key.to_string()).copied()
     }
 
@@ -158,7 +158,7 @@ fn syntax_error(text: &str, error: &toml::de::Error) -> (usize, String) {
     (span.start, format!("this is not valid TOML: {reason}."))
 }
 
-impl Provider for File {
+impl Provider for ConfigFile {
     fn metadata(&self) -> Metadata {
         Metadata::from("experiment file", Source::File(self.path.clone()))
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use figment::value::Value;
 
-use super::file::File;
-use super::key::Key;
+use super::file::ConfigFile;
+use super::key::KeyPath;
 use super::{LARGEST_FILE, sources};
 
 use crate::error::{Mistake, Result};
@@ -19,30 +19,30 @@ const DEEPEST_CHAIN: usize = 32;
 ///
 /// # Errors
 /// Files that cannot be read, syntax errors of all of them, circles.
-pub(super) fn read(path: &Path) -> Result<Vec<File>> {
-    let mut chain = Chain::default();
+pub(super) fn read(path: &Path) -> Result<Vec<ConfigFile>> {
+    let mut chain = BaseChain::default();
     chain.visit(path, None);
     chain.finish()
 }
 
 /// As [`read`] for a text in memory.
-pub(super) fn from_text(text: &str, name: &str) -> Result<Vec<File>> {
-    let mut chain = Chain::default();
+pub(super) fn from_text(text: &str, name: &str) -> Result<Vec<ConfigFile>> {
+    let mut chain = BaseChain::default();
     chain.add(text.to_owned(), name, Path::new(name), Path::new(""));
     chain.finish()
 }
 
 #[derive(Default)]
-struct Chain {
-    files: Vec<File>,
+struct BaseChain {
+    files: Vec<ConfigFile>,
     mistakes: Vec<Mistake>,
     /// From the first file to the one being read: where it really is, and its name in messages.
     open: Vec<(PathBuf, String)>,
     done: Vec<PathBuf>,
 }
 
-impl Chain {
-    fn finish(self) -> Result<Vec<File>> {
+impl BaseChain {
+    fn finish(self) -> Result<Vec<ConfigFile>> {
         if self.mistakes.is_empty() { Ok(self.files) } else { Err(sources::error(self.mistakes, 0)) }
     }
 
@@ -84,14 +84,14 @@ impl Chain {
 
     /// Adds the files that `text` names as its base, then itself.
     fn add(&mut self, text: String, name: &str, path: &Path, folder: &Path) {
-        let mut file = match File::parse(name, path, text) {
+        let mut file = match ConfigFile::parse(name, path, text) {
             Ok(file) => file,
             Err(mistakes) => return self.mistakes.extend(mistakes),
         };
         if file.is_empty() {
             return self.refuse(name.to_owned(), "", "this file is empty: it sets no key.".to_owned());
         }
-        let key = Key::default().name("base");
+        let key = KeyPath::default().name("base");
         let bases = match file.take("base") {
             None => Vec::new(),
             Some(Value::Array(_, items)) => {

@@ -6,12 +6,12 @@ use toml::de::{DeTable, DeValue};
 
 /// One step from a table to one of its keys, or from a list to one of its entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum KeyStep {
     Name(String),
     Index(usize),
 }
 
-impl Step {
+impl KeyStep {
     /// The step as an index into a list; `layers.2` and `layers[2]` are the same.
     pub fn as_index(&self) -> Option<usize> {
         match self {
@@ -32,18 +32,18 @@ impl Step {
 
 /// A path from the top of the file; empty for the whole file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Key(pub Vec<Step>);
+pub(crate) struct KeyPath(pub Vec<KeyStep>);
 
-impl Key {
+impl KeyPath {
     pub fn name(&self, name: &str) -> Self {
-        self.then(Step::Name(name.to_owned()))
+        self.then(KeyStep::Name(name.to_owned()))
     }
 
     pub fn index(&self, index: usize) -> Self {
-        self.then(Step::Index(index))
+        self.then(KeyStep::Index(index))
     }
 
-    fn then(&self, step: Step) -> Self {
+    fn then(&self, step: KeyStep) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);
         Self(steps)
@@ -61,7 +61,7 @@ impl Key {
             let (Some((name, value)), None) = (entries.next(), entries.next()) else {
                 return Err(format!("`{text}` is not one key"));
             };
-            steps.push(Step::Name(name.get_ref().to_string()));
+            steps.push(KeyStep::Name(name.get_ref().to_string()));
             match value.get_ref() {
                 DeValue::Table(inner) => table = inner,
                 _ => return Ok(Self(steps)),
@@ -70,7 +70,8 @@ impl Key {
     }
 }
 
-/// `a[2].b` as `a.2.b`; nothing where brackets hold something other than a number, or stand elsewhere than after a name.
+/// `a[2].b` as `a.2.b`; nothing where brackets hold something other than a number, or stand elsewhere than after a
+/// name.
 fn dotted(text: &str) -> Option<String> {
     let (mut dotted, mut rest) = (String::new(), text);
     while let Some(at) = rest.find(['[', ']', '"', '\'']) {
@@ -98,12 +99,12 @@ fn dotted(text: &str) -> Option<String> {
     Some(dotted + rest)
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, step) in self.0.iter().enumerate() {
             match step {
-                Step::Index(index) => write!(f, "[{index}]")?,
-                Step::Name(name) => write!(f, "{}{}", if i == 0 { "" } else { "." }, quoted(name))?,
+                KeyStep::Index(index) => write!(f, "[{index}]")?,
+                KeyStep::Name(name) => write!(f, "{}{}", if i == 0 { "" } else { "." }, quoted(name))?,
             }
         }
         Ok(())
@@ -123,15 +124,15 @@ mod tests {
     #[test]
     fn dots_and_brackets_name_the_same_entry() {
         for text in ["network.layers.2.lif.leak", "network.layers[2].lif.leak"] {
-            let key = Key::parse(text).unwrap();
+            let key = KeyPath::parse(text).unwrap();
             assert_eq!(key.0.len(), 5);
             assert_eq!(key.0[2].as_index(), Some(2));
         }
-        assert_eq!(Key::default().name("a b").index(3).name("c").to_string(), "\"a b\"[3].c");
-        assert_eq!(Key::parse("\"a b\".c").unwrap().to_string(), "\"a b\".c");
-        let step = Step::Name("a[0].b".to_owned());
-        assert_eq!(Key::parse("'a[0].b'[12][3]").unwrap().0[0], step, "brackets in quotes are letters");
-        assert_eq!(Step::Name("+1".to_owned()).as_index(), None);
+        assert_eq!(KeyPath::default().name("a b").index(3).name("c").to_string(), "\"a b\"[3].c");
+        assert_eq!(KeyPath::parse("\"a b\".c").unwrap().to_string(), "\"a b\".c");
+        let step = KeyStep::Name("a[0].b".to_owned());
+        assert_eq!(KeyPath::parse("'a[0].b'[12][3]").unwrap().0[0], step, "brackets in quotes are letters");
+        assert_eq!(KeyStep::Name("+1".to_owned()).as_index(), None);
     }
 
     #[test]
@@ -139,7 +140,7 @@ mod tests {
         let of_brackets =
             ["a]b", "a[3", "a3]", "a[b]", "a[]", "a[3]b", "[3]", "[[3]]", "a.[3]", "a[+1]", "a[1.2]", "a['0']", "'a"];
         for text in ["", "a..b", ".a", "a b", "a.", "a = 1\nb"].into_iter().chain(of_brackets) {
-            assert!(Key::parse(text).is_err(), "{text:?}");
+            assert!(KeyPath::parse(text).is_err(), "{text:?}");
         }
     }
 }

@@ -16,6 +16,7 @@ mod files;
 mod key;
 mod overrides;
 mod overruled;
+mod registry;
 mod schema;
 pub mod settings;
 mod shape;
@@ -32,16 +33,17 @@ use figment::{Figment, Provider};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use self::file::File;
+use self::file::ConfigFile;
 use self::shape::Schema;
 
 use crate::error::{Error, Mistake, Result};
 
-pub(crate) use self::key::Key;
+pub(crate) use self::key::KeyPath;
 pub use self::overruled::overruled;
+pub(crate) use self::registry::registry;
 pub use self::schema::schema;
 pub use self::shared::SharedDefaults;
-pub use self::sources::Sources;
+pub use self::sources::ConfigSources;
 pub use self::write::to_toml;
 
 /// Bytes of an experiment file. The longest that is shipped has 3,000, and messages take a hundred times the memory.
@@ -51,7 +53,7 @@ pub(crate) const LARGEST_FILE: u64 = 1 << 18;
 #[derive(Debug)]
 pub struct Loaded<T> {
     pub value: T,
-    pub sources: Sources,
+    pub sources: ConfigSources,
 }
 
 /// Reads the file at `path` and its base files, applies `overrides` (`key.path=value`) and checks the result.
@@ -80,7 +82,7 @@ pub fn parse<T: DeserializeOwned + JsonSchema>(
 }
 
 fn assemble<T: DeserializeOwned + JsonSchema>(
-    files: Vec<File>,
+    files: Vec<ConfigFile>,
     overrides: &[String],
     shared: &SharedDefaults,
 ) -> Result<Loaded<T>> {
@@ -90,11 +92,11 @@ fn assemble<T: DeserializeOwned + JsonSchema>(
         figment = figment.merge(file);
     }
     let merged = figment.data().map_err(|e| plain(e.to_string()))?.into_values().next().unwrap_or_default();
-    let mut sources = Sources::new(files, figment, Value::from(merged));
+    let mut sources = ConfigSources::new(files, figment, Value::from(merged));
 
-    choices::settle(&schema, &mut sources);
+    choices::resolve(&schema, &mut sources);
     let mut findings = overrides::apply(overrides, &mut sources.tree);
-    choices::settle(&schema, &mut sources);
+    choices::resolve(&schema, &mut sources);
 
     let written = sources.tree.clone();
     shared::inherit(&schema, &mut sources.tree, shared);

@@ -3,30 +3,30 @@
 use figment::value::{Dict, Tag, Value};
 use toml::de::DeValue;
 
-use super::key::{Key, Step};
-use super::sources::{At, Finding};
+use super::key::{KeyPath, KeyStep};
+use super::sources::{KeyProblem, PartOfKey};
 use super::tree;
 
 use crate::files::nesting;
 
 /// Changes `tree` by every argument in turn; what cannot be applied is returned.
-pub(super) fn apply(arguments: &[String], tree: &mut Value) -> Vec<Finding> {
+pub(super) fn apply(arguments: &[String], tree: &mut Value) -> Vec<KeyProblem> {
     let mut findings = Vec::new();
     for argument in arguments {
         let done = parse(argument).and_then(|(key, value)| {
-            let result = set(tree, &key.0, value, &Key::default());
+            let result = set(tree, &key.0, value, &KeyPath::default());
             result.map_err(|problem| (key, problem))
         });
         if let Err((key, problem)) = done {
-            findings.push(Finding { key, at: At::CommandLine, problem });
+            findings.push(KeyProblem { key, at: PartOfKey::CommandLine, problem });
         }
     }
     findings
 }
 
 /// The key and the value of an argument, or where it is wrong and how.
-pub(super) fn parse(argument: &str) -> Result<(Key, Value), (Key, String)> {
-    let whole = |problem| (Key::default(), problem);
+pub(super) fn parse(argument: &str) -> Result<(KeyPath, Value), (KeyPath, String)> {
+    let whole = |problem| (KeyPath::default(), problem);
     let Some((name, text)) = argument.split_once('=') else {
         return Err(whole(format!("`{argument}` sets nothing; write key=value, as in `seed=1`.")));
     };
@@ -34,8 +34,8 @@ pub(super) fn parse(argument: &str) -> Result<(Key, Value), (Key, String)> {
     if name.is_empty() {
         return Err(whole(format!("`{argument}` has no key before the `=`; write key=value, as in `seed=1`.")));
     }
-    let key = Key::parse(name).map_err(|problem| whole(format!("{problem}.")))?;
-    if key.0.first() == Some(&Step::Name("base".to_owned())) {
+    let key = KeyPath::parse(name).map_err(|problem| whole(format!("{problem}.")))?;
+    if key.0.first() == Some(&KeyStep::Name("base".to_owned())) {
         return Err((key, "base files can only be named in a file.".to_owned()));
     }
     if text.is_empty() {
@@ -62,9 +62,9 @@ fn value(text: &str) -> Result<Value, String> {
     }
 }
 
-/// Puts `new` at `steps` of `value`, which stands at `key`. Tables are merged, as those of files are; lists and their entries are
-/// replaced.
-fn set(value: &mut Value, steps: &[Step], new: Value, key: &Key) -> Result<(), String> {
+/// Puts `new` at `steps` of `value`, which stands at `key`. Tables are merged, as those of files are; lists and their
+/// entries are replaced.
+fn set(value: &mut Value, steps: &[KeyStep], new: Value, key: &KeyPath) -> Result<(), String> {
     let Some((step, rest)) = steps.split_first() else {
         merge(value, new);
         return Ok(());

@@ -9,7 +9,8 @@ use serde_json::{Map, Value as Json, json};
 use super::absent::NONE;
 use super::shape::{MAY_BE_ABSENT, Schema, Shape};
 
-/// The schema of `T`'s file for the checks: [`MAY_BE_ABSENT`] instead of nulls, which TOML has not, and `base` at the top.
+/// The schema of `T`'s file for the checks: [`MAY_BE_ABSENT`] instead of nulls, which TOML has not, and `base` at the
+/// top.
 pub(super) fn of_file<T: JsonSchema>() -> Json {
     let generator = SchemaSettings::draft07().into_generator();
     let mut schema = Json::from(generator.into_root_schema_for::<T>());

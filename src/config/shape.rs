@@ -19,9 +19,9 @@ pub(super) enum Shape<'s> {
         words: Vec<&'s str>,
         variants: Vec<(&'s str, &'s Json)>,
     },
-    Table(Table<'s>),
+    Table(TableShape<'s>),
     List {
-        items: Items<'s>,
+        items: ItemShapes<'s>,
         least: Option<u64>,
         most: Option<u64>,
     },
@@ -33,14 +33,14 @@ pub(super) enum Shape<'s> {
     Anything,
 }
 
-pub(super) struct Table<'s> {
+pub(super) struct TableShape<'s> {
     pub properties: Option<&'s Map<String, Json>>,
     pub required: Vec<&'s str>,
     /// What keys beyond `properties` hold; `None` refuses them.
     pub others: Option<&'s Json>,
 }
 
-impl<'s> Table<'s> {
+impl<'s> TableShape<'s> {
     pub fn names(&self) -> Vec<&'s str> {
         self.properties.map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default()
     }
@@ -50,13 +50,13 @@ impl<'s> Table<'s> {
     }
 }
 
-pub(super) enum Items<'s> {
+pub(super) enum ItemShapes<'s> {
     All(&'s Json),
     Each(&'s [Json]),
     Any,
 }
 
-impl<'s> Items<'s> {
+impl<'s> ItemShapes<'s> {
     pub fn at(&self, index: usize) -> Option<&'s Json> {
         match self {
             Self::All(node) => Some(node),
@@ -87,7 +87,7 @@ impl Range {
         !self.single || x == 0.0 || ((x as f32) != 0.0 && (x as f32).is_finite())
     }
 
-    fn of(node: &Json, whole: bool) -> Self {
+    fn from_schema(node: &Json, whole: bool) -> Self {
         let number = |name: &str| node.get(name).and_then(Json::as_f64);
         let format = node.get("format").and_then(Json::as_str).unwrap_or_default();
         // schemars writes no upper bound for the 32-bit integers.
@@ -151,15 +151,15 @@ impl Schema {
             Some("object") => Shape::Table(table(node)),
             Some("array") => Shape::List {
                 items: match node.get("items") {
-                    Some(Json::Array(nodes)) => Items::Each(nodes),
-                    Some(node) => Items::All(node),
-                    None => Items::Any,
+                    Some(Json::Array(nodes)) => ItemShapes::Each(nodes),
+                    Some(node) => ItemShapes::All(node),
+                    None => ItemShapes::Any,
                 },
                 least: node.get("minItems").and_then(Json::as_u64),
                 most: node.get("maxItems").and_then(Json::as_u64),
             },
-            Some("number") => Shape::Number(Range::of(node, false)),
-            Some("integer") => Shape::Number(Range::of(node, true)),
+            Some("number") => Shape::Number(Range::from_schema(node, false)),
+            Some("integer") => Shape::Number(Range::from_schema(node, true)),
             Some("string") => Shape::Text,
             Some("boolean") => Shape::Flag,
             _ => Shape::Anything,
@@ -186,10 +186,10 @@ impl Schema {
     }
 }
 
-fn table(node: &Json) -> Table<'_> {
+fn table(node: &Json) -> TableShape<'_> {
     let required = node.get("required").and_then(Json::as_array);
     let any = node.get("additionalProperties");
-    Table {
+    TableShape {
         properties: node.get("properties").and_then(Json::as_object),
         required: required.map(|list| list.iter().filter_map(Json::as_str).collect()).unwrap_or_default(),
         // serde ignores unknown keys unless told not to; this file never does.

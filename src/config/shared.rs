@@ -4,7 +4,7 @@ use figment::value::{Dict, Value};
 use serde_json::Value as Json;
 use toml::Value as Toml;
 
-use super::key::{Key, Step};
+use super::key::{KeyPath, KeyStep};
 use super::shape::{Schema, Shape};
 use super::tree;
 
@@ -18,15 +18,15 @@ pub struct SharedDefaults {
 }
 
 impl SharedDefaults {
-    fn steps(dotted: &str) -> Vec<Step> {
-        dotted.split('.').map(|name| Step::Name(name.to_owned())).collect()
+    fn steps(dotted: &str) -> Vec<KeyStep> {
+        dotted.split('.').map(|name| KeyStep::Name(name.to_owned())).collect()
     }
 }
 
 /// Fills in what the entries leave out. An entry's own keys win; tables inside are filled in turn, choices are not.
 pub(super) fn inherit(schema: &Schema, root: &mut Value, shared: &SharedDefaults) {
     let names: Vec<String> = shared.list.split('.').map(str::to_owned).collect();
-    let list = Key(SharedDefaults::steps(shared.list));
+    let list = KeyPath(SharedDefaults::steps(shared.list));
     let Some(Shape::List { items, .. }) = schema.at(&names).map(|node| schema.shape(node)) else { return };
     for (variant, table) in shared.tables {
         let Some(Value::Dict(_, defaults)) = tree::get(root, &SharedDefaults::steps(table)).cloned() else { continue };

@@ -3,8 +3,8 @@
 use figment::Figment;
 use figment::value::{Tag, Value};
 
-use super::file::File;
-use super::key::Key;
+use super::file::ConfigFile;
+use super::key::KeyPath;
 use super::{plain, tree};
 
 use crate::error::{Error, Mistake};
@@ -14,15 +14,15 @@ const MOST_MISTAKES: usize = 100;
 
 /// Something wrong at a key, before it is known where that is in the files.
 #[derive(Debug)]
-pub(super) struct Finding {
-    pub key: Key,
-    pub at: At,
+pub(super) struct KeyProblem {
+    pub key: KeyPath,
+    pub at: PartOfKey,
     pub problem: String,
 }
 
 /// What of a key a finding points to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum At {
+pub(super) enum PartOfKey {
     Key,
     Value,
     /// An argument that never became a value.
@@ -31,14 +31,14 @@ pub(super) enum At {
 
 /// The files behind a loaded value and the value that each key got.
 #[derive(Debug)]
-pub struct Sources {
-    files: Vec<File>,
+pub struct ConfigSources {
+    files: Vec<ConfigFile>,
     figment: Figment,
     pub(super) tree: Value,
 }
 
-impl Sources {
-    pub(super) fn new(files: Vec<File>, figment: Figment, tree: Value) -> Self {
+impl ConfigSources {
+    pub(super) fn new(files: Vec<ConfigFile>, figment: Figment, tree: Value) -> Self {
         Self { files, figment, tree }
     }
 
@@ -54,23 +54,27 @@ impl Sources {
         error(placed.into_iter().map(|(_, mistake)| mistake).collect(), 0)
     }
 
-    pub(super) fn error_of(&self, findings: Vec<Finding>) -> Error {
-        let spot = |finding: &Finding| match finding.at {
-            At::CommandLine => Spot::CommandLine,
+    pub(super) fn error_of(&self, findings: Vec<KeyProblem>) -> Error {
+        let spot = |finding: &KeyProblem| match finding.at {
+            PartOfKey::CommandLine => SourcePosition::CommandLine,
             at => self.spot(&finding.key, at),
         };
-        let mut placed: Vec<(Spot, Finding)> = findings.into_iter().map(|finding| (spot(&finding), finding)).collect();
+        let mut placed: Vec<(SourcePosition, KeyProblem)> =
+            findings.into_iter().map(|finding| (spot(&finding), finding)).collect();
         placed.sort_by_key(|(spot, _)| self.order(*spot));
         // Counting lines for a million mistakes would take hours.
         let more = placed.len().saturating_sub(MOST_MISTAKES);
         placed.truncate(MOST_MISTAKES);
-        let mistake =
-            |(spot, Finding { key, problem, .. })| Mistake { place: self.words(spot), key: key.to_string(), problem };
+        let mistake = |(spot, KeyProblem { key, problem, .. })| Mistake {
+            place: self.words(spot),
+            key: key.to_string(),
+            problem,
+        };
         error(placed.into_iter().map(mistake).collect(), more)
     }
 
     fn placed(&self, key: &str, problem: String) -> ((usize, usize), Mistake) {
-        let spot = self.spot(&Key::parse(key).unwrap_or_default(), At::Value);
+        let spot = self.spot(&KeyPath::parse(key).unwrap_or_default(), PartOfKey::Value);
         (self.order(spot), Mistake { place: self.words(spot), key: key.to_owned(), problem })
     }
 
@@ -82,48 +86,51 @@ impl Sources {
     }
 
     /// Where `key` stands, or the nearest table around it that a file has.
-    fn spot(&self, key: &Key, at: At) -> Spot {
+    fn spot(&self, key: &KeyPath, at: PartOfKey) -> SourcePosition {
         let (seen, _) = tree::walk(&self.tree, &key.0);
         for depth in (1..=seen.len()).rev() {
             let Some(value) = seen.get(depth.saturating_sub(1)) else { continue };
             let steps: Vec<_> = key.0.iter().take(depth).cloned().collect();
             let rank = self.rank(value.tag());
             let Some(file) = self.files.get(rank) else {
-                return Spot::CommandLine;
+                return SourcePosition::CommandLine;
             };
-            if let Some(position) = file.position(&Key(self.real_steps(&steps))) {
+            if let Some(position) = file.position(&KeyPath(self.real_steps(&steps))) {
                 let whole = depth == key.0.len();
-                return Spot::At(rank, if whole && at == At::Value { position.value } else { position.key });
+                return SourcePosition::At(
+                    rank,
+                    if whole && at == PartOfKey::Value { position.value } else { position.key },
+                );
             }
         }
-        self.files.len().checked_sub(1).map_or(Spot::CommandLine, Spot::Whole)
+        self.files.len().checked_sub(1).map_or(SourcePosition::CommandLine, SourcePosition::Whole)
     }
 
     /// By rank, then by place in the file.
-    fn order(&self, spot: Spot) -> (usize, usize) {
+    fn order(&self, spot: SourcePosition) -> (usize, usize) {
         match spot {
-            Spot::At(rank, offset) => (rank, offset),
-            Spot::Whole(rank) => (rank, 0),
-            Spot::CommandLine => (self.files.len(), 0),
+            SourcePosition::At(rank, offset) => (rank, offset),
+            SourcePosition::Whole(rank) => (rank, 0),
+            SourcePosition::CommandLine => (self.files.len(), 0),
         }
     }
 
-    fn words(&self, spot: Spot) -> String {
+    fn words(&self, spot: SourcePosition) -> String {
         let name = match spot {
-            Spot::At(rank, offset) => self.files.get(rank).map(|file| file.place(offset)),
-            Spot::Whole(rank) => self.files.get(rank).map(|file| file.name.clone()),
-            Spot::CommandLine => None,
+            SourcePosition::At(rank, offset) => self.files.get(rank).map(|file| file.place(offset)),
+            SourcePosition::Whole(rank) => self.files.get(rank).map(|file| file.name.clone()),
+            SourcePosition::CommandLine => None,
         };
         name.unwrap_or_else(|| "command line".to_owned())
     }
 
     /// `layers.2` as `layers[2]` where `layers` is a list.
-    fn real_steps(&self, steps: &[super::key::Step]) -> Vec<super::key::Step> {
+    fn real_steps(&self, steps: &[super::key::KeyStep]) -> Vec<super::key::KeyStep> {
         let (seen, _) = tree::walk(&self.tree, steps);
         let around = std::iter::once(&self.tree).chain(seen);
-        let real = |(step, around): (&super::key::Step, &Value)| match (around, step.as_index()) {
-            (Value::Array(..), Some(i)) => super::key::Step::Index(i),
-            _ => super::key::Step::Name(step.as_name()),
+        let real = |(step, around): (&super::key::KeyStep, &Value)| match (around, step.as_index()) {
+            (Value::Array(..), Some(i)) => super::key::KeyStep::Index(i),
+            _ => super::key::KeyStep::Name(step.as_name()),
         };
         steps.iter().zip(around).map(real).collect()
     }
@@ -131,7 +138,7 @@ impl Sources {
 
 /// Where a mistake is: a file by its number, and an offset in it.
 #[derive(Debug, Clone, Copy)]
-enum Spot {
+enum SourcePosition {
     At(usize, usize),
     Whole(usize),
     CommandLine,

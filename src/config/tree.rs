@@ -4,10 +4,10 @@ use figment::value::{Dict, Num, Tag, Value};
 use toml::Spanned;
 use toml::de::{DeFloat, DeInteger, DeValue};
 
-use super::key::Step;
+use super::key::KeyStep;
 
 /// The value at `steps`, and the tags of it and of everything around it, outermost first, as far as the steps lead.
-pub(super) fn walk<'t>(root: &'t Value, steps: &[Step]) -> (Vec<&'t Value>, bool) {
+pub(super) fn walk<'t>(root: &'t Value, steps: &[KeyStep]) -> (Vec<&'t Value>, bool) {
     let mut seen = Vec::new();
     let mut value = root;
     for step in steps {
@@ -26,13 +26,13 @@ pub(super) fn walk<'t>(root: &'t Value, steps: &[Step]) -> (Vec<&'t Value>, bool
 }
 
 /// The value at `steps`, if there is one.
-pub(super) fn get<'t>(root: &'t Value, steps: &[Step]) -> Option<&'t Value> {
+pub(super) fn get<'t>(root: &'t Value, steps: &[KeyStep]) -> Option<&'t Value> {
     let (seen, whole) = walk(root, steps);
     if whole { seen.last().copied().or(Some(root)) } else { None }
 }
 
 /// As [`get`], to change.
-pub(super) fn get_mut<'t>(root: &'t mut Value, steps: &[Step]) -> Option<&'t mut Value> {
+pub(super) fn get_mut<'t>(root: &'t mut Value, steps: &[KeyStep]) -> Option<&'t mut Value> {
     let mut value = root;
     for step in steps {
         value = match value {
@@ -47,8 +47,8 @@ pub(super) fn get_mut<'t>(root: &'t mut Value, steps: &[Step]) -> Option<&'t mut
 /// A parsed TOML value without its positions, with `tag` throughout.
 ///
 /// # Errors
-/// The offset of the first number that fits neither an i64 nor an f64, or of the first date, which no setting is; and a sentence without
-/// its end.
+/// The offset of the first number that fits neither an i64 nor an f64, or of the first date, which no setting is; and a
+/// sentence without its end.
 pub(super) fn from_toml(value: &Spanned<DeValue<'_>>, tag: Tag) -> Result<Value, (usize, String)> {
     let refuse = |problem: String| (value.span().start, problem);
     let too_large = |number: &str| refuse(format!("the number {number} is too large"));

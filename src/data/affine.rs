@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::rng::Stream;
 
-/// Turns, shifts and scales every image at random about its centre: a pixel p of the new image is the pixel of the old one that lies
-/// nearest to c + R (p - c - d) / s, and 0 where that is outside, with c the centre, R the rotation by -angle, d the shift and s the scale.
-/// These are the pixels of torchvision's `RandomAffine` on PIL images, without interpolation.
+/// Turns, shifts and scales every image at random about its centre: a pixel p of the new image is the pixel of the old
+/// one that lies nearest to c + R (p - c - d) / s, and 0 where that is outside, with c the centre, R the rotation by
+/// -angle, d the shift and s the scale. These are the pixels of torchvision's `RandomAffine` on PIL images, without
+/// interpolation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AffineConfig {
@@ -15,7 +16,8 @@ pub struct AffineConfig {
     #[serde(default)]
     #[schemars(range(min = 0, max = 180))]
     pub degrees: f64,
-    /// The largest shift, as a share of the width to the sides and of the height up and down; uniform, then rounded to whole pixels.
+    /// The largest shift, as a share of the width to the sides and of the height up and down; uniform, then rounded to
+    /// whole pixels.
     #[serde(default)]
     #[schemars(range(min = 0, max = 1))]
     pub shift: f64,
@@ -40,12 +42,12 @@ impl AffineConfig {
         })
     }
 
-    /// What happens to one image of `height` and `width` pixels: numbers 3 to 6 of its stream are the angle, the shifts to the right and
-    /// down, and the scale.
-    pub(super) fn draw(&self, stream: &Stream, [height, width]: [usize; 2]) -> Turn {
+    /// What happens to one image of `height` and `width` pixels: numbers 3 to 6 of its stream are the angle, the shifts
+    /// to the right and down, and the scale.
+    pub(super) fn draw(&self, stream: &Stream, [height, width]: [usize; 2]) -> AffineMap {
         let uniform = |position, [least, most]: [f64; 2]| least + (most - least) * f64::from(stream.uniform(position));
         let around = |position, most: f64| uniform(position, [-most, most]);
-        Turn {
+        AffineMap {
             degrees: around(3, self.degrees),
             right: around(4, self.shift * width as f64).round_ties_even(),
             down: around(5, self.shift * height as f64).round_ties_even(),
@@ -56,14 +58,14 @@ impl AffineConfig {
 
 /// One image's rotation (degrees), shift (whole pixels) and scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Turn {
+pub(super) struct AffineMap {
     pub degrees: f64,
     pub right: f64,
     pub down: f64,
     pub scale: f64,
 }
 
-impl Turn {
+impl AffineMap {
     /// The turned image of a plane of `height` rows of `width` pixels.
     pub fn apply<P: Copy + Default>(&self, plane: &[P], [height, width]: [usize; 2]) -> Vec<P> {
         let (sin, cos) = self.degrees.to_radians().sin_cos();
@@ -116,7 +118,7 @@ mod tests {
         assert_eq!((images.len(), parameters.len()), (3, 6));
         for (image, expected) in images.iter().zip(&turned) {
             for (values, expected) in parameters.iter().zip(expected) {
-                let turn = Turn { degrees: values[0], right: values[1], down: values[2], scale: values[3] };
+                let turn = AffineMap { degrees: values[0], right: values[1], down: values[2], scale: values[3] };
                 let found = turn.apply(image, [28, 28]);
                 let differing = found.iter().zip(expected).filter(|(found, expected)| found != expected).count();
                 assert_eq!(differing, 0, "{turn:?}");
@@ -127,15 +129,15 @@ mod tests {
     #[test]
     fn a_quarter_turn_goes_with_the_clock_and_shifts_go_right_and_down() {
         let image = [1, 2, 3, 4];
-        let still = Turn { degrees: 0.0, right: 0.0, down: 0.0, scale: 1.0 };
+        let still = AffineMap { degrees: 0.0, right: 0.0, down: 0.0, scale: 1.0 };
         assert_eq!(still.apply(&image, [2, 2]), image);
-        assert_eq!(Turn { degrees: 90.0, ..still }.apply(&image, [2, 2]), [3, 1, 4, 2]);
+        assert_eq!(AffineMap { degrees: 90.0, ..still }.apply(&image, [2, 2]), [3, 1, 4, 2]);
         // What a shift leaves is 0.
-        assert_eq!(Turn { degrees: 180.0, ..still }.apply(&image, [2, 2]), [4, 3, 2, 1]);
-        assert_eq!(Turn { right: 1.0, ..still }.apply(&image, [2, 2]), [0, 1, 0, 3]);
-        assert_eq!(Turn { down: 1.0, ..still }.apply(&image, [2, 2]), [0, 0, 1, 2]);
+        assert_eq!(AffineMap { degrees: 180.0, ..still }.apply(&image, [2, 2]), [4, 3, 2, 1]);
+        assert_eq!(AffineMap { right: 1.0, ..still }.apply(&image, [2, 2]), [0, 1, 0, 3]);
+        assert_eq!(AffineMap { down: 1.0, ..still }.apply(&image, [2, 2]), [0, 0, 1, 2]);
         assert_eq!(
-            Turn { scale: 2.0, ..still }.apply(&[0, 0, 0, 0, 0, 5, 6, 0, 0, 7, 8, 0, 0, 0, 0, 0], [4, 4]),
+            AffineMap { scale: 2.0, ..still }.apply(&[0, 0, 0, 0, 0, 5, 6, 0, 0, 7, 8, 0, 0, 0, 0, 0], [4, 4]),
             [5, 5, 6, 6, 5, 5, 6, 6, 7, 7, 8, 8, 7, 7, 8, 8]
         );
     }
@@ -145,9 +147,9 @@ mod tests {
         let config = AffineConfig { degrees: 30.0, shift: 0.15, scale: [0.85, 1.11] };
         let n = 20_000;
         let draw = |image| config.draw(&Stream::new(3, Purpose::Augment, 0, 1, image), [28, 20]);
-        let turns: Vec<Turn> = (0..n).map(draw).collect();
+        let turns: Vec<AffineMap> = (0..n).map(draw).collect();
         // Mean and variance of a uniform number between a and b: (a + b) / 2 and (b - a)^2 / 12.
-        let check = |value: fn(&Turn) -> f64, [a, b]: [f64; 2]| {
+        let check = |value: fn(&AffineMap) -> f64, [a, b]: [f64; 2]| {
             let mean = turns.iter().map(value).sum::<f64>() / n as f64;
             let variance = turns.iter().map(|turn| (value(turn) - mean).powi(2)).sum::<f64>() / n as f64;
             let expected = (b - a).powi(2) / 12.0;
@@ -157,18 +159,20 @@ mod tests {
         };
         check(|turn| turn.degrees, [-30.0, 30.0]);
         check(|turn| turn.scale, [0.85, 1.11]);
-        // 0.15 of 20 and of 28 pixels are 3 and 4.2: whole pixels from -3 to 3, the outermost half as often, and from -4 to 4.
-        let count = |value: fn(&Turn) -> f64, of: f64| turns.iter().filter(|turn| value(turn) == of).count() as f64;
-        for (value, most, outermost) in [(right as fn(&Turn) -> f64, 3.0, 1.0 / 12.0), (down, 4.0, 0.7 / 8.4)] {
+        // 0.15 of 20 and of 28 pixels are 3 and 4.2: whole pixels from -3 to 3, the outermost half as often, and from
+        // -4 to 4.
+        let count =
+            |value: fn(&AffineMap) -> f64, of: f64| turns.iter().filter(|turn| value(turn) == of).count() as f64;
+        for (value, most, outermost) in [(right as fn(&AffineMap) -> f64, 3.0, 1.0 / 12.0), (down, 4.0, 0.7 / 8.4)] {
             assert!(turns.iter().all(|turn| value(turn).abs() <= most && value(turn).fract() == 0.0));
             for side in [-most, most] {
                 assert!((count(value, side) / n as f64 - outermost).abs() < 0.01, "{side}: {}", count(value, side));
             }
         }
-        fn right(turn: &Turn) -> f64 {
+        fn right(turn: &AffineMap) -> f64 {
             turn.right
         }
-        fn down(turn: &Turn) -> f64 {
+        fn down(turn: &AffineMap) -> f64 {
             turn.down
         }
     }

@@ -4,23 +4,23 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::DataShape;
-use super::affine::{AffineConfig, Turn};
-use crate::ops::batch::Cut;
+use super::affine::{AffineConfig, AffineMap};
+use crate::ops::batch::Crop;
 use crate::rng::Stream;
 
 /// Random changes to training images, new in every epoch. All time-steps of a sequence change alike.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AugmentConfig {
-    /// Cut the image out of one with so many black pixels added on every side, at a random place. The values added are 0
-    /// before normalisation.
+    /// Cut the image out of one with so many black pixels added on every side, at a random place. The values added are
+    /// 0 before normalisation.
     #[serde(default)]
     pub crop_padding: usize,
     /// Mirror every second image, left to right, at random.
     #[serde(default)]
     pub flip: bool,
-    /// Turn, shift and scale the image, before it is cut and mirrored; not at all when absent. Batches are then made by the processor,
-    /// also for a GPU.
+    /// Turn, shift and scale the image, before it is cut and mirrored; not at all when absent. Batches are then made by
+    /// the processor, also for a GPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affine: Option<AffineConfig>,
 }
@@ -40,22 +40,22 @@ impl AugmentConfig {
         padding.into_iter().chain(self.affine.as_ref().and_then(AffineConfig::mistakes)).collect()
     }
 
-    /// What happens to one image of `height` and `width` pixels: numbers 0 and 1 of its stream place the crop (y, x), number 2 decides the
-    /// flip, and those from 3 on are the affine map's.
-    pub(super) fn draw(&self, stream: &Stream, size: [usize; 2]) -> Change {
+    /// What happens to one image of `height` and `width` pixels: numbers 0 and 1 of its stream place the crop (y, x),
+    /// number 2 decides the flip, and those from 3 on are the affine map's.
+    pub(super) fn draw(&self, stream: &Stream, size: [usize; 2]) -> Augmentation {
         let padding = self.crop_padding;
         let offsets = u32::try_from(padding.saturating_mul(2).saturating_add(1)).unwrap_or(u32::MAX);
         let offset = |position| (stream.below(position, offsets) as isize).saturating_sub_unsigned(padding);
         let turn = self.affine.map(|affine| affine.draw(stream, size));
-        Change { turn, down: offset(0), right: offset(1), flip: self.flip && stream.uniform(2) < 0.5 }
+        Augmentation { turn, down: offset(0), right: offset(1), flip: self.flip && stream.uniform(2) < 0.5 }
     }
 }
 
 /// Where the pixels of a changed image come from. The default changes nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Change {
+pub(super) struct Augmentation {
     /// How the image is turned, shifted and scaled before it is cut.
-    pub turn: Option<Turn>,
+    pub turn: Option<AffineMap>,
     /// Rows by which the crop lies below the original; negative: above.
     pub down: isize,
     /// Columns by which the crop lies to the right of the original; negative: to the left.
@@ -64,11 +64,11 @@ pub(super) struct Change {
     pub flip: bool,
 }
 
-impl Change {
+impl Augmentation {
     /// The same for images on a device, which are not turned. Paddings are smaller than the image.
-    pub fn cut(self) -> Cut {
+    pub fn cut(self) -> Crop {
         let Self { down, right, flip, .. } = self;
-        Cut { down: down as i32, right: right as i32, flip }
+        Crop { down: down as i32, right: right as i32, flip }
     }
 
     /// Writes the changed and converted `source`, a plane of rows of `width` values, to `out`; `border` where the crop
@@ -130,7 +130,7 @@ mod tests {
         for y in 0..=2 * padding {
             for x in 0..=2 * padding {
                 for flip in [false, true] {
-                    let change = Change {
+                    let change = Augmentation {
                         turn: None,
                         down: y as isize - padding as isize,
                         right: x as isize - padding as isize,
@@ -146,8 +146,8 @@ mod tests {
 
     #[test]
     fn an_image_is_turned_before_it_is_cut() {
-        let turn = Turn { degrees: 180.0, right: 0.0, down: 0.0, scale: 1.0 };
-        let change = Change { turn: Some(turn), down: 0, right: 1, flip: false };
+        let turn = AffineMap { degrees: 180.0, right: 0.0, down: 0.0, scale: 1.0 };
+        let change = Augmentation { turn: Some(turn), down: 0, right: 1, flip: false };
         let mut out = [f32::NAN; 4];
         change.apply(&[1u8, 2, 3, 4], 2, &mut out, -1.0, f32::from);
         assert_eq!(out, [3.0, -1.0, 1.0, -1.0]);
@@ -160,7 +160,7 @@ mod tests {
         let turning = AugmentConfig { affine: Some(turning), ..plain.clone() };
         for image in 0..100 {
             let stream = Stream::new(3, Purpose::Augment, 0, 1, image);
-            assert_eq!(Change { turn: None, ..turning.draw(&stream, [8, 8]) }, plain.draw(&stream, [8, 8]));
+            assert_eq!(Augmentation { turn: None, ..turning.draw(&stream, [8, 8]) }, plain.draw(&stream, [8, 8]));
         }
     }
 
@@ -184,7 +184,7 @@ mod tests {
     fn nothing_configured_changes_nothing() {
         let config = AugmentConfig { crop_padding: 0, flip: false, affine: None };
         for image in 0..100 {
-            assert_eq!(config.draw(&Stream::new(3, Purpose::Augment, 0, 1, image), [8, 8]), Change::default());
+            assert_eq!(config.draw(&Stream::new(3, Purpose::Augment, 0, 1, image), [8, 8]), Augmentation::default());
         }
     }
 

@@ -1,12 +1,16 @@
-//! Order, batches, tensors.
+//! Batches of an epoch: shuffled order, augmentation, normalised tensors.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::Scope;
 
 use candle_core::{Device, Tensor};
 
-use super::augment::{AugmentConfig, Change};
+use super::augment::{AugmentConfig, Augmentation};
 use super::normalize::Normalizer;
-use super::{DataConfig, Items, Resident, Split};
+use super::{DataConfig, DeviceDataset, Split, SplitValues};
 use crate::error::{Error, Result};
-use crate::ops::batch::Cut;
+use crate::ops::batch::Crop;
 use crate::rng::{Purpose, Stream};
 use crate::system::threads;
 
@@ -24,8 +28,8 @@ pub struct Batch {
     pub indices: Vec<u32>,
 }
 
-/// The batches of one epoch. Each is a pure function of the data, the config, the seed, the epoch and its number, so any
-/// of them can be made at any time, on any thread, with the same bits.
+/// The batches of one epoch. Each is a pure function of the data, the config, the seed, the epoch and its number, so
+/// any of them can be made at any time, on any thread, with the same bits.
 #[derive(Debug, Clone)]
 pub struct Batches<'a> {
     split: &'a Split,
@@ -34,16 +38,41 @@ pub struct Batches<'a> {
     batch_size: usize,
     steps: usize,
     normalizer: Normalizer,
-    augment: Option<Augmentation<'a>>,
+    augment: Option<BatchAugmentation<'a>>,
     device: Device,
-    resident: Option<&'a Resident>,
+    resident: Option<&'a DeviceDataset>,
 }
 
 #[derive(Debug, Clone)]
-struct Augmentation<'a> {
+struct BatchAugmentation<'a> {
     config: &'a AugmentConfig,
     seed: u64,
     epoch: usize,
+}
+
+/// Batches that are made ahead.
+pub enum Prefetched<'a> {
+    FromThread(Receiver<Result<Batch>>),
+    /// Where there is no thread, each when it is asked for.
+    MadeHere {
+        batches: Arc<Batches<'a>>,
+        next: usize,
+    },
+}
+
+impl Iterator for Prefetched<'_> {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Result<Batch>> {
+        match self {
+            Self::FromThread(receiver) => receiver.recv().ok(),
+            Self::MadeHere { batches, next } => {
+                let step = *next;
+                *next = step.saturating_add(1);
+                (step < batches.steps).then(|| batches.batch(step))
+            }
+        }
+    }
 }
 
 impl<'a> Batches<'a> {
@@ -62,7 +91,7 @@ impl<'a> Batches<'a> {
             )));
         }
         Stream::new(seed, Purpose::Shuffle, 0, epoch, 0).shuffle(&mut batches.order);
-        batches.augment = config.augment.as_ref().map(|config| Augmentation { config, seed, epoch });
+        batches.augment = config.augment.as_ref().map(|config| BatchAugmentation { config, seed, epoch });
         Ok(batches)
     }
 
@@ -103,7 +132,7 @@ impl<'a> Batches<'a> {
     }
 
     /// The same batches out of the split's pixels on the device, where they lie there and no image is to be turned.
-    pub fn out_of(self, resident: Option<&'a Resident>) -> Self {
+    pub fn with_device_cache(self, resident: Option<&'a DeviceDataset>) -> Self {
         let turning = self.augment.as_ref().is_some_and(|augment| augment.config.affine.is_some());
         Self { resident: resident.filter(|_| !turning), ..self }
     }
@@ -118,19 +147,25 @@ impl<'a> Batches<'a> {
         (step..self.steps).map(|step| self.batch(step))
     }
 
-    /// Lends `consume` the batches from number `step` on, which a thread of their own makes ahead of it, where there is one to be had.
-    pub fn ahead<R>(&self, step: usize, consume: impl FnOnce(&mut dyn Iterator<Item = Result<Batch>>) -> R) -> R {
-        std::thread::scope(|scope| {
-            let (sender, receiver) = std::sync::mpsc::sync_channel(AHEAD);
-            let make = move || {
+    /// The batches from number `step` on, which a thread of its own makes ahead, where there is one to be had. It ends
+    /// with the last batch, or when the iterator is dropped.
+    pub fn prefetch<'scope>(self, scope: &'scope Scope<'scope, '_>, step: usize) -> Prefetched<'a>
+    where
+        'a: 'scope,
+    {
+        let (sender, receiver) = mpsc::sync_channel(AHEAD);
+        let batches = Arc::new(self);
+        let make = {
+            let batches = Arc::clone(&batches);
+            move || {
                 // An end before the last batch, because of an error: nobody receives any more.
-                let _ = self.iter_from(step).try_for_each(|batch| sender.send(batch));
-            };
-            match threads::beside(scope, make) {
-                true => consume(&mut receiver.into_iter()),
-                false => consume(&mut self.iter_from(step)),
+                let _ = batches.iter_from(step).try_for_each(|batch| sender.send(batch));
             }
-        })
+        };
+        match threads::beside(scope, make) {
+            true => Prefetched::FromThread(receiver),
+            false => Prefetched::MadeHere { batches, next: step },
+        }
     }
 
     /// Batch number `step`, below [`Batches::steps`].
@@ -142,10 +177,10 @@ impl<'a> Batches<'a> {
             return Err(Error::Data(format!("there is no batch {step}; the epoch has {} batches.", self.steps)));
         }
         let indices = self.order.chunks(self.batch_size.max(1)).nth(step).unwrap_or_default().to_vec();
-        let changes: Vec<Change> = indices.iter().map(|&index| self.change(index)).collect();
+        let changes: Vec<Augmentation> = indices.iter().map(|&index| self.change(index)).collect();
 
         if let Some(resident) = self.resident {
-            let cuts: Vec<Cut> = changes.into_iter().map(Change::cut).collect();
+            let cuts: Vec<Crop> = changes.into_iter().map(Augmentation::cut).collect();
             let (inputs, labels) = resident.batch(&indices, &cuts)?;
             return Ok(Batch { inputs, labels, indices });
         }
@@ -176,31 +211,31 @@ impl<'a> Batches<'a> {
         Ok(Batch { inputs, labels, indices })
     }
 
-    fn change(&self, index: u32) -> Change {
-        self.augment.as_ref().map_or_else(Change::default, |Augmentation { config, seed, epoch }| {
+    fn change(&self, index: u32) -> Augmentation {
+        self.augment.as_ref().map_or_else(Augmentation::default, |BatchAugmentation { config, seed, epoch }| {
             let size = self.split.shape.last_chunk().copied().unwrap_or_default();
             config.draw(&Stream::new(*seed, Purpose::Augment, 0, *epoch, index as usize), size)
         })
     }
 
     /// Changes and normalises image `number` of the split, time-steps counted. Borders are 0 before normalisation.
-    fn fill(&self, out: &mut [f32], number: usize, [height, width]: [usize; 2], change: Change) {
+    fn fill(&self, out: &mut [f32], number: usize, [height, width]: [usize; 2], change: Augmentation) {
         let plane = height.saturating_mul(width).max(1);
         let channels = self.normalizer.channels();
         let before = number.saturating_mul(channels.len());
         let out = channels.iter().zip(out.chunks_exact_mut(plane));
         match &self.split.items {
-            Items::Bytes(bytes) => {
+            SplitValues::Bytes(bytes) => {
                 for ((channel, out), source) in out.zip(bytes.chunks_exact(plane).skip(before)) {
                     change.apply(source, width, out, channel.byte(0), |byte| channel.byte(byte));
                 }
             }
-            Items::Counts(counts) => {
+            SplitValues::Counts(counts) => {
                 for ((channel, out), source) in out.zip(counts.chunks_exact(plane).skip(before)) {
                     change.apply(source, width, out, channel.float(0.0), |count| channel.float(count.into()));
                 }
             }
-            Items::Floats(floats) => {
+            SplitValues::Floats(floats) => {
                 for ((channel, out), source) in out.zip(floats.chunks_exact(plane).skip(before)) {
                     change.apply(source, width, out, channel.float(0.0), |value| channel.float(value));
                 }

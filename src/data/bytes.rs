@@ -11,8 +11,8 @@ use memmap2::Mmap;
 
 use super::split;
 
-/// Bytes that cost nothing to clone. Those of a file are read by the operating system as they are used, and given back when
-/// memory is short: a data set may be larger than memory, and processes on one machine share it.
+/// Bytes that cost nothing to clone. Those of a file are read by the operating system as they are used, and given back
+/// when memory is short: a data set may be larger than memory, and processes on one machine share it.
 #[derive(Clone)]
 pub struct Bytes {
     storage: Arc<Storage>,
@@ -43,15 +43,15 @@ impl Bytes {
     /// The operating system's, such as for a file that is no regular one.
     ///
     /// # Safety
-    /// For as long as the bytes or a clone of them live, nobody may write to the file or cut it: its bytes are lent as if they were
-    /// constant, and beyond an end that has moved there is no memory (SIGBUS ends the process).
+    /// For as long as the bytes or a clone of them live, nobody may write to the file or cut it: its bytes are lent as
+    /// if they were constant, and beyond an end that has moved there is no memory (SIGBUS ends the process).
     pub(super) unsafe fn map(file: &File) -> io::Result<Self> {
         // SAFETY: what is asked of the caller is what is asked here.
         let map = unsafe { Mmap::map(file)? };
-        Ok(Self::of(Storage::File(map)))
+        Ok(Self::from_storage(Storage::File(map)))
     }
 
-    fn of(storage: Storage) -> Self {
+    fn from_storage(storage: Storage) -> Self {
         let range = 0..storage.len();
         Self { storage: Arc::new(storage), range }
     }
@@ -106,7 +106,7 @@ impl Deref for Bytes {
 
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::of(Storage::Memory(bytes))
+        Self::from_storage(Storage::Memory(bytes))
     }
 }
 

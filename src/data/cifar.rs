@@ -1,8 +1,8 @@
 //! CIFAR-10 and CIFAR-100 in their binary versions: records of labels (one byte or two) and 3,072 pixels.
 //!
-//! candle-datasets reads CIFAR-10 as well, but takes every file for one of 10,000 records without looking at its length,
-//! does not name a file that is too short, and holds both splits as floats, twice while it joins them: 1.3 GB for 184 MB
-//! of pixels. So both sets are read here, record by record, and candle's reader is the second opinion in
+//! candle-datasets reads CIFAR-10 as well, but takes every file for one of 10,000 records without looking at its
+//! length, does not name a file that is too short, and holds both splits as floats, twice while it joins them: 1.3 GB
+//! for 184 MB of pixels. So both sets are read here, record by record, and candle's reader is the second opinion in
 //! `tests/data/real.rs`.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::files::{self, Folder};
-use super::{DataShape, Dataset, Items, Split};
+use super::{DataShape, Dataset, DatasetSpec, Split, SplitValues};
 use crate::error::{Error, Result};
 
 /// Where CIFAR-10 lies.
@@ -50,42 +50,65 @@ struct Cifar<'a> {
     shape: DataShape,
 }
 
-impl Cifar10Config {
-    pub(super) fn load(&self) -> Result<Dataset> {
+impl DatasetSpec for Cifar10Config {
+    fn load(&self, _: usize) -> Result<Dataset> {
         cifar_10(&self.path).load()
     }
 
-    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, _: usize) -> Result<BTreeMap<String, String>> {
         cifar_10(&self.path).folder.checksums()
     }
 
     /// Those of `batches.meta.txt`, which is published with the files, or else what it holds.
-    pub(super) fn class_names(&self) -> Vec<String> {
-        files::names(&self.path.join("batches.meta.txt"), NAMES_10.len()).unwrap_or(NAMES_10.map(String::from).into())
+    fn class_names(&self) -> Option<Vec<String>> {
+        Some(
+            files::names(&self.path.join("batches.meta.txt"), NAMES_10.len())
+                .unwrap_or(NAMES_10.map(String::from).into()),
+        )
     }
 
-    /// [`DataConfig::load`](super::DataConfig::load) for files of `records` records each, as no one publishes them: for the
-    /// tests of hostile files, which write a million.
+    fn shape(&self, _: usize) -> Result<DataShape> {
+        Ok(SHAPE_10)
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.path]
+    }
+}
+
+impl Cifar10Config {
+    /// [`DataConfig::load`](super::DataConfig::load) for files of `records` records each, as no one publishes them: for
+    /// the tests of hostile files, which write a million.
     #[doc(hidden)]
     pub fn load_cut(&self, records: usize) -> Result<Dataset> {
         cifar_10(&self.path).cut(records).load()
     }
 }
 
-impl Cifar100Config {
-    /// Those of `fine_label_names.txt`, which is published with the files.
-    pub(super) fn class_names(&self) -> Option<Vec<String>> {
-        files::names(&self.path.join("fine_label_names.txt"), SHAPE_100.classes)
-    }
-
-    pub(super) fn load(&self) -> Result<Dataset> {
+impl DatasetSpec for Cifar100Config {
+    fn load(&self, _: usize) -> Result<Dataset> {
         cifar_100(&self.path).load()
     }
 
-    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, _: usize) -> Result<BTreeMap<String, String>> {
         cifar_100(&self.path).folder.checksums()
     }
 
+    /// Those of `fine_label_names.txt`, which is published with the files.
+    fn class_names(&self) -> Option<Vec<String>> {
+        files::names(&self.path.join("fine_label_names.txt"), SHAPE_100.classes)
+    }
+
+    fn shape(&self, _: usize) -> Result<DataShape> {
+        Ok(SHAPE_100)
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.path]
+    }
+}
+
+impl Cifar100Config {
     /// As [`Cifar10Config::load_cut`].
     #[doc(hidden)]
     pub fn load_cut(&self, records: usize) -> Result<Dataset> {
@@ -143,7 +166,11 @@ impl Cifar<'_> {
                 let hash = self.read(path, records, &mut pixels, &mut labels)?;
                 checksums.insert(path.file_name().unwrap_or_default().to_string_lossy().into_owned(), hash);
             }
-            Ok::<_, Error>(Split { items: Items::Bytes(pixels.into()), labels, shape: vec![channels, height, width] })
+            Ok::<_, Error>(Split {
+                items: SplitValues::Bytes(pixels.into()),
+                labels,
+                shape: vec![channels, height, width],
+            })
         });
         Ok(Dataset { train: train?, test: test?, shape: self.shape, checksums })
     }
@@ -216,7 +243,7 @@ mod tests {
     }
 
     fn pixels(split: &Split) -> Vec<&[u8]> {
-        let Items::Bytes(bytes) = &split.items else { panic!("pixels are bytes") };
+        let SplitValues::Bytes(bytes) = &split.items else { panic!("pixels are bytes") };
         bytes.chunks(PIXELS).collect()
     }
 
@@ -246,9 +273,9 @@ mod tests {
     #[test]
     fn checksums_are_those_of_loading() {
         let (ten, hundred) = (folder_10(), folder_100());
-        let checksums = Cifar10Config { path: ten.path().into() }.checksums().unwrap();
+        let checksums = Cifar10Config { path: ten.path().into() }.checksums(1).unwrap();
         assert_eq!(checksums, small(cifar_10(ten.path())).load().unwrap().checksums);
-        let checksums = Cifar100Config { path: hundred.path().into() }.checksums().unwrap();
+        let checksums = Cifar100Config { path: hundred.path().into() }.checksums(1).unwrap();
         assert_eq!(checksums, small(cifar_100(hundred.path())).load().unwrap().checksums);
         assert_eq!(checksums.keys().collect::<Vec<_>>(), ["test.bin", "train.bin"]);
     }
@@ -257,7 +284,7 @@ mod tests {
     fn what_lies_there_instead_is_named() {
         let root = tempfile::tempdir().unwrap();
         let refused = |path: &Path| {
-            let error = Cifar10Config { path: path.into() }.load().unwrap_err().to_string();
+            let error = Cifar10Config { path: path.into() }.load(1).unwrap_err().to_string();
             error.replace(&root.path().display().to_string(), "ROOT")
         };
         let folder = root.path().join("cifar-10-batches-bin");
@@ -280,21 +307,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_path_buf();
         let (ten, hundred) = (Cifar10Config { path: path.clone() }, Cifar100Config { path: path.clone() });
-        assert_eq!((ten.class_names()[9].as_str(), hundred.class_names()), ("truck", None));
+        assert_eq!((ten.class_names().unwrap()[9].as_str(), hundred.class_names()), ("truck", None));
         fs::write(path.join("batches.meta.txt"), "0\n1\n2\n3\n4\n5\n6\n7\n8\nlorry\n\n").unwrap();
         let names: Vec<String> = (0..100).map(|class| format!("fine {class}")).collect();
         fs::write(path.join("fine_label_names.txt"), names.join("\n")).unwrap();
-        assert_eq!((ten.class_names()[9].as_str(), hundred.class_names()), ("lorry", Some(names)));
+        assert_eq!((ten.class_names().unwrap()[9].as_str(), hundred.class_names()), ("lorry", Some(names)));
     }
 
     #[test]
     fn a_missing_file_is_named_with_where_the_set_is_published() {
         let folder = folder_10();
         fs::remove_file(folder.path().join("data_batch_4.bin")).unwrap();
-        let error = Cifar10Config { path: folder.path().into() }.load().unwrap_err().to_string();
+        let error = Cifar10Config { path: folder.path().into() }.load(1).unwrap_err().to_string();
         assert!(error.contains("lacks data_batch_4.bin. The CIFAR-10 folder holds the official files data_batch_1"));
         assert!(error.contains("test_batch.bin, published at https://www.cs.toronto.edu/~kriz/cifar.html"), "{error}");
-        let error = Cifar100Config { path: "nowhere".into() }.load().unwrap_err().to_string();
+        let error = Cifar100Config { path: "nowhere".into() }.load(1).unwrap_err().to_string();
         assert!(
             error
                 .contains("the folder nowhere does not exist. The CIFAR-100 folder holds the official files train.bin")

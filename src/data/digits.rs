@@ -1,12 +1,13 @@
 //! The 1,797 handwritten digits of the UCI repository, which come inside the crate smartcore.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{DataShape, Dataset, Items, Split, files};
+use super::{DataShape, Dataset, DatasetSpec, Split, SplitValues, files};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Stream};
 
@@ -18,12 +19,31 @@ pub struct DigitsConfig {}
 pub(super) const SHAPE: DataShape =
     DataShape { channels: 1, height: 8, width: 8, classes: 10, time_steps: None, train: 1438, test: 359 };
 
+impl DatasetSpec for DigitsConfig {
+    fn shape(&self, _: usize) -> Result<DataShape> {
+        Ok(SHAPE)
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        Vec::new()
+    }
+
+    fn load(&self, _: usize) -> Result<Dataset> {
+        load()
+    }
+
+    /// There are no files, and little to read.
+    fn checksums(&self, _: usize) -> Result<BTreeMap<String, String>> {
+        load().map(|dataset| dataset.checksums)
+    }
+}
+
 /// Reads the digits. Their values 0..=16 become bytes, `value * 255 / 16` rounded.
 ///
 /// There is no official split. The held-out fifth is fixed: the numbers 0..1797 are shuffled by the stream
 /// (seed 0, [`Purpose::Split`]), whatever the experiment's seed; the first 359 are the test images, the other 1,438 the
 /// training images, both in shuffled order.
-pub(super) fn load() -> Result<Dataset> {
+fn load() -> Result<Dataset> {
     let digits = smartcore::dataset::digits::load_dataset();
     let pixels = SHAPE.height * SHAPE.width;
     let n = SHAPE.train + SHAPE.test;
@@ -44,7 +64,7 @@ pub(super) fn load() -> Result<Dataset> {
     let images: Vec<(&[u8], u8)> = bytes.chunks_exact(pixels).zip(labels).collect();
     let chosen = |places: &[usize]| places.iter().filter_map(|&i| images.get(i)).copied().collect::<Vec<_>>();
     let split = |places: &[usize]| Split {
-        items: Items::Bytes(chosen(places).into_iter().flat_map(|(pixels, _)| pixels).copied().collect()),
+        items: SplitValues::Bytes(chosen(places).into_iter().flat_map(|(pixels, _)| pixels).copied().collect()),
         labels: chosen(places).into_iter().map(|(_, label)| label.into()).collect(),
         shape: vec![SHAPE.channels, SHAPE.height, SHAPE.width],
     };
@@ -53,17 +73,12 @@ pub(super) fn load() -> Result<Dataset> {
     Ok(Dataset { train: split(train), test: split(test), shape: SHAPE, checksums })
 }
 
-/// There are no files, and little to read.
-pub(super) fn checksums() -> Result<BTreeMap<String, String>> {
-    load().map(|dataset| dataset.checksums)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn images(split: &Split) -> Vec<(u32, &[u8])> {
-        let Items::Bytes(bytes) = &split.items else { panic!("digits are bytes") };
+        let SplitValues::Bytes(bytes) = &split.items else { panic!("digits are bytes") };
         split.labels.iter().copied().zip(bytes.chunks(64)).collect()
     }
 

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use sha2::{Digest, Sha256};
 
-use super::instead;
+use super::unexpected_files;
 use crate::error::{Error, Result};
-use crate::files::durable::hex;
+use crate::files::atomic::hex;
 use crate::files::reading;
 
 /// The folder of a data set in its official layout.
@@ -38,7 +38,7 @@ impl Folder<'_> {
             Err(problem) => Err(Error::Data(format!(
                 "{problem}. The {set} folder holds the official files {}, published at {published}; {}.",
                 files.join(", "),
-                instead::advice(path, files, key)
+                unexpected_files::advice(path, files, key)
             ))),
         }
     }

@@ -13,15 +13,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files::{self, Folder};
-use super::{DataShape, Dataset, Items, Split};
+use super::{DataShape, Dataset, DatasetSpec, Split, SplitValues};
 use crate::error::{Error, Result};
 
 /// Where MNIST lies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MnistConfig {
-    /// The folder of the four unpacked files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
-    /// and `t10k-labels-idx1-ubyte`.
+    /// The folder of the four unpacked files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+    /// `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`.
     pub path: PathBuf,
 }
 
@@ -44,30 +44,54 @@ const LABELS: u32 = 0x0801;
 const FILES: &[&str] =
     &["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
-impl MnistConfig {
-    pub(super) fn load(&self) -> Result<Dataset> {
+impl DatasetSpec for MnistConfig {
+    fn load(&self, _: usize) -> Result<Dataset> {
         load(&self.folder())
     }
 
-    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, _: usize) -> Result<BTreeMap<String, String>> {
         self.folder().checksums()
     }
 
+    fn shape(&self, _: usize) -> Result<DataShape> {
+        Ok(SHAPE)
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.path]
+    }
+}
+
+impl MnistConfig {
     fn folder(&self) -> Folder<'_> {
         let published = "https://yann.lecun.com/exdb/mnist/ (mirror: https://ossci-datasets.s3.amazonaws.com/mnist/)";
         Folder { path: &self.path, set: "MNIST", key: "mnist", files: FILES, published }
     }
 }
 
-impl FashionMnistConfig {
-    pub(super) fn load(&self) -> Result<Dataset> {
+impl DatasetSpec for FashionMnistConfig {
+    fn load(&self, _: usize) -> Result<Dataset> {
         load(&self.folder())
     }
 
-    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, _: usize) -> Result<BTreeMap<String, String>> {
         self.folder().checksums()
     }
 
+    fn shape(&self, _: usize) -> Result<DataShape> {
+        Ok(SHAPE)
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.path]
+    }
+
+    fn class_names(&self) -> Option<Vec<String>> {
+        Some(FASHION.map(String::from).into())
+    }
+}
+
+impl FashionMnistConfig {
     fn folder(&self) -> Folder<'_> {
         let published = "https://github.com/zalandoresearch/fashion-mnist";
         Folder { path: &self.path, set: "Fashion-MNIST", key: "fashion_mnist", files: FILES, published }
@@ -112,7 +136,7 @@ fn split(images: Tensor, labels: &Tensor) -> Result<Split> {
         _ => return Err(Error::Data("candle decoded the images to another device than the CPU.".into())),
     };
     let labels = labels.to_vec1::<u8>()?.into_iter().map(u32::from).collect();
-    Ok(Split { items: Items::Bytes(bytes), labels, shape: vec![SHAPE.channels, SHAPE.height, SHAPE.width] })
+    Ok(Split { items: SplitValues::Bytes(bytes), labels, shape: vec![SHAPE.channels, SHAPE.height, SHAPE.width] })
 }
 
 /// Checks a file of images against its header and tells how many it holds.

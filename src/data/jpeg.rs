@@ -1,8 +1,8 @@
 //! A JPEG file as an image of three channels.
 //!
-//! Decoders differ by a few levels, since the standard leaves rounding open, and how colour is spread over pixels: on the 11,000 images of
-//! twenty classes of Tiny-ImageNet, this one and libjpeg-turbo 3.2 by 0.27 levels on average and 5 at most. Its pixels are the same with
-//! and without vector instructions.
+//! Decoders differ by a few levels, since the standard leaves rounding open, and how colour is spread over pixels: on
+//! the 11,000 images of twenty classes of Tiny-ImageNet, this one and libjpeg-turbo 3.2 by 0.27 levels on average and 5
+//! at most. Its pixels are the same with and without vector instructions.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -13,7 +13,8 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::error::{Error, Result};
 
-/// The pixels of an image, `[3, height, width]`, red, green, blue; those of a grey one are repeated. `path` is for messages.
+/// The pixels of an image, `[3, height, width]`, red, green, blue; those of a grey one are repeated. `path` is for
+/// messages.
 ///
 /// # Errors
 /// [`Error::Data`] for what is no whole JPEG image of that size.
@@ -47,7 +48,8 @@ pub(super) fn rgb(path: &Path, content: &[u8], [height, width]: [usize; 2]) -> R
         .collect())
 }
 
-/// Whether the last scan (FF DA) has an end (FF D9), which the decoder does not insist on. Compressed data hold neither.
+/// Whether the last scan (FF DA) has an end (FF D9), which the decoder does not insist on. Compressed data hold
+/// neither.
 fn is_whole(content: &[u8]) -> bool {
     let last = |marker: [u8; 2]| content.windows(2).rposition(|bytes| bytes == marker);
     last([0xff, 0xd9]) > last([0xff, 0xda])

@@ -1,4 +1,4 @@
-//! Fewer images than there are.
+//! `data.limit`: a subset of the images, classes in turn.
 
 use std::collections::HashMap;
 
@@ -71,7 +71,7 @@ fn by_turns(labels: &[u32], most: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{DataShape, Items};
+    use crate::data::{DataShape, SplitValues};
 
     #[test]
     fn classes_take_turns_and_stay_in_file_order() {
@@ -94,7 +94,7 @@ mod tests {
 
     fn split(labels: &[u32]) -> Split {
         let bytes: Vec<u8> = (0..labels.len() as u8).collect();
-        Split { items: Items::Bytes(bytes.into()), labels: labels.to_vec(), shape: vec![1, 1, 1] }
+        Split { items: SplitValues::Bytes(bytes.into()), labels: labels.to_vec(), shape: vec![1, 1, 1] }
     }
 
     /// What is left of `labels` with a limit of `most` to train and to test on, by the places of its images.
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(dataset.test, split(labels));
         LimitConfig { train: None, test: Some(most) }.apply(&mut dataset, own).unwrap();
         assert_eq!(dataset.train, dataset.test);
-        let Items::Bytes(bytes) = &dataset.train.items else { panic!("bytes") };
+        let SplitValues::Bytes(bytes) = &dataset.train.items else { panic!("bytes") };
         assert!(
             dataset.train.labels.iter().zip(bytes.iter()).all(|(label, &place)| labels[usize::from(place)] == *label)
         );

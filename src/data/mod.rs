@@ -1,7 +1,7 @@
 //! Bytes on disk -> batches.
 //!
-//! [`DatasetConfig`] is the registry: one variant and one file a data set. [`DataConfig::load`] gives the two [`Split`]s,
-//! pixels kept as bytes; [`Batches`] decodes, augments and normalises one batch at a time.
+//! [`DatasetConfig`] is the list of data sets. [`DataConfig::load`] gives the two
+//! [`Split`]s, pixels kept as bytes; [`Batches`] decodes, augments and normalises one batch at a time.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -22,24 +22,24 @@ mod batches;
 mod bytes;
 mod cache;
 mod cifar;
+mod device_dataset;
 mod digits;
 pub mod download;
 mod events;
 mod files;
 mod idx;
-mod instead;
 mod jpeg;
 mod limit;
 mod normalize;
-mod resident;
 mod safetensors;
 mod split;
 mod tensors;
 mod tiny_imagenet;
+mod unexpected_files;
 mod warnings;
 
 #[cfg(test)]
-mod said;
+mod captured_warnings;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -53,17 +53,20 @@ pub use augment::AugmentConfig;
 pub use batches::{Batch, Batches};
 pub use bytes::Bytes;
 pub use cifar::{Cifar10Config, Cifar100Config};
+pub use device_dataset::DeviceDataset;
 pub use digits::DigitsConfig;
-pub use events::{DvsCifar10Config, DvsRecordingsConfig, Equal, FramesConfig, NmnistConfig, Tested, Values};
+pub use events::{
+    DvsCifar10Config, DvsRecordingsConfig, FrameSplit, FrameValues, FramesConfig, NmnistConfig, TestSplit,
+};
 pub use idx::{FashionMnistConfig, MnistConfig};
 pub use limit::LimitConfig;
 pub use normalize::NormalizeConfig;
-pub use resident::Resident;
-pub use split::{Dataset, Items, Split};
+pub use split::{Dataset, Split, SplitValues};
 pub use tensors::{TensorsConfig, read_unlabelled};
 pub use tiny_imagenet::TinyImagenetConfig;
 
-use self::warnings::Counts;
+use self::warnings::ClassCounts;
+use crate::config::registry;
 use crate::error::{Error, Mistake, Result};
 
 /// Which data to train on, and how images become the network's input.
@@ -86,30 +89,32 @@ pub struct DataConfig {
     pub limit: Option<LimitConfig>,
 }
 
-/// The data sets that can be read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DatasetConfig {
-    /// 1,797 handwritten digits of 8x8 pixels that come with the program: nothing to download.
-    Digits(DigitsConfig),
-    /// MNIST: 70,000 handwritten digits of 28x28 pixels.
-    Mnist(MnistConfig),
-    /// Fashion-MNIST: 70,000 pieces of clothing of 28x28 pixels, 10 classes.
-    FashionMnist(FashionMnistConfig),
-    /// CIFAR-10: 60,000 colour images of 32x32 pixels, 10 classes.
-    Cifar10(Cifar10Config),
-    /// CIFAR-100: 60,000 colour images of 32x32 pixels, 100 (fine) classes.
-    Cifar100(Cifar100Config),
-    /// Tiny-ImageNet: 110,000 colour images of 64x64 pixels, 200 classes, or some of its classes.
-    TinyImagenet(TinyImagenetConfig),
-    /// N-MNIST: 70,000 recordings of handwritten digits by an event camera of 34x34 pixels.
-    Nmnist(NmnistConfig),
-    /// CIFAR10-DVS: 10,000 recordings of moving images by an event camera of 128x128 pixels.
-    DvsCifar10(DvsCifar10Config),
-    /// Your own long recordings of a DVS128, one a class, session against session.
-    DvsRecordings(DvsRecordingsConfig),
-    /// Your own data, as safetensors files.
-    Tensors(TensorsConfig),
+registry! {
+    // A new data set is one file, its `mod` line above, and a line here.
+    /// The data sets that can be read.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+    DatasetConfig, DatasetKind, dyn DatasetSpec {
+        /// 1,797 handwritten digits of 8x8 pixels that come with the program: nothing to download.
+        "digits" => Digits(DigitsConfig),
+        /// MNIST: 70,000 handwritten digits of 28x28 pixels.
+        "mnist" => Mnist(MnistConfig),
+        /// Fashion-MNIST: 70,000 pieces of clothing of 28x28 pixels, 10 classes.
+        "fashion_mnist" => FashionMnist(FashionMnistConfig),
+        /// CIFAR-10: 60,000 colour images of 32x32 pixels, 10 classes.
+        "cifar10" => Cifar10(Cifar10Config),
+        /// CIFAR-100: 60,000 colour images of 32x32 pixels, 100 (fine) classes.
+        "cifar100" => Cifar100(Cifar100Config),
+        /// Tiny-ImageNet: 110,000 colour images of 64x64 pixels, 200 classes, or some of its classes.
+        "tiny_imagenet" => TinyImagenet(TinyImagenetConfig),
+        /// N-MNIST: 70,000 recordings of handwritten digits by an event camera of 34x34 pixels.
+        "nmnist" => Nmnist(NmnistConfig),
+        /// CIFAR10-DVS: 10,000 recordings of moving images by an event camera of 128x128 pixels.
+        "dvs_cifar10" => DvsCifar10(DvsCifar10Config),
+        /// Your own long recordings of a DVS128, one a class, session against session.
+        "dvs_recordings" => DvsRecordings(DvsRecordingsConfig),
+        /// Your own data, as safetensors files.
+        "tensors" => Tensors(TensorsConfig),
+    }
 }
 
 /// What a network needs to know of a data set.
@@ -130,84 +135,24 @@ pub struct DataShape {
     pub test: usize,
 }
 
-impl DatasetConfig {
-    /// The data set's shape, of events in `time_steps` frames. Known without any file but for `tensors`, where headers and labels are
-    /// read, and `tiny_imagenet`, whose list of classes is, where there is one.
+/// What a data set does: the one thing to write for a new one. `time_steps` are those of a network: recordings become
+/// as many frames; images do not depend on it.
+pub trait DatasetSpec {
+    /// The data set's shape. Known without any file but for `tensors`, where headers and labels are read, and
+    /// `tiny_imagenet`, whose list of classes is, where there is one.
     ///
     /// # Errors
     /// [`Error::Data`] when a `tensors` file is missing or malformed, or a list of classes malformed.
-    pub fn shape(&self, time_steps: usize) -> Result<DataShape> {
-        match self {
-            Self::Digits(_) => Ok(digits::SHAPE),
-            Self::Mnist(_) | Self::FashionMnist(_) => Ok(idx::SHAPE),
-            Self::Cifar10(_) => Ok(cifar::SHAPE_10),
-            Self::Cifar100(_) => Ok(cifar::SHAPE_100),
-            Self::TinyImagenet(config) => config.shape(),
-            Self::Nmnist(config) => Ok(config.shape(time_steps)),
-            Self::DvsCifar10(config) => Ok(config.shape(time_steps)),
-            Self::DvsRecordings(config) => Ok(config.shape(time_steps)),
-            Self::Tensors(config) => config.shape(),
-        }
-    }
+    fn shape(&self, time_steps: usize) -> Result<DataShape>;
 
     /// The files and folders it reads.
-    pub fn paths(&mut self) -> Vec<&mut PathBuf> {
-        match self {
-            Self::Digits(_) => Vec::new(),
-            Self::Mnist(config) => vec![&mut config.path],
-            Self::FashionMnist(config) => vec![&mut config.path],
-            Self::Cifar10(config) => vec![&mut config.path],
-            Self::Cifar100(config) => vec![&mut config.path],
-            Self::TinyImagenet(config) => vec![&mut config.path],
-            Self::Nmnist(config) => vec![&mut config.path],
-            Self::DvsCifar10(config) => vec![&mut config.path],
-            Self::DvsRecordings(config) => vec![&mut config.path],
-            Self::Tensors(config) => vec![&mut config.train, &mut config.test],
-        }
-    }
-
-    /// Mistakes that need more than one value to be seen, as (dotted key, problem).
-    fn mistakes(&self) -> Vec<(String, String)> {
-        match self {
-            Self::Nmnist(config) => config.mistakes(),
-            Self::DvsCifar10(config) => config.mistakes(),
-            Self::DvsRecordings(config) => config.mistakes(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// What the classes are called, in the order of the labels; `None` where they are numbers, or where the files that name them lack.
-    pub fn class_names(&self) -> Option<Vec<String>> {
-        match self {
-            Self::Digits(_) | Self::Mnist(_) | Self::Nmnist(_) | Self::Tensors(_) => None,
-            Self::FashionMnist(_) => Some(idx::FASHION.map(String::from).into()),
-            Self::Cifar10(config) => Some(config.class_names()),
-            Self::Cifar100(config) => config.class_names(),
-            Self::TinyImagenet(config) => config.class_names(),
-            Self::DvsCifar10(config) => Some(config.class_names()),
-            Self::DvsRecordings(config) => Some(config.classes.clone()),
-        }
-    }
+    fn paths(&mut self) -> Vec<&mut PathBuf>;
 
     /// Both splits, whole.
-    /// Recordings become `time_steps` frames; images do not depend on it.
     ///
     /// # Errors
     /// [`Error::Data`] or [`Error::Io`] for files that are missing, malformed or hold labels out of range.
-    pub fn load(&self, time_steps: usize) -> Result<Dataset> {
-        match self {
-            Self::Digits(_) => digits::load(),
-            Self::Mnist(config) => config.load(),
-            Self::FashionMnist(config) => config.load(),
-            Self::Cifar10(config) => config.load(),
-            Self::Cifar100(config) => config.load(),
-            Self::TinyImagenet(config) => config.load(),
-            Self::Nmnist(config) => config.load(time_steps),
-            Self::DvsCifar10(config) => config.load(time_steps),
-            Self::DvsRecordings(config) => config.load(time_steps),
-            Self::Tensors(config) => config.load(),
-        }
-    }
+    fn load(&self, time_steps: usize) -> Result<Dataset>;
 
     /// The checksums of [`Dataset`], by the same names, without reading images into memory: two configs whose checksums
     /// are equal read the same files, wherever these lie. Where recordings or images have been decoded before and their
@@ -215,39 +160,45 @@ impl DatasetConfig {
     ///
     /// # Errors
     /// [`Error::Data`] or [`Error::Io`] for files that are missing. What they hold is not looked at.
-    pub fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
-        match self {
-            Self::Digits(_) => digits::checksums(),
-            Self::Mnist(config) => config.checksums(),
-            Self::FashionMnist(config) => config.checksums(),
-            Self::Cifar10(config) => config.checksums(),
-            Self::Cifar100(config) => config.checksums(),
-            Self::TinyImagenet(config) => config.checksums(),
-            Self::Nmnist(config) => config.checksums(time_steps),
-            Self::DvsCifar10(config) => config.checksums(time_steps),
-            Self::DvsRecordings(config) => config.checksums(time_steps),
-            Self::Tensors(config) => config.checksums(),
-        }
+    fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>>;
+
+    /// Mistakes that need more than one value to be seen, as (dotted key, problem).
+    fn mistakes(&self) -> Vec<(String, String)> {
+        Vec::new()
     }
 
-    /// What is odd about the images that are used; `whole` are the numbers of images before `limit`.
-    fn warnings(&self, whole: &Counts, used: &Dataset) -> Vec<String> {
-        let own_labels = matches!(self, Self::Tensors(_));
-        let mut sentences = warnings::of_classes(whole, &Counts::of(used), self.class_names().as_deref(), own_labels);
-        let one_file = match self {
-            Self::Tensors(config) => warnings::of_paths(&config.train, &config.test),
-            _ => None,
-        };
-        sentences.extend(one_file.or_else(|| {
-            let (shared, test) = (warnings::shared(&used.train, &used.test), used.test.len());
-            warnings::of_shared(shared, test, self.is_own())
-        }));
-        sentences
+    /// What the classes are called, in the order of the labels; `None` where they are numbers, or where the files that
+    /// name them lack.
+    fn class_names(&self) -> Option<Vec<String>> {
+        None
     }
 
     /// Whether it is of the user's own making, with images in whatever order.
     fn is_own(&self) -> bool {
-        matches!(self, Self::DvsRecordings(_) | Self::Tensors(_))
+        false
+    }
+
+    /// Whether its labels are numbers of the user's own, so that there can be too many of them.
+    fn has_own_labels(&self) -> bool {
+        false
+    }
+
+    /// What is odd about its files, as a sentence that takes the place of a look for images in both splits.
+    fn own_warning(&self) -> Option<String> {
+        None
+    }
+}
+
+impl DatasetConfig {
+    /// What is odd about the images that are used; `whole` are the numbers of images before `limit`.
+    fn warnings(&self, whole: &ClassCounts, used: &Dataset) -> Vec<String> {
+        let (spec, counts) = (self.spec(), ClassCounts::from_dataset(used));
+        let mut sentences = warnings::of_classes(whole, &counts, spec.class_names().as_deref(), spec.has_own_labels());
+        sentences.extend(spec.own_warning().or_else(|| {
+            let (shared, test) = (warnings::shared(&used.train, &used.test), used.test.len());
+            warnings::of_shared(shared, test, spec.is_own())
+        }));
+        sentences
     }
 }
 
@@ -275,7 +226,7 @@ impl DataConfig {
 
     /// Those that matter where nothing is trained: the last batch of an evaluation need not be full.
     pub fn mistakes_in_evaluation(&self, shape: Option<&DataShape>) -> Vec<(String, String)> {
-        let mut mistakes = self.dataset.mistakes();
+        let mut mistakes = self.dataset.spec().mistakes();
         if let Some(normalize) = &self.normalize {
             mistakes.extend(normalize.mistakes(shape.map(|shape| shape.channels)));
         }
@@ -308,16 +259,16 @@ impl DataConfig {
         mistakes: impl FnOnce(&Self, &DataShape) -> Vec<(String, String)>,
         time_steps: usize,
     ) -> Result<Dataset> {
-        let mut dataset = self.dataset.load(time_steps)?;
+        let mut dataset = self.dataset.spec().load(time_steps)?;
         let mistakes = mistakes(self, &dataset.shape);
         if !mistakes.is_empty() {
             let place = String::new();
             let mistake = |(key, problem)| Mistake { place: place.clone(), key, problem };
             return Err(Error::Config(mistakes.into_iter().map(mistake).collect()));
         }
-        let whole = Counts::of(&dataset);
+        let whole = ClassCounts::from_dataset(&dataset);
         if let Some(limit) = &self.limit {
-            limit.apply(&mut dataset, self.dataset.is_own())?;
+            limit.apply(&mut dataset, self.dataset.spec().is_own())?;
         }
         for sentence in self.dataset.warnings(&whole, &dataset) {
             warn!("{sentence}");

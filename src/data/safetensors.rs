@@ -10,7 +10,7 @@ use std::path::Path;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::{Items, files, instead};
+use super::{SplitValues, files, unexpected_files};
 use crate::error::{Error, Result};
 use crate::ops::finite::place;
 
@@ -18,19 +18,19 @@ use crate::ops::finite::place;
 pub(super) struct TensorFile<'a> {
     pub path: &'a Path,
     /// `images` or `sequences`.
-    pub items: Entry,
-    labels: Option<Entry>,
+    pub items: TensorEntry,
+    labels: Option<TensorEntry>,
     /// The byte at which the tensors' data begins.
     start: u64,
 }
 
 /// A tensor of the file.
-pub(super) struct Entry {
+pub(super) struct TensorEntry {
     pub name: &'static str,
     pub info: TensorInfo,
 }
 
-impl Entry {
+impl TensorEntry {
     /// How many items there are: the first number of the shape.
     pub fn count(&self) -> usize {
         self.info.shape.first().copied().unwrap_or_default()
@@ -42,7 +42,7 @@ impl Entry {
     }
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for TensorEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` {:?} {:?}", self.name, self.info.dtype, self.info.shape)
     }
@@ -80,11 +80,11 @@ impl<'a> TensorFile<'a> {
         let name = path.display();
         // A link that leads nowhere is there: opening it tells where it leads.
         if path.symlink_metadata().is_err() {
-            let advice = instead::of_file(path).unwrap_or_else(|| format!("correct {key}"));
+            let advice = unexpected_files::of_file(path).unwrap_or_else(|| format!("correct {key}"));
             return Err(Error::Data(format!("the file {name} does not exist; {advice}.")));
         }
         let (metadata, start) = header(path)?;
-        let entry = |name: &'static str| metadata.info(name).map(|info| Entry { name, info: info.clone() });
+        let entry = |name: &'static str| metadata.info(name).map(|info| TensorEntry { name, info: info.clone() });
         let expected = "expected `labels` [N] and either `images` [N, C, H, W] or `sequences` [N, T, C, H, W]";
         let found = || metadata.offset_keys().iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let items = match (entry("images"), entry("sequences")) {
@@ -131,7 +131,7 @@ impl<'a> TensorFile<'a> {
 
     /// The labels as they are; none of a file without any.
     pub fn read_labels(&self) -> Result<Vec<i64>> {
-        let Some(Entry { info, .. }) = &self.labels else { return Ok(Vec::new()) };
+        let Some(TensorEntry { info, .. }) = &self.labels else { return Ok(Vec::new()) };
         match info.dtype {
             Dtype::U8 => self.read(info, |[byte]: [u8; 1]| byte.into()),
             Dtype::U32 => self.read(info, |bytes| u32::from_le_bytes(bytes).into()),
@@ -141,13 +141,13 @@ impl<'a> TensorFile<'a> {
     }
 
     /// The values of all items; all floats are finite.
-    pub fn read_items(&self) -> Result<Items> {
+    pub fn read_items(&self) -> Result<SplitValues> {
         if self.items.info.dtype == Dtype::U8 {
-            return Ok(Items::Bytes(self.read(&self.items.info, |[byte]| byte)?.into()));
+            return Ok(SplitValues::Bytes(self.read(&self.items.info, |[byte]| byte)?.into()));
         }
         let floats = self.read(&self.items.info, f32::from_le_bytes)?;
         match floats.iter().enumerate().find(|(_, value)| !value.is_finite()) {
-            None => Ok(Items::Floats(floats)),
+            None => Ok(SplitValues::Floats(floats)),
             Some((i, value)) => Err(self.error(format!(
                 "{}{:?} (byte {}) is {value}; expected finite numbers.",
                 self.items.name,
@@ -162,8 +162,8 @@ impl<'a> TensorFile<'a> {
         self.start.saturating_add(offset as u64)
     }
 
-    /// The values of a tensor, `N` bytes each. The header's check has found the tensor to lie inside the file, and its type
-    /// to be one of 1, 4 or 8 bytes.
+    /// The values of a tensor, `N` bytes each. The header's check has found the tensor to lie inside the file, and its
+    /// type to be one of 1, 4 or 8 bytes.
     fn read<const N: usize, T>(&self, info: &TensorInfo, value: impl Fn([u8; N]) -> T) -> Result<Vec<T>> {
         const PIECE: usize = 1 << 20;
         let (mut file, _) = files::open(self.path)?;
@@ -186,7 +186,7 @@ impl<'a> TensorFile<'a> {
 fn header(path: &Path) -> Result<(Metadata, u64)> {
     let name = path.display();
     let (mut file, length): (File, u64) = files::open(path)?;
-    let broken = |problem: String| match instead::made_elsewhere(path) {
+    let broken = |problem: String| match unexpected_files::made_elsewhere(path) {
         Some(what) => {
             Error::Data(format!("{name} is no safetensors file, but {what}; store its tensors as safetensors."))
         }

@@ -1,4 +1,4 @@
-//! Images and labels.
+//! A split in memory: images or sequences, labels, and their shape.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub struct Dataset {
 /// One split: `labels.len()` items of `shape`, one after another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Split {
-    pub items: Items,
+    pub items: SplitValues,
     pub labels: Vec<u32>,
     /// `[C, H, W]`, or `[T, C, H, W]` for already coded sequences.
     pub shape: Vec<usize>,
@@ -29,7 +29,7 @@ pub struct Split {
 
 /// The values of all items.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Items {
+pub enum SplitValues {
     /// Pixels, 0 black to 255 white: four times smaller than floats.
     Bytes(Bytes),
     /// Numbers of events, as they are: 3 is 3.0.
@@ -38,7 +38,7 @@ pub enum Items {
     Floats(Vec<f32>),
 }
 
-impl Items {
+impl SplitValues {
     /// The number of values.
     pub(super) fn len(&self) -> usize {
         match self {
@@ -63,13 +63,14 @@ impl Split {
         self.shape.iter().fold(1, |product, &size| product.saturating_mul(size))
     }
 
-    /// Keeps the first `n` items, or all where there are fewer, and gives the memory of the others back. Nothing is copied out of a file.
+    /// Keeps the first `n` items, or all where there are fewer, and gives the memory of the others back. Nothing is
+    /// copied out of a file.
     pub(super) fn truncate(&mut self, n: usize) {
         let values = n.min(self.len()).saturating_mul(self.item_length());
         self.labels.truncate(n);
         match &mut self.items {
-            Items::Bytes(bytes) | Items::Counts(bytes) => bytes.truncate(values),
-            Items::Floats(floats) => {
+            SplitValues::Bytes(bytes) | SplitValues::Counts(bytes) => bytes.truncate(values),
+            SplitValues::Floats(floats) => {
                 floats.truncate(values);
                 floats.shrink_to_fit();
             }
@@ -89,11 +90,11 @@ impl Split {
         let length = self.item_length();
         self.labels = places.iter().filter_map(|&place| self.labels.get(place)).copied().collect();
         match &mut self.items {
-            Items::Bytes(bytes) | Items::Counts(bytes) => bytes.keep(length, places).map_err(|_| {
+            SplitValues::Bytes(bytes) | SplitValues::Counts(bytes) => bytes.keep(length, places).map_err(|_| {
                 let n = places.len();
                 Error::Data(format!("there is no memory for the {n} images of {length} bytes that data.limit leaves."))
             })?,
-            Items::Floats(floats) => keep(floats, length, places),
+            SplitValues::Floats(floats) => keep(floats, length, places),
         }
         Ok(())
     }
@@ -119,7 +120,7 @@ pub(super) fn keep<T: Copy>(values: &mut Vec<T>, length: usize, places: &[usize]
 mod tests {
     use super::*;
 
-    fn split(items: Items) -> Split {
+    fn split(items: SplitValues) -> Split {
         Split { items, labels: vec![4, 5, 6, 7], shape: vec![1, 1, 2] }
     }
 
@@ -135,9 +136,9 @@ mod tests {
         ] {
             let halves: Vec<f32> = expected.iter().map(|&value| f32::from(value) / 2.0).collect();
             for (items, expected) in [
-                (Items::Bytes(bytes.clone().into()), Items::Bytes(expected.to_vec().into())),
-                (Items::Counts(bytes.clone().into()), Items::Counts(expected.to_vec().into())),
-                (Items::Floats(floats.clone()), Items::Floats(halves)),
+                (SplitValues::Bytes(bytes.clone().into()), SplitValues::Bytes(expected.to_vec().into())),
+                (SplitValues::Counts(bytes.clone().into()), SplitValues::Counts(expected.to_vec().into())),
+                (SplitValues::Floats(floats.clone()), SplitValues::Floats(halves)),
             ] {
                 let mut split = split(items);
                 split.keep(places).unwrap();

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::safetensors::TensorFile;
-use super::{DataShape, Dataset, Items, Split, files};
+use super::{DataShape, Dataset, DatasetSpec, Split, SplitValues, files, warnings};
 use crate::error::{Error, Result};
 
-/// Two safetensors files. Each holds `labels` [N] (u8, u32, i32 or i64) and either `images` [N, C, H, W] or already coded
-/// `sequences` [N, T, C, H, W]; these are u8, which stand for 0..1, or f32, which are taken as they are.
+/// Two safetensors files. Each holds `labels` [N] (u8, u32, i32 or i64) and either `images` [N, C, H, W] or already
+/// coded `sequences` [N, T, C, H, W]; these are u8, which stand for 0..1, or f32, which are taken as they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TensorsConfig {
@@ -25,26 +25,44 @@ pub struct TensorsConfig {
 /// More classes than this are taken for a mistake in the labels.
 const MOST_CLASSES: u32 = 1 << 16;
 
-impl TensorsConfig {
+impl DatasetSpec for TensorsConfig {
     /// Reads the headers and labels of both files.
-    pub(super) fn shape(&self) -> Result<DataShape> {
+    fn shape(&self, _: usize) -> Result<DataShape> {
         let [train, test] = self.open()?;
         shape_of(&train, &labels_of(&train)?, &labels_of(&test)?)
     }
 
-    pub(super) fn load(&self) -> Result<Dataset> {
+    fn load(&self, _: usize) -> Result<Dataset> {
         let [train_file, test_file] = self.open()?;
         let [train_labels, test_labels] = [labels_of(&train_file)?, labels_of(&test_file)?];
         let shape = shape_of(&train_file, &train_labels, &test_labels)?;
         let [train, test] = [split(&train_file, train_labels)?, split(&test_file, test_labels)?];
-        Ok(Dataset { train, test, shape, checksums: self.checksums()? })
+        Ok(Dataset { train, test, shape, checksums: self.checksums(1)? })
     }
 
-    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, _: usize) -> Result<BTreeMap<String, String>> {
         let files = [("train", &self.train), ("test", &self.test)];
         files.into_iter().map(|(name, path)| Ok((name.into(), files::checksum(path)?))).collect()
     }
 
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.train, &mut self.test]
+    }
+
+    fn is_own(&self) -> bool {
+        true
+    }
+
+    fn has_own_labels(&self) -> bool {
+        true
+    }
+
+    fn own_warning(&self) -> Option<String> {
+        warnings::of_paths(&self.train, &self.test)
+    }
+}
+
+impl TensorsConfig {
     /// Opens both files, whose items must be of one name, type and shape.
     fn open(&self) -> Result<[TensorFile<'_>; 2]> {
         let train = TensorFile::open(&self.train, "data.dataset.tensors.train")?;
@@ -62,8 +80,8 @@ impl TensorsConfig {
     }
 }
 
-/// Reads the `images` or `sequences` of a file that may lack `labels`; where it has some, they are not read. All labels of
-/// the split are 0. Values that look as if they were meant otherwise are warned of.
+/// Reads the `images` or `sequences` of a file that may lack `labels`; where it has some, they are not read. All labels
+/// of the split are 0. Values that look as if they were meant otherwise are warned of.
 ///
 /// # Errors
 /// [`Error::Data`] or [`Error::Io`] for a file that is missing or malformed; `key` is the setting the error names.
@@ -86,10 +104,10 @@ fn split(file: &TensorFile, labels: Vec<u32>) -> Result<Split> {
 fn nothing_to_see(split: &Split, name: &str) -> Option<String> {
     let length = split.item_length().max(1);
     let blank: Vec<usize> = match &split.items {
-        Items::Bytes(bytes) | Items::Counts(bytes) => {
+        SplitValues::Bytes(bytes) | SplitValues::Counts(bytes) => {
             places(bytes.chunks(length), |item| item.iter().all(|&byte| byte == 0))
         }
-        Items::Floats(floats) => places(floats.chunks(length), |item| item.iter().all(|&value| value == 0.0)),
+        SplitValues::Floats(floats) => places(floats.chunks(length), |item| item.iter().all(|&value| value == 0.0)),
     };
     let (first, count) = (blank.first()?, blank.len());
     let (hold, such) = if count == 1 { ("holds", "it is") } else { ("hold", "the first is") };
@@ -109,9 +127,9 @@ const DARKEST: u8 = 16;
 
 /// What is wrong with values that seem to be of another scale than they are taken for; `name` is what the file calls
 /// them. Sequences of floats may be numbers of events, and are as they are.
-fn out_of_scale(items: &Items, name: &str) -> Option<String> {
+fn out_of_scale(items: &SplitValues, name: &str) -> Option<String> {
     match items {
-        Items::Floats(floats) if name == "images" => {
+        SplitValues::Floats(floats) if name == "images" => {
             let [least, most] =
                 floats.iter().fold([f32::MAX, f32::MIN], |[least, most], value| [least.min(*value), most.max(*value)]);
             (least >= 0.0 && most > BRIGHTEST).then(|| {
@@ -121,7 +139,7 @@ fn out_of_scale(items: &Items, name: &str) -> Option<String> {
                 )
             })
         }
-        Items::Bytes(bytes) => {
+        SplitValues::Bytes(bytes) => {
             let most = bytes.iter().max().copied().filter(|most| (1..=DARKEST).contains(most))?;
             let seen = f32::from(most) / 255.0;
             Some(format!(
@@ -162,7 +180,7 @@ mod tests {
     use super::*;
 
     fn of_floats(values: &[f32], name: &str) -> Option<String> {
-        out_of_scale(&Items::Floats(values.to_vec()), name)
+        out_of_scale(&SplitValues::Floats(values.to_vec()), name)
     }
 
     #[test]
@@ -179,7 +197,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_spikes_or_counts_are_told_from_pixels() {
-        let of_bytes = |bytes: &[u8], name| out_of_scale(&Items::Bytes(bytes.to_vec().into()), name);
+        let of_bytes = |bytes: &[u8], name| out_of_scale(&SplitValues::Bytes(bytes.to_vec().into()), name);
         let expected = "the u8 sequences have values of at most 1, and stand for 0 to 1: 1 is taken for 0.004; if it is a number of \
                         something, store it as f32";
         assert_eq!(of_bytes(&[0, 1, 1], "sequences").unwrap(), expected);
@@ -193,11 +211,11 @@ mod tests {
     #[test]
     fn items_of_nothing_are_counted() {
         let blank = |items, name| nothing_to_see(&Split { items, labels: vec![0; 3], shape: vec![1, 1, 2] }, name);
-        let floats = |values: [f32; 6]| Items::Floats(values.to_vec());
+        let floats = |values: [f32; 6]| SplitValues::Floats(values.to_vec());
         let expected = "2 of 3 sequences hold nothing but zeros; the first is sequences[1]";
         assert_eq!(blank(floats([0.0, 0.1, 0.0, -0.0, 0.0, 0.0]), "sequences").unwrap(), expected);
         let expected = "1 of 3 images holds nothing but zeros; it is images[2]";
-        assert_eq!(blank(Items::Bytes(vec![1, 0, 0, 1, 0, 0].into()), "images").unwrap(), expected);
-        assert_eq!(blank(Items::Bytes(vec![1, 0, 0, 1, 2, 0].into()), "images"), None);
+        assert_eq!(blank(SplitValues::Bytes(vec![1, 0, 0, 1, 0, 0].into()), "images").unwrap(), expected);
+        assert_eq!(blank(SplitValues::Bytes(vec![1, 0, 0, 1, 2, 0].into()), "images"), None);
     }
 }

@@ -15,17 +15,17 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cache::{self, Decoding, Item, Recipe, Source};
+use super::cache::{self, DecodeRecipe, DecodedItem, Decoding, SourceFile};
 use super::files::{self, Folder};
-use super::{DataShape, Dataset, Split, jpeg};
+use super::{DataShape, Dataset, DatasetSpec, Split, jpeg};
 use crate::error::{Error, Result};
 
 /// Where Tiny-ImageNet lies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TinyImagenetConfig {
-    /// The folder of `wnids.txt`, `train` and `val`, with all 200 classes or fewer: those of `wnids.txt`. The images of `val` are the
-    /// test images, since nobody has the labels of `test`.
+    /// The folder of `wnids.txt`, `train` and `val`, with all 200 classes or fewer: those of `wnids.txt`. The images of
+    /// `val` are the test images, since nobody has the labels of `test`.
     pub path: PathBuf,
 }
 
@@ -40,9 +40,9 @@ const LONGEST_IMAGE: u64 = 1 << 20;
 /// To be raised when the same files become other pixels, as they may with another zune-jpeg, or another order.
 const VERSION: u32 = 1;
 
-impl TinyImagenetConfig {
+impl DatasetSpec for TinyImagenetConfig {
     /// With the classes of `wnids.txt`, or all where there is none, and the official number of images for each.
-    pub(super) fn shape(&self) -> Result<DataShape> {
+    fn shape(&self, _: usize) -> Result<DataShape> {
         if !self.path.join("wnids.txt").exists() {
             return Ok(SHAPE);
         }
@@ -51,21 +51,39 @@ impl TinyImagenetConfig {
         Ok(DataShape { classes, train: images(SHAPE.train), test: images(SHAPE.test), ..SHAPE })
     }
 
-    pub(super) fn load(&self) -> Result<Dataset> {
+    fn load(&self, _: usize) -> Result<Dataset> {
         let recipe = self.recipe()?;
         Ok(dataset(&recipe, cache::load(&recipe, decode)?))
     }
 
-    pub(super) fn checksums(&self) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, _: usize) -> Result<BTreeMap<String, String>> {
         cache::checksums(&self.recipe()?)
     }
 
-    fn recipe(&self) -> Result<Recipe<'_, u32>> {
+    /// The classes' first names in `words.txt`, or their WNIDs.
+    fn class_names(&self) -> Option<Vec<String>> {
+        let classes = self.classes().ok()?;
+        let words = self.list("words.txt").unwrap_or_default();
+        let names: HashMap<&str, &str> = words
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .map(|(class, names)| (class.trim(), names.split(',').next().unwrap_or(names).trim()))
+            .collect();
+        Some(classes.iter().map(|class| names.get(class.as_str()).unwrap_or(&class.as_str()).to_string()).collect())
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.path]
+    }
+}
+
+impl TinyImagenetConfig {
+    fn recipe(&self) -> Result<DecodeRecipe<'_, u32>> {
         let files = &["wnids.txt", "train", "val/images", "val/val_annotations.txt"];
         let published = "http://cs231n.stanford.edu/tiny-imagenet-200.zip";
         Folder { path: &self.path, set: "Tiny-ImageNet", key: "tiny_imagenet", files, published }.locate()?;
         let classes = self.classes()?;
-        Ok(Recipe {
+        Ok(DecodeRecipe {
             set: "tiny_imagenet",
             version: VERSION,
             folder: &self.path,
@@ -76,18 +94,6 @@ impl TinyImagenetConfig {
             splits: [self.training_images(&classes)?, self.test_images(&classes)?],
             beside: vec!["wnids.txt".into(), "val/val_annotations.txt".into()],
         })
-    }
-
-    /// The classes' first names in `words.txt`, or their WNIDs.
-    pub(super) fn class_names(&self) -> Option<Vec<String>> {
-        let classes = self.classes().ok()?;
-        let words = self.list("words.txt").unwrap_or_default();
-        let names: HashMap<&str, &str> = words
-            .lines()
-            .filter_map(|line| line.split_once('\t'))
-            .map(|(class, names)| (class.trim(), names.split(',').next().unwrap_or(names).trim()))
-            .collect();
-        Some(classes.iter().map(|class| names.get(class.as_str()).unwrap_or(&class.as_str()).to_string()).collect())
     }
 
     /// WNIDs in the order of the labels.
@@ -119,7 +125,7 @@ impl TinyImagenetConfig {
     }
 
     /// The first image of every class, then the second, and so on, so that `data.limit` leaves all classes.
-    fn training_images(&self, classes: &[String]) -> Result<Vec<Source<u32>>> {
+    fn training_images(&self, classes: &[String]) -> Result<Vec<SourceFile<u32>>> {
         let mut images = Vec::new();
         for (label, class) in (0u32..).zip(classes) {
             let folder = Path::new("train").join(class).join("images");
@@ -127,11 +133,11 @@ impl TinyImagenetConfig {
             images.extend(names.into_iter().enumerate().map(|(i, name)| (i, label, folder.join(name))));
         }
         images.sort();
-        Ok(images.into_iter().map(|(_, label, path)| Source { path, about: label }).collect())
+        Ok(images.into_iter().map(|(_, label, path)| SourceFile { path, about: label }).collect())
     }
 
     /// In the order of `val_annotations.txt`.
-    fn test_images(&self, classes: &[String]) -> Result<Vec<Source<u32>>> {
+    fn test_images(&self, classes: &[String]) -> Result<Vec<SourceFile<u32>>> {
         let labels: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
         let list = "val/val_annotations.txt";
         let text = self.list(list)?;
@@ -154,7 +160,7 @@ impl TinyImagenetConfig {
             if let Some(before) = lines.insert(image, i.saturating_add(1)) {
                 return refused(format!("{image} stands in line {before} already"));
             }
-            images.push(Source { path: Path::new("val/images").join(image), about: label });
+            images.push(SourceFile { path: Path::new("val/images").join(image), about: label });
         }
         match images.is_empty() {
             true => Err(Error::Data(format!("{} lists no image.", self.path.join(list).display()))),
@@ -170,10 +176,10 @@ impl TinyImagenetConfig {
 
 fn decode(&label: &u32, path: &Path, content: &[u8]) -> Result<Decoding> {
     let pixels = jpeg::rgb(path, content, [SHAPE.height, SHAPE.width])?;
-    Ok(Item { label, pixels }.into())
+    Ok(DecodedItem { label, pixels }.into())
 }
 
-fn dataset(recipe: &Recipe<'_, u32>, loaded: ([Split; 2], BTreeMap<String, String>)) -> Dataset {
+fn dataset(recipe: &DecodeRecipe<'_, u32>, loaded: ([Split; 2], BTreeMap<String, String>)) -> Dataset {
     let ([train, test], checksums) = loaded;
     let shape = DataShape { classes: recipe.classes, train: train.len(), test: test.len(), ..SHAPE };
     Dataset { train, test, shape, checksums }
@@ -198,7 +204,7 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Items;
+    use crate::data::SplitValues;
     use std::fs;
 
     const RED: &[u8] = include_bytes!("../../tests/fixtures/jpeg/red_64.jpeg");
@@ -252,7 +258,7 @@ mod tests {
 
     /// The label and the middle pixel of every image.
     fn middles(split: &Split) -> Vec<(u32, [u8; 3])> {
-        let Items::Bytes(bytes) = &split.items else { panic!("pixels are bytes") };
+        let SplitValues::Bytes(bytes) = &split.items else { panic!("pixels are bytes") };
         let middle = |image: &[u8]| [0, 1, 2].map(|channel| image[channel * 4096 + 32 * 64 + 32]);
         split.labels.iter().copied().zip(bytes.chunks(3 * 4096).map(middle)).collect()
     }
@@ -296,8 +302,8 @@ mod tests {
     fn the_shape_is_known_without_images() {
         let set = Set::new();
         fs::remove_dir_all(set.folder.path().join("train")).unwrap();
-        assert_eq!(set.config().shape().unwrap(), DataShape { classes: 2, train: 1000, test: 100, ..SHAPE });
-        assert_eq!(TinyImagenetConfig { path: "nowhere".into() }.shape().unwrap(), SHAPE);
+        assert_eq!(set.config().shape(1).unwrap(), DataShape { classes: 2, train: 1000, test: 100, ..SHAPE });
+        assert_eq!(TinyImagenetConfig { path: "nowhere".into() }.shape(1).unwrap(), SHAPE);
     }
 
     #[test]

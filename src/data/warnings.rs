@@ -1,4 +1,4 @@
-//! What is odd about a data set and would show in no number, in sentences.
+//! Warnings about a data set: empty classes, train and test that are equal, unscaled values.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::{Dataset, Items, Split};
+use super::{Dataset, Split, SplitValues};
 
 /// Classes that are listed one by one.
 const MOST_LISTED: usize = 10;
@@ -17,13 +17,13 @@ const LONGEST_NAME: usize = 40;
 
 /// The numbers of images of each class, by label.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(super) struct ClassCounts {
     train: Vec<usize>,
     test: Vec<usize>,
 }
 
-impl Counts {
-    pub fn of(dataset: &Dataset) -> Self {
+impl ClassCounts {
+    pub fn from_dataset(dataset: &Dataset) -> Self {
         let count = |split: &Split| {
             let mut counts = vec![0usize; dataset.shape.classes];
             for &label in &split.labels {
@@ -45,7 +45,12 @@ impl Counts {
 
 /// About classes without images: `whole` is before data.limit, `used` after it. `from_labels` says that the number of
 /// classes is not known but from the labels.
-pub(super) fn of_classes(whole: &Counts, used: &Counts, names: Option<&[String]>, from_labels: bool) -> Vec<String> {
+pub(super) fn of_classes(
+    whole: &ClassCounts,
+    used: &ClassCounts,
+    names: Option<&[String]>,
+    from_labels: bool,
+) -> Vec<String> {
     let classes = used.train.len();
     let listed = |labels: &[usize]| listed(labels, names);
     let mut sentences = Vec::new();
@@ -158,12 +163,12 @@ pub(super) fn of_paths(train: &Path, test: &Path) -> Option<String> {
 /// How many test items are training items too, with the same label and values.
 pub(super) fn shared(train: &Split, test: &Split) -> usize {
     // Items of the test split by label and hash. Of equal ones, which may be thousands, the first stands for all.
-    let mut known: HashMap<(u32, u32), Vec<Equal>> = HashMap::new();
+    let mut known: HashMap<(u32, u32), Vec<EqualItems>> = HashMap::new();
     for (place, key) in keys(test).into_iter().enumerate() {
         let equals = known.entry(key).or_default();
         match equals.iter_mut().find(|equal| is_same(test, equal.place, test, place)) {
             Some(equal) => equal.count = equal.count.saturating_add(1),
-            None => equals.push(Equal { place, count: 1, trained: false }),
+            None => equals.push(EqualItems { place, count: 1, trained: false }),
         }
     }
     for (place, key) in keys(train).into_iter().enumerate() {
@@ -175,7 +180,7 @@ pub(super) fn shared(train: &Split, test: &Split) -> usize {
 }
 
 /// Equal items of the test split.
-struct Equal {
+struct EqualItems {
     /// Of the first.
     place: usize,
     count: usize,
@@ -186,8 +191,10 @@ struct Equal {
 /// Label and hash of every item, hashed side by side.
 fn keys(split: &Split) -> Vec<(u32, u32)> {
     let hash = |place: usize| match item(split, place) {
-        Item::Bytes(bytes) => crc32c::crc32c(bytes),
-        Item::Floats(floats) => floats.iter().fold(0, |hash, value| crc32c::crc32c_append(hash, &value.to_le_bytes())),
+        ComparedItem::Bytes(bytes) => crc32c::crc32c(bytes),
+        ComparedItem::Floats(floats) => {
+            floats.iter().fold(0, |hash, value| crc32c::crc32c_append(hash, &value.to_le_bytes()))
+        }
     };
     let places = (0..split.len()).into_par_iter();
     let hashes: Vec<u32> = places.map(hash).collect();
@@ -199,28 +206,30 @@ fn is_same(one: &Split, place: usize, other: &Split, other_place: usize) -> bool
 }
 
 #[derive(PartialEq)]
-enum Item<'a> {
+enum ComparedItem<'a> {
     Bytes(&'a [u8]),
     Floats(&'a [f32]),
 }
 
-fn item(split: &Split, place: usize) -> Item<'_> {
+fn item(split: &Split, place: usize) -> ComparedItem<'_> {
     let length = split.item_length();
     let from = place.saturating_mul(length);
     let range = from..from.saturating_add(length);
     match &split.items {
-        Items::Bytes(bytes) | Items::Counts(bytes) => Item::Bytes(bytes.get(range).unwrap_or_default()),
-        Items::Floats(floats) => Item::Floats(floats.get(range).unwrap_or_default()),
+        SplitValues::Bytes(bytes) | SplitValues::Counts(bytes) => {
+            ComparedItem::Bytes(bytes.get(range).unwrap_or_default())
+        }
+        SplitValues::Floats(floats) => ComparedItem::Floats(floats.get(range).unwrap_or_default()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::said::warnings_of;
+    use crate::data::captured_warnings::warnings_of;
 
-    fn counts(train: &[usize], test: &[usize]) -> Counts {
-        Counts { train: train.to_vec(), test: test.to_vec() }
+    fn counts(train: &[usize], test: &[usize]) -> ClassCounts {
+        ClassCounts { train: train.to_vec(), test: test.to_vec() }
     }
 
     /// Of a set that is used whole.
@@ -304,12 +313,12 @@ mod tests {
         assert!(sentences.iter().all(|sentence| sentence.len() < 250), "{sentences:?}");
     }
 
-    fn split(items: Items, labels: &[u32]) -> Split {
+    fn split(items: SplitValues, labels: &[u32]) -> Split {
         Split { items, labels: labels.to_vec(), shape: vec![1, 1, 2] }
     }
 
     fn of_bytes(pairs: &[[u8; 2]], labels: &[u32]) -> Split {
-        split(Items::Bytes(pairs.concat().into()), labels)
+        split(SplitValues::Bytes(pairs.concat().into()), labels)
     }
 
     #[test]
@@ -319,9 +328,9 @@ mod tests {
         let test = of_bytes(&[[1, 2], [5, 6], [2, 1], [3, 4], [3, 4], [3, 4]], &[0, 1, 0, 1, 1, 1]);
         assert_eq!(shared(&train, &test), 4);
         assert_eq!(shared(&test, &train), 3);
-        let floats = |values: &[f32]| split(Items::Floats(values.to_vec()), &vec![0; values.len() / 2]);
+        let floats = |values: &[f32]| split(SplitValues::Floats(values.to_vec()), &vec![0; values.len() / 2]);
         assert_eq!(shared(&floats(&[0.5, -0.0, 2.0, 3.0]), &floats(&[0.25, 0.0, 2.0, 3.0, 0.5, 1.0])), 1);
-        let counts = split(Items::Counts(vec![3, 4].into()), &[1]);
+        let counts = split(SplitValues::Counts(vec![3, 4].into()), &[1]);
         assert_eq!(shared(&train, &counts), 1);
     }
 

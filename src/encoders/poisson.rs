@@ -1,6 +1,6 @@
 //! Poisson rate coding.
 
-use super::Draw;
+use super::{Encoder, RandomKey};
 use crate::ops::poisson::{self, Rate};
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
@@ -24,18 +24,23 @@ impl Default for PoissonConfig {
     }
 }
 
-impl PoissonConfig {
-    pub(super) fn encode(&self, images: &Tensor, time_steps: usize, draw: &Draw<'_>) -> Result<Tensor> {
+impl Encoder for PoissonConfig {
+    fn encode(&self, images: &Tensor, time_steps: usize, key: &RandomKey<'_>) -> Result<Tensor> {
         let rate = Rate { scale: self.scale, signed: self.signed };
-        poisson::encode(images, time_steps, rate, &draw.streams())
+        poisson::encode(images, time_steps, rate, &key.streams())
     }
 
-    /// Straight through the draw: a pixel x has x / scale spikes a time-step in the mean, so that d S / d x is taken for 1 / scale at every
-    /// step, also where |x| exceeds the scale and the mean no longer grows. Pixels that are silent for want of a sign have no gradient.
-    /// Source: Sharmin et al. 2020 (arXiv 2003.10399), who attack rate-coded networks in this way.
-    pub(super) fn gradient(&self, images: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    /// Straight through the draw: a pixel x has x / scale spikes a time-step in the mean, so that d S / d x is taken
+    /// for 1 / scale at every step, also where |x| exceeds the scale and the mean no longer grows. Pixels that are
+    /// silent for want of a sign have no gradient. Source: Sharmin et al. 2020 (arXiv 2003.10399), who attack
+    /// rate-coded networks in this way.
+    fn gradient(&self, images: &Tensor, grad: &Tensor) -> Result<Tensor> {
         let grad = grad.sum(0)?.affine(1.0 / self.scale, 0.0)?;
         if self.signed { Ok(grad) } else { grad.mul(&images.gt(0.0)?.to_dtype(grad.dtype())?) }
+    }
+
+    fn is_random(&self) -> bool {
+        true
     }
 }
 

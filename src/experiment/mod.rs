@@ -1,8 +1,14 @@
 //! An experiment: everything that a file says, resolved and checked once.
 
+mod early_exit;
+mod name;
+mod provenance;
 mod training;
 mod warnings;
 
+pub use early_exit::{EarlyExitConfig, ExitLayers};
+pub use name::check_name;
+pub use provenance::{GitRecord, ProvenanceConfig};
 pub use training::{CheckpointEvery, TrainingConfig};
 
 use crate::config::settings;
@@ -10,11 +16,9 @@ use crate::config::{self, LARGEST_FILE, Loaded, SharedDefaults};
 use crate::data::{DataConfig, DataShape, Dataset};
 use crate::error::{Error, Mistake, Result};
 use crate::files::tilde;
-use crate::layers::LayerPlan;
+use crate::layers::{LayerConfig, LayerKind, LayerPlan};
 use crate::network::{NetworkConfig, NetworkPlan};
 use crate::optimizers::{OptimizerConfig, ScheduleConfig};
-use crate::run::check_name;
-use crate::run::provenance::ProvenanceConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -52,21 +56,21 @@ pub struct Experiment {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Use {
+enum LoadPurpose {
     Training,
     Evaluation,
 }
 
 /// An experiment that has been checked, with the shapes and costs of its network.
-pub struct Checked {
+pub struct CheckedExperiment {
     pub experiment: Experiment,
     pub shape: DataShape,
     pub plan: NetworkPlan,
 }
 
-impl Checked {
-    /// Bytes that a training step is predicted to hold at once with so many time-steps and images; `None` where the network does not fit
-    /// so many time-steps.
+impl CheckedExperiment {
+    /// Bytes that a training step is predicted to hold at once with so many time-steps and images; `None` where the
+    /// network does not fit so many time-steps.
     pub fn peak_bytes(&self, time_steps: usize, batch: usize) -> Option<usize> {
         let Self { experiment, shape, plan } = self;
         let network = NetworkConfig { time_steps, ..experiment.network.clone() };
@@ -80,22 +84,23 @@ impl Experiment {
     /// Reads `path` with its base files and `key=value` overrides.
     ///
     /// # Errors
-    /// All mistakes of the file at once: keys, types and ranges first; when those are right, what does not fit together.
-    pub fn load(path: &Path, overrides: &[String]) -> Result<Checked> {
-        Self::check(config::load(path, overrides, &SHARED)?, Use::Training)
+    /// All mistakes of the file at once: keys, types and ranges first; when those are right, what does not fit
+    /// together.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<CheckedExperiment> {
+        Self::check(config::load(path, overrides, &SHARED)?, LoadPurpose::Training)
     }
 
     /// The same to evaluate a trained network, for which any `data.batch_size` will do.
     ///
     /// # Errors
     /// As [`Experiment::load`].
-    pub fn load_to_evaluate(path: &Path, overrides: &[String]) -> Result<Checked> {
-        Self::check(config::load(path, overrides, &SHARED)?, Use::Evaluation)
+    pub fn load_to_evaluate(path: &Path, overrides: &[String]) -> Result<CheckedExperiment> {
+        Self::check(config::load(path, overrides, &SHARED)?, LoadPurpose::Evaluation)
     }
 
     /// The same for a text; `name` stands for the file in messages.
-    pub fn parse(text: &str, name: &str, overrides: &[String]) -> Result<Checked> {
-        Self::check(config::parse(text, name, overrides, &SHARED)?, Use::Training)
+    pub fn parse(text: &str, name: &str, overrides: &[String]) -> Result<CheckedExperiment> {
+        Self::check(config::parse(text, name, overrides, &SHARED)?, LoadPurpose::Training)
     }
 
     /// Its data set; events as `network.time_steps` frames.
@@ -119,8 +124,8 @@ impl Experiment {
         config::to_toml(self, &SHARED)
     }
 
-    /// Makes every path in the experiment independent of the current directory, so that a run's resolved config repeats it from
-    /// anywhere.
+    /// Makes every path in the experiment independent of the current directory, so that a run's resolved config repeats
+    /// it from anywhere.
     pub fn make_paths_absolute(&mut self) {
         for path in self.paths() {
             *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
@@ -128,10 +133,10 @@ impl Experiment {
     }
 
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        self.data.dataset.paths().into_iter().chain(&mut self.training.initial_weights)
+        self.data.dataset.spec_mut().paths().into_iter().chain(&mut self.training.initial_weights)
     }
 
-    fn check(loaded: Loaded<Self>, is_for: Use) -> Result<Checked> {
+    fn check(loaded: Loaded<Self>, is_for: LoadPurpose) -> Result<CheckedExperiment> {
         let Loaded { value: experiment, sources } = loaded;
         let place = |mistakes: Vec<(String, String)>| -> Vec<Mistake> {
             mistakes.into_iter().map(|(key, problem)| sources.mistake(&key, problem)).collect()
@@ -139,23 +144,23 @@ impl Experiment {
         let mut mistakes: Vec<(String, String)> = Vec::new();
         mistakes.extend(check_name(&experiment.name).err().map(|problem| ("name".into(), problem.to_string())));
         mistakes.extend(experiment.path_mistakes());
-        let shape = experiment.data.dataset.shape(experiment.network.time_steps);
+        let shape = experiment.data.dataset.spec().shape(experiment.network.time_steps);
         mistakes.extend(match is_for {
-            Use::Training => experiment.data.mistakes(shape.as_ref().ok()),
-            Use::Evaluation => experiment.data.mistakes_in_evaluation(shape.as_ref().ok()),
+            LoadPurpose::Training => experiment.data.mistakes(shape.as_ref().ok()),
+            LoadPurpose::Evaluation => experiment.data.mistakes_in_evaluation(shape.as_ref().ok()),
         });
         mistakes.extend(experiment.training.mistakes());
         match &shape {
             Ok(shape) => match NetworkPlan::new(&experiment.network, shape, experiment.training.precision) {
                 Ok(plan) => {
-                    if is_for == Use::Training {
+                    if is_for == LoadPurpose::Training {
                         mistakes.extend(experiment.batch_mistakes(&plan));
                     }
                     if mistakes.is_empty() {
                         mistakes.extend(experiment.length_mistake()?);
                     }
                     if mistakes.is_empty() {
-                        return Ok(Checked { shape: *shape, plan, experiment });
+                        return Ok(CheckedExperiment { shape: *shape, plan, experiment });
                     }
                 }
                 Err(found) => mistakes.extend(found),
@@ -207,19 +212,19 @@ impl Experiment {
 
     /// Batch statistics of one value say nothing: PyTorch refuses them too.
     fn batch_mistakes(&self, plan: &NetworkPlan) -> Vec<(String, String)> {
-        let lonely = |kind: &str, layer: &LayerPlan| {
+        let lonely = |config: &LayerConfig, layer: &LayerPlan| {
             let pixels: usize = layer.input.shape.iter().skip(1).product();
-            let steps = if kind == "bntt" { 1 } else { plan.time_steps };
+            let steps = if config.kind() == LayerKind::Bntt { 1 } else { plan.time_steps };
             let values = pixels.saturating_mul(steps).saturating_mul(self.data.batch_size);
-            ["bntt", "batch_norm", "tdbn"].contains(&kind) && values < 2
+            config.spec().as_norm().is_some() && values < 2
         };
-        let mut layers = plan.kinds.iter().zip(&plan.layers).enumerate();
+        let mut layers = self.network.layers.iter().zip(&plan.layers).enumerate();
         let problem = |index, kind| {
             let problem = format!("layer {index} {kind} needs batches of at least 2 images to have a variance");
             ("data.batch_size".to_string(), problem)
         };
         let first = layers.find(|(_, (kind, layer))| lonely(kind, layer));
-        first.map(|(index, (kind, _))| problem(index, kind)).into_iter().collect()
+        first.map(|(index, (layer, _))| problem(index, layer.kind())).into_iter().collect()
     }
 }
 
@@ -236,7 +241,7 @@ mod tests {
         )
     }
 
-    pub(super) fn parse(overrides: &[&str]) -> Result<Checked> {
+    pub(super) fn parse(overrides: &[&str]) -> Result<CheckedExperiment> {
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
         Experiment::parse(&text("{ linear = { features = 16 } }, 'bntt', 'lif',"), "a.toml", &overrides)
     }
@@ -298,7 +303,8 @@ mod tests {
         );
     }
 
-    /// A layer's absent key takes the shared one when its config is read again, so that "none" in a layer could not be written.
+    /// A layer's absent key takes the shared one when its config is read again, so that "none" in a layer could not be
+    /// written.
     #[test]
     fn no_setting_that_layers_share_may_be_absent() {
         for (kind, table) in SHARED.tables {

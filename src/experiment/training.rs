@@ -1,8 +1,8 @@
 //! The `[training]` section.
 
+use super::EarlyExitConfig;
 use crate::error::{Error, Result};
 use crate::ops::Precision;
-use crate::train::early_exit::EarlyExitConfig;
 use candle_core::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,8 @@ pub struct TrainingConfig {
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub evaluate_every: usize,
-    /// Save a checkpoint inside an epoch too, after every so many steps or minutes; after every epoch there is one in any case.
+    /// Save a checkpoint inside an epoch too, after every so many steps or minutes; after every epoch there is one in
+    /// any case.
     #[serde(default)]
     pub checkpoint_every: CheckpointEvery,
     /// Write the metrics for TensorBoard too, to the run folder's `tensorboard`.
@@ -40,8 +41,9 @@ pub struct TrainingConfig {
     /// Evaluate no further than to the step after which BNTT's gammas let little through; all time-steps when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_exit: Option<EarlyExitConfig>,
-    /// Weights to start from, a safetensors file such as another run's `checkpoints/best/model.safetensors`, of f32, f64, f16 or bf16. "none" is
-    /// no file: those that `network.init` draws, also where a base file names others; a file that is called so is ./none.
+    /// Weights to start from, a safetensors file such as another run's `checkpoints/best/model.safetensors`, of f32,
+    /// f64, f16 or bf16. "none" is no file: those that `network.init` draws, also where a base file names others; a
+    /// file that is called so is ./none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<PathBuf>,
     /// Largest norm of all gradients together; larger ones are scaled down.

@@ -1,10 +1,11 @@
-//! What an experiment says that cannot happen, or makes no difference.
+//! Warnings about settings of an experiment that cannot take effect.
 
 use super::Experiment;
 use crate::layers::LayerConfig;
 
 impl Experiment {
-    /// Settings that cannot do what they say, in sentences that begin with the key; the experiment can be run all the same.
+    /// Settings that cannot do what they say, in sentences that begin with the key; the experiment can be run all the
+    /// same.
     pub fn warnings(&self) -> Vec<String> {
         let Self { schedule, training, .. } = self;
         let of_schedule =
@@ -21,11 +22,11 @@ impl Experiment {
 
     fn draws_warning(&self) -> Option<(String, String)> {
         let (draws, encoder) = (self.training.evaluation_draws, self.network.encoder);
-        (draws > 1 && !encoder.is_random()).then(|| {
+        (draws > 1 && !encoder.spec().is_random()).then(|| {
             let told = format!(
                 "expected 1 with the encoder {:?}, whose draws are all the same, found {draws}: evaluating takes {draws} times as long \
                  and gives no more. Leave it out.",
-                encoder.kind()
+                encoder.kind().name()
             );
             ("training.evaluation_draws".into(), told)
         })

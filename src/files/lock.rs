@@ -1,7 +1,8 @@
 //! One process at a time on a run, a name or a folder.
 //!
-//! The lock is the operating system's, on a file called `lock`: it goes with the process that holds it, however that ends. What the file says is for
-//! the message alone. On Linux it is a lock of an open file description (`F_OFD_SETLK`), which others can look at without taking it.
+//! The lock is the operating system's, on a file called `lock`: it goes with the process that holds it, however that
+//! ends. What the file says is for the message alone. On Linux it is a lock of an open file description
+//! (`F_OFD_SETLK`), which others can look at without taking it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::files::reading;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// What a lock's file is called in the folder that it locks.
 pub(crate) const NAME: &str = "lock";
@@ -64,7 +65,7 @@ impl Lock {
                 Err(Error::Busy(_)) => {}
                 other => return other,
             }
-            if let Some(reason) = stop.asked() {
+            if let Some(reason) = stop.requested() {
                 return Err(Error::Interrupted(reason));
             }
             std::thread::sleep(BETWEEN_TRIES);
@@ -91,7 +92,8 @@ pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     system::try_lock(file)
 }
 
-/// Whether somebody has locked a file; nothing is changed, and nobody is hindered. What is no file, or cannot be opened, is not locked.
+/// Whether somebody has locked a file; nothing is changed, and nobody is hindered. What is no file, or cannot be
+/// opened, is not locked.
 pub(crate) fn is_held(path: &Path) -> bool {
     let file = reading::own(OpenOptions::new().read(true), path);
     file.is_ok_and(|file| system::is_locked(&file))
@@ -105,7 +107,8 @@ mod system {
 
     /// The whole file, exclusively.
     fn whole_file() -> libc::flock {
-        // SAFETY: a `flock` is plain numbers, for which zeros are valid; they stand for the whole file, as `fcntl(2)` has it.
+        // SAFETY: a `flock` is plain numbers, for which zeros are valid; they stand for the whole file, as `fcntl(2)`
+        // has it.
         let mut lock: libc::flock = unsafe { std::mem::zeroed() };
         lock.l_type = libc::F_WRLCK as libc::c_short;
         lock.l_whence = libc::SEEK_SET as libc::c_short;
@@ -113,7 +116,8 @@ mod system {
     }
 
     fn call(file: &File, command: libc::c_int, lock: &mut libc::flock) -> io::Result<()> {
-        // SAFETY: the descriptor is open as long as `file` lives, and both commands take a pointer to a `flock` that is whole and ours alone.
+        // SAFETY: the descriptor is open as long as `file` lives, and both commands take a pointer to a `flock` that is
+        // whole and ours alone.
         match unsafe { libc::fcntl(file.as_raw_fd(), command, std::ptr::from_mut(lock)) } {
             -1 => Err(io::Error::last_os_error()),
             _ => Ok(()),

@@ -1,6 +1,6 @@
 //! Files that are whole or absent, named by users or made by the program, and who may work on them.
 
-pub mod durable;
+pub mod atomic;
 pub mod lock;
 pub mod nesting;
 pub mod output;

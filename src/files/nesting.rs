@@ -1,7 +1,8 @@
 //! How deep tables and lists stand in each other in a TOML text.
 //!
-//! The parser bounds the keys of one dotted key and the brackets around a value, 80 each. Dotted keys inside of brackets take that to
-//! its square, and whatever recurs over such a value, even its end, runs out of stack. So a text is looked at before it is used.
+//! The parser bounds the keys of one dotted key and the brackets around a value, 80 each. Dotted keys inside of
+//! brackets take that to its square, and whatever recurs over such a value, even its end, runs out of stack. So a text
+//! is looked at before it is used.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

@@ -6,16 +6,17 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::files::durable::Aside;
+use crate::files::atomic::AtomicFile;
 
 /// More links than this in a chain are a circle.
 const LONGEST_CHAIN: usize = 40;
 
-/// Writes `bytes` to what `path` names. A file is replaced, with its permissions, whole or not at all; where a link leads to one it is that file, and
-/// the link stays. Pipes and devices get the bytes one after another.
+/// Writes `bytes` to what `path` names. A file is replaced, with its permissions, whole or not at all; where a link
+/// leads to one it is that file, and the link stays. Pipes and devices get the bytes one after another.
 ///
 /// # Errors
-/// [`Error::Run`] for a folder, and for a file that is, or lies in, one of `inputs`, which the command reads; [`Error::Io`] when it cannot be written.
+/// [`Error::Run`] for a folder, and for a file that is, or lies in, one of `inputs`, which the command reads;
+/// [`Error::Io`] when it cannot be written.
 pub fn write(path: &Path, bytes: &[u8], inputs: &[PathBuf]) -> Result<()> {
     check(path, inputs)?;
     let found = fs::metadata(path).ok();
@@ -63,7 +64,7 @@ pub fn check(path: &Path, inputs: &[PathBuf]) -> Result<()> {
 }
 
 fn replace(target: &Path, permissions: Option<Permissions>, bytes: &[u8]) -> Result<()> {
-    let mut aside = Aside::create(target)?;
+    let mut aside = AtomicFile::create(target)?;
     aside.write_all(bytes).map_err(Error::io("write", target))?;
     if let Some(permissions) = permissions {
         // Its bits alone: whose file it is cannot be kept.

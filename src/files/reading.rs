@@ -25,8 +25,8 @@ pub fn open(path: &Path) -> Result<(File, u64)> {
     Ok((file, about.len()))
 }
 
-/// Opens a file of a folder that is this program's own, such as a run's `log.txt`: as `options` say, but for no link, which could lead to a file of
-/// somebody else's, and for nothing that is no regular file.
+/// Opens a file of a folder that is this program's own, such as a run's `log.txt`: as `options` say, but for no link,
+/// which could lead to a file of somebody else's, and for nothing that is no regular file.
 ///
 /// # Errors
 /// As [`open`], and for links.
@@ -92,7 +92,8 @@ pub fn text(path: &Path, most: u64) -> Result<String> {
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The TOML of a file of at most `most` bytes, nested no deeper than this program could follow: its text, and what it says as a `T`.
+/// The TOML of a file of at most `most` bytes, nested no deeper than this program could follow: its text, and what it
+/// says as a `T`.
 ///
 /// # Errors
 /// As [`text`], and for what is no TOML or no `T`, with line and column.

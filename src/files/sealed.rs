@@ -2,7 +2,7 @@
 //!
 //! A flipped digit in a number is a number too: without a checksum it would be believed.
 
-use crate::files::durable::sha256_hex;
+use crate::files::atomic::sha256_hex;
 
 const BEFORE: &str = "sha256 = \"";
 const AFTER: &str = "\"\n";

@@ -1,8 +1,10 @@
-//! `~` at the start of a path: shorthand that a shell expands, though not behind an `=` or in quotes, and that no file has expanded.
+//! `~` at the start of a path: shorthand that a shell expands, though not behind an `=` or in quotes, and that no file
+//! has expanded.
 
 use std::path::{Component, Path};
 
-/// Why a path that begins with `~` is refused, and what to write instead, without an end; nothing for other paths, `./~` among them.
+/// Why a path that begins with `~` is refused, and what to write instead, without an end; nothing for other paths,
+/// `./~` among them.
 pub fn mistake(path: &Path) -> Option<String> {
     told(path, std::env::var_os("HOME").as_deref().map(Path::new))
 }

@@ -1,7 +1,7 @@
 //! Named tensors in safetensors files, and whether they fit a network.
 //!
-//! A file is eight bytes (little endian: the header's length), a JSON header (name -> dtype, shape, offsets) and the data.
-//! Every size in it is checked against the file's true length before memory is asked for.
+//! A file is eight bytes (little endian: the header's length), a JSON header (name -> dtype, shape, offsets) and the
+//! data. Every size in it is checked against the file's true length before memory is asked for.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
@@ -13,7 +13,7 @@ use safetensors::tensor::Metadata;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::files::durable;
+use crate::files::atomic;
 use crate::files::reading;
 use crate::system::memory;
 
@@ -25,7 +25,7 @@ const LARGEST_HEADER: u64 = 100_000_000;
 /// # Errors
 /// [`Error::Io`] when the file cannot be written, [`Error::Weights`] for a type that safetensors does not know.
 pub fn save_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
-    durable::write_atomically(path, &to_bytes(path, tensors)?)
+    atomic::write_atomically(path, &to_bytes(path, tensors)?)
 }
 
 /// Reads all tensors of a safetensors file, in the order of their names, onto `device`.
@@ -41,7 +41,7 @@ pub fn load_with_sha256(path: &Path, device: &Device) -> Result<(BTreeMap<String
     let (file, length) = reading::open(path).map_err(Error::io("open", path))?;
     let mut reader = Hashing { inner: BufReader::new(file), sha256: Sha256::new() };
     let tensors = read(&mut reader, length, path, device)?;
-    Ok((tensors, durable::hex(&reader.sha256.finalize())))
+    Ok((tensors, atomic::hex(&reader.sha256.finalize())))
 }
 
 /// The SHA-256 of a file's bytes in hexadecimal.
@@ -52,7 +52,7 @@ pub fn sha256(path: &Path) -> Result<String> {
     let (file, length) = reading::open(path).map_err(Error::io("open", path))?;
     let mut reader = Hashing { inner: BufReader::new(file).take(length), sha256: Sha256::new() };
     std::io::copy(&mut reader, &mut std::io::sink()).map_err(Error::io("read", path))?;
-    Ok(durable::hex(&reader.sha256.finalize()))
+    Ok(atomic::hex(&reader.sha256.finalize()))
 }
 
 /// The bytes of a safetensors file; `path` is for messages.
@@ -143,7 +143,8 @@ impl<R: Read> Read for Hashing<R> {
 /// Refuses tensors whose names or shapes differ from what the network has; `file` is for the message.
 ///
 /// # Errors
-/// [`Error::Weights`] with what is missing, what is unknown and which shapes differ, five of each and a count of the rest.
+/// [`Error::Weights`] with what is missing, what is unknown and which shapes differ, five of each and a count of the
+/// rest.
 pub fn matching(expected: &BTreeMap<String, Vec<usize>>, found: &BTreeMap<String, Tensor>, file: &Path) -> Result<()> {
     let found: HashMap<&str, &[usize]> = found.iter().map(|(name, tensor)| (name.as_str(), tensor.dims())).collect();
     let mut missing = Vec::new();

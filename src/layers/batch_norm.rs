@@ -1,15 +1,16 @@
 //! Batch norm with statistics shared over time, for ablations.
 
-use super::norm::Kind;
-use super::{LayerPlan, Norm, Shared};
-use candle_core::Result;
+use super::BuildContext;
+use super::norm::{NormSettings, NormSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Batch norm whose mean, variance and gamma are shared by all time-steps: statistics over time, batch and space together.
+/// Batch norm whose mean, variance and gamma are shared by all time-steps: statistics over time, batch and space
+/// together.
 ///
-/// Y[t, c] = gamma[c] (I[t, c] - m[c]) / sqrt(v[c] + eps) (+ beta[c]). With `beta = false`, the default, it differs from `bntt`
-/// in the sharing alone. Source: Ioffe & Szegedy 2015, applied to the sequence with T folded into the batch.
+/// Y[t, c] = gamma[c] (I[t, c] - m[c]) / sqrt(v[c] + eps) (+ beta[c]). With `beta = false`, the default, it differs
+/// from `bntt` in the sharing alone. Source: Ioffe & Szegedy 2015, applied to the sequence with T folded into the
+/// batch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BatchNormConfig {
@@ -29,9 +30,9 @@ impl Default for BatchNormConfig {
     }
 }
 
-impl BatchNormConfig {
-    pub(super) fn build(&self, plan: &LayerPlan, shared: &Shared) -> Result<Norm> {
+impl NormSpec for BatchNormConfig {
+    fn settings(&self, _: &BuildContext) -> NormSettings {
         let &Self { eps, momentum, beta } = self;
-        Norm::new(Kind { groups: 1, beta, factor: 1.0, eps, momentum }, plan, shared)
+        NormSettings { groups: 1, beta, factor: 1.0, eps, momentum }
     }
 }

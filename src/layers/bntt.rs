@@ -1,8 +1,7 @@
 //! Batch Normalization Through Time.
 
-use super::norm::Kind;
-use super::{LayerPlan, Norm, Shared};
-use candle_core::Result;
+use super::BuildContext;
+use super::norm::{NormSettings, NormSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,9 +27,9 @@ impl Default for BnttConfig {
     }
 }
 
-impl BnttConfig {
-    pub(super) fn build(&self, plan: &LayerPlan, shared: &Shared) -> Result<Norm> {
+impl NormSpec for BnttConfig {
+    fn settings(&self, context: &BuildContext) -> NormSettings {
         let &Self { eps, momentum } = self;
-        Norm::new(Kind { groups: shared.time_steps, beta: false, factor: 1.0, eps, momentum }, plan, shared)
+        NormSettings { groups: context.time_steps, beta: false, factor: 1.0, eps, momentum }
     }
 }

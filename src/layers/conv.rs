@@ -1,8 +1,11 @@
 //! Convolution of every time-step with the same weights.
 
-use super::plan::{Kept, Planned, numbers};
-use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Saved, Shared, Signal, map_sequence, per_input};
-use crate::ops::conv::{self, Geometry};
+use super::plan::{PlanResult, SavedForBackward, numbers};
+use super::{
+    BuildContext, InitConfig, Layer, LayerPlan, LayerSpec, Output, Parameter, SavedTensors, SequenceSpec, map_sequence,
+};
+use crate::ops::sequence::per_input;
+use crate::ops::{Geometry, conv, gpu};
 use crate::ops::{Precision, bias};
 use candle_core::{DType, Result, Tensor};
 use schemars::JsonSchema;
@@ -54,8 +57,10 @@ impl ConvConfig {
             width,
         }
     }
+}
 
-    pub(super) fn plan(&self, input: &Signal) -> Planned {
+impl LayerSpec for ConvConfig {
+    fn plan(&self, input: &SequenceSpec, _: &BuildContext) -> PlanResult {
         let image @ [channels, height, width] = input.image()?;
         let side = height.min(width).saturating_add(self.padding.saturating_mul(2));
         if self.kernel > side {
@@ -70,9 +75,21 @@ impl ConvConfig {
             parameters: weights.saturating_add(if self.bias { self.channels } else { 0 }),
             macs: macs as u64,
             output,
-            kept: Kept::Input,
-            joined: false,
+            kept: SavedForBackward::Input,
+            fused: false,
         })
+    }
+
+    fn build(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>> {
+        Ok(Box::new(Conv::new(self, plan, context)?))
+    }
+
+    fn algorithm(&self, plan: &LayerPlan, on_gpu: bool) -> &'static str {
+        match plan.input.image() {
+            _ if on_gpu => gpu::CONVOLUTIONS,
+            Ok(image) => conv::cpu_algorithms(&self.geometry(image)),
+            Err(_) => "own kernel",
+        }
     }
 }
 
@@ -84,19 +101,19 @@ pub struct Conv {
 }
 
 impl Conv {
-    pub fn new(config: &ConvConfig, plan: &LayerPlan, shared: &Shared) -> Result<Self> {
+    pub fn new(config: &ConvConfig, plan: &LayerPlan, context: &BuildContext) -> Result<Self> {
         let image = plan.input.image().map_err(candle_core::Error::msg)?;
         let ([channels, ..], taps) = (image, config.kernel.saturating_mul(config.kernel));
         let (fan_in, fan_out) = (channels.saturating_mul(taps), config.channels.saturating_mul(taps));
-        let init = config.init.unwrap_or(shared.init);
+        let init = config.init.unwrap_or(context.init);
         let shape = [config.channels, channels, config.kernel, config.kernel];
-        let weight = init.weight(&shape, fan_in, fan_out, shared)?;
-        let bias = || Tensor::zeros(config.channels, DType::F32, shared.device);
+        let weight = init.weight(&shape, fan_in, fan_out, context)?;
+        let bias = || Tensor::zeros(config.channels, DType::F32, context.device);
         Ok(Self {
             geometry: config.geometry(image),
             weight: Parameter::new("weight", weight),
             bias: config.bias.then(bias).transpose()?.map(|value| Parameter::new("bias", value)),
-            precision: shared.precision,
+            precision: context.precision,
         })
     }
 }
@@ -109,16 +126,16 @@ impl Conv {
 }
 
 impl Layer for Conv {
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
-        Ok((self.evaluate(&x)?, Saved::of([x])))
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
+        Ok((self.evaluate(&x)?, SavedTensors::new([x])))
     }
 
-    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
+    fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {
         let [x] = saved.take()?;
         self.back(&per_input(&x, &grad)?.1)
     }
 
-    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+    fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [x] = saved.take()?;
         let (x, grad) = per_input(&x, &grad)?;
         self.weight.accumulate(conv::weight_gradient(&x, &grad, &self.geometry, self.precision)?)?;
@@ -138,11 +155,11 @@ impl Layer for Conv {
         })
     }
 
-    fn parameters(&mut self) -> Vec<&mut Parameter> {
-        [&mut self.weight].into_iter().chain(&mut self.bias).collect()
+    fn parameters(&self) -> Vec<&Parameter> {
+        [&self.weight].into_iter().chain(&self.bias).collect()
     }
 
-    fn state(&mut self) -> Vec<(&'static str, &mut Tensor)> {
-        self.parameters().into_iter().map(|p| (p.name, &mut p.value)).collect()
+    fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
+        [&mut self.weight].into_iter().chain(&mut self.bias).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Dropout with one mask for all time-steps.
 
-use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Output, Pass, Saved, Signal};
+use super::plan::{PlanResult, SavedForBackward};
+use super::{BuildContext, ForwardContext, Layer, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSpec};
 use crate::ops::{cast, dropout};
 use crate::rng::{Purpose, Stream};
 use candle_core::{Result, Tensor};
@@ -17,10 +17,17 @@ pub struct DropoutConfig {
     pub probability: f64,
 }
 
-pub fn plan(input: &Signal) -> Planned {
-    let output = input.currents(input.shape.clone());
-    let output = Signal { constant: false, ..output };
-    Ok(LayerPlan::free(input, output, Kept::Mask))
+impl LayerSpec for DropoutConfig {
+    fn plan(&self, input: &SequenceSpec, _: &BuildContext) -> PlanResult {
+        let output = input.currents(input.shape.clone());
+        let output = SequenceSpec { constant: false, ..output };
+        Ok(LayerPlan::free(input, output, SavedForBackward::Mask))
+    }
+
+    fn build(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>> {
+        let features = plan.input.elements();
+        Ok(Box::new(Dropout { probability: self.probability, features, index: context.index }))
+    }
 }
 
 pub struct Dropout {
@@ -29,21 +36,15 @@ pub struct Dropout {
     index: usize,
 }
 
-impl Dropout {
-    pub fn new(config: &DropoutConfig, plan: &LayerPlan, index: usize) -> Self {
-        Self { probability: config.probability, features: plan.input.elements(), index }
-    }
-}
-
 impl Layer for Dropout {
-    fn forward(&mut self, x: Tensor, pass: &Pass<'_>) -> Result<(Output, Saved)> {
+    fn forward(&mut self, x: Tensor, pass: &ForwardContext<'_>) -> Result<(Output, SavedTensors)> {
         let stream = |&image: &u32| Stream::new(pass.seed, Purpose::Dropout, self.index, pass.epoch, image as usize);
         let streams: Vec<Stream> = pass.indices.iter().map(stream).collect();
         let mask = dropout::mask(self.features, self.probability, &streams, x.device())?;
-        Ok((dropout::apply(&x, &mask)?.into(), Saved::of([mask])))
+        Ok((dropout::apply(&x, &mask)?.into(), SavedTensors::new([mask])))
     }
 
-    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+    fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [mask] = saved.take()?;
         wanted.then(|| dropout::apply(&grad, &mask)).transpose()
     }
@@ -52,11 +53,11 @@ impl Layer for Dropout {
         Ok(cast::currents(x)?.into())
     }
 
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
-        Ok((self.evaluate(&x)?, Saved::nothing()))
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
+        Ok((self.evaluate(&x)?, SavedTensors::nothing()))
     }
 
-    fn input_gradient(&self, _: Saved, grad: Tensor) -> Result<Tensor> {
+    fn input_gradient(&self, _: SavedTensors, grad: Tensor) -> Result<Tensor> {
         Ok(grad)
     }
 }

@@ -1,7 +1,7 @@
 //! Images to vectors.
 
-use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Output, Saved, Signal, map_sequence};
+use super::plan::{PlanResult, SavedForBackward};
+use super::{BuildContext, Layer, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSpec, map_sequence};
 use crate::ops::flatten;
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
@@ -12,10 +12,14 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct FlattenConfig {}
 
-impl FlattenConfig {
-    pub(super) fn plan(&self, input: &Signal) -> Planned {
-        let output = Signal { shape: vec![input.elements()], ..input.clone() };
-        Ok(LayerPlan::free(input, output, Kept::Nothing))
+impl LayerSpec for FlattenConfig {
+    fn plan(&self, input: &SequenceSpec, _: &BuildContext) -> PlanResult {
+        let output = SequenceSpec { shape: vec![input.elements()], ..input.clone() };
+        Ok(LayerPlan::free(input, output, SavedForBackward::Nothing))
+    }
+
+    fn build(&self, plan: &LayerPlan, _: &BuildContext) -> Result<Box<dyn Layer>> {
+        Ok(Box::new(Flatten { image: plan.input.shape.clone() }))
     }
 }
 
@@ -29,11 +33,11 @@ impl Layer for Flatten {
         map_sequence(x, flatten::forward)
     }
 
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
-        Ok((self.evaluate(&x)?, Saved::nothing()))
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
+        Ok((self.evaluate(&x)?, SavedTensors::nothing()))
     }
 
-    fn input_gradient(&self, _: Saved, grad: Tensor) -> Result<Tensor> {
+    fn input_gradient(&self, _: SavedTensors, grad: Tensor) -> Result<Tensor> {
         let shape: Vec<usize> = grad.dims().iter().take(2).chain(&self.image).copied().collect();
         flatten::gradient(&grad, &shape)
     }

@@ -1,6 +1,6 @@
 //! Initial weights.
 
-use super::Shared;
+use super::BuildContext;
 use crate::rng::{Purpose, Stream};
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
@@ -59,7 +59,7 @@ impl InitConfig {
 
     /// A weight [O, ...] whose other dimensions are `fan_in` elements; `fan_out` counts the outputs an input reaches.
     /// Number i of the layer's random stream makes element i.
-    pub fn weight(&self, shape: &[usize], fan_in: usize, fan_out: usize, shared: &Shared) -> Result<Tensor> {
+    pub fn weight(&self, shape: &[usize], fan_in: usize, fan_out: usize, shared: &BuildContext) -> Result<Tensor> {
         let bound = self.bound(fan_in, fan_out) as f32;
         let stream = Stream::new(shared.seed, Purpose::Init, shared.index, 0, 0);
         let count = shape.iter().product::<usize>() as u64;

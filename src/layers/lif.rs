@@ -1,19 +1,25 @@
 //! Leaky integrate-and-fire neurons.
 
-use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Output, Saved, Shared, Signal};
+use super::plan::{PlanResult, SavedForBackward};
+use super::{BuildContext, Layer, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSpec};
 use crate::ops::lif;
 pub use crate::ops::lif::LifConfig;
 use candle_core::{Result, Tensor};
 
-pub fn plan(input: &Signal, _: &Shared) -> Planned {
-    if input.spikes {
-        return Err(
-            "integrates currents, but the layer before gives spikes: put a conv or linear between two lif".into()
-        );
+impl LayerSpec for LifConfig {
+    fn plan(&self, input: &SequenceSpec, _: &BuildContext) -> PlanResult {
+        if input.spikes {
+            return Err(
+                "integrates currents, but the layer before gives spikes: put a conv or linear between two lif".into()
+            );
+        }
+        let output = SequenceSpec { spikes: true, constant: false, ..input.clone() };
+        Ok(LayerPlan::free(input, output, SavedForBackward::Input))
     }
-    let output = Signal { spikes: true, constant: false, ..input.clone() };
-    Ok(LayerPlan::free(input, output, Kept::Input))
+
+    fn build(&self, _: &LayerPlan, _: &BuildContext) -> Result<Box<dyn Layer>> {
+        Ok(Box::new(Lif { config: self.clone() }))
+    }
 }
 
 /// The equation of [`crate::ops::lif`]: currents [T, B, ...] to spikes [T, B, ...].
@@ -21,22 +27,16 @@ pub struct Lif {
     config: LifConfig,
 }
 
-impl Lif {
-    pub fn new(config: LifConfig) -> Self {
-        Self { config }
-    }
-}
-
 impl Layer for Lif {
     fn evaluate(&self, x: &Tensor) -> Result<Output> {
         Ok(lif::forward(x, &self.config)?.into())
     }
 
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
-        Ok((self.evaluate(&x)?, Saved::of([x])))
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
+        Ok((self.evaluate(&x)?, SavedTensors::new([x])))
     }
 
-    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
+    fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {
         let [x] = saved.take()?;
         lif::gradient(&x, &grad, &self.config)
     }

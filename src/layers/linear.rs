@@ -1,7 +1,10 @@
 //! The same weight matrix applied at every time-step.
 
-use super::plan::{Kept, Planned, numbers};
-use super::{InitConfig, Layer, LayerPlan, Output, Parameter, Saved, Shared, Signal, map_sequence, per_input};
+use super::plan::{PlanResult, SavedForBackward, numbers};
+use super::{
+    BuildContext, InitConfig, Layer, LayerPlan, LayerSpec, Output, Parameter, SavedTensors, SequenceSpec, map_sequence,
+};
+use crate::ops::sequence::per_input;
 use crate::ops::{Precision, bias, linear};
 use candle_core::{DType, Result, Tensor};
 use schemars::JsonSchema;
@@ -36,8 +39,8 @@ pub enum Classes {
     Classes,
 }
 
-impl LinearConfig {
-    pub(super) fn plan(&self, input: &Signal, shared: &Shared) -> Planned {
+impl LayerSpec for LinearConfig {
+    fn plan(&self, input: &SequenceSpec, context: &BuildContext) -> PlanResult {
         let &[features] = input.shape.as_slice() else {
             let found = input.describe();
             return Err(format!(
@@ -46,7 +49,7 @@ impl LinearConfig {
         };
         let outputs = match self.features {
             Features::Count(count) => count,
-            Features::Classes(_) => shared.classes,
+            Features::Classes(_) => context.classes,
         };
         let weights = numbers("the weight", &[outputs, features])?;
         Ok(LayerPlan {
@@ -54,9 +57,17 @@ impl LinearConfig {
             output: input.currents(vec![outputs]),
             parameters: weights.saturating_add(if self.bias { outputs } else { 0 }),
             macs: weights as u64,
-            kept: Kept::Input,
-            joined: false,
+            kept: SavedForBackward::Input,
+            fused: false,
         })
+    }
+
+    fn build(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>> {
+        Ok(Box::new(Linear::new(self, plan, context)?))
+    }
+
+    fn algorithm(&self, _: &LayerPlan, on_gpu: bool) -> &'static str {
+        if on_gpu { "cuBLAS" } else { "blocked products" }
     }
 }
 
@@ -67,14 +78,14 @@ pub struct Linear {
 }
 
 impl Linear {
-    pub fn new(config: &LinearConfig, plan: &LayerPlan, shared: &Shared) -> Result<Self> {
+    pub fn new(config: &LinearConfig, plan: &LayerPlan, context: &BuildContext) -> Result<Self> {
         let (inputs, outputs) = (plan.input.elements(), plan.output.elements());
-        let weight = config.init.unwrap_or(shared.init).weight(&[outputs, inputs], inputs, outputs, shared)?;
-        let bias = || Tensor::zeros(outputs, DType::F32, shared.device);
+        let weight = config.init.unwrap_or(context.init).weight(&[outputs, inputs], inputs, outputs, context)?;
+        let bias = || Tensor::zeros(outputs, DType::F32, context.device);
         Ok(Self {
             weight: Parameter::new("weight", weight),
             bias: config.bias.then(bias).transpose()?.map(|value| Parameter::new("bias", value)),
-            precision: shared.precision,
+            precision: context.precision,
         })
     }
 }
@@ -87,16 +98,16 @@ impl Linear {
 }
 
 impl Layer for Linear {
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
-        Ok((self.evaluate(&x)?, Saved::of([x])))
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
+        Ok((self.evaluate(&x)?, SavedTensors::new([x])))
     }
 
-    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
+    fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {
         let [x] = saved.take()?;
         self.back(&per_input(&x, &grad)?.1)
     }
 
-    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+    fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [x] = saved.take()?;
         let (x, grad) = per_input(&x, &grad)?;
         self.weight.accumulate(linear::weight_gradient(&x, &grad, self.precision)?)?;
@@ -116,11 +127,11 @@ impl Layer for Linear {
         })
     }
 
-    fn parameters(&mut self) -> Vec<&mut Parameter> {
-        [&mut self.weight].into_iter().chain(&mut self.bias).collect()
+    fn parameters(&self) -> Vec<&Parameter> {
+        [&self.weight].into_iter().chain(&self.bias).collect()
     }
 
-    fn state(&mut self) -> Vec<(&'static str, &mut Tensor)> {
-        self.parameters().into_iter().map(|p| (p.name, &mut p.value)).collect()
+    fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
+        [&mut self.weight].into_iter().chain(&mut self.bias).collect()
     }
 }

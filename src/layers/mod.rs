@@ -1,13 +1,15 @@
 //! Layers: each maps a whole time-major sequence [T, B, ...] to the next and owns its reverse.
 //!
-//! [`LayerConfig`] is the registry: a new layer is one file and three lines here. Membrane potentials live inside the LIF
-//! op, so no layer carries a state from one sequence to the next. What flows between layers is a [`Signal`]: currents and
-//! images are `f32`, spikes `u8`. A sequence that is the same at every time-step (direct coding) is a tensor whose stride
-//! in time is 0; conv, linear, pool and flatten compute such a sequence once.
+//! [`LayerConfig`] is the list of them, [`Chain`] a list at work. Membrane potentials live inside the
+//! LIF op, so no layer carries a state from one sequence to the next. What flows between layers is a [`SequenceSpec`]:
+//! currents and images are `f32`, spikes `u8`. A sequence that is the same at every time-step (direct coding) is a
+//! tensor whose stride in time is 0; conv, linear, pool and flatten compute such a sequence once.
 
-// The arithmetic of sizes, which come from a file. That of tensors, whose operators give a `Result`, the lint takes for the same.
+// The arithmetic of sizes, which come from a file. That of tensors, whose operators give a `Result`, the lint takes for
+// the same.
 mod batch_norm;
 mod bntt;
+mod chain;
 #[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod conv;
 #[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
@@ -21,9 +23,9 @@ mod lif;
 mod linear;
 mod norm;
 mod norm_lif;
+mod observer;
 mod output;
 mod parameter;
-mod path;
 #[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod plan;
 #[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
@@ -34,109 +36,84 @@ mod tdbn;
 
 pub use batch_norm::BatchNormConfig;
 pub use bntt::BnttConfig;
+pub use chain::{Chain, plan as plan_chain};
 pub use conv::ConvConfig;
 pub use dropout::DropoutConfig;
 pub use flatten::FlattenConfig;
 pub use init::{InitConfig, KaimingUniform, XavierUniform};
 pub use lif::LifConfig;
 pub use linear::{Classes, Features, LinearConfig};
-pub use norm::Norm;
+pub use norm::{Norm, NormSpec};
+pub use observer::{LayerIo, Observer};
 pub use output::Output;
 pub use parameter::Parameter;
-pub use path::path;
-pub use plan::{Kept, LayerPlan, Planned, Shared, Signal, numbers};
+pub use plan::{BuildContext, LayerPlan, PlanResult, SavedForBackward, SequenceSpec, numbers};
 pub use pool::PoolConfig;
-pub use saved::Saved;
+pub use saved::SavedTensors;
 pub use tdbn::TdbnConfig;
 
+use crate::config::registry;
+use crate::ops::sequence::{once, repeat};
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One entry of `network.layers`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LayerConfig {
-    Conv(ConvConfig),
-    Linear(LinearConfig),
-    Bntt(BnttConfig),
-    BatchNorm(BatchNormConfig),
-    Tdbn(TdbnConfig),
-    Lif(LifConfig),
-    Pool(PoolConfig),
-    Flatten(FlattenConfig),
-    Dropout(DropoutConfig),
+/// What the config of a layer says of the layer: the one thing to write, besides [`Layer`], for a new one.
+pub trait LayerSpec {
+    /// What the layer makes of `input`, and at what cost; a sentence when it does not fit.
+    fn plan(&self, input: &SequenceSpec, context: &BuildContext) -> PlanResult;
+
+    /// The layer with its initial weights.
+    fn build(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>>;
+
+    /// The same as a norm, which is fused with the LIF neurons after it. Nothing of other layers.
+    fn as_norm(&self) -> Option<&dyn NormSpec> {
+        None
+    }
+
+    /// By which code the layer is computed, in words: `bntt check` shows it, so that nothing falls back in silence.
+    fn algorithm(&self, _plan: &LayerPlan, _on_gpu: bool) -> &'static str {
+        "own kernel"
+    }
+}
+
+registry! {
+    // A new layer is one file, its `mod` line above, and a line here.
+    /// One entry of `network.layers`.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+    LayerConfig, LayerKind, dyn LayerSpec {
+        "conv" => Conv(ConvConfig),
+        "linear" => Linear(LinearConfig),
+        "bntt" => Bntt(BnttConfig),
+        "batch_norm" => BatchNorm(BatchNormConfig),
+        "tdbn" => Tdbn(TdbnConfig),
+        "lif" => Lif(LifConfig),
+        "pool" => Pool(PoolConfig),
+        "flatten" => Flatten(FlattenConfig),
+        "dropout" => Dropout(DropoutConfig),
+    }
 }
 
 impl LayerConfig {
-    /// The name in the file.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Conv(_) => "conv",
-            Self::Linear(_) => "linear",
-            Self::Bntt(_) => "bntt",
-            Self::BatchNorm(_) => "batch_norm",
-            Self::Tdbn(_) => "tdbn",
-            Self::Lif(_) => "lif",
-            Self::Pool(_) => "pool",
-            Self::Flatten(_) => "flatten",
-            Self::Dropout(_) => "dropout",
-        }
-    }
-
-    /// What the layer makes of `input`, and at what cost; a sentence when it does not fit.
-    pub fn plan(&self, input: &Signal, shared: &Shared) -> Planned {
-        match self {
-            Self::Conv(config) => config.plan(input),
-            Self::Linear(config) => config.plan(input, shared),
-            Self::Bntt(_) => norm::plan(shared.time_steps, false, input),
-            Self::BatchNorm(config) => norm::plan(1, config.beta, input),
-            Self::Tdbn(config) => norm::plan(1, config.beta, input),
-            Self::Lif(_) => lif::plan(input, shared),
-            Self::Pool(config) => config.plan(input),
-            Self::Flatten(config) => config.plan(input),
-            Self::Dropout(_) => dropout::plan(input),
-        }
-    }
-
     /// Whether this layer and the one after it are built as one, [`norm_lif::NormLif`].
-    pub fn joins(&self, next: Option<&Self>) -> bool {
-        matches!((self, next), (Self::Bntt(_) | Self::BatchNorm(_) | Self::Tdbn(_), Some(Self::Lif(_))))
+    pub fn fuses(&self, next: Option<&Self>) -> bool {
+        self.spec().as_norm().is_some() && matches!(next, Some(Self::Lif(_)))
     }
 
-    /// This layer with its initial weights, joined with the one after it where the two join.
-    pub fn build_joined(&self, next: Option<&Self>, plan: &LayerPlan, shared: &Shared) -> Result<Box<dyn Layer>> {
-        let norm = match self {
-            Self::Bntt(config) => config.build(plan, shared)?,
-            Self::BatchNorm(config) => config.build(plan, shared)?,
-            Self::Tdbn(config) => config.build(plan, shared)?,
-            _ => return self.build(plan, shared),
-        };
-        match next {
-            Some(Self::Lif(lif)) => Ok(Box::new(norm_lif::NormLif { norm, lif: lif.clone() })),
-            _ => Ok(Box::new(norm)),
+    /// This layer with its initial weights, fused with the one after it where the two fuse.
+    pub fn build(&self, next: Option<&Self>, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>> {
+        match (self.spec().as_norm(), next) {
+            (Some(norm), Some(Self::Lif(lif))) => {
+                Ok(Box::new(norm_lif::NormLif { norm: norm.build_norm(plan, context)?, lif: lif.clone() }))
+            }
+            _ => self.spec().build(plan, context),
         }
-    }
-
-    /// The layer with its initial weights.
-    pub fn build(&self, plan: &LayerPlan, shared: &Shared) -> Result<Box<dyn Layer>> {
-        Ok(match self {
-            Self::Conv(config) => Box::new(conv::Conv::new(config, plan, shared)?),
-            Self::Linear(config) => Box::new(linear::Linear::new(config, plan, shared)?),
-            Self::Bntt(config) => Box::new(config.build(plan, shared)?),
-            Self::BatchNorm(config) => Box::new(config.build(plan, shared)?),
-            Self::Tdbn(config) => Box::new(config.build(plan, shared)?),
-            Self::Lif(config) => Box::new(lif::Lif::new(config.clone())),
-            Self::Pool(config) => Box::new(pool::Pool::new(*config, plan)),
-            Self::Flatten(_) => Box::new(flatten::Flatten { image: plan.input.shape.clone() }),
-            Self::Dropout(config) => Box::new(dropout::Dropout::new(config, plan, shared.index)),
-        })
     }
 }
 
 /// Where the training step stands: what a layer's random numbers hang on.
 #[derive(Debug, Clone, Copy)]
-pub struct Pass<'a> {
+pub struct ForwardContext<'a> {
     pub seed: u64,
     pub epoch: usize,
     /// The places of the batch's images in their split.
@@ -145,37 +122,48 @@ pub struct Pass<'a> {
 
 /// A layer in training and in evaluation.
 pub trait Layer: Send + Sync {
-    /// Evaluation: running statistics, no dropout, nothing kept. A sequence may have fewer time-steps than the network: its first ones.
+    /// Evaluation: running statistics, no dropout, nothing kept. A sequence may have fewer time-steps than the network:
+    /// its first ones.
     fn evaluate(&self, x: &Tensor) -> Result<Output>;
 
     /// Evaluation that can be walked back: the output and what `input_gradient` needs.
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)>;
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)>;
 
-    /// The input's gradient of an evaluation, from what `evaluate_saving` saved and the output's gradient; parameters and statistics are
-    /// constants. For an input that is constant in time it is one time-step: the sum. So may the output's gradient be where the output is
-    /// constant.
-    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor>;
+    /// The input's gradient of an evaluation, from what `evaluate_saving` saved and the output's gradient; parameters
+    /// and statistics are constants. For an input that is constant in time it is one time-step: the sum. So may the
+    /// output's gradient be where the output is constant.
+    fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor>;
 
-    /// Training: the output and what `backward` needs. Batch norms update their running statistics. Layers that do in training what they
-    /// do in evaluation leave this as it is.
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
+    /// Training: the output and what `backward` needs. Batch norms update their running statistics. Layers that do in
+    /// training what they do in evaluation leave this as it is.
+    fn forward(&mut self, x: Tensor, _: &ForwardContext<'_>) -> Result<(Output, SavedTensors)> {
         self.evaluate_saving(x)
     }
 
-    /// Takes what `forward` saved and the output's gradient; adds into the parameters' gradients and returns the input's, or nothing when
-    /// it is not `wanted`. Time-steps are summed as in `input_gradient`.
-    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+    /// Takes what `forward` saved and the output's gradient; adds into the parameters' gradients and returns the
+    /// input's, or nothing when it is not `wanted`. Time-steps are summed as in `input_gradient`.
+    fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         wanted.then(|| self.input_gradient(saved, grad)).transpose()
     }
 
     /// Learned tensors, in a fixed order.
-    fn parameters(&mut self) -> Vec<&mut Parameter> {
+    fn parameters(&self) -> Vec<&Parameter> {
         Vec::new()
     }
 
-    /// All tensors of a checkpoint by name: parameters and running statistics.
-    fn state(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+    /// The same, to be changed.
+    fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
         Vec::new()
+    }
+
+    /// All tensors of a checkpoint by name: parameters, and running statistics of layers that have them.
+    fn state(&self) -> Vec<(&'static str, &Tensor)> {
+        self.parameters().into_iter().map(|parameter| (parameter.name, &parameter.value)).collect()
+    }
+
+    /// The same, to be replaced.
+    fn state_mut(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+        self.parameters_mut().into_iter().map(|parameter| (parameter.name, &mut parameter.value)).collect()
     }
 }
 
@@ -186,19 +174,6 @@ impl candle_nn::Module for Box<dyn Layer> {
     }
 }
 
-/// The first time-step [1, B, ...] of a sequence that is the same at every step by construction: its stride in time is 0.
-fn once(x: &Tensor) -> Result<Option<Tensor>> {
-    let constant = x.rank() > 1 && x.dim(0)? > 1 && x.stride().first() == Some(&0);
-    if constant { Ok(Some(x.narrow(0, 0, 1)?)) } else { Ok(None) }
-}
-
-/// Repeats `step` [1, B, ...] over `time_steps` without copying it.
-pub fn repeat(step: &Tensor, time_steps: usize) -> Result<Tensor> {
-    let mut shape = step.dims().to_vec();
-    shape.iter_mut().take(1).for_each(|steps| *steps = time_steps);
-    step.broadcast_as(shape)
-}
-
 /// Applies `op` to a sequence, once where it is constant in time.
 fn map_sequence(x: &Tensor, op: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Output> {
     let y = match once(x)? {
@@ -206,14 +181,4 @@ fn map_sequence(x: &Tensor, op: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Ou
         None => op(x)?,
     };
     Ok(y.into())
-}
-
-/// The input that backward multiplies with, and the gradient that belongs to it: summed over time where the input was
-/// constant, since then its one step served all.
-fn per_input(x: &Tensor, grad: &Tensor) -> Result<(Tensor, Tensor)> {
-    match once(x)? {
-        Some(step) if grad.dim(0)? > 1 => Ok((step, grad.sum_keepdim(0)?)),
-        Some(step) => Ok((step, grad.clone())),
-        None => Ok((x.clone(), grad.clone())),
-    }
 }

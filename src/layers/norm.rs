@@ -1,12 +1,13 @@
 //! What `bntt`, `batch_norm` and `tdbn` share: batch statistics in training, running ones in evaluation.
 
-use super::plan::{Kept, Planned, numbers};
-use super::{Layer, LayerPlan, Output, Parameter, Pass, Saved, Shared, Signal, once};
+use super::plan::{PlanResult, SavedForBackward, numbers};
+use super::{BuildContext, ForwardContext, Layer, LayerPlan, LayerSpec, Output, Parameter, SavedTensors, SequenceSpec};
 use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};
+use crate::ops::sequence::once;
 use candle_core::{DType, Result, Tensor};
 
-/// Normalisation in groups of time-steps, the equation of [`crate::ops::batch_norm`]. `bntt` has a group per time-step, the
-/// others have one.
+/// Normalisation in groups of time-steps, the equation of [`crate::ops::batch_norm`]. `bntt` has a group per time-step,
+/// the others have one.
 ///
 /// Running statistics r follow the batch's b as r = (1 - momentum) r + momentum b, with the unbiased variance.
 pub struct Norm {
@@ -22,8 +23,8 @@ pub struct Norm {
     momentum: f64,
 }
 
-/// What tells the three layers apart.
-pub struct Kind {
+/// What tells the norms apart.
+pub struct NormSettings {
     pub groups: usize,
     pub beta: bool,
     pub factor: f64,
@@ -31,8 +32,34 @@ pub struct Kind {
     pub momentum: f64,
 }
 
-/// The plan of all three: the shape stays, gamma is [G, C], beta [C].
-pub fn plan(groups: usize, beta: bool, input: &Signal) -> Planned {
+/// The config of a norm: [`LayerSpec`] follows from it.
+pub trait NormSpec {
+    /// What it computes in a network of `context`.
+    fn settings(&self, context: &BuildContext) -> NormSettings;
+
+    /// The norm with its initial gamma 1, beta 0 and running statistics 0 and 1.
+    fn build_norm(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Norm> {
+        Norm::new(self.settings(context), plan, context)
+    }
+}
+
+impl<N: NormSpec> LayerSpec for N {
+    fn plan(&self, input: &SequenceSpec, context: &BuildContext) -> PlanResult {
+        let NormSettings { groups, beta, .. } = self.settings(context);
+        plan(groups, beta, input)
+    }
+
+    fn build(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>> {
+        Ok(Box::new(self.build_norm(plan, context)?))
+    }
+
+    fn as_norm(&self) -> Option<&dyn NormSpec> {
+        Some(self)
+    }
+}
+
+/// The plan of every norm: the shape stays, gamma is [G, C], beta [C].
+fn plan(groups: usize, beta: bool, input: &SequenceSpec) -> PlanResult {
     if input.spikes {
         return Err(
             "normalises currents, but the layer before gives spikes: put it between a conv or linear and its lif"
@@ -40,25 +67,25 @@ pub fn plan(groups: usize, beta: bool, input: &Signal) -> Planned {
         );
     }
     let channels = input.shape.first().copied().unwrap_or(1);
-    let output = Signal { constant: false, ..input.clone() };
-    let plan = LayerPlan::free(input, output, Kept::Input);
+    let output = SequenceSpec { constant: false, ..input.clone() };
+    let plan = LayerPlan::free(input, output, SavedForBackward::Input);
     let parameters = numbers("gamma", &[groups, channels])?.saturating_add(if beta { channels } else { 0 });
     Ok(LayerPlan { parameters, ..plan })
 }
 
 impl Norm {
-    pub fn new(kind: Kind, plan: &LayerPlan, shared: &Shared) -> Result<Self> {
+    pub fn new(settings: NormSettings, plan: &LayerPlan, shared: &BuildContext) -> Result<Self> {
         let channels = plan.input.shape.first().copied().unwrap_or(1);
-        let table = (kind.groups, channels);
+        let table = (settings.groups, channels);
         let beta = || Tensor::zeros(channels, DType::F32, shared.device);
         Ok(Self {
             gamma: Parameter::new("gamma", Tensor::ones(table, DType::F32, shared.device)?),
-            beta: kind.beta.then(beta).transpose()?.map(|value| Parameter::new("beta", value)),
+            beta: settings.beta.then(beta).transpose()?.map(|value| Parameter::new("beta", value)),
             running_mean: Tensor::zeros(table, DType::F32, shared.device)?,
             running_var: Tensor::ones(table, DType::F32, shared.device)?,
-            factor: kind.factor,
-            eps: kind.eps,
-            momentum: kind.momentum,
+            factor: settings.factor,
+            eps: settings.eps,
+            momentum: settings.momentum,
         })
     }
 
@@ -87,7 +114,7 @@ impl Norm {
             }
             None => batch_norm::statistics(x, groups)?,
         };
-        self.follow(&batch, Groups::of(x, groups)?.count())?;
+        self.follow(&batch, Groups::from_tensor(x, groups)?.count())?;
         Ok(batch)
     }
 
@@ -127,13 +154,13 @@ impl Norm {
 }
 
 impl Layer for Norm {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
+    fn forward(&mut self, x: Tensor, _: &ForwardContext<'_>) -> Result<(Output, SavedTensors)> {
         let batch = self.observe(&x)?;
         let y = batch_norm::normalize(&x, &self.normalization(&batch)?)?;
-        Ok((y.into(), Saved::of([x, batch.mean, batch.variance])))
+        Ok((y.into(), SavedTensors::new([x, batch.mean, batch.variance])))
     }
 
-    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+    fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [x, mean, variance] = saved.take()?;
         let batch = Statistics { mean, variance };
         let found = batch_norm::gradients(&x, &grad, &self.normalization(&batch)?)?;
@@ -144,19 +171,28 @@ impl Layer for Norm {
         Ok(batch_norm::normalize(x, &self.running(x.dim(0)?)?)?.into())
     }
 
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
-        Ok((self.evaluate(&x)?, Saved::nothing()))
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
+        Ok((self.evaluate(&x)?, SavedTensors::nothing()))
     }
 
-    fn input_gradient(&self, _: Saved, grad: Tensor) -> Result<Tensor> {
+    fn input_gradient(&self, _: SavedTensors, grad: Tensor) -> Result<Tensor> {
         self.running_gradient(&grad)
     }
 
-    fn parameters(&mut self) -> Vec<&mut Parameter> {
+    fn parameters(&self) -> Vec<&Parameter> {
+        [&self.gamma].into_iter().chain(&self.beta).collect()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
         [&mut self.gamma].into_iter().chain(&mut self.beta).collect()
     }
 
-    fn state(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+    fn state(&self) -> Vec<(&'static str, &Tensor)> {
+        let learned = self.parameters().into_iter().map(|p| (p.name, &p.value));
+        learned.chain([("running_mean", &self.running_mean), ("running_var", &self.running_var)]).collect()
+    }
+
+    fn state_mut(&mut self) -> Vec<(&'static str, &mut Tensor)> {
         let learned = [&mut self.gamma].into_iter().chain(&mut self.beta).map(|p| (p.name, &mut p.value));
         learned.chain([("running_mean", &mut self.running_mean), ("running_var", &mut self.running_var)]).collect()
     }

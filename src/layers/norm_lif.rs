@@ -1,27 +1,27 @@
-//! A norm and the LIF neurons after it, joined.
+//! A norm and the LIF neurons after it, fused.
 
-use super::{Layer, Norm, Output, Parameter, Pass, Saved};
+use super::{ForwardContext, Layer, Norm, Output, Parameter, SavedTensors};
 use crate::ops::batch_norm::Statistics;
 use crate::ops::lif::{self, LifConfig};
 use crate::ops::norm_lif;
 use candle_core::{Result, Tensor};
 
 /// What a `bntt`, `batch_norm` or `tdbn` and the `lif` that follows it do one after the other, as the one op
-/// [`crate::ops::norm_lif`]: normalised currents take no memory. The list in the file keeps its two layers; parameters and running
-/// statistics are the norm's.
+/// [`crate::ops::norm_lif`]: normalised currents take no memory. The list in the file keeps its two layers; parameters
+/// and running statistics are the norm's.
 pub struct NormLif {
     pub norm: Norm,
     pub lif: LifConfig,
 }
 
 impl Layer for NormLif {
-    fn forward(&mut self, x: Tensor, _: &Pass<'_>) -> Result<(Output, Saved)> {
+    fn forward(&mut self, x: Tensor, _: &ForwardContext<'_>) -> Result<(Output, SavedTensors)> {
         let batch = self.norm.observe(&x)?;
         let spikes = norm_lif::forward(&x, &self.norm.normalization(&batch)?, &self.lif)?;
-        Ok((spikes.into(), Saved::of([x, batch.mean, batch.variance])))
+        Ok((spikes.into(), SavedTensors::new([x, batch.mean, batch.variance])))
     }
 
-    fn backward(&mut self, saved: Saved, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+    fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [x, mean, variance] = saved.take()?;
         let norm = self.norm.normalization(&Statistics { mean, variance })?;
         let found = norm_lif::gradients(&x, &grad, &norm, &self.lif)?;
@@ -33,21 +33,29 @@ impl Layer for NormLif {
     }
 
     /// One after the other: with statistics that are constants, the fused op's gradient would be another.
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
         let currents = self.norm.evaluate(&x)?.sequence;
-        Ok((lif::forward(&currents, &self.lif)?.into(), Saved::of([currents])))
+        Ok((lif::forward(&currents, &self.lif)?.into(), SavedTensors::new([currents])))
     }
 
-    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
+    fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {
         let [currents] = saved.take()?;
         self.norm.running_gradient(&lif::gradient(&currents, &grad, &self.lif)?)
     }
 
-    fn parameters(&mut self) -> Vec<&mut Parameter> {
+    fn parameters(&self) -> Vec<&Parameter> {
         self.norm.parameters()
     }
 
-    fn state(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+    fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
+        self.norm.parameters_mut()
+    }
+
+    fn state(&self) -> Vec<(&'static str, &Tensor)> {
         self.norm.state()
+    }
+
+    fn state_mut(&mut self) -> Vec<(&'static str, &mut Tensor)> {
+        self.norm.state_mut()
     }
 }

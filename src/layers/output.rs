@@ -17,8 +17,8 @@ impl From<Tensor> for Output {
     }
 }
 
-impl From<crate::ops::lif::Spikes> for Output {
-    fn from(spikes: crate::ops::lif::Spikes) -> Self {
+impl From<crate::ops::lif::SpikeOutput> for Output {
+    fn from(spikes: crate::ops::lif::SpikeOutput) -> Self {
         Self { sequence: spikes.spikes, fired: Some(spikes.count) }
     }
 }

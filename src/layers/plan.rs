@@ -5,7 +5,7 @@ use crate::ops::Precision;
 use candle_core::Device;
 
 /// A plan, or a sentence that says why the layer does not fit.
-pub type Planned = Result<LayerPlan, String>;
+pub type PlanResult = Result<LayerPlan, String>;
 
 /// More numbers than this in one tensor are taken for a slip: 4 TiB of floats.
 pub const MOST_NUMBERS: usize = 1 << 40;
@@ -27,7 +27,7 @@ pub fn numbers(what: &str, sizes: &[usize]) -> Result<usize, String> {
 
 /// What flows between two layers, per image and time-step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signal {
+pub struct SequenceSpec {
     /// [C, H, W] or [F].
     pub shape: Vec<usize>,
     /// Spikes are stored otherwise than currents: see [`Precision`].
@@ -36,7 +36,7 @@ pub struct Signal {
     pub constant: bool,
 }
 
-impl Signal {
+impl SequenceSpec {
     pub fn elements(&self) -> usize {
         self.shape.iter().fold(1, |product, &size| product.saturating_mul(size))
     }
@@ -77,21 +77,21 @@ impl Signal {
 /// One layer's place in the network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerPlan {
-    pub input: Signal,
-    pub output: Signal,
+    pub input: SequenceSpec,
+    pub output: SequenceSpec,
     /// Learned numbers.
     pub parameters: usize,
     /// Multiply-accumulates per image and time-step.
     pub macs: u64,
     /// What backward keeps per image, beyond `parameters`: bytes that grow with T, and bytes that do not.
-    pub kept: Kept,
+    pub kept: SavedForBackward,
     /// Whether the layer before does this one's work: its input never exists in memory.
-    pub joined: bool,
+    pub fused: bool,
 }
 
 /// What a layer keeps from forward to backward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum SavedForBackward {
     Nothing,
     /// Its input.
     Input,
@@ -103,25 +103,26 @@ pub enum Kept {
 
 impl LayerPlan {
     /// A layer without parameters or products.
-    pub fn free(input: &Signal, output: Signal, kept: Kept) -> Self {
-        Self { input: input.clone(), output, parameters: 0, macs: 0, kept, joined: false }
+    pub fn free(input: &SequenceSpec, output: SequenceSpec, kept: SavedForBackward) -> Self {
+        Self { input: input.clone(), output, parameters: 0, macs: 0, kept, fused: false }
     }
 
     /// Bytes kept for backward.
     pub fn kept_bytes(&self, time_steps: usize, batch: usize, precision: Precision) -> usize {
         match self.kept {
-            Kept::Nothing => 0,
-            Kept::Input => self.input.bytes(time_steps, batch, precision),
-            Kept::OutputPlaces => {
-                Signal { spikes: true, ..self.output.clone() }.bytes(time_steps, batch, Precision::F32)
+            SavedForBackward::Nothing => 0,
+            SavedForBackward::Input => self.input.bytes(time_steps, batch, precision),
+            SavedForBackward::OutputPlaces => {
+                SequenceSpec { spikes: true, ..self.output.clone() }.bytes(time_steps, batch, Precision::F32)
             }
-            Kept::Mask => self.input.elements().saturating_mul(4).saturating_mul(batch),
+            SavedForBackward::Mask => self.input.elements().saturating_mul(4).saturating_mul(batch),
         }
     }
 }
 
 /// What every layer may need to know about the network it is built into.
-pub struct Shared<'a> {
+#[derive(Clone, Copy)]
+pub struct BuildContext<'a> {
     pub time_steps: usize,
     pub classes: usize,
     pub seed: u64,
@@ -134,7 +135,12 @@ pub struct Shared<'a> {
     pub following: &'a [LayerConfig],
 }
 
-impl Shared<'_> {
+impl<'a> BuildContext<'a> {
+    /// The same for the layer at `index` of a list.
+    pub fn at(&self, index: usize, layers: &'a [LayerConfig]) -> Self {
+        Self { index, following: layers.get(index.saturating_add(1)..).unwrap_or_default(), ..*self }
+    }
+
     /// The neurons that a normalisation feeds: the next LIF layer, if any.
     pub fn next_lif(&self) -> Option<&LifConfig> {
         self.following.iter().find_map(|layer| match layer {

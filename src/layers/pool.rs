@@ -1,8 +1,9 @@
 //! Pooling of every time-step.
 
-use super::plan::{Kept, Planned};
-use super::{Layer, LayerPlan, Output, Saved, Signal, map_sequence, once};
+use super::plan::{PlanResult, SavedForBackward};
+use super::{BuildContext, Layer, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSpec, map_sequence};
 use crate::ops::pool::{self, Window};
+use crate::ops::sequence::{once, repeat};
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,8 +27,10 @@ impl PoolConfig {
             Self::GlobalAverage => (height, width),
         }
     }
+}
 
-    pub(super) fn plan(&self, input: &Signal) -> Planned {
+impl LayerSpec for PoolConfig {
+    fn plan(&self, input: &SequenceSpec, _: &BuildContext) -> PlanResult {
         let image @ [channels, height, width] = input.image()?;
         let (kh, kw) = self.window(image);
         if kh > height || kw > width {
@@ -36,9 +39,17 @@ impl PoolConfig {
         let windows = |side: usize, window| side.checked_div(window).unwrap_or_default();
         let shape = vec![channels, windows(height, kh), windows(width, kw)];
         Ok(match self {
-            Self::Max(_) => LayerPlan::free(input, Signal { shape, ..input.clone() }, Kept::OutputPlaces),
-            _ => LayerPlan::free(input, input.currents(shape), Kept::Nothing),
+            Self::Max(_) => {
+                LayerPlan::free(input, SequenceSpec { shape, ..input.clone() }, SavedForBackward::OutputPlaces)
+            }
+            _ => LayerPlan::free(input, input.currents(shape), SavedForBackward::Nothing),
         })
+    }
+
+    fn build(&self, plan: &LayerPlan, _: &BuildContext) -> Result<Box<dyn Layer>> {
+        let image = plan.input.shape.clone();
+        let window = plan.input.image().map_or((1, 1), |image| self.window(image));
+        Ok(Box::new(Pool { config: *self, window, image }))
     }
 }
 
@@ -49,18 +60,10 @@ pub struct Pool {
     image: Vec<usize>,
 }
 
-impl Pool {
-    pub fn new(config: PoolConfig, plan: &LayerPlan) -> Self {
-        let image = plan.input.shape.clone();
-        let window = plan.input.image().map_or((1, 1), |image| config.window(image));
-        Self { config, window, image }
-    }
-}
-
 impl Layer for Pool {
-    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, Saved)> {
+    fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
         if !matches!(self.config, PoolConfig::Max(_)) {
-            return Ok((self.evaluate(&x)?, Saved::nothing()));
+            return Ok((self.evaluate(&x)?, SavedTensors::nothing()));
         }
         let time_steps = x.dim(0)?;
         let (step, constant) = match once(&x)? {
@@ -68,11 +71,11 @@ impl Layer for Pool {
             None => (x, false),
         };
         let (y, places) = pool::max(&step, self.window)?;
-        let y = if constant { super::repeat(&y, time_steps)? } else { y };
-        Ok((y.into(), Saved::of([places])))
+        let y = if constant { repeat(&y, time_steps)? } else { y };
+        Ok((y.into(), SavedTensors::new([places])))
     }
 
-    fn input_gradient(&self, saved: Saved, grad: Tensor) -> Result<Tensor> {
+    fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {
         let shape_of = |grad: &Tensor| grad.dims().iter().take(2).chain(&self.image).copied().collect::<Vec<_>>();
         if !matches!(self.config, PoolConfig::Max(_)) {
             return pool::average_gradient(&grad, &shape_of(&grad), self.window);

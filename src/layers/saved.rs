@@ -4,14 +4,14 @@ use candle_core::{Result, Tensor, bail};
 
 /// The tensors that a layer's backward takes, in the order in which its forward put them.
 #[derive(Debug, Default)]
-pub struct Saved(Vec<Tensor>);
+pub struct SavedTensors(Vec<Tensor>);
 
-impl Saved {
+impl SavedTensors {
     pub fn nothing() -> Self {
         Self::default()
     }
 
-    pub fn of<const N: usize>(tensors: [Tensor; N]) -> Self {
+    pub fn new<const N: usize>(tensors: [Tensor; N]) -> Self {
         Self(tensors.into())
     }
 

@@ -1,15 +1,15 @@
 //! Threshold-dependent batch norm, for ablations.
 
-use super::norm::Kind;
-use super::{LayerPlan, Norm, Shared};
-use candle_core::Result;
+use super::BuildContext;
+use super::norm::{NormSettings, NormSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Threshold-dependent batch norm: currents are scaled to the threshold of the neurons that they feed.
 ///
-/// Y[t, c] = gamma[c] alpha threshold (I[t, c] - m[c]) / sqrt(v[c] + eps) + beta[c], with statistics over time, batch and space
-/// together; the threshold is that of the next LIF layer. Source: Zheng et al. 2021 (arXiv 2011.05280), section "tdBN".
+/// Y[t, c] = gamma[c] alpha threshold (I[t, c] - m[c]) / sqrt(v[c] + eps) + beta[c], with statistics over time, batch
+/// and space together; the threshold is that of the next LIF layer. Source: Zheng et al. 2021 (arXiv 2011.05280),
+/// section "tdBN".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TdbnConfig {
@@ -32,10 +32,10 @@ impl Default for TdbnConfig {
     }
 }
 
-impl TdbnConfig {
-    pub(super) fn build(&self, plan: &LayerPlan, shared: &Shared) -> Result<Norm> {
+impl NormSpec for TdbnConfig {
+    fn settings(&self, context: &BuildContext) -> NormSettings {
         let &Self { alpha, eps, momentum, beta } = self;
-        let factor = alpha * shared.next_lif().map_or(1.0, |lif| lif.threshold);
-        Norm::new(Kind { groups: 1, beta, factor, eps, momentum }, plan, shared)
+        let factor = alpha * context.next_lif().map_or(1.0, |lif| lif.threshold);
+        NormSettings { groups: 1, beta, factor, eps, momentum }
     }
 }

@@ -1,8 +1,8 @@
 //! How often neurons fire.
 
-use crate::layers::Output;
-use crate::run::checkpoint::Fired;
+use crate::layers::{LayerIo, Observer};
 use candle_core::{Device, Result, Tensor};
+use serde::{Deserialize, Serialize};
 
 /// Spikes and chances to spike of every LIF layer, in order.
 #[derive(Debug, Clone, Default)]
@@ -18,11 +18,21 @@ pub struct LayerActivity {
     chances: u64,
 }
 
+/// How often the neurons of a layer fired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpikeCount {
+    pub layer: String,
+    pub spikes: i64,
+    /// Neurons x time-steps x images.
+    pub chances: u64,
+}
+
 impl LayerActivity {
     /// The numbers behind the rate.
-    pub fn counts(&self) -> Result<Fired> {
+    pub fn counts(&self) -> Result<SpikeCount> {
         let spikes = self.spikes.to_vec1::<i64>()?.iter().sum();
-        Ok(Fired { layer: self.layer.clone(), spikes, chances: self.chances })
+        Ok(SpikeCount { layer: self.layer.clone(), spikes, chances: self.chances })
     }
 
     /// Spikes per neuron and time-step.
@@ -31,22 +41,25 @@ impl LayerActivity {
     }
 }
 
+/// Counts what every layer of neurons fires.
+impl Observer for Activity {
+    fn layer(&mut self, io: &LayerIo<'_>) -> Result<()> {
+        if let (Some(layer), Some(spikes)) = (io.neurons, &io.output.fired) {
+            let chances = io.output.sequence.elem_count() as u64;
+            self.0.push(LayerActivity { layer: layer.to_string(), spikes: spikes.clone(), chances });
+        }
+        Ok(())
+    }
+}
+
 impl Activity {
     /// What was counted before, on `device`.
-    pub fn of_counts(counts: &[Fired], device: &Device) -> Result<Self> {
-        let of = |fired: &Fired| {
+    pub fn of_counts(counts: &[SpikeCount], device: &Device) -> Result<Self> {
+        let layer = |fired: &SpikeCount| {
             let spikes = Tensor::new(&[fired.spikes], device)?;
             Ok(LayerActivity { layer: fired.layer.clone(), spikes, chances: fired.chances })
         };
-        Ok(Self(counts.iter().map(of).collect::<Result<_>>()?))
-    }
-
-    /// Takes down what neurons put out; `layer` names them.
-    pub(super) fn observe(&mut self, layer: Option<&str>, output: &Output) {
-        if let (Some(layer), Some(spikes)) = (layer, &output.fired) {
-            let chances = output.sequence.elem_count() as u64;
-            self.0.push(LayerActivity { layer: layer.to_string(), spikes: spikes.clone(), chances });
-        }
+        Ok(Self(counts.iter().map(layer).collect::<Result<_>>()?))
     }
 
     pub fn add(&mut self, other: &Self) -> Result<()> {

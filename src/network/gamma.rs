@@ -5,8 +5,8 @@ use candle_core::{DType, Result, Tensor};
 /// Mean gamma over the channels of a BNTT layer at every time-step, by the layer's name: `layers.1.bntt`.
 pub type Gammas = Vec<(String, Vec<f64>)>;
 
-/// The mean gammas of a model's tensors (`layers.1.gamma` [T, C]), in the order of the layers. `is_bntt` tells by a layer's place and its
-/// gamma whether it is a BNTT layer: other norms have a gamma too.
+/// The mean gammas of a model's tensors (`layers.1.gamma` [T, C]), in the order of the layers. `is_bntt` tells by a
+/// layer's place and its gamma whether it is a BNTT layer: other norms have a gamma too.
 pub fn gammas<'a>(
     model: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
     is_bntt: impl Fn(usize, &Tensor) -> bool,

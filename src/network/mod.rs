@@ -1,26 +1,27 @@
-//! A network: encoder, layers and readout. Built in two steps, so that mistakes and costs are known before any memory is
-//! taken: [`NetworkPlan`] infers shapes, [`Network`] holds weights.
+//! A network: encoder, layers and readout. Built in two steps, so that mistakes and costs are known before any memory
+//! is taken: [`NetworkPlan`] infers shapes, [`Network`] holds weights.
 
 mod activity;
 mod gamma;
 mod input_gradient;
-mod observer;
+mod not_finite;
 #[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod plan;
 mod state;
-pub mod watch;
 
-pub use activity::{Activity, LayerActivity};
+pub use crate::layers::{LayerIo, Observer};
+pub use activity::{Activity, LayerActivity, SpikeCount};
 pub use gamma::{Gammas, gammas};
-pub use observer::{Observer, Seen};
+pub use not_finite::FirstLayer;
 pub use plan::NetworkPlan;
 
-use crate::encoders::{Draw, EncoderConfig};
+use crate::encoders::{EncoderConfig, RandomKey};
 use crate::error::{Error, Result};
 use crate::layers::{
-    BatchNormConfig, BnttConfig, InitConfig, Layer, LayerConfig, LifConfig, Parameter, Pass, Saved, Shared, TdbnConfig,
+    BatchNormConfig, BnttConfig, BuildContext, Chain, ForwardContext, InitConfig, LayerConfig, LayerKind, LifConfig,
+    Parameter, SavedTensors, TdbnConfig,
 };
-use crate::network::watch::{Part, Watch};
+use crate::ops::Precision;
 use crate::rng::Purpose;
 use crate::system::memory;
 use candle_core::{Device, Tensor};
@@ -55,27 +56,24 @@ pub struct NetworkConfig {
     pub layers: Vec<LayerConfig>,
 }
 
-/// Bytes of the largest sequence that evaluation holds: for each thread of the CPU, whose caches it then fits, and on a GPU, which wants
-/// many images at once.
+impl NetworkConfig {
+    /// What the layers may know of the network; the place in the list is set by the list.
+    fn context<'a>(&self, classes: usize, precision: Precision, seed: u64, device: &'a Device) -> BuildContext<'a> {
+        let &Self { time_steps, init, .. } = self;
+        BuildContext { time_steps, classes, seed, init, device, precision, index: 0, following: &[] }
+    }
+}
+
+/// Bytes of the largest sequence that evaluation holds: for each thread of the CPU, whose caches it then fits, and on a
+/// GPU, which wants many images at once.
 const EVALUATION_BYTES: usize = 16 << 20;
 const EVALUATION_BYTES_GPU: usize = 1 << 30;
-
-/// A layer, or a norm joined with its LIF layer, with its place in the file.
-struct Node {
-    /// Its place in the file; of joined ones, the norm's.
-    index: usize,
-    /// `layers.3`, the prefix of its tensors' names.
-    name: String,
-    /// `layers.4.lif`, where it gives spikes of its own.
-    neurons: Option<String>,
-    layer: Box<dyn Layer>,
-}
 
 /// A network with its weights.
 pub struct Network {
     plan: NetworkPlan,
     encoder: EncoderConfig,
-    nodes: Vec<Node>,
+    layers: Chain,
     seed: u64,
 }
 
@@ -106,52 +104,30 @@ pub fn evaluated_together(plan: &NetworkPlan, device: &Device) -> usize {
 
 /// What a training forward leaves for backward, layer by layer; each entry is freed as backward uses it.
 pub struct Tape {
-    saved: Vec<Saved>,
+    saved: Vec<SavedTensors>,
     time_steps: usize,
 }
 
 impl Tape {
     /// Bytes held for backward.
     pub fn bytes(&self) -> usize {
-        self.saved.iter().map(Saved::bytes).sum()
+        self.saved.iter().map(SavedTensors::bytes).sum()
     }
 }
 
 /// The gradient [T, B, K] of the last layer's currents, from that of their mean over time.
-fn of_each_step(grad: &Tensor, time_steps: usize) -> candle_core::Result<Tensor> {
+fn gradient_of_steps(grad: &Tensor, time_steps: usize) -> candle_core::Result<Tensor> {
     let each = (grad / time_steps as f64)?.unsqueeze(0)?;
-    crate::layers::repeat(&each, time_steps)?.contiguous()
+    crate::ops::sequence::repeat(&each, time_steps)?.contiguous()
 }
 
 impl Network {
     /// The network that `plan` describes, with the initial weights of `seed`.
     pub fn build(config: &NetworkConfig, plan: NetworkPlan, seed: u64, device: &Device) -> Result<Self> {
         refuse_what_cannot_fit(&plan, device)?;
-        let mut nodes = Vec::with_capacity(config.layers.len());
-        for (index, (layer, layer_plan)) in config.layers.iter().zip(&plan.layers).enumerate() {
-            if layer_plan.joined {
-                continue;
-            }
-            let shared = Shared {
-                time_steps: config.time_steps,
-                classes: plan.classes,
-                seed,
-                init: config.init,
-                device,
-                precision: plan.precision,
-                index,
-                following: config.layers.get(index.saturating_add(1)..).unwrap_or_default(),
-            };
-            let (following, next) = (index.saturating_add(1), shared.following.first());
-            let (last, spiking) = match next {
-                Some(next) if layer.joins(Some(next)) => (following, next),
-                _ => (index, layer),
-            };
-            let neurons = matches!(spiking, LayerConfig::Lif(_)).then(|| format!("layers.{last}.lif"));
-            let name = format!("layers.{index}");
-            nodes.push(Node { index, name, neurons, layer: layer.build_joined(next, layer_plan, &shared)? });
-        }
-        Ok(Self { plan, encoder: config.encoder, nodes, seed })
+        let context = config.context(plan.classes, plan.precision, seed, device);
+        let layers = Chain::build(&config.layers, &plan.layers, &context, "layers")?;
+        Ok(Self { plan, encoder: config.encoder, layers, seed })
     }
 
     pub fn plan(&self) -> &NetworkPlan {
@@ -159,62 +135,39 @@ impl Network {
     }
 
     /// Training: logits [B, K] of normalised `inputs` [B, C, H, W] (or sequences), what backward needs, and the activity.
-    pub fn forward(&mut self, inputs: &Tensor, epoch: usize, indices: &[u32]) -> Result<(Tensor, Tape, Activity)> {
-        self.forward_watched(inputs, epoch, indices, &mut ())
-    }
-
-    /// The same while `watch` listens.
-    pub fn forward_watched(
+    pub fn forward(
         &mut self,
         inputs: &Tensor,
         epoch: usize,
         indices: &[u32],
-        watch: &mut impl Watch,
+        observer: &mut dyn Observer,
     ) -> Result<(Tensor, Tape, Activity)> {
-        let draw = Draw { seed: self.seed, purpose: Purpose::Poisson, epoch, indices };
-        let pass = Pass { seed: self.seed, epoch, indices };
-        let mut x = self.encoder.encode(inputs, self.plan.time_steps, &draw)?;
-        watch.ended(Part::Encoded);
-        let (mut saved, mut activity) = (Vec::with_capacity(self.nodes.len()), Activity::default());
-        for node in &mut self.nodes {
-            let (y, kept) = node.layer.forward(x, &pass)?;
-            activity.observe(node.neurons.as_deref(), &y);
-            watch.ended(Part::Forward { layer: &node.name, kept: kept.bytes() });
-            saved.push(kept);
-            x = y.sequence;
-        }
+        let key = RandomKey { seed: self.seed, purpose: Purpose::Poisson, epoch, indices };
+        let x = self.encoder.spec().encode(inputs, self.plan.time_steps, &key)?;
+        observer.encoded();
+        let mut activity = Activity::default();
+        let context = ForwardContext { seed: self.seed, epoch, indices };
+        let mut observers: (&mut dyn Observer, &mut dyn Observer) = (&mut activity, observer);
+        let (x, saved) = self.layers.forward(x, &context, &mut observers)?;
         let time_steps = x.dim(0)?;
         Ok((x.mean(0)?, Tape { saved, time_steps }, activity))
     }
 
-    /// Adds the gradients of all parameters, from the logits' gradient [B, K]. With `input_wanted` it returns the gradient
-    /// of the encoded sequence (of one time-step, the sum, where the encoder repeats the image).
-    pub fn backward(&mut self, tape: Tape, grad: &Tensor, input_wanted: bool) -> Result<Option<Tensor>> {
-        self.backward_watched(tape, grad, input_wanted, &mut ())
-    }
-
-    /// The same while `watch` listens.
-    pub fn backward_watched(
+    /// Adds the gradients of all parameters, from the logits' gradient [B, K]. With `input_wanted` it returns the
+    /// gradient of the encoded sequence (of one time-step, the sum, where the encoder repeats the image).
+    pub fn backward(
         &mut self,
         tape: Tape,
         grad: &Tensor,
         input_wanted: bool,
-        watch: &mut impl Watch,
+        observer: &mut dyn Observer,
     ) -> Result<Option<Tensor>> {
-        let mut grad = of_each_step(grad, tape.time_steps)?;
-        for (i, (node, saved)) in self.nodes.iter_mut().zip(tape.saved).enumerate().rev() {
-            let next = node.layer.backward(saved, grad, i > 0 || input_wanted)?;
-            watch.ended(Part::Backward { layer: &node.name });
-            match next {
-                Some(next) => grad = next,
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(grad))
+        let grad = gradient_of_steps(grad, tape.time_steps)?;
+        Ok(self.layers.backward(tape.saved, grad, input_wanted, observer)?)
     }
 
-    /// Evaluation: logits [B, K] and activity, with running statistics; `draw` numbers the Poisson draw. No more than the first `time_steps`
-    /// steps are computed, whose mean the logits are.
+    /// Evaluation: logits [B, K] and activity, with running statistics; `draw` numbers the Poisson draw. No more than
+    /// the first `time_steps` steps are computed, whose mean the logits are.
     pub fn evaluate(
         &self,
         inputs: &Tensor,
@@ -222,23 +175,23 @@ impl Network {
         indices: &[u32],
         time_steps: usize,
     ) -> Result<(Tensor, Activity)> {
-        let (currents, activity) = self.evaluate_observed(inputs, draw, indices, time_steps, &mut ())?;
+        let (currents, activity) = self.evaluate_steps(inputs, draw, indices, time_steps, &mut ())?;
         Ok((currents.mean(0)?, activity))
     }
 
-    /// The same while `observer` looks; the last layer's currents [T, B, K] in place of their mean over time.
+    /// Evaluation step by step: the last layer's currents [T, B, K], whose mean over time are the logits.
     ///
     /// Images go through a few at a time; what becomes of one depends on no other.
     ///
     /// # Errors
     /// [`Error::Run`] for no time-steps, or for more than the network was built for.
-    pub fn evaluate_observed(
+    pub fn evaluate_steps(
         &self,
         inputs: &Tensor,
         draw: usize,
         indices: &[u32],
         time_steps: usize,
-        observer: &mut impl Observer,
+        observer: &mut dyn Observer,
     ) -> Result<(Tensor, Activity)> {
         let most = self.plan.time_steps;
         if !(1..=most).contains(&time_steps) {
@@ -255,7 +208,8 @@ impl Network {
         Ok((Tensor::cat(&currents, 1)?, activity))
     }
 
-    /// `count` of the `inputs` from number `start` on: images [B, C, H, W], or the first `time_steps` of sequences [T, B, C, H, W].
+    /// `count` of the `inputs` from number `start` on: images [B, C, H, W], or the first `time_steps` of sequences [T,
+    /// B, C, H, W].
     fn images(&self, inputs: &Tensor, start: usize, count: usize, time_steps: usize) -> Result<Tensor> {
         match inputs.rank() {
             5 => Ok(inputs.narrow(0, 0, time_steps)?.narrow(1, start, count)?),
@@ -269,33 +223,29 @@ impl Network {
         draw: usize,
         indices: &[u32],
         time_steps: usize,
-        observer: &mut impl Observer,
+        observer: &mut dyn Observer,
     ) -> Result<(Tensor, Activity)> {
-        let draw = Draw { seed: self.seed, purpose: Purpose::PoissonEvaluation, epoch: draw, indices };
-        let mut x = self.encoder.encode(inputs, time_steps, &draw)?;
+        let key = RandomKey { seed: self.seed, purpose: Purpose::PoissonEvaluation, epoch: draw, indices };
+        let x = self.encoder.spec().encode(inputs, time_steps, &key)?;
+        observer.encoded();
         let mut activity = Activity::default();
-        for node in &self.nodes {
-            let y = node.layer.evaluate(&x)?;
-            let neurons = node.neurons.as_deref();
-            activity.observe(neurons, &y);
-            observer.saw(&Seen { index: node.index, neurons, input: &x, output: &y })?;
-            x = y.sequence;
-        }
+        let mut observers: (&mut dyn Observer, &mut dyn Observer) = (&mut activity, observer);
+        let x = self.layers.evaluate(x, &mut observers)?;
         Ok((x, activity))
     }
 
     /// Mean gamma of every BNTT layer at every time-step.
-    pub fn gammas(&mut self) -> Result<Gammas> {
-        let kinds = self.plan.kinds.clone();
-        Ok(gammas(&self.state(), |index, _| kinds.get(index) == Some(&"bntt"))?)
+    pub fn gammas(&self) -> Result<Gammas> {
+        Ok(gammas(&self.state(), |index, _| self.plan.kinds.get(index) == Some(&LayerKind::Bntt))?)
     }
 
     /// Learned tensors with their full names (`layers.0.weight`), in the order of the layers.
-    pub fn parameters(&mut self) -> Vec<(String, &mut Parameter)> {
-        let of_node = |node| {
-            let Node { name, layer, .. }: &mut Node = node;
-            layer.parameters().into_iter().map(|p| (format!("{name}.{}", p.name), p)).collect::<Vec<_>>()
-        };
-        self.nodes.iter_mut().flat_map(of_node).collect()
+    pub fn parameters(&self) -> Vec<(String, &Parameter)> {
+        self.layers.parameters()
+    }
+
+    /// The same, to be changed.
+    pub fn parameters_mut(&mut self) -> Vec<(String, &mut Parameter)> {
+        self.layers.parameters_mut()
     }
 }

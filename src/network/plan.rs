@@ -3,7 +3,7 @@
 use super::NetworkConfig;
 use crate::data::DataShape;
 use crate::encoders::EncoderConfig;
-use crate::layers::{Kept, LayerConfig, LayerPlan, Shared, Signal, numbers};
+use crate::layers::{LayerConfig, LayerKind, LayerPlan, SequenceSpec, numbers, plan_chain};
 use crate::ops::Precision;
 use candle_core::Device;
 
@@ -13,8 +13,8 @@ pub struct NetworkPlan {
     pub time_steps: usize,
     pub classes: usize,
     pub precision: Precision,
-    pub input: Signal,
-    pub kinds: Vec<&'static str>,
+    pub input: SequenceSpec,
+    pub kinds: Vec<LayerKind>,
     pub layers: Vec<LayerPlan>,
 }
 
@@ -22,57 +22,32 @@ pub struct NetworkPlan {
 pub type NetworkMistake = (String, String);
 
 impl NetworkPlan {
-    /// Infers all shapes. Errors with every mistake that can be found: shapes after a layer that does not fit are unknown.
+    /// Infers all shapes. Errors with every mistake that can be found: shapes after a layer that does not fit are
+    /// unknown.
     pub fn new(config: &NetworkConfig, data: &DataShape, precision: Precision) -> Result<Self, Vec<NetworkMistake>> {
         let mut mistakes = encoder_mistakes(config, data);
-        let constant = config.encoder.is_constant() && config.time_steps > 1;
-        let input = Signal { shape: config.encoder.signal(image_of(data)), spikes: false, constant };
+        let constant = config.encoder.spec().is_constant() && config.time_steps > 1;
+        let input = SequenceSpec { shape: config.encoder.spec().signal(image_of(data)), spikes: false, constant };
         if !config.layers.iter().any(|layer| matches!(layer, LayerConfig::Lif(_))) {
             let problem = "there is no \"lif\" layer: a spiking network needs at least one".to_string();
             mistakes.push(("network.layers".into(), problem));
         }
-        let mut layers: Vec<LayerPlan> = Vec::with_capacity(config.layers.len());
-        let mut signal = input.clone();
-        let sequence = |what: &str, signal: &Signal| {
-            numbers(what, &[&[config.time_steps], signal.shape.as_slice()].concat()).map(drop)
-        };
-        if let Err(problem) = sequence("the input of all time-steps", &input) {
+        let sizes = [&[config.time_steps], input.shape.as_slice()].concat();
+        if let Err(problem) = numbers("the input of all time-steps", &sizes) {
             mistakes.push(("network.time_steps".into(), problem));
             return Err(mistakes);
         }
-        let mut before: Option<&LayerConfig> = None;
-        for (index, layer) in config.layers.iter().enumerate() {
-            let shared = Shared {
-                time_steps: config.time_steps,
-                classes: data.classes,
-                seed: 0,
-                init: config.init,
-                device: &Device::Cpu,
-                precision,
-                index,
-                following: config.layers.get(index.saturating_add(1)..).unwrap_or_default(),
-            };
-            let planned = layer.plan(&signal, &shared).and_then(|plan| {
-                sequence("its output of all time-steps", &plan.output)?;
-                Ok(plan)
-            });
-            match planned {
-                Ok(mut plan) => {
-                    if before.is_some_and(|before| before.joins(Some(layer))) {
-                        (plan.joined, plan.kept) = (true, Kept::Nothing);
-                    }
-                    signal = plan.output.clone();
-                    before = Some(layer);
-                    layers.push(plan);
-                }
-                Err(problem) => {
-                    let key = format!("network.layers[{index}]");
-                    mistakes.push((key, format!("layer {index} {}: {problem}", layer.kind())));
-                    return Err(mistakes);
-                }
+        let context = config.context(data.classes, precision, 0, &Device::Cpu);
+        let layers = match plan_chain(&config.layers, &input, &context) {
+            Ok(layers) => layers,
+            Err((index, problem)) => {
+                let kind = config.layers.get(index).map_or("", |layer| layer.kind().name());
+                mistakes.push((format!("network.layers[{index}]"), format!("layer {index} {kind}: {problem}")));
+                return Err(mistakes);
             }
-        }
-        mistakes.extend(readout_mistake(config, &signal, data.classes));
+        };
+        let output = layers.last().map_or(&input, |layer| &layer.output);
+        mistakes.extend(readout_mistake(config, output, data.classes));
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
@@ -98,35 +73,35 @@ impl NetworkPlan {
     }
 
     /// Every layer, joined ones as one, with what it puts out.
-    fn units(&self) -> impl DoubleEndedIterator<Item = (&LayerPlan, &Signal)> {
+    fn units(&self) -> impl DoubleEndedIterator<Item = (&LayerPlan, &SequenceSpec)> {
         let next = self.layers.iter().skip(1).map(Some).chain(std::iter::once(None));
-        let pairs: Vec<_> = self.layers.iter().zip(next).filter(|(layer, _)| !layer.joined).collect();
+        let pairs: Vec<_> = self.layers.iter().zip(next).filter(|(layer, _)| !layer.fused).collect();
         pairs.into_iter().map(|(layer, next)| match next {
-            Some(next) if next.joined => (layer, &next.output),
+            Some(next) if next.fused => (layer, &next.output),
             _ => (layer, &layer.output),
         })
     }
 
     /// Bytes of the largest sequence between two layers.
     pub fn largest_signal(&self, batch: usize) -> usize {
-        let bytes = |signal: &Signal| signal.bytes(self.time_steps, batch, self.precision);
+        let bytes = |signal: &SequenceSpec| signal.bytes(self.time_steps, batch, self.precision);
         self.units().map(|(layer, output)| bytes(&layer.input).max(bytes(output))).max().unwrap_or(0)
     }
 
-    /// Bytes that an evaluation of `together` images at once holds at least when it computes `time_steps`: the weights, and what the widest layer
-    /// reads and puts out.
+    /// Bytes that an evaluation of `together` images at once holds at least when it computes `time_steps`: the weights,
+    /// and what the widest layer reads and puts out.
     pub fn evaluation_bytes(&self, time_steps: usize, together: usize) -> usize {
-        let bytes = |signal: &Signal| signal.bytes(time_steps, together, self.precision);
+        let bytes = |signal: &SequenceSpec| signal.bytes(time_steps, together, self.precision);
         let widest = self.units().map(|(layer, output)| bytes(&layer.input).saturating_add(bytes(output))).max();
         widest.unwrap_or(0).saturating_add(self.parameters().saturating_mul(4))
     }
 
-    /// Largest number of bytes that a training step holds at once, besides the program and the data set: parameters with
-    /// gradients and `moments` optimizer moments each, what is kept for backward, and the tensors that one layer reads and
-    /// writes.
+    /// Largest number of bytes that a training step holds at once, besides the program and the data set: parameters
+    /// with gradients and `moments` optimizer moments each, what is kept for backward, and the tensors that one layer
+    /// reads and writes.
     pub fn peak_bytes(&self, batch: usize, moments: usize) -> usize {
-        let bytes = |signal: &Signal| signal.bytes(self.time_steps, batch, self.precision);
-        let currents = |signal: &Signal| bytes(&Signal { spikes: false, ..signal.clone() });
+        let bytes = |signal: &SequenceSpec| signal.bytes(self.time_steps, batch, self.precision);
+        let currents = |signal: &SequenceSpec| bytes(&SequenceSpec { spikes: false, ..signal.clone() });
         let (mut kept, mut peak) = (0usize, 0usize);
         for (layer, output) in self.units() {
             peak = peak.max(kept.saturating_add(bytes(&layer.input)).saturating_add(bytes(output)));
@@ -148,12 +123,12 @@ fn encoder_mistakes(config: &NetworkConfig, data: &DataShape) -> Vec<NetworkMist
         }
         (Some(_), false) => "the data set holds sequences that are coded already: use encoder = \"none\"".into(),
         (Some(found), true) if found != config.time_steps => {
-            let asked = config.time_steps;
-            let problem = format!("the data set's sequences have {found} time-steps, but time_steps is {asked}");
+            let requested = config.time_steps;
+            let problem = format!("the data set's sequences have {found} time-steps, but time_steps is {requested}");
             return vec![("network.time_steps".into(), problem)];
         }
         _ => {
-            let problem = config.encoder.mistake(image_of(data), config.time_steps);
+            let problem = config.encoder.spec().mistake(image_of(data), config.time_steps);
             return problem.into_iter().map(|problem| ("network.time_steps".into(), problem)).collect();
         }
     };
@@ -164,7 +139,7 @@ fn image_of(data: &DataShape) -> [usize; 3] {
     [data.channels, data.height, data.width]
 }
 
-fn readout_mistake(config: &NetworkConfig, output: &Signal, classes: usize) -> Option<NetworkMistake> {
+fn readout_mistake(config: &NetworkConfig, output: &SequenceSpec, classes: usize) -> Option<NetworkMistake> {
     let (index, last) = config.layers.iter().enumerate().next_back()?;
     let kind = last.kind();
     let problem = if output.spikes {

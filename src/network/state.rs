@@ -1,6 +1,6 @@
 //! A network's tensors by name: what checkpoints and weight files hold.
 
-use super::{Network, Node};
+use super::Network;
 use crate::error::{Error, Result};
 use crate::files::weights;
 use crate::ops::finite;
@@ -11,18 +11,18 @@ use std::path::Path;
 impl Network {
     /// All parameters and running statistics, by full name (`layers.1.running_mean`). The tensors share the network's
     /// storage: use them before the next training step.
-    pub fn state(&mut self) -> BTreeMap<String, Tensor> {
-        self.tensors().map(|(name, tensor)| (name, tensor.clone())).collect()
+    pub fn state(&self) -> BTreeMap<String, Tensor> {
+        self.layers.state().into_iter().map(|(name, tensor)| (name, tensor.clone())).collect()
     }
 
     /// Shapes that [`Network::load_state`] expects.
-    pub fn state_shapes(&mut self) -> BTreeMap<String, Vec<usize>> {
-        self.tensors().map(|(name, tensor)| (name, tensor.dims().to_vec())).collect()
+    pub fn state_shapes(&self) -> BTreeMap<String, Vec<usize>> {
+        self.layers.state().into_iter().map(|(name, tensor)| (name, tensor.dims().to_vec())).collect()
     }
 
     /// Replaces every tensor. Errors, changing nothing, when a name is missing or a shape or dtype differs.
     pub fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<()> {
-        for (name, tensor) in self.tensors() {
+        for (name, tensor) in self.layers.state() {
             let found = state.get(&name).map(|found| (found.dims(), found.dtype()));
             if found != Some((tensor.dims(), DType::F32)) {
                 let found = found.map_or("nothing".into(), |(dims, dtype)| format!("{dims:?} {dtype:?}"));
@@ -32,7 +32,7 @@ impl Network {
                 )));
             }
         }
-        for (name, tensor) in self.tensors() {
+        for (name, tensor) in self.layers.state_mut() {
             if let Some(found) = state.get(&name) {
                 // A copy: the caller's tensors must not change when the network trains.
                 *tensor = found.to_device(tensor.device())?.copy()?;
@@ -44,7 +44,8 @@ impl Network {
     /// Replaces every tensor by those of a safetensors file; numbers of 16 and 64 bits become 32.
     ///
     /// # Errors
-    /// [`Error::Weights`] or [`Error::Io`] naming the file when it cannot be read, does not fit or is not finite; nothing is changed then.
+    /// [`Error::Weights`] or [`Error::Io`] naming the file when it cannot be read, does not fit or is not finite;
+    /// nothing is changed then.
     pub fn load_file(&mut self, path: &Path) -> Result<()> {
         let mut tensors = weights::load_tensors(path, &Device::Cpu)?;
         weights::matching(&self.state_shapes(), &tensors, path)?;
@@ -53,12 +54,5 @@ impl Network {
         }
         finite::check_weights(&tensors, path)?;
         self.load_state(&tensors)
-    }
-
-    fn tensors(&mut self) -> impl Iterator<Item = (String, &mut Tensor)> {
-        self.nodes.iter_mut().flat_map(|node| {
-            let Node { name, layer, .. } = node;
-            layer.state().into_iter().map(|(tensor, value)| (format!("{name}.{tensor}"), value)).collect::<Vec<_>>()
-        })
     }
 }

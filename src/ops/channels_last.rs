@@ -1,9 +1,9 @@
 //! How a sequence lies in memory: the channels of a pixel next to each other.
 //!
-//! Dimensions are always in the order [T, B, C, H, W]; on the CPU the elements of what ops return lie in the order
-//! [T, B, H, W, C] behind it. Neighbouring channels go through the same arithmetic with factors of their own, whatever the size of the
-//! image, so that a vector register holds channels of one pixel. A tensor that lies otherwise is taken as well, at the price of
-//! a copy.
+//! Dimensions are always in the order [T, B, C, H, W]; on the CPU the elements of what ops return lie in the order [T,
+//! B, H, W, C] behind it. Neighbouring channels go through the same arithmetic with factors of their own, whatever the
+//! size of the image, so that a vector register holds channels of one pixel. A tensor that lies otherwise is taken as
+//! well, at the price of a copy.
 
 use candle_core::{Result, Tensor, WithDType};
 
@@ -24,11 +24,11 @@ pub fn channels_last(x: &Tensor) -> Result<Tensor> {
 
 /// A tensor of `shape` [..., C, H, W] from `values` in the order [..., H, W, C].
 pub fn from_channels_last<T: WithDType>(values: Vec<T>, shape: &[usize], like: &Tensor) -> Result<Tensor> {
-    channels_first(&Tensor::from_vec(values, lying_shape(shape), like.device())?)
+    channels_first(&Tensor::from_vec(values, channels_last_shape(shape), like.device())?)
 }
 
 /// The shape [..., H, W, C] of what `shape` [..., C, H, W] is in memory.
-pub fn lying_shape(shape: &[usize]) -> Vec<usize> {
+pub fn channels_last_shape(shape: &[usize]) -> Vec<usize> {
     match shape {
         &[ref lead @ .., c, h, w] if has_pixels(shape.len()) => [lead, &[h, w, c]].concat(),
         other => other.to_vec(),
@@ -36,11 +36,11 @@ pub fn lying_shape(shape: &[usize]) -> Vec<usize> {
 }
 
 /// A contiguous tensor [..., H, W, C] in the order of its dimensions [..., C, H, W]; [T, B, F] stays as it is.
-pub fn channels_first(lying: &Tensor) -> Result<Tensor> {
-    let rank = lying.rank();
+pub fn channels_first(tensor: &Tensor) -> Result<Tensor> {
+    let rank = tensor.rank();
     if !has_pixels(rank) {
-        return Ok(lying.clone());
+        return Ok(tensor.clone());
     }
     let back: Vec<usize> = (0..rank - 3).chain([rank - 1, rank - 3, rank - 2]).collect();
-    lying.permute(back)
+    tensor.permute(back)
 }

@@ -12,11 +12,12 @@ pub const BUILD: &str = if cfg!(feature = "cudnn") {
     "the CPU alone"
 };
 
-/// Opens "cpu", "cuda:1" or "auto": the first GPU if the build and the machine have one, else the CPU. The same name gives the same
-/// device every time.
+/// Opens "cpu", "cuda:1" or "auto": the first GPU if the build and the machine have one, else the CPU. The same name
+/// gives the same device every time.
 ///
 /// # Errors
-/// What is wrong, as the rest of a sentence: a build without GPU kernels, no driver, no such device, one that is too old.
+/// What is wrong, as the rest of a sentence: a build without GPU kernels, no driver, no such device, one that is too
+/// old.
 pub fn open(name: &str) -> Result<Device, String> {
     match (name, name.strip_prefix("cuda:")) {
         (_, Some(ordinal)) => {
@@ -56,7 +57,7 @@ pub fn name(device: &Device) -> String {
 pub fn memory(device: &Device) -> Result<Option<(usize, usize)>> {
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
-        return Ok(Some(crate::ops::gpu::of(device)?.memory()?));
+        return Ok(Some(crate::ops::gpu::for_device(device)?.memory()?));
     }
     let _ = device;
     Ok(None)
@@ -66,7 +67,7 @@ pub fn memory(device: &Device) -> Result<Option<(usize, usize)>> {
 pub fn send(values: Vec<f32>, shape: &[usize], device: &Device) -> Result<Tensor> {
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
-        return Ok(crate::ops::gpu::of(device)?.upload(&values, shape)?);
+        return Ok(crate::ops::gpu::for_device(device)?.upload(&values, shape)?);
     }
     Ok(Tensor::from_vec(values, shape, device)?)
 }
@@ -75,7 +76,7 @@ pub fn send(values: Vec<f32>, shape: &[usize], device: &Device) -> Result<Tensor
 pub fn peak_memory(device: &Device) -> Option<u64> {
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
-        return crate::ops::gpu::of(device).ok()?.peak_memory();
+        return crate::ops::gpu::for_device(device).ok()?.peak_memory();
     }
     let _ = device;
     None

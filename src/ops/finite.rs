@@ -1,20 +1,18 @@
 //! Numbers that are not finite: where they are, and what to do.
 //!
-//! A NaN compares false with everything, so that a network which computes with it looks as good as any: nothing that is not finite is scored, saved
-//! or loaded.
+//! A NaN compares false with everything, so that a network which computes with it looks as good as any: nothing that is
+//! not finite is scored, saved or loaded.
 
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Result, Tensor};
 
 use crate::error::Error;
-use crate::layers::Output;
-use crate::network::{Observer, Seen};
 use crate::ops::values::values;
 
 /// A number that is not finite.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Place {
+pub struct NotFinite {
     /// `layers.0.weight`.
     pub tensor: String,
     /// Its place along every dimension.
@@ -23,24 +21,24 @@ pub struct Place {
     pub value: f64,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for NotFinite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{:?} is {}", self.tensor, self.index, self.value)
     }
 }
 
 /// The first number of `tensors`, in the order of their names, that is not finite.
-pub fn first<'a>(tensors: impl IntoIterator<Item = (&'a String, &'a Tensor)>) -> Result<Option<Place>> {
+pub fn first<'a>(tensors: impl IntoIterator<Item = (&'a String, &'a Tensor)>) -> Result<Option<NotFinite>> {
     for (name, tensor) in tensors {
         if let Some((at, value)) = first_of(tensor)? {
-            return Ok(Some(Place { tensor: name.clone(), index: place(at, tensor.dims()), value }));
+            return Ok(Some(NotFinite { tensor: name.clone(), index: place(at, tensor.dims()), value }));
         }
     }
     Ok(None)
 }
 
 /// The place in a tensor's row-major order, and the value, of its first number that is not finite.
-fn first_of(tensor: &Tensor) -> Result<Option<(usize, f64)>> {
+pub fn first_of(tensor: &Tensor) -> Result<Option<(usize, f64)>> {
     let wrong = |value: f64| !value.is_finite();
     let tensor = tensor.to_device(&Device::Cpu)?.contiguous()?;
     Ok(match tensor.dtype() {
@@ -88,22 +86,6 @@ pub fn check_logits(logits: &Tensor) -> crate::error::Result<()> {
             "the network gives {value} as a logit; expected finite numbers: its weights or running statistics have grown beyond what 32-bit \
              numbers hold, and nothing that it predicts means anything"
         ))),
-    }
-}
-
-/// Finds the first layer that gives what is not finite.
-#[derive(Debug, Default)]
-pub struct FirstLayer(pub Option<String>);
-
-impl Observer for FirstLayer {
-    fn saw(&mut self, seen: &Seen<'_>) -> Result<()> {
-        let Output { sequence, .. } = seen.output;
-        if self.0.is_none()
-            && let Some((_, value)) = first_of(sequence)?
-        {
-            self.0 = Some(format!("layers.{} gives {value}", seen.index));
-        }
-        Ok(())
     }
 }
 

@@ -4,9 +4,9 @@
 //! Every op is a folder: `mod.rs` states the equation and takes tensors, `cpu.rs` takes slices and is the readable
 //! reference. An op checks shapes, picks the device's kernel and returns fresh tensors; it knows nothing of layers.
 //!
-//! Shapes: T time-steps, B batch, C channels, H height, W width, F features, K classes. N = T * B where the time-steps are
-//! folded into the batch. Spikes are `u8` (0 or 1); everything else is `f32`. All CPU kernels divide their work in a way
-//! that depends on the shapes alone, and add in a fixed order: the same bits for any number of threads.
+//! Shapes: T time-steps, B batch, C channels, H height, W width, F features, K classes. N = T * B where the time-steps
+//! are folded into the batch. Spikes are `u8` (0 or 1); everything else is `f32`. All CPU kernels divide their work in
+//! a way that depends on the shapes alone, and add in a fixed order: the same bits for any number of threads.
 
 pub mod batch;
 pub mod batch_norm;
@@ -19,7 +19,7 @@ pub mod device;
 pub mod dropout;
 pub mod finite;
 pub mod flatten;
-mod fresh;
+mod geometry;
 pub mod gpu;
 pub mod lif;
 pub mod linear;
@@ -30,10 +30,14 @@ pub mod pool;
 mod precision;
 mod product;
 mod scratch;
+pub mod selftest;
+pub mod sequence;
 pub mod simd;
+mod uninit;
 pub mod update;
 pub(crate) mod values;
 
+pub use geometry::Geometry;
 pub use precision::Precision;
 
 use candle_core::{Result, Tensor, bail};

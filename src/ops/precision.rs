@@ -1,4 +1,4 @@
-//! With how many digits a network computes.
+//! The precision of products and stored currents: f32, tf32 or bf16.
 
 use candle_core::DType;
 use schemars::JsonSchema;

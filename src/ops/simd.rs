@@ -1,7 +1,8 @@
-//! Which vector instructions the CPU kernels use: the widest that the machine has, found when the program starts to compute.
+//! Which vector instructions the CPU kernels use: the widest that the machine has, found when the program starts to
+//! compute.
 //!
-//! Kernels are written once, over vectors of unknown width. The environment variable `BNTT_INSTRUCTIONS` narrows the choice, to find
-//! out whether a difference comes from it.
+//! Kernels are written once, over vectors of unknown width. The environment variable `BNTT_INSTRUCTIONS` narrows the
+//! choice, to find out whether a difference comes from it.
 
 use pulp::Arch;
 use std::sync::OnceLock;
@@ -13,11 +14,11 @@ pub const VARIABLE: &str = "BNTT_INSTRUCTIONS";
 pub fn arch() -> Arch {
     static ARCH: OnceLock<Arch> = OnceLock::new();
     // A word that is none of ours has been refused before; here it changes nothing.
-    *ARCH.get_or_init(|| asked().unwrap_or_else(|_| Arch::new()))
+    *ARCH.get_or_init(|| requested().unwrap_or_else(|_| Arch::new()))
 }
 
 /// What the environment asks for, or a sentence that says what is wrong with it.
-pub fn asked() -> Result<Arch, String> {
+pub fn requested() -> Result<Arch, String> {
     match std::env::var(VARIABLE).as_deref() {
         Err(_) | Ok("widest") => Ok(Arch::new()),
         Ok("scalar") => Ok(Arch::Scalar),

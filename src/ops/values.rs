@@ -5,10 +5,10 @@ use parking_lot::{MappedRwLockReadGuard, RwLockReadGuard};
 use std::cell::Cell;
 
 /// The elements of a contiguous CPU tensor; the tensor cannot be written while this lives.
-pub type Values<'a, T> = MappedRwLockReadGuard<'a, [T]>;
+pub type TensorValues<'a, T> = MappedRwLockReadGuard<'a, [T]>;
 
 /// Borrows `tensor`'s elements in order. Errors when it is not contiguous, not on the CPU, or of another dtype.
-pub fn values<T: WithDType>(tensor: &Tensor) -> Result<Values<'_, T>> {
+pub fn values<T: WithDType>(tensor: &Tensor) -> Result<TensorValues<'_, T>> {
     let (storage, layout) = tensor.storage_and_layout();
     let Some((start, end)) = layout.contiguous_offsets() else {
         bail!("expected a contiguous tensor, found {layout:?}")
@@ -23,9 +23,9 @@ pub fn values<T: WithDType>(tensor: &Tensor) -> Result<Values<'_, T>> {
 /// Lends the elements of a contiguous CPU tensor to `work`, to be changed in place.
 pub fn change<R>(tensor: &Tensor, work: impl FnOnce(&mut [f32]) -> R) -> Result<R> {
     /// What candle calls with the storage, once, and what comes of it.
-    struct Change<W, R>(Cell<Option<W>>, Cell<Option<R>>);
+    struct StorageUpdate<W, R>(Cell<Option<W>>, Cell<Option<R>>);
 
-    impl<R, W: FnOnce(&mut [f32]) -> R> InplaceOp1 for Change<W, R> {
+    impl<R, W: FnOnce(&mut [f32]) -> R> InplaceOp1 for StorageUpdate<W, R> {
         fn name(&self) -> &'static str {
             "change"
         }
@@ -41,22 +41,22 @@ pub fn change<R>(tensor: &Tensor, work: impl FnOnce(&mut [f32]) -> R) -> Result<
         }
     }
 
-    let change = Change(Cell::new(Some(work)), Cell::new(None));
+    let change = StorageUpdate(Cell::new(Some(work)), Cell::new(None));
     tensor.inplace_op1(&change)?;
     change.1.take().ok_or_else(|| candle_core::Error::msg("a tensor that was to be changed was left alone"))
 }
 
 /// A sequence that a layer may receive: spikes as bytes or currents as floats.
-pub enum Input<'a> {
-    Spikes(Values<'a, u8>),
-    Floats(Values<'a, f32>),
+pub enum SequenceValues<'a> {
+    Spikes(TensorValues<'a, u8>),
+    Floats(TensorValues<'a, f32>),
 }
 
 /// Borrows a `u8` or `f32` tensor.
-pub fn input(tensor: &Tensor) -> Result<Input<'_>> {
+pub fn input(tensor: &Tensor) -> Result<SequenceValues<'_>> {
     match tensor.dtype() {
-        DType::U8 => Ok(Input::Spikes(values(tensor)?)),
-        DType::F32 => Ok(Input::Floats(values(tensor)?)),
+        DType::U8 => Ok(SequenceValues::Spikes(values(tensor)?)),
+        DType::F32 => Ok(SequenceValues::Floats(values(tensor)?)),
         other => bail!("expected u8 spikes or f32 values, found {other:?}"),
     }
 }

@@ -1,6 +1,7 @@
 //! Adam and AdamW.
 
-use crate::ops::update::{self, Item, Permission};
+use super::OptimizerSpec;
+use crate::ops::update::{self, ParameterUpdate, StepGuard};
 use candle_core::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,8 +27,8 @@ pub struct AdamConfig {
     pub weight_decay: f64,
 }
 
-/// AdamW: Adam whose weight decay shrinks the weight itself, w = (1 - lr weight_decay) w, before Adam's step without decay.
-/// Source: Loshchilov & Hutter 2019.
+/// AdamW: Adam whose weight decay shrinks the weight itself, w = (1 - lr weight_decay) w, before Adam's step without
+/// decay. Source: Loshchilov & Hutter 2019.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdamwConfig {
@@ -59,15 +60,34 @@ fn decoupled_decay() -> f64 {
     1e-2
 }
 
-impl AdamConfig {
-    pub(super) fn update(&self, items: &[Item<'_>], lr: f64, steps: u64, permission: &Permission) -> Result<()> {
-        update::adam(items, &adam(self.betas, self.eps, lr, steps, self.weight_decay, 1.0), permission)
+/// Of the gradient and of its square.
+const MOMENTS: &[&str] = &["first", "second"];
+
+impl OptimizerSpec for AdamConfig {
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn moments(&self) -> &'static [&'static str] {
+        MOMENTS
+    }
+
+    fn update(&self, items: &[ParameterUpdate<'_>], lr: f64, steps: u64, step_guard: &StepGuard) -> Result<()> {
+        update::adam(items, &adam(self.betas, self.eps, lr, steps, self.weight_decay, 1.0), step_guard)
     }
 }
 
-impl AdamwConfig {
-    pub(super) fn update(&self, items: &[Item<'_>], lr: f64, steps: u64, permission: &Permission) -> Result<()> {
-        update::adam(items, &adam(self.betas, self.eps, lr, steps, 0.0, 1.0 - lr * self.weight_decay), permission)
+impl OptimizerSpec for AdamwConfig {
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn moments(&self) -> &'static [&'static str] {
+        MOMENTS
+    }
+
+    fn update(&self, items: &[ParameterUpdate<'_>], lr: f64, steps: u64, step_guard: &StepGuard) -> Result<()> {
+        update::adam(items, &adam(self.betas, self.eps, lr, steps, 0.0, 1.0 - lr * self.weight_decay), step_guard)
     }
 }
 
@@ -91,20 +111,20 @@ mod tests {
             assert!((found - expected).abs() < 1e-5, "expected {expected}, found {found}");
             Ok::<_, candle_core::Error>(())
         };
-        let permission = Permission::granted(&Device::Cpu)?;
-        let step = |update: &dyn Fn(&[Item<'_>]) -> Result<()>, w: &Tensor, g: f32, moments: &[Tensor]| {
-            update(&[Item { w, gradient: &tensor(g)?, moments }])
+        let step_guard = StepGuard::granted(&Device::Cpu)?;
+        let step = |update: &dyn Fn(&[ParameterUpdate<'_>]) -> Result<()>, w: &Tensor, g: f32, moments: &[Tensor]| {
+            update(&[ParameterUpdate { w, gradient: &tensor(g)?, moments }])
         };
         let adam = AdamConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0 };
         let (w, moments) = (tensor(1.0)?, [tensor(0.0)?, tensor(0.0)?]);
-        step(&|items| adam.update(items, 0.1, 1, &permission), &w, -3.0, &moments)?;
+        step(&|items| adam.update(items, 0.1, 1, &step_guard), &w, -3.0, &moments)?;
         close(&w, 1.1)?;
         // m = .9 (-.3) + .1 (1) = -.17, corrected by 1 - .81; v = .999 (.009) + .001, corrected by 1 - .998001.
-        step(&|items| adam.update(items, 0.1, 2, &permission), &w, 1.0, &moments)?;
+        step(&|items| adam.update(items, 0.1, 2, &step_guard), &w, 1.0, &moments)?;
         close(&w, 1.1 + 0.1 * (0.17 / 0.19) / (0.009_991f32 / 0.001_999).sqrt())?;
         let adamw = AdamwConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.5 };
         let (w, moments) = (tensor(1.0)?, [tensor(0.0)?, tensor(0.0)?]);
-        step(&|items| adamw.update(items, 0.1, 1, &permission), &w, 2.0, &moments)?;
+        step(&|items| adamw.update(items, 0.1, 1, &step_guard), &w, 2.0, &moments)?;
         close(&w, 0.95 - 0.1)
     }
 }

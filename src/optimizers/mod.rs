@@ -1,66 +1,75 @@
 //! Optimizers: from gradients to new weights.
 //!
-//! [`OptimizerConfig`] is the registry. An optimizer's moments are named tensors that a checkpoint holds. Updates are in
-//! place and need no graph: see [`crate::ops::update`].
+//! [`OptimizerConfig`] is the list of them. An optimizer's moments are named tensors that a checkpoint holds. Updates are
+//! in place and need no graph: see [`crate::ops::update`].
 
 mod adam;
 mod schedule;
 mod sgd;
 
 pub use adam::{AdamConfig, AdamwConfig};
-pub use schedule::{ConstantConfig, CosineConfig, MilestonesConfig, Moment, ScheduleConfig, WarmupConfig};
+pub use schedule::{ConstantConfig, CosineConfig, MilestonesConfig, ScheduleConfig, TrainingPosition, WarmupConfig};
 pub use sgd::SgdConfig;
 
+use crate::config::registry;
 use crate::error::{Error, Result};
 use crate::layers::Parameter;
-use crate::ops::update::{self, Item, Permission};
+use crate::ops::update::{self, ParameterUpdate, StepGuard};
 use candle_core::{DType, Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How weights follow gradients. Weight decay applies to every parameter, gamma too, as in the papers' code.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OptimizerConfig {
-    Sgd(SgdConfig),
-    Adam(AdamConfig),
-    Adamw(AdamwConfig),
+/// What an optimizer does: the one thing to write for a new one.
+pub trait OptimizerSpec {
+    /// The learning rate that the schedule multiplies.
+    fn lr(&self) -> f64;
+
+    /// Names of the moments kept for every parameter, which begin at 0.
+    fn moments(&self) -> &'static [&'static str];
+
+    /// Moves every parameter against its gradient at learning rate `lr`, and its moments, in place; `step` counts from 1.
+    /// Nothing moves where `step_guard` says so.
+    fn update(
+        &self,
+        items: &[ParameterUpdate<'_>],
+        lr: f64,
+        step: u64,
+        step_guard: &StepGuard,
+    ) -> candle_core::Result<()>;
+}
+
+registry! {
+    // A new optimizer is one file, its `mod` line above, and a line here.
+    /// How weights follow gradients. Weight decay applies to every parameter, gamma too, as in the papers' code.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+    OptimizerConfig, OptimizerKind, dyn OptimizerSpec {
+        "sgd" => Sgd(SgdConfig),
+        "adam" => Adam(AdamConfig),
+        "adamw" => Adamw(AdamwConfig),
+    }
 }
 
 impl OptimizerConfig {
     /// The learning rate that the schedule multiplies.
     pub fn lr(&self) -> f64 {
-        match self {
-            Self::Sgd(config) => config.lr,
-            Self::Adam(config) => config.lr,
-            Self::Adamw(config) => config.lr,
-        }
-    }
-
-    /// Names of the moments kept for every parameter.
-    fn moments(&self) -> &'static [&'static str] {
-        match self {
-            Self::Sgd(config) if config.momentum == 0.0 => &[],
-            Self::Sgd(_) => &["momentum"],
-            Self::Adam(_) | Self::Adamw(_) => &["first", "second"],
-        }
+        self.spec().lr()
     }
 
     /// How many moments are kept for every parameter.
     pub fn moment_count(&self) -> usize {
-        self.moments().len()
+        self.spec().moments().len()
     }
 }
 
 /// An optimizer with its moments.
 pub struct Optimizer {
     config: OptimizerConfig,
-    /// By parameter name, in the order of [`OptimizerConfig::moments`].
+    /// By parameter name, in the order of [`OptimizerSpec::moments`].
     moments: BTreeMap<String, Vec<Tensor>>,
     /// Steps taken.
     steps: u64,
-    /// Whether a step was not finite: see [`Permission`].
+    /// Whether a step was not finite: see [`StepGuard`].
     halted: Option<Tensor>,
 }
 
@@ -69,9 +78,9 @@ impl Optimizer {
         Self { config: config.clone(), moments: BTreeMap::new(), steps: 0, halted: None }
     }
 
-    /// Moves every parameter against its gradient at learning rate `lr`, gradients scaled down where their common norm is above `clip`,
-    /// and clears the gradients. Returns the norm, [1] `f64`, before clipping. Nothing moves, now or later, once the norm or the loss in
-    /// `score` is not finite.
+    /// Moves every parameter against its gradient at learning rate `lr`, gradients scaled down where their common norm
+    /// is above `clip`, and clears the gradients. Returns the norm, [1] `f64`, before clipping. Nothing moves, now or
+    /// later, once the norm or the loss in `score` is not finite.
     pub fn step(
         &mut self,
         parameters: Vec<(String, &mut Parameter)>,
@@ -85,26 +94,22 @@ impl Optimizer {
             let Some(gradient) = parameter.gradient.take() else { continue };
             if !self.moments.contains_key(&name) {
                 let zeros = |_: &&str| parameter.value.zeros_like();
-                let moments = self.config.moments().iter().map(zeros).collect::<candle_core::Result<_>>()?;
+                let moments = self.config.spec().moments().iter().map(zeros).collect::<candle_core::Result<_>>()?;
                 self.moments.insert(name.clone(), moments);
             }
             moved.push((name, &parameter.value, gradient));
         }
         let moments = |name: &str| self.moments.get(name).map_or(&[][..], Vec::as_slice);
-        let items: Vec<Item<'_>> =
-            moved.iter().map(|(name, w, gradient)| Item { w, gradient, moments: moments(name) }).collect();
+        let items: Vec<ParameterUpdate<'_>> =
+            moved.iter().map(|(name, w, gradient)| ParameterUpdate { w, gradient, moments: moments(name) }).collect();
         let norm = update::gradient_norm(&items)?;
         let halted = match self.halted.take() {
             Some(halted) => halted,
             None => Tensor::zeros(1, DType::F32, score.device())?,
         };
-        let permission = Permission::new(score, &norm, clip, halted)?;
-        match &self.config {
-            OptimizerConfig::Sgd(sgd) => sgd.update(&items, lr, &permission)?,
-            OptimizerConfig::Adam(adam) => adam.update(&items, lr, self.steps, &permission)?,
-            OptimizerConfig::Adamw(adamw) => adamw.update(&items, lr, self.steps, &permission)?,
-        }
-        self.halted = Some(permission.halted);
+        let step_guard = StepGuard::new(score, &norm, clip, halted)?;
+        self.config.spec().update(&items, lr, self.steps, &step_guard)?;
+        self.halted = Some(step_guard.halted);
         Ok(norm)
     }
 
@@ -112,7 +117,7 @@ impl Optimizer {
     pub fn state(&self) -> Result<BTreeMap<String, Tensor>> {
         let mut state = BTreeMap::from([("steps".to_string(), Tensor::new(&[self.steps as i64], &Device::Cpu)?)]);
         for (parameter, moments) in &self.moments {
-            for (moment, tensor) in self.config.moments().iter().zip(moments) {
+            for (moment, tensor) in self.config.spec().moments().iter().zip(moments) {
                 state.insert(format!("{moment}.{parameter}"), tensor.clone());
             }
         }
@@ -143,7 +148,7 @@ impl Optimizer {
                     None => Err(Error::Weights(format!("optimizer state: {name} is missing"))),
                 }
             };
-            moments.insert(parameter.clone(), self.config.moments().iter().map(moment).collect::<Result<_>>()?);
+            moments.insert(parameter.clone(), self.config.spec().moments().iter().map(moment).collect::<Result<_>>()?);
         }
         (self.moments, self.steps) = (moments, steps as u64);
         Ok(())

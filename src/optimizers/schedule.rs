@@ -25,8 +25,8 @@ impl Default for ScheduleConfig {
 #[serde(deny_unknown_fields)]
 pub struct ConstantConfig {}
 
-/// The rate is multiplied by `factor` once the epoch with index `at` x epochs (rounded) has ended: with 100 epochs and 0.5, epochs
-/// 0 to 50 have the full rate. As in the code of both papers.
+/// The rate is multiplied by `factor` once the epoch with index `at` x epochs (rounded) has ended: with 100 epochs and
+/// 0.5, epochs 0 to 50 have the full rate. As in the code of both papers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MilestonesConfig {
@@ -47,7 +47,8 @@ fn tenth() -> f64 {
     0.1
 }
 
-/// factor = last + (1 - last) (1 + cos(pi e / E)) / 2 in epoch e of E. Source: Loshchilov & Hutter 2017, without restarts.
+/// factor = last + (1 - last) (1 + cos(pi e / E)) / 2 in epoch e of E. Source: Loshchilov & Hutter 2017, without
+/// restarts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CosineConfig {
@@ -76,7 +77,7 @@ pub struct WarmupConfig {
 
 /// Where training stands.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
+pub struct TrainingPosition {
     /// Counted from 0.
     pub epoch: usize,
     pub epochs: usize,
@@ -87,7 +88,7 @@ pub struct Moment {
 
 impl ScheduleConfig {
     /// The factor of the learning rate at `now`.
-    pub fn factor(&self, now: Moment) -> f64 {
+    pub fn factor(&self, now: TrainingPosition) -> f64 {
         match self {
             Self::Constant(_) => 1.0,
             Self::Milestones(MilestonesConfig { at, factor }) => {
@@ -100,7 +101,7 @@ impl ScheduleConfig {
             }
             Self::Warmup(WarmupConfig { epochs, then }) if now.epoch >= *epochs => {
                 let rest = now.epochs.saturating_sub(*epochs);
-                then.factor(Moment { epoch: now.epoch - epochs, epochs: rest, ..now })
+                then.factor(TrainingPosition { epoch: now.epoch - epochs, epochs: rest, ..now })
             }
             Self::Warmup(WarmupConfig { epochs, .. }) => {
                 let [epoch, steps, step, epochs] = [now.epoch, now.steps, now.step, *epochs].map(|count| count as f64);
@@ -167,7 +168,8 @@ impl MilestonesConfig {
     }
 }
 
-/// The index of the epoch after which a milestone acts. Rounded rather than compared as floats: 0.7 x 90 is 62.99999999999999.
+/// The index of the epoch after which a milestone acts. Rounded rather than compared as floats: 0.7 x 90 is
+/// 62.99999999999999.
 fn milestone(at: f64, epochs: usize) -> f64 {
     (at * epochs as f64).round()
 }
@@ -254,7 +256,7 @@ mod tests {
     }
 
     fn factors(schedule: &ScheduleConfig, epochs: usize) -> Vec<f64> {
-        (0..epochs).map(|epoch| schedule.factor(Moment { epoch, epochs, step: 0, steps: 4 })).collect()
+        (0..epochs).map(|epoch| schedule.factor(TrainingPosition { epoch, epochs, step: 0, steps: 4 })).collect()
     }
 
     #[test]
@@ -278,7 +280,7 @@ mod tests {
             assert!((found - expected).abs() < 1e-12);
         }
         let warmup = ScheduleConfig::Warmup(WarmupConfig { epochs: 2, then: Box::new(cosine) });
-        let rise = |epoch, step| warmup.factor(Moment { epoch, epochs: 6, step, steps: 4 });
+        let rise = |epoch, step| warmup.factor(TrainingPosition { epoch, epochs: 6, step, steps: 4 });
         assert_eq!([rise(0, 0), rise(0, 3), rise(1, 3), rise(2, 0)], [0.125, 0.5, 1.0, 1.0]);
         assert!((rise(4, 1) - 0.5).abs() < 1e-12, "the middle of the four epochs that remain");
     }
@@ -286,7 +288,7 @@ mod tests {
     #[test]
     fn a_rise_over_more_steps_than_can_be_counted_stays_a_rise() {
         let warmup = ScheduleConfig::Warmup(WarmupConfig { epochs: usize::MAX, then: Box::default() });
-        let factor = |epoch| warmup.factor(Moment { epoch, epochs: usize::MAX, step: 3, steps: 1000 });
+        let factor = |epoch| warmup.factor(TrainingPosition { epoch, epochs: usize::MAX, step: 3, steps: 1000 });
         assert!(factor(0) > 0.0 && factor(1) > factor(0) && factor(usize::MAX / 2) <= 0.5);
     }
 }

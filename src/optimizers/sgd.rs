@@ -1,6 +1,7 @@
 //! Stochastic gradient descent.
 
-use crate::ops::update::{self, Item, Permission};
+use super::OptimizerSpec;
+use crate::ops::update::{self, ParameterUpdate, StepGuard};
 use candle_core::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,9 +22,17 @@ pub struct SgdConfig {
     pub weight_decay: f64,
 }
 
-impl SgdConfig {
-    pub(super) fn update(&self, items: &[Item<'_>], lr: f64, permission: &Permission) -> Result<()> {
+impl OptimizerSpec for SgdConfig {
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn moments(&self) -> &'static [&'static str] {
+        if self.momentum == 0.0 { &[] } else { &["momentum"] }
+    }
+
+    fn update(&self, items: &[ParameterUpdate<'_>], lr: f64, _: u64, step_guard: &StepGuard) -> Result<()> {
         let &Self { momentum, weight_decay, .. } = self;
-        update::sgd(items, &update::Sgd { rate: lr, momentum, weight_decay }, permission)
+        update::sgd(items, &update::Sgd { rate: lr, momentum, weight_decay }, step_guard)
     }
 }

@@ -1,12 +1,13 @@
 //! Whether two runs compute the same: the one rule of sweep, table, compare, report and `--resume-or-start`.
 //!
-//! Two runs are the same when their experiments say the same of everything that is computed, and their data and initial weights have the same
-//! checksums. What is not computed: the name, where data and initial weights lie, `training.device`, `training.threads`,
-//! `training.checkpoint_every`, `training.tensorboard` and `provenance`; but a key that a sweep or a table sets is never ignored. Runs that differ in their
-//! seeds alone are repetitions of one experiment.
+//! Two runs are the same when their experiments say the same of everything that is computed, and their data and initial
+//! weights have the same checksums. What is not computed: the name, where data and initial weights lie,
+//! `training.device`, `training.threads`, `training.checkpoint_every`, `training.tensorboard` and `provenance`; but a
+//! key that a sweep or a table sets is never ignored. Runs that differ in their seeds alone are repetitions of one
+//! experiment.
 //!
-//! Where the data of a plan are not on this machine, nothing tells whether they are those of a run but their path, or that all runs in question
-//! had the same.
+//! Where the data of a plan are not on this machine, nothing tells whether they are those of a run but their path, or
+//! that all runs in question had the same.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use crate::data::DatasetConfig;
 use crate::error::{Error, Result};
 use crate::experiment::CheckpointEvery;
 use crate::experiment::{Experiment, SHARED};
-use crate::files::durable::sha256_hex;
+use crate::files::atomic::sha256_hex;
 use crate::files::weights;
 use crate::run::listing;
 use crate::run::provenance::{Outcome, Provenance};
@@ -35,7 +36,8 @@ pub fn data_sha256(checksums: &Checksums) -> String {
     sha256_hex(lines.as_bytes())
 }
 
-/// What differs between the data of a run's beginning and those of now: `train.bin has changed`. Nothing where they are the same.
+/// What differs between the data of a run's beginning and those of now: `train.bin has changed`. Nothing where they are
+/// the same.
 pub fn changed_data(before: &Checksums, now: &Checksums) -> Vec<String> {
     let lost = before.keys().filter(|name| !now.contains_key(*name)).map(|name| format!("{name} is missing"));
     let other = now.iter().filter_map(|(name, sum)| match before.get(name) {
@@ -49,7 +51,7 @@ pub fn changed_data(before: &Checksums, now: &Checksums) -> Vec<String> {
 /// An experiment without what is not computed.
 pub fn comparable(experiment: &Experiment) -> Experiment {
     let mut experiment = experiment.clone();
-    experiment.data.dataset.paths().into_iter().for_each(|path| path.clear());
+    experiment.data.dataset.spec_mut().paths().into_iter().for_each(|path| path.clear());
     // That there are initial weights counts; which they are, their checksum tells.
     experiment.training.initial_weights.iter_mut().for_each(PathBuf::clear);
     experiment.name.clear();
@@ -78,7 +80,7 @@ pub fn differences(run: &Experiment, here: &Experiment) -> Result<Vec<String>> {
 }
 
 /// An experiment that runs are looked for.
-pub struct Plan<'a> {
+pub struct RunQuery<'a> {
     /// With absolute paths.
     pub experiment: &'a Experiment,
     /// Keys that count although they are not computed: those that a sweep or a table sets.
@@ -89,7 +91,7 @@ pub struct Plan<'a> {
 
 /// What a run folder says of itself.
 #[derive(Debug, Clone)]
-pub struct Recorded {
+pub struct RecordedRun {
     pub folder: RunFolder,
     pub experiment: Experiment,
     pub outcome: Outcome,
@@ -97,7 +99,7 @@ pub struct Recorded {
     initial_weights: Option<String>,
 }
 
-impl Recorded {
+impl RecordedRun {
     /// A run stays what it was when its data have moved: they are not asked for.
     ///
     /// # Errors
@@ -118,12 +120,12 @@ impl Recorded {
     }
 }
 
-impl Plan<'_> {
+impl RunQuery<'_> {
     /// Those of `runs` that compute what is planned.
-    pub fn of<'r>(&self, runs: impl IntoIterator<Item = &'r Recorded>) -> Vec<&'r Recorded> {
+    pub fn matching<'r>(&self, runs: impl IntoIterator<Item = &'r RecordedRun>) -> Vec<&'r RecordedRun> {
         let (computed, set) = (self.computed(self.experiment), self.set_values(self.experiment));
         let alike = runs.into_iter().filter(|run| self.computed(&run.experiment) == computed);
-        let alike: Vec<&Recorded> = alike.filter(|run| self.set_values(&run.experiment) == set).collect();
+        let alike: Vec<&RecordedRun> = alike.filter(|run| self.set_values(&run.experiment) == set).collect();
         if alike.is_empty() {
             return alike;
         }
@@ -155,9 +157,9 @@ impl Plan<'_> {
     }
 
     /// Of runs of the same settings, where the plan's data are not at hand.
-    fn by_place<'r>(&self, runs: Vec<&'r Recorded>) -> Vec<&'r Recorded> {
+    fn by_place<'r>(&self, runs: Vec<&'r RecordedRun>) -> Vec<&'r RecordedRun> {
         let paths = |experiment: &Experiment| -> Vec<PathBuf> {
-            experiment.data.dataset.clone().paths().into_iter().map(|path| path.clone()).collect()
+            experiment.data.dataset.clone().spec_mut().paths().into_iter().map(|path| path.clone()).collect()
         };
         let here = paths(self.experiment);
         let (there, elsewhere): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| paths(&run.experiment) == here);
@@ -166,7 +168,7 @@ impl Plan<'_> {
         runs.into_iter().filter(|run| self.same_weights(run)).collect()
     }
 
-    fn same_weights(&self, run: &Recorded) -> bool {
+    fn same_weights(&self, run: &RecordedRun) -> bool {
         let path = |experiment: &Experiment| experiment.training.initial_weights.clone();
         match (path(self.experiment), &run.initial_weights) {
             (Some(file), Some(sum)) => {
@@ -191,17 +193,18 @@ fn same_data(a: &Checksums, b: &Checksums) -> bool {
     sorted(a) == sorted(b)
 }
 
-/// The checksums of a data set; `None` where it cannot be read here. Read once by a process: a sweep asks for each of its runs.
+/// The checksums of a data set; `None` where it cannot be read here. Read once by a process: a sweep asks for each of
+/// its runs.
 fn data(dataset: &DatasetConfig, time_steps: usize) -> Option<Arc<Checksums>> {
     static KNOWN: LazyLock<Mutex<HashMap<String, Option<Arc<Checksums>>>>> = LazyLock::new(Mutex::default);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let read = || dataset.checksums(time_steps).ok().map(Arc::new);
+    let read = || dataset.spec().checksums(time_steps).ok().map(Arc::new);
     known.entry(format!("{time_steps} {dataset:?}")).or_insert_with(read).clone()
 }
 
 /// The run of an experiment's name that computes what is planned: of several one that is complete, or else the newest.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct MatchingRuns {
     pub run: Option<RunFolder>,
     /// Where there is none, but a newest version that is another: in what it differs.
     pub other: Option<(RunFolder, Vec<String>)>,
@@ -211,24 +214,24 @@ pub struct Found {
 ///
 /// # Errors
 /// [`crate::error::Error::Io`] when the folder cannot be read.
-pub fn find(root: &Path, plan: &Plan<'_>) -> Result<Found> {
+pub fn find(root: &Path, plan: &RunQuery<'_>) -> Result<MatchingRuns> {
     let container = root.join(&plan.experiment.name);
     if !container.is_dir() {
-        return Ok(Found::default());
+        return Ok(MatchingRuns::default());
     }
     let folders = versions(&container)?.into_iter().map(|(_, path)| RunFolder::at(path));
-    let runs: Vec<Recorded> = folders.filter_map(|folder| Recorded::read(folder).ok()).collect();
-    let same = plan.of(&runs);
+    let runs: Vec<RecordedRun> = folders.filter_map(|folder| RecordedRun::read(folder).ok()).collect();
+    let same = plan.matching(&runs);
     let complete = same.iter().rev().find(|run| run.outcome == Outcome::Completed);
     if let Some(run) = complete.or(same.last()) {
-        return Ok(Found { run: Some(run.folder.clone()), other: None });
+        return Ok(MatchingRuns { run: Some(run.folder.clone()), other: None });
     }
-    let Some(newest) = runs.last() else { return Ok(Found::default()) };
+    let Some(newest) = runs.last() else { return Ok(MatchingRuns::default()) };
     let mut differ = differences(&newest.experiment, plan.experiment)?;
     if differ.is_empty() {
         differ.push("the data, the initial weights or what is set besides".into());
     }
-    Ok(Found { run: None, other: Some((newest.folder.clone(), differ)) })
+    Ok(MatchingRuns { run: None, other: Some((newest.folder.clone(), differ)) })
 }
 
 #[cfg(test)]
@@ -246,8 +249,8 @@ mod tests {
         experiment
     }
 
-    fn run(changes: &str, data: &[(&str, &str)]) -> Recorded {
-        Recorded {
+    fn run(changes: &str, data: &[(&str, &str)]) -> RecordedRun {
+        RecordedRun {
             folder: RunFolder::at("a/v0001".into()),
             experiment: experiment(changes),
             outcome: Outcome::Completed,
@@ -259,7 +262,7 @@ mod tests {
     /// Whether a run of `changes` is one of the experiment of the text, in which `set` is set.
     fn same(changes: &str, planned: &str, set: &[&str], any_seed: bool) -> bool {
         let (planned, set) = (experiment(planned), set.iter().map(ToString::to_string).collect::<Vec<_>>());
-        !Plan { experiment: &planned, set: &set, any_seed }.of([&run(changes, &[])]).is_empty()
+        !RunQuery { experiment: &planned, set: &set, any_seed }.matching([&run(changes, &[])]).is_empty()
     }
 
     #[test]
@@ -313,11 +316,12 @@ mod tests {
     #[test]
     fn data_that_are_not_here_are_told_by_their_place_or_by_being_the_same_everywhere() {
         let planned = experiment("");
-        let plan = Plan { experiment: &planned, set: &[], any_seed: true };
+        let plan = RunQuery { experiment: &planned, set: &[], any_seed: true };
         let there = |path: &str, sum: &str, seed: u64| {
             run(&format!("seed={seed} data.dataset.mnist.path={path}"), &[("train-images-idx3-ubyte", sum)])
         };
-        let seeds = |runs: &[Recorded]| plan.of(runs).iter().map(|run| run.experiment.seed).collect::<Vec<_>>();
+        let seeds =
+            |runs: &[RecordedRun]| plan.matching(runs).iter().map(|run| run.experiment.seed).collect::<Vec<_>>();
         // Wherever they were: there is but one.
         assert_eq!(seeds(&[there("/x", "1", 1), there("/y", "1", 2)]), [1, 2]);
         // Two data sets, of neither of which anything tells that it is meant; and of one its place.
@@ -329,10 +333,10 @@ mod tests {
     fn data_that_are_here_are_told_by_their_checksums_wherever_a_run_found_them() {
         let digits = "data.dataset=digits";
         let planned = experiment(digits);
-        let plan = Plan { experiment: &planned, set: &[], any_seed: false };
+        let plan = RunQuery { experiment: &planned, set: &[], any_seed: false };
         let sums: Vec<(String, String)> = planned.load_data().expect("digits").checksums.into_iter().collect();
         let [(name, sum)] = &sums[..] else { panic!("one file") };
-        let with = |name: &str, sum: &str| plan.of([&run(digits, &[(name, sum)])]).len();
+        let with = |name: &str, sum: &str| plan.matching([&run(digits, &[(name, sum)])]).len();
         assert_eq!(with(name, sum), 1);
         assert_eq!(with(name, &sum.replace('a', "b")), 0);
         assert_eq!(with("other", sum), 0);

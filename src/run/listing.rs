@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
+use crate::experiment::check_name;
 use crate::files::reading;
 use crate::run::metrics::{self, EpochMetrics};
 use crate::run::provenance::{Outcome, Provenance};
-use crate::run::{RunFolder, check_name, versions};
+use crate::run::{RunFolder, versions};
 
 /// One line of `bntt list`.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +18,8 @@ pub struct RunSummary {
     pub name: String,
     pub version: u32,
     pub path: PathBuf,
-    /// `running`, `completed`, `interrupted`, `failed`, `killed` where no process is left to say how it ended, or `damaged` when the folder's
-    /// files cannot be read.
+    /// `running`, `completed`, `interrupted`, `failed`, `killed` where no process is left to say how it ended, or
+    /// `damaged` when the folder's files cannot be read.
     pub state: &'static str,
     /// Why it failed or is damaged, as a sentence.
     pub problem: Option<String>,
@@ -69,7 +70,7 @@ pub fn folders(root: &Path) -> Result<Vec<(String, u32, PathBuf)>> {
 }
 
 /// How one run stands.
-pub fn of(run: &RunFolder) -> RunSummary {
+pub fn summarize(run: &RunFolder) -> RunSummary {
     let path = run.path().canonicalize().unwrap_or_else(|_| run.path().to_path_buf());
     let version = path.file_name().and_then(|name| name.to_str()?.strip_prefix('v')?.parse().ok());
     summary(run.name(), version.unwrap_or(0), run.path().to_path_buf())

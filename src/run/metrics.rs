@@ -1,7 +1,8 @@
 //! The numbers of a run: a line an epoch in `metrics.jsonl` and `metrics.csv`, a line a step in `steps.jsonl`.
 //!
-//! Lines are only added at the end. A checkpoint knows how much there was of both `.jsonl` files ([`Records`]): a resumed run takes away what lies
-//! beyond, and writes it again, so that no line is doubled or lost. `metrics.csv` says the same as `metrics.jsonl` and is made anew from it.
+//! Lines are only added at the end. A checkpoint knows how much there was of both `.jsonl` files ([`Records`]): a
+//! resumed run takes away what lies beyond, and writes it again, so that no line is doubled or lost. `metrics.csv` says
+//! the same as `metrics.jsonl` and is made anew from it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -12,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::files::durable;
+use crate::files::atomic;
 use crate::files::reading;
-use crate::run::records::{Records, Verified, Written};
-use crate::run::{RunFolder, Which};
+use crate::run::records::{Records, VerifiedRecords, WrittenRecord};
+use crate::run::{CheckpointKind, RunFolder};
 
 /// Bytes of `metrics.jsonl`.
 const LARGEST_TABLE: u64 = 1 << 28;
@@ -25,9 +26,9 @@ const LARGEST_TABLE: u64 = 1 << 28;
 pub struct EpochMetrics {
     /// Counted from 1.
     pub epoch: usize,
-    pub train: Scores,
+    pub train: SplitMetrics,
     /// Absent in an epoch without an evaluation.
-    pub test: Option<Scores>,
+    pub test: Option<SplitMetrics>,
     /// The learning rate of the epoch's last step.
     #[serde(with = "number")]
     pub lr: f64,
@@ -46,7 +47,7 @@ pub struct EpochMetrics {
 
 /// The results on one split.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
+pub struct SplitMetrics {
     #[serde(with = "number")]
     pub loss: f64,
     /// Accuracy in percent.
@@ -57,7 +58,8 @@ pub struct Scores {
     pub top5: f64,
 }
 
-/// Numbers of which JSON has none for NaN and infinities: they are `null`, which is read as NaN, so that a line can always be read back.
+/// Numbers of which JSON has none for NaN and infinities: they are `null`, which is read as NaN, so that a line can
+/// always be read back.
 mod number {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -91,7 +93,7 @@ mod in_order {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Step {
+struct StepLine {
     epoch: usize,
     step: usize,
     #[serde(with = "number")]
@@ -100,16 +102,16 @@ struct Step {
 
 /// A file that grows at its end, and the hash of all it holds.
 #[derive(Debug)]
-struct Growing {
+struct AppendedFile {
     path: PathBuf,
     file: BufWriter<File>,
     bytes: u64,
     sha256: Sha256,
 }
 
-impl Growing {
+impl AppendedFile {
     /// Opens a file to add to, without what lies beyond its first bytes, whose hash is `sha256`.
-    fn open(path: PathBuf, keep: &Written, sha256: Sha256) -> Result<Self> {
+    fn open(path: PathBuf, keep: &WrittenRecord, sha256: Sha256) -> Result<Self> {
         let mut options = OpenOptions::new();
         let file = reading::own(options.append(true).create(true), &path).map_err(Error::io("open", &path))?;
         file.set_len(keep.bytes).and_then(|()| file.sync_all()).map_err(Error::io("shorten", &path))?;
@@ -129,38 +131,39 @@ impl Growing {
         flushed.map_err(Error::io("write", &self.path))
     }
 
-    fn written(&self) -> Written {
-        Written::of(self.bytes, &self.sha256)
+    fn written(&self) -> WrittenRecord {
+        WrittenRecord::new(self.bytes, &self.sha256)
     }
 }
 
 /// The metrics files of a run that is at work.
 #[derive(Debug)]
 pub struct Metrics {
-    jsonl: Growing,
+    jsonl: AppendedFile,
     csv: (PathBuf, File),
-    steps: Growing,
+    steps: AppendedFile,
 }
 
 impl Metrics {
-    /// Opens the files of a run folder and keeps what was verified of them, [`Verified::nothing`] for a new run.
+    /// Opens the files of a run folder and keeps what was verified of them, [`VerifiedRecords::nothing`] for a new run.
     ///
     /// # Errors
-    /// [`Error::Run`] naming a line of `metrics.jsonl` that cannot be read, [`Error::Io`] when a file cannot be opened or cut.
-    pub fn open(folder: &RunFolder, keep: Verified) -> Result<Self> {
-        let Verified { records, metrics, steps } = keep;
-        let jsonl = Growing::open(folder.metrics_jsonl(), &records.metrics, metrics)?;
-        let steps = Growing::open(folder.steps(), &records.steps, steps)?;
+    /// [`Error::Run`] naming a line of `metrics.jsonl` that cannot be read, [`Error::Io`] when a file cannot be opened
+    /// or cut.
+    pub fn open(folder: &RunFolder, keep: VerifiedRecords) -> Result<Self> {
+        let VerifiedRecords { records, metrics, steps } = keep;
+        let jsonl = AppendedFile::open(folder.metrics_jsonl(), &records.metrics, metrics)?;
+        let steps = AppendedFile::open(folder.steps(), &records.steps, steps)?;
         let csv = folder.metrics_csv();
-        durable::write_atomically(&csv, table(&read(&jsonl.path)?).as_bytes())?;
+        atomic::write_atomically(&csv, table(&read(&jsonl.path)?).as_bytes())?;
         let file = reading::own(OpenOptions::new().read(true).append(true), &csv).map_err(Error::io("open", &csv))?;
-        durable::sync_folder(folder.path())?;
+        atomic::sync_folder(folder.path())?;
         Ok(Self { jsonl, csv: (csv, file), steps })
     }
 
     /// Adds a step, both counted from 1. It may stay in memory until [`flush`](Self::flush) or the epoch's end.
     pub fn step(&mut self, epoch: usize, step: usize, loss: f64) -> Result<()> {
-        let line = to_line(&self.steps.path, &Step { epoch, step, loss })?;
+        let line = to_line(&self.steps.path, &StepLine { epoch, step, loss })?;
         self.steps.add(&line)
     }
 
@@ -184,7 +187,8 @@ impl Metrics {
         file.write_all(row.as_bytes()).and_then(|()| file.sync_data()).map_err(Error::io("write", path))
     }
 
-    /// What a checkpoint of this moment relies on. All lines are on the disk after [`Metrics::flush`] or [`Metrics::epoch`].
+    /// What a checkpoint of this moment relies on. All lines are on the disk after [`Metrics::flush`] or
+    /// [`Metrics::epoch`].
     pub fn records(&self) -> Records {
         Records { metrics: self.jsonl.written(), steps: self.steps.written() }
     }
@@ -217,8 +221,8 @@ fn table(lines: &[EpochMetrics]) -> String {
     header + &lines.iter().map(csv_line).collect::<String>()
 }
 
-/// How many bytes of the beginning of both files can be read as epochs 1, 2, 3 and their steps, of those that lie before step `step` of the epoch
-/// after `epoch` others.
+/// How many bytes of the beginning of both files can be read as epochs 1, 2, 3 and their steps, of those that lie
+/// before step `step` of the epoch after `epoch` others.
 pub fn readable(run: &RunFolder, epoch: usize, step: usize) -> Result<[u64; 2]> {
     let mut next = 1usize;
     let metrics = readable_bytes(&run.metrics_jsonl(), |line| {
@@ -227,7 +231,7 @@ pub fn readable(run: &RunFolder, epoch: usize, step: usize) -> Result<[u64; 2]> 
         whole
     })?;
     let steps = readable_bytes(&run.steps(), |line| {
-        let within = |at: Step| at.epoch <= epoch || (at.epoch == epoch.saturating_add(1) && at.step <= step);
+        let within = |at: StepLine| at.epoch <= epoch || (at.epoch == epoch.saturating_add(1) && at.step <= step);
         serde_json::from_str(line).is_ok_and(within)
     })?;
     Ok([metrics, steps])
@@ -246,17 +250,18 @@ fn readable_bytes(path: &Path, mut whole: impl FnMut(&str) -> bool) -> Result<u6
 }
 
 /// The last epoch that was evaluated, counted from 1, and its scores on the test split.
-pub fn last_evaluated(lines: &[EpochMetrics]) -> Option<(usize, Scores)> {
+pub fn last_evaluated(lines: &[EpochMetrics]) -> Option<(usize, SplitMetrics)> {
     lines.iter().rev().find_map(|line| Some((line.epoch, line.test?)))
 }
 
-/// The epochs of a run so far; none where it has not finished one. They are those that its last checkpoint knows of, and perhaps more.
+/// The epochs of a run so far; none where it has not finished one. They are those that its last checkpoint knows of,
+/// and perhaps more.
 ///
 /// # Errors
 /// As [`read`]; [`Error::Run`] when lines were lost or changed since the last checkpoint.
 pub fn so_far(run: &RunFolder) -> Result<Vec<EpochMetrics>> {
     let path = run.metrics_jsonl();
-    if let Ok(records) = Records::load(&run.checkpoint(Which::Last)) {
+    if let Ok(records) = Records::load(&run.checkpoint(CheckpointKind::Last)) {
         records.metrics.verify(&path)?;
     }
     if path.exists() { read(&path) } else { Ok(Vec::new()) }
@@ -319,8 +324,8 @@ fn csv_line(metrics: &EpochMetrics) -> String {
     cells.join(",") + "\n"
 }
 
-/// A cell as RFC 4180 writes it. A text that a spreadsheet would take for a formula, and might run, gets a `'` before it, which spreadsheets take for
-/// the mark of a text.
+/// A cell as RFC 4180 writes it. A text that a spreadsheet would take for a formula, and might run, gets a `'` before
+/// it, which spreadsheets take for the mark of a text.
 pub(crate) fn cell(text: &str) -> String {
     // The last four are the first four as Japanese keyboards have them.
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
@@ -358,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_layers_name_cannot_begin_a_cell_of_the_table() {
-        let scores = Scores { loss: -0.5, top1: 1.0, top5: 2.0 };
+        let scores = SplitMetrics { loss: -0.5, top1: 1.0, top5: 2.0 };
         let metrics = EpochMetrics {
             epoch: 1,
             train: scores,

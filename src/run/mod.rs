@@ -14,9 +14,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::files::durable::{self, sync_folder};
+use crate::experiment::check_name;
+use crate::files::atomic::{self, sync_folder};
 use crate::files::lock::{self, Lock};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// One version of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub struct RunFolder {
 
 /// The two checkpoints a run keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum CheckpointKind {
     /// Of the newest step that was saved: where `resume` goes on.
     Last,
     /// Of the epoch with the best test accuracy.
@@ -42,15 +43,16 @@ impl RunFolder {
         Ok(Self::create_with(root, name, |_| Ok(()))?.0)
     }
 
-    /// The same with what `fill` puts into it, and its lock: the folder appears under its name with all that, on the disk, or not at all.
+    /// The same with what `fill` puts into it, and its lock: the folder appears under its name with all that, on the
+    /// disk, or not at all.
     ///
     /// # Errors
     /// As [`RunFolder::create`], and those of `fill`.
     pub fn create_with(root: &Path, name: &str, fill: impl FnOnce(&Self) -> Result<()>) -> Result<(Self, Lock)> {
         check_name(name)?;
         let container = root.join(name);
-        durable::create_folders(&container)?;
-        let (unfinished, lock) = durable::unfinished_folder(&container, ".new-")?;
+        atomic::create_folders(&container)?;
+        let (unfinished, lock) = atomic::unfinished_folder(&container, ".new-")?;
         let new = Self { path: unfinished.path().to_path_buf() };
         fs::create_dir(new.checkpoints()).map_err(Error::io("create", new.checkpoints()))?;
         fill(&new)?;
@@ -75,14 +77,15 @@ impl RunFolder {
         lock::is_held(&self.lock())
     }
 
-    /// Waits for the lock of a name, held from the decision whether there is a run to go on with until that run's own lock is taken.
+    /// Waits for the lock of a name, held from the decision whether there is a run to go on with until that run's own
+    /// lock is taken.
     ///
     /// # Errors
     /// [`Error::Interrupted`] when asked to stop meanwhile; those of making the folder.
     pub fn wait_for_name(root: &Path, name: &str, stop: &Stop) -> Result<Lock> {
         check_name(name)?;
         let container = root.join(name);
-        durable::create_folders(&container)?;
+        atomic::create_folders(&container)?;
         Lock::wait(&container.join(".lock"), &container, stop)
     }
 
@@ -196,10 +199,10 @@ impl RunFolder {
         self.path.join("log.txt")
     }
 
-    pub fn checkpoint(&self, which: Which) -> PathBuf {
+    pub fn checkpoint(&self, which: CheckpointKind) -> PathBuf {
         self.checkpoints().join(match which {
-            Which::Last => "last",
-            Which::Best => "best",
+            CheckpointKind::Last => "last",
+            CheckpointKind::Best => "best",
         })
     }
 
@@ -221,19 +224,6 @@ impl RunFolder {
             self.checkpoints(),
         ]
     }
-}
-
-/// A name becomes a folder: letters, digits, `_`, `-` and `.`, at most 100, not starting with a dot.
-pub fn check_name(name: &str) -> Result<()> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    let problem = match name {
-        "" => "it is empty",
-        _ if name.len() > 100 => "it is longer than 100 characters",
-        _ if name.starts_with('.') => "it starts with a dot",
-        _ if !name.chars().all(allowed) => "only letters (a to z), digits, `_`, `-` and `.` can stand in it",
-        _ => return Ok(()),
-    };
-    Err(Error::Run(format!("{name:?} cannot be the name of a run: {problem}.")))
 }
 
 /// The folders `v0001`, `v0002`, ... below `container`, in ascending order.

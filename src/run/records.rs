@@ -1,7 +1,7 @@
-//! What the growing files of a run held when a checkpoint was saved: `records.toml` beside it.
+//! `records.toml` beside a checkpoint: length and hash of `metrics.jsonl` and `steps.jsonl` when it was saved.
 //!
-//! A resumed run keeps so many bytes of each and writes the rest again. They must be the very bytes: a line that was lost, cut or changed would
-//! otherwise go on as a part of the run.
+//! A resumed run keeps so many bytes of each and writes the rest again. They must be the very bytes: a line that was
+//! lost, cut or changed would otherwise go on as a part of the run.
 
 use std::fs::OpenOptions;
 use std::io::Read;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::files::durable;
+use crate::files::atomic;
 use crate::files::reading;
 use crate::files::sealed;
 use crate::run::RunFolder;
@@ -25,29 +25,29 @@ const LARGEST: u64 = 1 << 12;
 #[serde(deny_unknown_fields)]
 pub struct Records {
     /// Of `metrics.jsonl`.
-    pub metrics: Written,
+    pub metrics: WrittenRecord,
     /// Of `steps.jsonl`.
-    pub steps: Written,
+    pub steps: WrittenRecord,
 }
 
 /// The beginning of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Written {
+pub struct WrittenRecord {
     pub bytes: u64,
     /// Of these bytes.
     pub sha256: String,
 }
 
-impl Written {
+impl WrittenRecord {
     /// Of `bytes` bytes, whose hash is `so_far`.
-    pub fn of(bytes: u64, so_far: &Sha256) -> Self {
-        Self { bytes, sha256: durable::hex(&so_far.clone().finalize()) }
+    pub fn new(bytes: u64, so_far: &Sha256) -> Self {
+        Self { bytes, sha256: atomic::hex(&so_far.clone().finalize()) }
     }
 
     /// Nothing yet.
     pub fn nothing() -> Self {
-        Self::of(0, &Sha256::new())
+        Self::new(0, &Sha256::new())
     }
 
     /// The first `bytes` bytes of a file, or all where there are fewer, and their hash.
@@ -69,7 +69,7 @@ impl Written {
                 }
             }
         }
-        Ok((Self::of(count, &hash), hash))
+        Ok((Self::new(count, &hash), hash))
     }
 
     /// The hash of the first bytes of a file, to go on with.
@@ -103,13 +103,13 @@ impl Written {
 
 /// Both files, found to be as they were.
 #[derive(Debug, Clone)]
-pub struct Verified {
+pub struct VerifiedRecords {
     pub records: Records,
     pub metrics: Sha256,
     pub steps: Sha256,
 }
 
-impl Verified {
+impl VerifiedRecords {
     /// Of a run that has not done a step.
     pub fn nothing() -> Self {
         Self { records: Records::nothing(), metrics: Sha256::new(), steps: Sha256::new() }
@@ -119,16 +119,16 @@ impl Verified {
 impl Records {
     /// Those of a run that has not done a step.
     pub fn nothing() -> Self {
-        Self { metrics: Written::nothing(), steps: Written::nothing() }
+        Self { metrics: WrittenRecord::nothing(), steps: WrittenRecord::nothing() }
     }
 
     /// Reads both files of a run as far as they are to be kept; nothing is changed.
     ///
     /// # Errors
-    /// As [`Written::verify`].
-    pub fn verify(&self, run: &RunFolder) -> Result<Verified> {
+    /// As [`WrittenRecord::verify`].
+    pub fn verify(&self, run: &RunFolder) -> Result<VerifiedRecords> {
         let (metrics, steps) = (self.metrics.verify(&run.metrics_jsonl())?, self.steps.verify(&run.steps())?);
-        Ok(Verified { records: self.clone(), metrics, steps })
+        Ok(VerifiedRecords { records: self.clone(), metrics, steps })
     }
 
     /// Those of the checkpoint in `folder`.
@@ -156,13 +156,13 @@ mod tests {
     fn a_file_that_lost_changed_or_never_had_its_first_bytes_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("steps.jsonl");
-        let refused = |written: &Written| written.verify(&path).unwrap_err().to_string();
-        let written = Written::of(3, &Sha256::new_with_prefix(b"abc"));
-        assert!(Written::nothing().verify(&path).is_ok(), "nothing is to be kept of what is not there");
+        let refused = |written: &WrittenRecord| written.verify(&path).unwrap_err().to_string();
+        let written = WrittenRecord::new(3, &Sha256::new_with_prefix(b"abc"));
+        assert!(WrittenRecord::nothing().verify(&path).is_ok(), "nothing is to be kept of what is not there");
         assert!(refused(&written).starts_with("cannot open "));
         std::fs::write(&path, "abcd and more").unwrap();
         let hash = written.verify(&path).unwrap();
-        assert_eq!(Written::of(3, &hash), written);
+        assert_eq!(WrittenRecord::new(3, &hash), written);
         for (text, expected) in
             [("ab", "has lost its last 1 bytes: it has 2, and had 3"), ("abd", "is damaged: its first 3")]
         {

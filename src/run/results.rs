@@ -1,4 +1,4 @@
-//! What a run came to, read from its folder: the last and the best accuracy, and how far it is.
+//! The results of a run, read from its folder: last and best accuracy, epochs done.
 
 use crate::run::RunFolder;
 use crate::run::listing::{self, RunSummary};
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Top-1 accuracy on the test images after an epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Score {
+pub struct AccuracyAt {
     /// In percent.
     pub top1: f64,
     /// Counted from 1.
@@ -26,9 +26,9 @@ pub struct Results {
     /// The epochs asked for, where config.toml tells.
     pub epochs: Option<usize>,
     /// After the last epoch that was evaluated.
-    pub last: Option<Score>,
+    pub last: Option<AccuracyAt>,
     /// The first of the epochs with the highest accuracy: chosen on the test images.
-    pub best: Option<Score>,
+    pub best: Option<AccuracyAt>,
     /// Spikes per neuron and time-step in the last epoch: the mean over the LIF layers, each of which counts once.
     pub firing_rate: Option<f64>,
     /// Of all epochs, with their evaluations.
@@ -39,18 +39,18 @@ pub struct Results {
 
 impl Results {
     /// Reads a folder. What cannot be read is absent, and the state says so.
-    pub fn of(run: &RunFolder) -> Self {
+    pub fn read(run: &RunFolder) -> Self {
         let path = run.path().canonicalize().unwrap_or_else(|_| run.path().to_path_buf());
         let version = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let summary = listing::of(run);
+        let summary = listing::summarize(run);
         let lines = metrics::so_far(run).unwrap_or_default();
         Self::from_lines(format!("{}/{version}", run.name()), summary, &lines)
     }
 
     fn from_lines(run: String, summary: RunSummary, lines: &[EpochMetrics]) -> Self {
         let RunSummary { path, state, epochs_done, epochs, best_accuracy, best_epoch, started, .. } = summary;
-        let last = metrics::last_evaluated(lines).map(|(epoch, test)| Score { top1: test.top1, epoch });
-        let best = best_accuracy.zip(best_epoch).map(|(top1, epoch)| Score { top1, epoch });
+        let last = metrics::last_evaluated(lines).map(|(epoch, test)| AccuracyAt { top1: test.top1, epoch });
+        let best = best_accuracy.zip(best_epoch).map(|(top1, epoch)| AccuracyAt { top1, epoch });
         let rates = lines.last().map(|line| line.firing_rates.as_slice()).filter(|rates| !rates.is_empty());
         let mean = |rates: &[(String, f64)]| rates.iter().map(|(_, rate)| rate).sum::<f64>() / rates.len() as f64;
         let seconds = (!lines.is_empty()).then(|| lines.iter().map(|line| line.seconds).sum());

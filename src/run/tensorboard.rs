@@ -1,8 +1,9 @@
-//! Metrics as TensorBoard reads them: `tensorboard/events.out.tfevents.bntt` in the run folder, with `training.tensorboard = true`.
+//! Metrics as TensorBoard reads them: `tensorboard/events.out.tfevents.bntt` in the run folder, with
+//! `training.tensorboard = true`.
 //!
-//! The file is a sequence of records: length (u64), its masked CRC-32C (u32), an `Event` message in protocol buffers' encoding, its masked
-//! CRC-32C; all little endian. It holds what `metrics.jsonl` holds and is written anew from there when a run is resumed, so that no epoch is
-//! in it twice.
+//! The file is a sequence of records: length (u64), its masked CRC-32C (u32), an `Event` message in protocol buffers'
+//! encoding, its masked CRC-32C; all little endian. It holds what `metrics.jsonl` holds and is written anew from there
+//! when a run is resumed, so that no epoch is in it twice.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -11,18 +12,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
 use crate::run::RunFolder;
-use crate::run::metrics::{EpochMetrics, Scores};
+use crate::run::metrics::{EpochMetrics, SplitMetrics};
 
 /// The event file of a run that is at work.
 #[derive(Debug)]
-pub struct Events {
+pub struct EventFile {
     path: PathBuf,
     file: File,
     /// Seconds since 1970 at the end of the last epoch.
     time: f64,
 }
 
-impl Events {
+impl EventFile {
     /// Begins the file with the epochs that are done.
     ///
     /// # Errors
@@ -50,7 +51,7 @@ impl Events {
         let mut summary = Vec::new();
         let mut scalar = |tag: &str, value: f64| summary.extend(text(1, &value_of(tag, value as f32)));
         for (split, scores) in [("train", Some(metrics.train)), ("test", metrics.test)] {
-            if let Some(Scores { loss, top1, top5 }) = scores {
+            if let Some(SplitMetrics { loss, top1, top5 }) = scores {
                 scalar(&format!("{split}/loss"), loss);
                 scalar(&format!("{split}/top1"), top1);
                 scalar(&format!("{split}/top5"), top5);

@@ -3,9 +3,9 @@
 use super::keys;
 use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
+use crate::experiment::check_name;
 use crate::files::reading;
 use crate::files::tilde;
-use crate::run::check_name;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -13,9 +13,9 @@ use toml::{Table, Value};
 /// More runs than this are taken for a mistake. Each is read, checked and listed, in a millisecond or so.
 const MOST_RUNS: usize = 10_000;
 
-/// A checked file: every list of the grid has values, those of the zip as many as each other, no value stands twice, and no two places set the
-/// same key.
-pub struct File {
+/// A checked file: every list of the grid has values, those of the zip as many as each other, no value stands twice,
+/// and no two places set the same key.
+pub struct SweepFile {
     pub path: PathBuf,
     pub name: String,
     /// The base experiment, found from where the program runs.
@@ -31,7 +31,7 @@ pub struct File {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct WrittenSweep {
     base: PathBuf,
     name: Option<String>,
     #[serde(default)]
@@ -45,13 +45,13 @@ struct Written {
     seeds: Option<Vec<u64>>,
 }
 
-pub fn read(path: &Path) -> Result<File> {
+pub fn read(path: &Path) -> Result<SweepFile> {
     let refuse = |problem: String| Error::Run(format!("{}: {problem}", path.display()));
-    let (_, written): (_, Written) = reading::toml(path, LARGEST_FILE).map_err(|e| refuse(e.to_string()))?;
+    let (_, written): (_, WrittenSweep) = reading::toml(path, LARGEST_FILE).map_err(|e| refuse(e.to_string()))?;
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let name = written.name.unwrap_or(stem);
     check_name(&name).map_err(|problem| refuse(problem.to_string()))?;
-    let file = File {
+    let file = SweepFile {
         path: path.to_path_buf(),
         name,
         base: beside(path, &written.base)?,
@@ -133,7 +133,7 @@ fn even(zip: &[(String, Vec<Value>)]) -> Result<(), String> {
 }
 
 /// Refuses more runs than anyone means, before any of them is made.
-fn count(file: &File) -> Result<(), String> {
+fn count(file: &SweepFile) -> Result<(), String> {
     let zip = file.zip.first().map_or(1, |(_, values)| values.len());
     let lists = file.grid.iter().map(|(_, values)| values.len()).chain([zip, file.variants.len(), file.seeds.len()]);
     let runs = lists.map(|count| count as u128).try_fold(1u128, u128::checked_mul);
@@ -150,7 +150,7 @@ fn count(file: &File) -> Result<(), String> {
 }
 
 /// Refuses what would make two runs that are the same.
-fn once(file: &File) -> Result<(), String> {
+fn once(file: &SweepFile) -> Result<(), String> {
     for (key, values) in &file.grid {
         if let Some((first, second)) = twice(values, same) {
             return Err(format!("grid.\"{key}\": {} say the same. Remove one of them.", both(first, second)));

@@ -12,9 +12,9 @@
 //! BNTT = {}
 //! ```
 //!
-//! Values are set in the order `set`, variant, grid, zip, seed; a key that two of them name is refused where that means nothing. Runs are
-//! numbered in the order variants, grid (the last key fastest), zip, seeds. A run's folder is `<runs>/<its name>/v0001`, as for any other run; which
-//! run belongs to a plan, [`crate::run::identity`] tells.
+//! Values are set in the order `set`, variant, grid, zip, seed; a key that two of them name is refused where that means
+//! nothing. Runs are numbered in the order variants, grid (the last key fastest), zip, seeds. A run's folder is
+//! `<runs>/<its name>/v0001`, as for any other run; which run belongs to a plan, [`crate::run::identity`] tells.
 //!
 //! The files are read once, when a sweep begins or is submitted. What is trained is what they said then.
 
@@ -28,13 +28,13 @@ pub mod slurm;
 #[cfg(test)]
 mod tests;
 
-pub use frozen::Frozen;
-pub use jobs::{Ended, Event, Jobs};
-pub use plan::Planned;
+pub use frozen::FrozenConfigs;
+pub use jobs::{JobEvent, Jobs, JobsOutcome};
+pub use plan::SweepRun;
 
 use crate::error::Result;
 use crate::run::RunFolder;
-use crate::run::identity::Recorded;
+use crate::run::identity::RecordedRun;
 use crate::run::listing::RunSummary;
 use std::path::{Path, PathBuf};
 
@@ -44,40 +44,42 @@ pub struct Sweep {
     pub path: PathBuf,
     /// What the runs differ in, in order: `variant`, then keys such as `network.time_steps`. Seeds are no axis.
     pub axes: Vec<String>,
-    pub runs: Vec<Planned>,
+    pub runs: Vec<SweepRun>,
 }
 
 /// The runs that are not complete.
-pub struct Due<'a> {
+pub struct IncompleteRuns<'a> {
     /// Those to begin, or to go on with.
-    pub to_train: Vec<&'a Planned>,
+    pub to_train: Vec<&'a SweepRun>,
     /// Those that another process works on.
-    pub at_work: Vec<&'a Planned>,
+    pub at_work: Vec<&'a SweepRun>,
 }
 
 impl Sweep {
     /// Reads a sweep's file and checks every run's experiment.
     ///
     /// # Errors
-    /// [`crate::error::Error::Config`] or [`crate::error::Error::Run`] naming the file and what is wrong, of a run with its name.
+    /// [`crate::error::Error::Config`] or [`crate::error::Error::Run`] naming the file and what is wrong, of a run with
+    /// its name.
     pub fn load(path: &Path) -> Result<Self> {
         let file = file::read(path)?;
         let (axes, runs) = plan::plan(&file)?;
         Ok(Self { name: file.name, path: path.to_path_buf(), axes, runs })
     }
 
-    /// Every run's folder below `root`, in order: that of its own name, or one of another name that is complete and computes the same.
+    /// Every run's folder below `root`, in order: that of its own name, or one of another name that is complete and
+    /// computes the same.
     ///
     /// # Errors
     /// [`crate::error::Error::Io`] when a folder cannot be read.
     pub fn folders(&self, root: &Path) -> Result<Vec<Option<RunFolder>>> {
-        let mut all: Option<Vec<Recorded>> = None;
+        let mut all: Option<Vec<RecordedRun>> = None;
         let mut folders = Vec::with_capacity(self.runs.len());
         for planned in &self.runs {
             folders.push(match (planned.run(root)?, &mut all) {
                 (Some(run), _) => Some(run),
                 (None, Some(all)) => planned.elsewhere(all),
-                (None, none) => planned.elsewhere(none.insert(Recorded::below(root)?)),
+                (None, none) => planned.elsewhere(none.insert(RecordedRun::below(root)?)),
             });
         }
         Ok(folders)
@@ -95,7 +97,7 @@ impl Sweep {
     ///
     /// # Errors
     /// As [`Sweep::folders`].
-    pub fn due(&self, root: &Path) -> Result<Due<'_>> {
+    pub fn due(&self, root: &Path) -> Result<IncompleteRuns<'_>> {
         let (mut to_train, mut at_work) = (Vec::new(), Vec::new());
         for (run, summary) in self.runs.iter().zip(self.standings(root)?) {
             match summary.map(|summary| summary.state) {
@@ -104,6 +106,6 @@ impl Sweep {
                 _ => to_train.push(run),
             }
         }
-        Ok(Due { to_train, at_work })
+        Ok(IncompleteRuns { to_train, at_work })
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! What a name cannot hold becomes `_`. Where that could make one of two, a checksum of the text stands behind it.
 
-use super::file::File;
+use super::file::SweepFile;
 use crate::config::settings::text;
-use crate::files::durable::sha256_hex;
+use crate::files::atomic::sha256_hex;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest part of a name that settings may take; longer ones end in a checksum.
@@ -19,7 +19,7 @@ pub struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub fn new(file: &'a File) -> Self {
+    pub fn new(file: &'a SweepFile) -> Self {
         let variants = apart(file.variants.iter().filter_map(|(name, _)| name.clone()));
         let lists = file.grid.iter().chain(&file.zip);
         let lists = lists.map(|(key, values)| (key.as_str(), apart(values.iter().map(text))));
@@ -27,7 +27,7 @@ impl<'a> Names<'a> {
     }
 
     /// The name of the run with these settings, a text an axis.
-    pub fn of(&self, settings: &[(String, String)], seed: Option<u64>) -> String {
+    pub fn run_name(&self, settings: &[(String, String)], seed: Option<u64>) -> String {
         let settings = self.together(settings);
         let parts = [settings, seed.map_or_else(String::new, |seed| format!("seed{seed}"))];
         parts.iter().filter(|part| !part.is_empty()).fold(self.sweep.to_string(), |name, part| format!("{name}.{part}"))
@@ -51,7 +51,8 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Every text as a part of a name, no two alike. One in ASCII has a checksum only where it needs it: runs of long ago keep their names.
+/// Every text as a part of a name, no two alike. One in ASCII has a checksum only where it needs it: runs of long ago
+/// keep their names.
 fn apart(texts: impl Iterator<Item = String>) -> BTreeMap<String, String> {
     let texts: BTreeSet<String> = texts.collect();
     let mut alike: BTreeMap<String, Vec<&String>> = BTreeMap::new();

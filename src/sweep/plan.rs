@@ -1,12 +1,12 @@
 //! From a sweep's file to its runs.
 
-use super::file::{File, beside, side_by_side};
+use super::file::{SweepFile, beside, side_by_side};
 use super::names::Names;
 use crate::config::settings::text;
 use crate::error::{Error, Result};
-use crate::experiment::{Checked, Experiment};
+use crate::experiment::{CheckedExperiment, Experiment};
 use crate::run::RunFolder;
-use crate::run::identity::{self, Plan, Recorded};
+use crate::run::identity::{self, RecordedRun, RunQuery};
 use crate::run::listing::{self, RunSummary};
 use crate::run::provenance::Outcome;
 use std::collections::BTreeSet;
@@ -14,17 +14,17 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// One run of a sweep.
-pub struct Planned {
+pub struct SweepRun {
     /// The experiment's name, and the name of its folder.
     pub name: String,
     /// What it has on every axis, as text: `("network.time_steps", "5")`.
     pub settings: Vec<(String, String)>,
     pub seed: u64,
     /// As the files said when they were read. With absolute paths, as the run folder's config.toml has it.
-    pub checked: Checked,
+    pub checked: CheckedExperiment,
 }
 
-impl Planned {
+impl SweepRun {
     /// Its run, of its name, as [`identity::find`] has it.
     ///
     /// # Errors
@@ -34,9 +34,9 @@ impl Planned {
     }
 
     /// A run of another name that computes the same, and is complete.
-    pub fn elsewhere(&self, all: &[Recorded]) -> Option<RunFolder> {
+    pub fn elsewhere(&self, all: &[RecordedRun]) -> Option<RunFolder> {
         let keys = self.keys();
-        let same = self.as_plan(&keys).of(all.iter().filter(|run| run.outcome == Outcome::Completed));
+        let same = self.as_plan(&keys).matching(all.iter().filter(|run| run.outcome == Outcome::Completed));
         same.last().map(|run| run.folder.clone())
     }
 
@@ -45,14 +45,14 @@ impl Planned {
         self.settings.iter().map(|(key, _)| key.clone()).filter(|key| key != "variant").collect()
     }
 
-    fn as_plan<'a>(&'a self, set: &'a [String]) -> Plan<'a> {
-        Plan { experiment: &self.checked.experiment, set, any_seed: false }
+    fn as_plan<'a>(&'a self, set: &'a [String]) -> RunQuery<'a> {
+        RunQuery { experiment: &self.checked.experiment, set, any_seed: false }
     }
 
     /// How its run stands.
     ///
     /// # Errors
-    /// As [`Planned::run`].
+    /// As [`SweepRun::run`].
     pub fn summary(&self, runs: &Path) -> Result<Option<RunSummary>> {
         Ok(self.run(runs)?.as_ref().map(standing))
     }
@@ -60,7 +60,7 @@ impl Planned {
 
 /// How a run stands.
 pub fn standing(run: &RunFolder) -> RunSummary {
-    let mut summary = listing::of(run);
+    let mut summary = listing::summarize(run);
     // Whoever takes a run up again holds it before its record says so.
     if summary.state != "completed" && run.is_at_work() {
         summary.state = "running";
@@ -69,7 +69,7 @@ pub fn standing(run: &RunFolder) -> RunSummary {
 }
 
 /// What a run is made of, where the file has it.
-struct Draft<'a> {
+struct RunDraft<'a> {
     name: String,
     variant: Option<&'a str>,
     values: &'a Table,
@@ -79,7 +79,7 @@ struct Draft<'a> {
 }
 
 /// All runs, in the order that the module states, and the axes.
-pub fn plan(file: &File) -> Result<(Vec<String>, Vec<Planned>)> {
+pub fn plan(file: &SweepFile) -> Result<(Vec<String>, Vec<SweepRun>)> {
     let mut axes: Vec<String> =
         file.variants.iter().find_map(|(name, _)| name.as_ref().map(|_| "variant".to_string())).into_iter().collect();
     axes.extend(file.grid.iter().chain(&file.zip).map(|(key, _)| key.clone()));
@@ -90,14 +90,14 @@ pub fn plan(file: &File) -> Result<(Vec<String>, Vec<Planned>)> {
             for zip in side_by_side(&file.zip) {
                 for &seed in &file.seeds {
                     let (variant, settings) = (variant.as_deref(), [grid.clone(), zip.clone()].concat());
-                    let name = names.of(&of_axes(variant, &settings), seed);
+                    let name = names.run_name(&of_axes(variant, &settings), seed);
                     if !taken.insert(name.clone()) {
                         return Err(Error::Run(format!(
                             "{}: two runs would have the name {name}. Give variants and values other names.",
                             file.path.display()
                         )));
                     }
-                    drafts.push(Draft { name, variant, values, settings, seed });
+                    drafts.push(RunDraft { name, variant, values, settings, seed });
                 }
             }
         }
@@ -121,8 +121,8 @@ fn of_axes(variant: Option<&str>, settings: &[(&str, &Value)]) -> Vec<(String, S
     variant.into_iter().chain(settings.iter().map(|(key, value)| (key.to_string(), text(value)))).collect()
 }
 
-impl Draft<'_> {
-    fn check(self, file: &File) -> Result<Planned> {
+impl RunDraft<'_> {
+    fn check(self, file: &SweepFile) -> Result<SweepRun> {
         let Self { name, variant, values, settings, seed } = self;
         let (mut config, mut overrides): (PathBuf, Vec<String>) = (file.base.clone(), Vec::new());
         let tables = file.set.iter().chain(values).map(|(key, value)| (key.as_str(), value));
@@ -138,6 +138,6 @@ impl Draft<'_> {
             .map_err(|error| Error::Run(format!("{}: the run {name} cannot be:\n{error}", file.path.display())))?;
         checked.experiment.make_paths_absolute();
         let seed = checked.experiment.seed;
-        Ok(Planned { name, settings: of_axes(variant, &settings), seed, checked })
+        Ok(SweepRun { name, settings: of_axes(variant, &settings), seed, checked })
     }
 }

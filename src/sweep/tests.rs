@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::error::Error;
-use crate::experiment::{Checked, Experiment};
+use crate::experiment::{CheckedExperiment, Experiment};
+use crate::layers::LayerKind;
 
 const BASE: &str = "name = 'a'\ndata = { dataset = 'digits', batch_size = 64 }\noptimizer = { sgd = { lr = 0.1 } }\n\
                     training = { epochs = 1 }\n[network]\ntime_steps = 16\nencoder = 'poisson'\n\
@@ -16,7 +17,8 @@ fn sweep(text: &str) -> Result<Sweep> {
     Sweep::load(&path)
 }
 
-/// The sentence that refuses a sweep which begins with `base = 'base.toml'`, without the file's name that it begins with.
+/// The sentence that refuses a sweep which begins with `base = 'base.toml'`, without the file's name that it begins
+/// with.
 fn refused(text: &str) -> String {
     let message = sweep(&format!("base = 'base.toml'\n{text}")).err().expect("a mistake").to_string();
     let (file, problem) = message.split_once(": ").expect("a file and what is wrong with it");
@@ -41,13 +43,13 @@ fn a_grid_a_zip_variants_and_seeds_make_every_run_in_order() -> Result<()> {
     assert_eq!(runs.len(), 2 * 2 * 2 * 2 * 2);
     assert_eq!(runs[0].name, "trial.BNTT-time_steps2-encoderpoisson-leak0.9-threshold1.0.seed4");
     assert_eq!(runs[31].name, "trial.no_norm-time_steps3-encoderdirect-leak0.8-threshold0.5.seed5");
-    let values = |run: &Planned| run.settings.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>();
+    let values = |run: &SweepRun| run.settings.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>();
     assert_eq!(values(&runs[3]), ["BNTT", "2", "poisson", "0.8", "0.5"]);
     assert_eq!(values(&runs[4]), ["BNTT", "2", "direct", "0.9", "1.0"]);
-    let Checked { experiment, plan, .. } = &runs[31].checked;
+    let CheckedExperiment { experiment, plan, .. } = &runs[31].checked;
     assert_eq!((experiment.training.epochs, experiment.seed, experiment.network.time_steps), (3, 5, 3));
     assert_eq!((experiment.network.lif.leak, experiment.network.lif.threshold), (0.8, 0.5));
-    assert_eq!(plan.kinds, ["flatten", "lif", "linear"]);
+    assert_eq!(plan.kinds, [LayerKind::Flatten, LayerKind::Lif, LayerKind::Linear]);
     assert_eq!(experiment.name, runs[31].name);
     Ok(())
 }
@@ -305,7 +307,7 @@ fn what_is_written_down_is_what_was_read_whatever_becomes_of_the_files() -> Resu
     let sweep = Sweep::load(&trial)?;
     std::fs::write(&base, BASE.replace("0.1", "0.7")).expect("a file");
     std::fs::remove_file(&trial).expect("a file");
-    let frozen = Frozen::begin(&runs)?;
+    let frozen = FrozenConfigs::begin(&runs)?;
     let path = frozen.write(&sweep.runs[1])?;
     assert!(path.is_absolute() && path.ends_with("trial.time_steps3.toml"));
     assert!(Experiment::load(&path, &[])?.experiment == sweep.runs[1].checked.experiment);
@@ -322,7 +324,7 @@ fn a_place_that_cannot_be_written_is_named() {
     for (runs, expected) in
         [("/dev/null/runs", "cannot create /dev/null/runs"), ("/proc", "cannot create a folder in /proc")]
     {
-        let error = Frozen::begin(Path::new(runs)).err().expect("a refusal");
+        let error = FrozenConfigs::begin(Path::new(runs)).err().expect("a refusal");
         assert!(matches!(error, Error::Io { .. }) && error.to_string().starts_with(expected), "{error}");
     }
 }

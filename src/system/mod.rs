@@ -2,6 +2,6 @@
 
 pub mod memory;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
-pub mod stop;
+pub mod signals;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod threads;

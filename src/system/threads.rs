@@ -1,4 +1,5 @@
-//! Worker threads: as many as were asked for, or as the system gives. The bits of every result are the same for any number.
+//! Worker threads: as many as were asked for, or as the system gives. The bits of every result are the same for any
+//! number.
 
 use std::io;
 use std::sync::Once;
@@ -12,12 +13,13 @@ use tracing::warn;
 /// Whether the main thread does all work.
 static ALONE: AtomicBool = AtomicBool::new(false);
 
-/// Starts this process's worker threads, `wanted` of them, or else as many as `RAYON_NUM_THREADS` says or the machine has cores, and tells their
-/// number. Where the system gives fewer, these do the work, with a warning; where it gives none, the calling thread does. To be called before
-/// anything is computed; later calls change nothing.
+/// Starts this process's worker threads, `wanted` of them, or else as many as `RAYON_NUM_THREADS` says or the machine
+/// has cores, and tells their number. Where the system gives fewer, these do the work, with a warning; where it gives
+/// none, the calling thread does. To be called before anything is computed; later calls change nothing.
 pub fn start(wanted: Option<usize>) -> usize {
     let wanted = wanted.unwrap_or_else(usual).clamp(1, rayon::max_num_threads());
-    // rayon tries once: a pool that it could not fill would be none for ever. Its workers get threads that are there already.
+    // rayon tries once: a pool that it could not fill would be none for ever. Its workers get threads that are there
+    // already.
     let (ready, refused) = ready(wanted);
     let given = ready.len();
     let built = match given {
@@ -63,8 +65,8 @@ fn ready(wanted: usize) -> (Vec<Sender<ThreadBuilder>>, Option<io::Error>) {
 
 /// As rayon counts them.
 fn usual() -> usize {
-    let asked = std::env::var("RAYON_NUM_THREADS").ok().and_then(|number| number.parse().ok());
-    asked.filter(|&number| number > 0).unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+    let requested = std::env::var("RAYON_NUM_THREADS").ok().and_then(|number| number.parse().ok());
+    requested.filter(|&number| number > 0).unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Starts a thread for `work`, if there is one to be had: whether it does the work. What is refused is warned of once.

@@ -25,9 +25,9 @@ const MOST_WAITING: usize = 1 << 20;
 
 /// Where log lines go. Clones share their destinations.
 #[derive(Clone)]
-pub struct Log(Arc<Destinations>);
+pub struct Log(Arc<LogDestinations>);
 
-struct Destinations {
+struct LogDestinations {
     level: Level,
     file: Mutex<LogFile>,
     screen: Mutex<Box<dyn Write + Send>>,
@@ -50,9 +50,11 @@ pub(crate) struct Style {
     pub columns: Option<usize>,
 }
 
-/// Starts logging for the whole process: lines of `level` and above on stderr, of [`Level::INFO`] and above in the file.
+/// Starts logging for the whole process: lines of `level` and above on stderr, of [`Level::INFO`] and above in the
+/// file.
 ///
-/// Colours and bars appear only on a terminal, colours only unless `NO_COLOR` is set. Of other crates only warnings are shown.
+/// Colours and bars appear only on a terminal, colours only unless `NO_COLOR` is set. Of other crates only warnings are
+/// shown.
 pub fn init(level: Level) -> Log {
     let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
     let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -68,7 +70,7 @@ impl Log {
     pub(crate) fn new(level: Level, screen: Box<dyn Write + Send>, style: Style, bars: ProgressDrawTarget) -> Self {
         let bars = MultiProgress::with_draw_target(bars);
         let file = Mutex::new(LogFile::Waiting(Vec::new()));
-        Self(Arc::new(Destinations { level, file, screen: Mutex::new(screen), style, bars }))
+        Self(Arc::new(LogDestinations { level, file, screen: Mutex::new(screen), style, bars }))
     }
 
     pub(crate) fn subscriber(&self) -> impl Subscriber + Send + Sync + use<> {
@@ -96,7 +98,8 @@ impl Log {
         Ok(())
     }
 
-    /// Says how far something is, where there is no bar: on the screen and in the file, which then has what the screen had.
+    /// Says how far something is, where there is no bar: on the screen and in the file, which then has what the screen
+    /// had.
     pub(crate) fn say(&self, line: &str) {
         let time = now();
         self.store(&format!("{time} INFO  {line}\n"));
@@ -141,7 +144,7 @@ impl<S: Subscriber> Layer<S> for Log {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut text = Text::default();
+        let mut text = EventText::default();
         event.record(&mut text);
         let text = text.message + &text.fields;
         let text = visible(&text);
@@ -161,12 +164,12 @@ fn now() -> String {
 
 /// An event's message, and its other fields as ` name=value`.
 #[derive(Default)]
-struct Text {
+struct EventText {
     message: String,
     fields: String,
 }
 
-impl Visit for Text {
+impl Visit for EventText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),

@@ -1,9 +1,10 @@
-//! What may reach a terminal. Names of files, classes and variants, command lines and the texts of files can hold anything.
+//! Removes control characters from text that reaches a terminal. Names of files, classes and variants, command lines
+//! and the texts of files can hold anything.
 
 use std::borrow::Cow;
 
-/// `text` without what could steer a terminal or turn the order of its letters: control characters but for line breaks and tabs, and the marks
-/// of right-to-left writing that hide what stands behind them. Each becomes U+FFFD.
+/// `text` without what could steer a terminal or turn the order of its letters: control characters but for line breaks
+/// and tabs, and the marks of right-to-left writing that hide what stands behind them. Each becomes U+FFFD.
 pub fn visible(text: &str) -> Cow<'_, str> {
     let mut after_return = text.chars().skip(1);
     let harmful: Vec<bool> = text.chars().map(|c| is_harmful(c, after_return.next())).collect();

@@ -1,16 +1,15 @@
 //! How long a training step and an evaluation take, and where: the measurements of `bntt bench`.
 //!
-//! Images are random, so no data set is needed; the batches, the network and the step are those of a run. Two steps warm up
-//! before any is measured. Times are wall-clock seconds of single steps.
+//! Images are random, so no data set is needed; the batches, the network and the step are those of a run. Two steps
+//! warm up before any is measured. Times are wall-clock seconds of single steps.
 
-use crate::data::{Batches, DataShape, Items, Resident, Split};
+use crate::data::{Batches, DataShape, DeviceDataset, Split, SplitValues};
 use crate::error::Result;
-use crate::experiment::Checked;
-use crate::network::Network;
-use crate::network::watch::{Part, Watch};
-use crate::optimizers::{Moment, Optimizer};
+use crate::experiment::CheckedExperiment;
+use crate::network::{LayerIo, Network, Observer};
+use crate::optimizers::{Optimizer, TrainingPosition};
 use crate::rng::{Purpose, Stream};
-use crate::train::evaluate::{Effort, logits};
+use crate::train::evaluate::{EvaluationOptions, logits};
 use crate::train::step;
 use candle_core::Device;
 use serde::Serialize;
@@ -20,16 +19,16 @@ const WARM_UP: usize = 2;
 
 /// Seconds of a part over all repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Timing {
+pub struct PhaseTiming {
     pub median: f64,
     pub minimum: f64,
     /// Distance between the quartiles.
     pub spread: f64,
 }
 
-impl Timing {
+impl PhaseTiming {
     /// Of at least one measurement.
-    fn of(mut seconds: Vec<f64>) -> Self {
+    fn from_seconds(mut seconds: Vec<f64>) -> Self {
         seconds.sort_by(f64::total_cmp);
         // The value at a share of the way through the sorted ones, between neighbours in proportion.
         let at = |share: f64| {
@@ -48,8 +47,8 @@ pub struct LayerReport {
     /// `layers.3`.
     pub layer: String,
     pub kind: String,
-    pub forward: Timing,
-    pub backward: Timing,
+    pub forward: PhaseTiming,
+    pub backward: PhaseTiming,
     /// Multiply-accumulates of a forward pass over the batch, dense.
     pub macs: u64,
     pub kept_bytes: usize,
@@ -59,7 +58,7 @@ pub struct LayerReport {
 
 /// What was measured. All numbers are of one batch unless they say otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Report {
+pub struct BenchReport {
     pub name: String,
     pub device: String,
     pub threads: usize,
@@ -67,16 +66,16 @@ pub struct Report {
     pub time_steps: usize,
     pub repeats: usize,
     /// Making the batch: decoding, augmentation, normalisation. In a run a thread of its own does it meanwhile.
-    pub data: Timing,
+    pub data: PhaseTiming,
     /// Encoder, layers and loss.
-    pub forward: Timing,
-    pub backward: Timing,
+    pub forward: PhaseTiming,
+    pub backward: PhaseTiming,
     /// Norm of the gradients and the move of the weights.
-    pub optimizer: Timing,
+    pub optimizer: PhaseTiming,
     /// Forward, backward and optimizer.
-    pub step: Timing,
+    pub step: PhaseTiming,
     /// A forward pass with running statistics that keeps nothing.
-    pub evaluation: Timing,
+    pub evaluation: PhaseTiming,
     pub images_per_second: f64,
     pub evaluation_images_per_second: f64,
     pub milliseconds_per_image_and_time_step: f64,
@@ -122,31 +121,53 @@ impl Stopwatch {
     }
 }
 
-impl Watch for Stopwatch {
-    fn ended(&mut self, part: Part<'_>) {
+impl Stopwatch {
+    /// Seconds since the part before has ended.
+    fn lap(&mut self) -> f64 {
         // What fails on the device fails the next thing that is asked of it too.
         let _ = self.device.synchronize();
         let seconds = self.last.elapsed().as_secs_f64();
-        match part {
-            Part::Encoded | Part::Scored => self.encoded_and_scored += seconds,
-            Part::Forward { layer, kept } => self.forward.push((layer.to_string(), seconds, kept)),
-            // From the last layer to the first.
-            Part::Backward { .. } => self.backward.insert(0, seconds),
-            Part::Updated => self.optimizer += seconds,
-        }
         self.last = Instant::now();
+        seconds
+    }
+}
+
+impl Observer for Stopwatch {
+    fn encoded(&mut self) {
+        self.encoded_and_scored += self.lap();
+    }
+
+    fn layer(&mut self, io: &LayerIo<'_>) -> candle_core::Result<()> {
+        let seconds = self.lap();
+        self.forward.push((io.name.to_string(), seconds, io.saved_bytes));
+        Ok(())
+    }
+
+    fn scored(&mut self) {
+        self.encoded_and_scored += self.lap();
+    }
+
+    fn backward(&mut self, _: &str) {
+        // From the last layer to the first.
+        let seconds = self.lap();
+        self.backward.insert(0, seconds);
+    }
+
+    fn updated(&mut self) {
+        self.optimizer += self.lap();
     }
 }
 
 /// Measures `repeats` training steps and as many evaluations of `checked`'s network on random images.
-pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Report> {
-    let Checked { experiment, shape, plan } = checked;
+pub fn measure(checked: &CheckedExperiment, device: &Device, repeats: usize) -> Result<BenchReport> {
+    let CheckedExperiment { experiment, shape, plan } = checked;
     let batch_size = experiment.data.batch_size;
     let split = random_split(shape, batch_size);
     let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
     let mut optimizer = Optimizer::new(&experiment.optimizer);
-    let resident = Resident::of(&split, &experiment.data, device)?;
-    let batches = Batches::train(&split, &experiment.data, experiment.seed, 0, device)?.out_of(resident.as_ref());
+    let resident = DeviceDataset::upload(&split, &experiment.data, device)?;
+    let batches =
+        Batches::train(&split, &experiment.data, experiment.seed, 0, device)?.with_device_cache(resident.as_ref());
     let (mut data, mut steps, mut evaluations, mut watches) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut last = None;
     for repeat in 0..WARM_UP + repeats {
@@ -155,11 +176,12 @@ pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Rep
         device.synchronize()?;
         let data_seconds = started.elapsed().as_secs_f64();
 
-        let now = Moment { epoch: 0, epochs: 1, step: repeat, steps: WARM_UP + repeats };
-        // A learning rate of next to nothing: the weights, and with them the firing rates, stay those of the first step.
+        let now = TrainingPosition { epoch: 0, epochs: 1, step: repeat, steps: WARM_UP + repeats };
+        // A learning rate of next to nothing: the weights, and with them the firing rates, stay those of the first
+        // step.
         let (lr, training) = (1e-12, &experiment.training);
-        let (mut watch, started) = (Stopwatch::start(device), Instant::now());
-        let seen = step(&mut network, &mut optimizer, &batch, now, lr, training, &mut watch)?;
+        let (mut profiler, started) = (Stopwatch::start(device), Instant::now());
+        let seen = step(&mut network, &mut optimizer, &batch, now, lr, training, &mut profiler)?;
         let mut step_seconds = started.elapsed().as_secs_f64();
         if !device.is_cpu() {
             // Parts are waited for one by one, which a run does not do: the whole is a step of its own.
@@ -170,34 +192,34 @@ pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Rep
         }
 
         let started = Instant::now();
-        logits(&network, &batch, Effort { draws: 1, time_steps: plan.time_steps })?;
+        logits(&network, &batch, EvaluationOptions { draws: 1, time_steps: plan.time_steps })?;
         device.synchronize()?;
         if repeat >= WARM_UP {
             evaluations.push(started.elapsed().as_secs_f64());
             data.push(data_seconds);
             steps.push(step_seconds);
-            watches.push(watch);
+            watches.push(profiler);
         }
         last = Some(seen);
     }
 
     let layers =
         layer_reports(checked, &watches, &last.as_ref().map_or(Ok(Vec::new()), |seen| seen.activity.firing_rates())?);
-    let over = |part: fn(&Stopwatch) -> f64| Timing::of(watches.iter().map(part).collect());
-    let (step, evaluation) = (Timing::of(steps), Timing::of(evaluations));
+    let over = |part: fn(&Stopwatch) -> f64| PhaseTiming::from_seconds(watches.iter().map(part).collect());
+    let (step, evaluation) = (PhaseTiming::from_seconds(steps), PhaseTiming::from_seconds(evaluations));
     let images = batch_size as f64;
     let operations = 6.0 * plan.macs() as f64 * images * plan.time_steps as f64;
-    Ok(Report {
+    Ok(BenchReport {
         name: experiment.name.clone(),
         device: crate::ops::device::name(device),
         threads: rayon::current_num_threads(),
         batch_size,
         time_steps: plan.time_steps,
         repeats,
-        data: Timing::of(data),
+        data: PhaseTiming::from_seconds(data),
         forward: over(Stopwatch::forward_seconds),
         backward: over(Stopwatch::backward_seconds),
-        optimizer: over(|watch| watch.optimizer),
+        optimizer: over(|profiler| profiler.optimizer),
         step,
         evaluation,
         images_per_second: images / step.median,
@@ -211,7 +233,7 @@ pub fn measure(checked: &Checked, device: &Device, repeats: usize) -> Result<Rep
     })
 }
 
-fn layer_reports(checked: &Checked, watches: &[Stopwatch], rates: &[(String, f64)]) -> Vec<LayerReport> {
+fn layer_reports(checked: &CheckedExperiment, watches: &[Stopwatch], rates: &[(String, f64)]) -> Vec<LayerReport> {
     let plan = &checked.plan;
     let firing_rate = |index: usize| {
         let label = format!("layers.{index}.lif");
@@ -219,20 +241,20 @@ fn layer_reports(checked: &Checked, watches: &[Stopwatch], rates: &[(String, f64
     };
     let report = |(place, (layer, _, kept)): (usize, &(String, f64, usize))| {
         let index: usize = layer.strip_prefix("layers.").and_then(|index| index.parse().ok())?;
-        let joined = plan.layers.get(index + 1).is_some_and(|next| next.joined);
+        let fused = plan.layers.get(index + 1).is_some_and(|next| next.fused);
         let own = plan.layers.get(index)?;
         let steps = if own.output.constant { 1 } else { plan.time_steps };
         Some(LayerReport {
             layer: layer.clone(),
-            kind: format!("{}{}", plan.kinds[index], if joined { " lif" } else { "" }),
-            forward: Timing::of(watches.iter().map(|watch| watch.forward[place].1).collect()),
-            backward: Timing::of(watches.iter().map(|watch| watch.backward[place]).collect()),
+            kind: format!("{}{}", plan.kinds[index], if fused { " lif" } else { "" }),
+            forward: PhaseTiming::from_seconds(watches.iter().map(|profiler| profiler.forward[place].1).collect()),
+            backward: PhaseTiming::from_seconds(watches.iter().map(|profiler| profiler.backward[place]).collect()),
             macs: own.macs * (steps * checked.experiment.data.batch_size) as u64,
             kept_bytes: *kept,
-            firing_rate: firing_rate(if joined { index + 1 } else { index }),
+            firing_rate: firing_rate(if fused { index + 1 } else { index }),
         })
     };
-    watches.first().map_or(Vec::new(), |watch| watch.forward.iter().enumerate().filter_map(report).collect())
+    watches.first().map_or(Vec::new(), |profiler| profiler.forward.iter().enumerate().filter_map(report).collect())
 }
 
 /// A batch of random images, or sequences, with random labels.
@@ -242,8 +264,8 @@ fn random_split(shape: &DataShape, items: usize) -> Split {
     item.splice(0..0, shape.time_steps);
     let values = (items * item.iter().product::<usize>()) as u64;
     let items_in = match shape.time_steps {
-        None => Items::Bytes((0..values).map(|i| stream.u32(i) as u8).collect()),
-        Some(_) => Items::Floats((0..values).map(|i| f32::from(u8::from(stream.uniform(i) < 0.1))).collect()),
+        None => SplitValues::Bytes((0..values).map(|i| stream.u32(i) as u8).collect()),
+        Some(_) => SplitValues::Floats((0..values).map(|i| f32::from(u8::from(stream.uniform(i) < 0.1))).collect()),
     };
     let labels = (0..items as u64).map(|i| stream.below(values + i, shape.classes as u32)).collect();
     Split { items: items_in, labels, shape: item }
@@ -255,9 +277,9 @@ mod tests {
 
     #[test]
     fn a_timing_is_the_median_the_minimum_and_the_distance_between_quartiles() {
-        let timing = Timing::of(vec![4.0, 1.0, 2.0, 3.0, 10.0]);
-        assert_eq!(timing, Timing { median: 3.0, minimum: 1.0, spread: 2.0 });
-        assert_eq!(Timing::of(vec![1.0, 2.0]).median, 1.5);
-        assert_eq!(Timing::of(vec![7.0]), Timing { median: 7.0, minimum: 7.0, spread: 0.0 });
+        let timing = PhaseTiming::from_seconds(vec![4.0, 1.0, 2.0, 3.0, 10.0]);
+        assert_eq!(timing, PhaseTiming { median: 3.0, minimum: 1.0, spread: 2.0 });
+        assert_eq!(PhaseTiming::from_seconds(vec![1.0, 2.0]).median, 1.5);
+        assert_eq!(PhaseTiming::from_seconds(vec![7.0]), PhaseTiming { median: 7.0, minimum: 7.0, spread: 0.0 });
     }
 }

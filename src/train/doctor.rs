@@ -2,17 +2,17 @@
 
 use crate::config;
 use crate::error::Result;
-use crate::experiment::{Checked, Experiment, SHARED};
+use crate::experiment::{CheckedExperiment, Experiment, SHARED};
 use crate::run::RunFolder;
 use crate::run::provenance::{Outcome, Provenance};
-use crate::train::fit::refuse_what_does_not_fit;
-use crate::train::resumption::{self, Accepted, Examination, Finding, Verdict};
+use crate::train::memory_check::refuse_what_does_not_fit;
+use crate::train::resumption::{self, Accepted, Examination, RunFinding, Verdict};
 use candle_core::Device;
 
 /// All findings, and what follows from them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnosis {
-    pub findings: Vec<Finding>,
+    pub findings: Vec<RunFinding>,
     /// A sentence: complete, to be resumed from where, or why it cannot be.
     pub verdict: String,
     /// Whether `bntt resume` would do its work here and now.
@@ -26,12 +26,12 @@ impl Diagnosis {
     }
 }
 
-/// Looks at a run folder, and changes nothing. What is wrong inside the folder is a [`Finding`].
+/// Looks at a run folder, and changes nothing. What is wrong inside the folder is a [`RunFinding`].
 pub fn examine(run: &RunFolder, overrides: &[String]) -> Diagnosis {
     let mut findings = Vec::new();
     let mut note = |what: &str, found: std::result::Result<String, String>| {
         let wrong = found.is_err();
-        findings.push(Finding { what: what.into(), found: found.unwrap_or_else(|problem| problem), wrong });
+        findings.push(RunFinding { what: what.into(), found: found.unwrap_or_else(|problem| problem), wrong });
     };
     let held = run.is_at_work();
     let own = config::load::<Experiment>(&run.config(), &[], &SHARED).map(|loaded| loaded.value);
@@ -58,7 +58,7 @@ pub fn examine(run: &RunFolder, overrides: &[String]) -> Diagnosis {
 }
 
 /// What `bntt resume` would do, in words.
-fn judge(run: &RunFolder, checked: &Checked, findings: &mut Vec<Finding>) -> Result<String> {
+fn judge(run: &RunFolder, checked: &CheckedExperiment, findings: &mut Vec<RunFinding>) -> Result<String> {
     let Examination { findings: more, verdict } = resumption::examine(run, checked, Accepted::default(), &Device::Cpu);
     findings.extend(more);
     let path = run.path().display();
@@ -77,17 +77,22 @@ fn judge(run: &RunFolder, checked: &Checked, findings: &mut Vec<Finding>) -> Res
 }
 
 /// Whether the data, the device and the memory for it are here.
-fn here(run: &RunFolder, checked: &Checked, point: &resumption::Point, findings: &mut Vec<Finding>) -> Result<()> {
+fn here(
+    run: &RunFolder,
+    checked: &CheckedExperiment,
+    point: &resumption::ResumePoint,
+    findings: &mut Vec<RunFinding>,
+) -> Result<()> {
     let device = checked.experiment.training.open_device()?;
     refuse_what_does_not_fit(checked, &device, false)?;
-    let data = checked.experiment.data.dataset.checksums(checked.experiment.network.time_steps);
+    let data = checked.experiment.data.dataset.spec().checksums(checked.experiment.network.time_steps);
     let agrees = data.and_then(|sums| {
         resumption::check_data(run, &point.checkpoint, &sums)?;
         Ok(format!("{} files, as when the run began", sums.len()))
     });
     let wrong = agrees.is_err();
     let found = agrees.as_ref().map_or_else(ToString::to_string, Clone::clone);
-    findings.push(Finding { what: "data".into(), found, wrong });
+    findings.push(RunFinding { what: "data".into(), found, wrong });
     agrees.map(drop)
 }
 

@@ -1,16 +1,16 @@
-//! Sums over an epoch.
+//! Sums of scores and spikes over the steps of an epoch.
 
 use crate::error::Result;
 use crate::network::{Activity, LayerActivity};
-use crate::ops::cross_entropy::Score;
+use crate::ops::cross_entropy::BatchScore;
 use crate::run::checkpoint::Partial;
-use crate::run::metrics::{EpochMetrics, Scores};
+use crate::run::metrics::{EpochMetrics, SplitMetrics};
 use candle_core::Device;
 
 /// What an epoch's training steps saw together.
 #[derive(Debug, Default)]
-pub struct Epoch {
-    pub score: Score,
+pub struct EpochSums {
+    pub score: BatchScore,
     activity: Activity,
     /// Learning rate of the last step.
     lr: f64,
@@ -18,33 +18,33 @@ pub struct Epoch {
     pub seconds: f64,
 }
 
-impl Epoch {
+impl EpochSums {
     /// An epoch as far as an earlier session has come.
-    pub fn of(partial: &Partial, device: &Device) -> Result<Self> {
+    pub fn from_partial(partial: &Partial, device: &Device) -> Result<Self> {
         let &Partial { loss_sum, top1, top5, images, lr, seconds, ref neurons } = partial;
-        let score = Score { loss_sum, top1, top5, images };
+        let score = BatchScore { loss_sum, top1, top5, images };
         Ok(Self { score, activity: Activity::of_counts(neurons, device)?, lr, seconds })
     }
 
     /// The same for a later session.
     pub fn to_partial(&self) -> Result<Partial> {
-        let Score { loss_sum, top1, top5, images } = self.score;
+        let BatchScore { loss_sum, top1, top5, images } = self.score;
         let neurons = self.activity.0.iter().map(LayerActivity::counts).collect::<candle_core::Result<_>>()?;
         Ok(Partial { loss_sum, top1, top5, images, lr: self.lr, seconds: self.seconds, neurons })
     }
 
     /// Adds what a step fired when it has been taken.
-    pub fn fired(&mut self, activity: &Activity, lr: f64) -> Result<()> {
+    pub fn add_activity(&mut self, activity: &Activity, lr: f64) -> Result<()> {
         self.lr = lr;
         Ok(self.activity.add(activity)?)
     }
 
-    /// The epoch's line in `metrics.jsonl`, its training having taken `training_seconds`. Training scores are those of each batch before its
-    /// step.
-    pub fn metrics(&self, epoch: usize, test: Option<Scores>, training_seconds: f64) -> Result<EpochMetrics> {
+    /// The epoch's line in `metrics.jsonl`, its training having taken `training_seconds`. Training scores are those of
+    /// each batch before its step.
+    pub fn metrics(&self, epoch: usize, test: Option<SplitMetrics>, training_seconds: f64) -> Result<EpochMetrics> {
         Ok(EpochMetrics {
             epoch,
-            train: scores(&self.score),
+            train: percentages(&self.score),
             test,
             lr: self.lr,
             firing_rates: self.activity.firing_rates()?.into_iter().collect(),
@@ -56,6 +56,6 @@ impl Epoch {
 }
 
 /// Accuracies in percent.
-pub fn scores(score: &Score) -> Scores {
-    Scores { loss: score.loss(), top1: score.top1_percent(), top5: score.top5_percent() }
+pub fn percentages(score: &BatchScore) -> SplitMetrics {
+    SplitMetrics { loss: score.loss(), top1: score.top1_percent(), top5: score.top5_percent() }
 }

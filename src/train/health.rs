@@ -1,4 +1,4 @@
-//! Signs that a network does not learn.
+//! Warnings about dead and saturated layers.
 
 /// A layer that fires less passes nothing on.
 const SILENT: f64 = 1e-3;

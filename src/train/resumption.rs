@@ -1,10 +1,12 @@
-//! Whether, and from where, a run can go on: what `bntt resume` does and `bntt doctor` says, by the same code. Looking changes nothing.
+//! Whether, and from where, a run can go on: what `bntt resume` does and `bntt doctor` says, by the same code. Looking
+//! changes nothing.
 //!
-//! A run goes on from the newest checkpoint that is whole, belongs to its config and knows of records that are still there, byte by byte. Anything
-//! else is refused, so that what comes of it is the run that was never disturbed. A user may accept records or data that are not what they were:
-//! the run then says so of itself.
+//! A run goes on from the newest checkpoint that is whole, belongs to its config and knows of records that are still
+//! there, byte by byte. Anything else is refused, so that what comes of it is the run that was never disturbed. A user
+//! may accept records or data that are not what they were: the run then says so of itself.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use candle_core::Device;
@@ -12,20 +14,21 @@ use sha2::Sha256;
 
 use crate::config;
 use crate::error::{Error, Result};
-use crate::experiment::{Checked, Experiment, SHARED};
-use crate::files::durable::{beside, sha256_hex};
+use crate::experiment::{CheckedExperiment, Experiment, SHARED};
+use crate::files::atomic::{beside, sha256_hex};
+use crate::files::reading;
 use crate::network::Network;
 use crate::optimizers::Optimizer;
 use crate::run::checkpoint::{self, Checkpoint};
 use crate::run::identity::{self, Checksums};
 use crate::run::metrics;
 use crate::run::provenance::Provenance;
-use crate::run::records::{Records, Verified, Written};
-use crate::run::{RunFolder, Which};
+use crate::run::records::{Records, VerifiedRecords, WrittenRecord};
+use crate::run::{CheckpointKind, RunFolder};
 
 /// What was looked at, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct RunFinding {
     /// `checkpoints/last` and so on.
     pub what: String,
     pub found: String,
@@ -44,30 +47,31 @@ pub struct Accepted {
 
 /// All findings, and what follows from them.
 pub struct Examination {
-    pub findings: Vec<Finding>,
+    pub findings: Vec<RunFinding>,
     pub verdict: Result<Verdict>,
 }
 
 /// What can be done with a run.
 pub enum Verdict {
-    /// All its epochs are done. Where its growing files hold more than its records, or the table something else, what is to be kept of them.
+    /// All its epochs are done. Where its growing files hold more than its records, or the table something else, what
+    /// is to be kept of them.
     Complete {
         epochs: usize,
-        untidy: Option<Box<Verified>>,
+        untidy: Option<Box<VerifiedRecords>>,
     },
-    GoesOn(Box<Point>),
+    GoesOn(Box<ResumePoint>),
 }
 
 /// Where a run goes on.
-pub struct Point {
+pub struct ResumePoint {
     pub checkpoint: Checkpoint,
-    pub records: Verified,
+    pub records: VerifiedRecords,
     /// What the user has accepted, and what therefore has to be put aside, as sentences.
     pub losses: Vec<String>,
 }
 
 /// Examines a run whose config says `checked`.
-pub fn examine(run: &RunFolder, checked: &Checked, accepted: Accepted, device: &Device) -> Examination {
+pub fn examine(run: &RunFolder, checked: &CheckedExperiment, accepted: Accepted, device: &Device) -> Examination {
     let mut examiner = Examiner { run, checked, accepted, findings: Vec::new() };
     let verdict = examiner.verdict(device);
     Examination { findings: examiner.findings, verdict }
@@ -101,7 +105,7 @@ pub fn check_data(run: &RunFolder, checkpoint: &Checkpoint, now: &Checksums) -> 
 ///
 /// # Errors
 /// [`Error::Run`] naming the keys that would; those of [`Experiment::load`].
-pub fn load(run: &RunFolder, overrides: &[String]) -> Result<Checked> {
+pub fn load(run: &RunFolder, overrides: &[String]) -> Result<CheckedExperiment> {
     // Its data may be where the values say, and no more where it says itself.
     let own = config::load::<Experiment>(&run.config(), &[], &SHARED)?.value;
     let mut checked = Experiment::load(&run.config(), overrides)?;
@@ -127,14 +131,14 @@ pub fn load(run: &RunFolder, overrides: &[String]) -> Result<Checked> {
 
 struct Examiner<'a> {
     run: &'a RunFolder,
-    checked: &'a Checked,
+    checked: &'a CheckedExperiment,
     accepted: Accepted,
-    findings: Vec<Finding>,
+    findings: Vec<RunFinding>,
 }
 
 impl Examiner<'_> {
     fn note(&mut self, what: &str, found: String, wrong: bool) {
-        self.findings.push(Finding { what: what.into(), found, wrong });
+        self.findings.push(RunFinding { what: what.into(), found, wrong });
     }
 
     fn verdict(&mut self, device: &Device) -> Result<Verdict> {
@@ -145,15 +149,30 @@ impl Examiner<'_> {
         let (verified, ()) = (verified?, best?);
         let done = checkpoint.progress.epoch;
         if done < self.checked.experiment.training.epochs || !losses.is_empty() {
-            return Ok(Verdict::GoesOn(Box::new(Point { checkpoint, records: verified, losses })));
+            self.log()?;
+            return Ok(Verdict::GoesOn(Box::new(ResumePoint { checkpoint, records: verified, losses })));
         }
         let untidy = if self.tidy(&verified.records)? { None } else { Some(Box::new(verified)) };
         Ok(Verdict::Complete { epochs: done, untidy })
     }
 
+    /// The log must be a file that lines can be added to, or absent.
+    fn log(&mut self) -> Result<()> {
+        let path = self.run.log();
+        match reading::own(OpenOptions::new().append(true), &path) {
+            Err(problem) if problem.kind() != ErrorKind::NotFound => {
+                let problem = Error::io("open", &path)(problem);
+                let what = self.name(&path);
+                self.note(&what, problem.to_string(), true);
+                Err(problem)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The newest checkpoint that can be used.
     fn last(&mut self, device: &Device) -> Result<(Checkpoint, Records)> {
-        let folder = self.run.checkpoint(Which::Last);
+        let folder = self.run.checkpoint(CheckpointKind::Last);
         let mut first: Option<Error> = None;
         let mut usable = None;
         for candidate in checkpoint::candidates(&folder) {
@@ -193,7 +212,7 @@ impl Examiner<'_> {
 
     /// A checkpoint that is whole and belongs to the run.
     fn checkpoint(&self, folder: &Path, device: &Device) -> Result<(Checkpoint, Records)> {
-        let Checked { experiment, plan, .. } = self.checked;
+        let CheckedExperiment { experiment, plan, .. } = self.checked;
         let found = checkpoint::load(folder, device)?;
         let refuse = |problem: &str| Err(Error::Run(format!("{}: {problem}", folder.display())));
         let config = fs::read(self.run.config()).map_err(Error::io("read", self.run.config()))?;
@@ -210,7 +229,7 @@ impl Examiner<'_> {
                  be the initial weights of a new run, but not be continued.",
             );
         }
-        let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &Device::Cpu)?;
+        let network = Network::build(&experiment.network, plan.clone(), experiment.seed, &Device::Cpu)?;
         checkpoint::matching(&network.state_shapes(), &found.model, &folder.join("model.safetensors"))?;
         let shapes = network.parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
         Optimizer::new(&experiment.optimizer).load_state(&found.optimizer, &shapes.collect::<Vec<_>>())?;
@@ -221,7 +240,12 @@ impl Examiner<'_> {
     }
 
     /// The records that the checkpoint knows of, or what can be read of them.
-    fn records(&mut self, checkpoint: &Checkpoint, records: &Records, losses: &mut Vec<String>) -> Result<Verified> {
+    fn records(
+        &mut self,
+        checkpoint: &Checkpoint,
+        records: &Records,
+        losses: &mut Vec<String>,
+    ) -> Result<VerifiedRecords> {
         let mut hashes = Vec::new();
         let mut problems = Vec::new();
         for (path, written) in [(self.run.metrics_jsonl(), &records.metrics), (self.run.steps(), &records.steps)] {
@@ -238,7 +262,7 @@ impl Examiner<'_> {
             }
         }
         if let [metrics, steps] = hashes.as_slice() {
-            return Ok(Verified { records: records.clone(), metrics: metrics.clone(), steps: steps.clone() });
+            return Ok(VerifiedRecords { records: records.clone(), metrics: metrics.clone(), steps: steps.clone() });
         }
         let problem = problems.join(" ");
         if !self.accepted.records {
@@ -248,12 +272,18 @@ impl Examiner<'_> {
         }
         losses.push(problem);
         let [metrics, steps] = metrics::readable(self.run, checkpoint.progress.epoch, checkpoint.progress.step)?;
-        let kept = |path: &Path, bytes: u64| -> Result<(Written, Sha256)> { Written::first_of(path, bytes) };
+        let kept =
+            |path: &Path, bytes: u64| -> Result<(WrittenRecord, Sha256)> { WrittenRecord::first_of(path, bytes) };
         let (metrics, steps) = (kept(&self.run.metrics_jsonl(), metrics)?, kept(&self.run.steps(), steps)?);
-        Ok(Verified { records: Records { metrics: metrics.0, steps: steps.0 }, metrics: metrics.1, steps: steps.1 })
+        Ok(VerifiedRecords {
+            records: Records { metrics: metrics.0, steps: steps.0 },
+            metrics: metrics.1,
+            steps: steps.1,
+        })
     }
 
-    /// Whether the growing files of a complete run hold nothing but its records. Of one that goes on, what lies beyond is written again.
+    /// Whether the growing files of a complete run hold nothing but its records. Of one that goes on, what lies beyond
+    /// is written again.
     fn tidy(&mut self, records: &Records) -> Result<bool> {
         let mut tidy = true;
         for (path, written) in [(self.run.metrics_jsonl(), &records.metrics), (self.run.steps(), &records.steps)] {
@@ -278,7 +308,7 @@ impl Examiner<'_> {
 
     /// The best checkpoint must be that of the epoch that the run calls best, or of one that it has yet to repeat.
     fn best(&mut self, last: &Checkpoint, losses: &mut Vec<String>) -> Result<()> {
-        let folder = self.run.checkpoint(Which::Best);
+        let folder = self.run.checkpoint(CheckpointKind::Best);
         let what = self.name(&folder);
         let Some(best) = last.progress.best_epoch else {
             if folder.exists() {

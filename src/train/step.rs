@@ -3,39 +3,39 @@
 use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::experiment::TrainingConfig;
-use crate::network::watch::{Part, Watch};
-use crate::network::{Activity, Network};
-use crate::ops::cross_entropy::{Score, score_and_gradient};
-use crate::optimizers::{Moment, Optimizer};
+use crate::network::{Activity, Network, Observer};
+use crate::ops::cross_entropy::{BatchScore, score_and_gradient};
+use crate::optimizers::{Optimizer, TrainingPosition};
 use candle_core::Tensor;
 
-/// What a training step saw. Numbers stay on the device until [`Step::settle`] asks for them.
+/// What a training step saw. Numbers stay on the device until [`StepOutput::read_score`] asks for them.
 #[derive(Debug, Clone)]
-pub struct Step {
-    /// A [`Score`].
+pub struct StepOutput {
+    /// A [`BatchScore`].
     score: Tensor,
     /// Norm of all gradients together, before clipping: [1] `f64`.
     gradient_norm: Tensor,
     pub activity: Activity,
     /// Bytes that were kept for backward.
     pub kept_bytes: usize,
-    pub now: Moment,
+    pub position: TrainingPosition,
     pub lr: f64,
 }
 
-impl Step {
+impl StepOutput {
     /// The step's score.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when the loss or the gradients were not finite. No weight has moved in that step, nor in any after it.
-    pub fn settle(&self) -> Result<Score> {
-        let score = Score::read(&self.score)?;
+    /// [`Error::Diverged`] when the loss or the gradients were not finite. No weight has moved in that step, nor in any
+    /// after it.
+    pub fn read_score(&self) -> Result<BatchScore> {
+        let score = BatchScore::read(&self.score)?;
         let norm: f64 = self.gradient_norm.to_vec1::<f64>()?.iter().sum();
         let (what, value) = if score.loss().is_finite() { ("gradient norm", norm) } else { ("loss", score.loss()) };
         if value.is_finite() {
             return Ok(score);
         }
-        let Moment { epoch, step, .. } = self.now;
+        let TrainingPosition { epoch, step, .. } = self.position;
         Err(Error::Diverged(format!(
             "the {what} became {value} in epoch {} at step {} (learning rate {:e}): stopped before the weights moved; try a \
              lower learning rate, a warmup or training.clip",
@@ -46,23 +46,23 @@ impl Step {
     }
 }
 
-/// Back-propagation through time on one batch, and one move of the optimizer at learning rate `lr`, while `watch` listens. Where
-/// the loss or a gradient is not finite nothing moves, and [`Step::settle`] says so.
+/// Back-propagation through time on one batch, and one move of the optimizer at learning rate `lr`, while `profiler`
+/// listens. Where the loss or a gradient is not finite nothing moves, and [`StepOutput::read_score`] says so.
 pub fn step(
     network: &mut Network,
     optimizer: &mut Optimizer,
     batch: &Batch,
-    now: Moment,
+    position: TrainingPosition,
     lr: f64,
     training: &TrainingConfig,
-    watch: &mut impl Watch,
-) -> Result<Step> {
-    let (logits, tape, activity) = network.forward_watched(&batch.inputs, now.epoch, &batch.indices, watch)?;
+    observer: &mut dyn Observer,
+) -> Result<StepOutput> {
+    let (logits, tape, activity) = network.forward(&batch.inputs, position.epoch, &batch.indices, observer)?;
     let (score, gradient) = score_and_gradient(&logits, &batch.labels, training.label_smoothing)?;
     let kept_bytes = tape.bytes();
-    watch.ended(Part::Scored);
-    network.backward_watched(tape, &gradient, false, watch)?;
-    let gradient_norm = optimizer.step(network.parameters(), lr, training.clip, &score)?;
-    watch.ended(Part::Updated);
-    Ok(Step { score, gradient_norm, activity, kept_bytes, now, lr })
+    observer.scored();
+    network.backward(tape, &gradient, false, observer)?;
+    let gradient_norm = optimizer.step(network.parameters_mut(), lr, training.clip, &score)?;
+    observer.updated();
+    Ok(StepOutput { score, gradient_norm, activity, kept_bytes, position, lr })
 }

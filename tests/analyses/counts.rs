@@ -3,7 +3,7 @@
 use super::{Result, network, parse, random};
 use bntt::analysis::energy::{Meter, products};
 use bntt::layers::LayerConfig;
-use bntt::network::{Observer, Seen};
+use bntt::network::{LayerIo, Observer};
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ fn fewer_time_steps_give_the_first_of_all_bit_by_bit() -> Result {
         let checked = parse(&[&format!("network.encoder={encoder}")])?;
         let network = network(&checked)?;
         let images = random(&[3, 1, 8, 8], 5)?;
-        let currents = |steps| network.evaluate_observed(&images, 0, &INDICES, steps, &mut ());
+        let currents = |steps| network.evaluate_steps(&images, 0, &INDICES, steps, &mut ());
         let all = currents(5)?.0.to_vec3::<f32>()?;
         for steps in 1..=5 {
             assert_eq!(currents(steps)?.0.to_vec3::<f32>()?, all[..steps], "{encoder}, {steps} time-steps");
@@ -32,8 +32,9 @@ fn fewer_time_steps_give_the_first_of_all_bit_by_bit() -> Result {
 struct Keeper(BTreeMap<usize, Tensor>);
 
 impl Observer for Keeper {
-    fn saw(&mut self, seen: &Seen<'_>) -> candle_core::Result<()> {
-        self.0.insert(seen.index, seen.input.to_dtype(DType::F32)?.contiguous()?);
+    fn layer(&mut self, io: &LayerIo<'_>) -> candle_core::Result<()> {
+        let input = io.input.expect("an evaluation lends it");
+        self.0.insert(io.index, input.to_dtype(DType::F32)?.contiguous()?);
         Ok(())
     }
 }
@@ -52,9 +53,9 @@ fn operations_are_those_of_convolving_ones_before_pools_and_after() -> Result {
     let images = random(&[3, 1, 8, 8], 6)?;
     let products = products(&checked.experiment.network, &checked.plan);
     let mut meter = Meter::new(&products, &checked.plan, 5);
-    network.evaluate_observed(&images, 0, &INDICES, 5, &mut meter)?;
+    network.evaluate_steps(&images, 0, &INDICES, 5, &mut meter)?;
     let mut kept = Keeper::default();
-    network.evaluate_observed(&images, 0, &INDICES, 5, &mut kept)?;
+    network.evaluate_steps(&images, 0, &INDICES, 5, &mut kept)?;
 
     assert!(matches!(checked.experiment.network.layers[4], LayerConfig::Conv(_)));
     for t in 0..5 {

@@ -1,9 +1,9 @@
 //! The gradient by the images.
 
 use super::{Result, network, parse, random};
-use bntt::encoders::Draw;
-use bntt::layers::{Layer, LayerConfig, Shared, Signal};
-use bntt::ops::cross_entropy::{Score, score, score_and_gradient};
+use bntt::encoders::RandomKey;
+use bntt::layers::{BuildContext, Layer, LayerConfig, SequenceSpec};
+use bntt::ops::cross_entropy::{BatchScore, score, score_and_gradient};
 use bntt::rng::Purpose;
 use candle_core::{DType, Device, Tensor, Var};
 
@@ -21,10 +21,10 @@ fn smooth_layers() -> Result<Vec<Box<dyn Layer>>> {
             .replace("'batch_norm'", "{ batch_norm = {} }")
             .replace("'flatten'", "{ flatten = {} }"),
     )?;
-    let mut signal = Signal { shape: vec![2, 8, 8], spikes: false, constant: false };
+    let mut signal = SequenceSpec { shape: vec![2, 8, 8], spikes: false, constant: false };
     let mut built = Vec::new();
     for (index, layer) in layers.iter().enumerate() {
-        let shared = Shared {
+        let shared = BuildContext {
             time_steps: 3,
             classes: 5,
             seed: 1,
@@ -34,9 +34,9 @@ fn smooth_layers() -> Result<Vec<Box<dyn Layer>>> {
             index,
             following: &[],
         };
-        let plan = layer.plan(&signal, &shared)?;
-        let mut layer = layer.build(&plan, &shared)?;
-        for (number, (name, tensor)) in layer.state().into_iter().enumerate() {
+        let plan = layer.spec().plan(&signal, &shared)?;
+        let mut layer = layer.build(None, &plan, &shared)?;
+        for (number, (name, tensor)) in layer.state_mut().into_iter().enumerate() {
             if name.starts_with("running") || name == "gamma" {
                 *tensor = random(tensor.dims(), 10 * index + number)?.affine(0.3, 0.8)?;
             }
@@ -52,7 +52,7 @@ fn loss(layers: &[Box<dyn Layer>], x: &Tensor, labels: &Tensor) -> Result<f64> {
     for layer in layers {
         x = layer.evaluate(&x)?.sequence;
     }
-    Ok(Score::read(&score(&x.mean(0)?, labels, 0.0)?)?.loss())
+    Ok(BatchScore::read(&score(&x.mean(0)?, labels, 0.0)?)?.loss())
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn an_evaluations_gradient_is_the_finite_difference() -> Result {
         y = output.sequence;
     }
     let (_, grad) = score_and_gradient(&y.mean(0)?, &labels, 0.0)?;
-    let mut grad = bntt::layers::repeat(&(grad / 3.0)?.unsqueeze(0)?, 3)?.contiguous()?;
+    let mut grad = bntt::ops::sequence::repeat(&(grad / 3.0)?.unsqueeze(0)?, 3)?.contiguous()?;
     for (layer, saved) in layers.iter().zip(saved).rev() {
         grad = layer.input_gradient(saved, grad)?;
     }
@@ -108,7 +108,7 @@ fn spike(x: &Tensor) -> candle_core::Result<Tensor> {
 fn through_neurons_and_direct_coding_it_is_that_of_candles_autograd() -> Result {
     let layers = "network.layers=[{ conv = { channels = 4 } }, 'bntt', 'lif', { pool = { average = 2 } }, 'flatten', { linear = { features = 'classes' } }]";
     let checked = parse(&["network.encoder=direct", layers, "network.lif.leak=0.9"])?;
-    let mut network = network(&checked)?;
+    let network = network(&checked)?;
     let state = network.state();
     let images = Var::from_tensor(&random(&[3, 1, 8, 8], 5)?)?;
     let labels = Tensor::new(&[2u32, 9, 0], &Device::Cpu)?;
@@ -131,7 +131,7 @@ fn through_neurons_and_direct_coding_it_is_that_of_candles_autograd() -> Result 
     let loss = candle_nn::loss::cross_entropy(&(logits / 5.0)?, &labels)?;
     let expected = loss.backward()?.get(&images).expect("candle's gradient").clone();
 
-    let draw = Draw { seed: 3, purpose: Purpose::PoissonAttack, epoch: 0, indices: &[0, 1, 2] };
+    let draw = RandomKey { seed: 3, purpose: Purpose::PoissonAttack, epoch: 0, indices: &[0, 1, 2] };
     let found = network.input_gradient(images.as_tensor(), &labels, &draw)?;
     let largest = |x: &Tensor| x.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>();
     let (size, error) = (largest(&expected)?, largest(&(&expected - &found)?)?);

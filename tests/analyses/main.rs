@@ -1,10 +1,11 @@
-//! Early exit, energy and attacks: their numbers against hand calculations and candle's own operations, and their commands.
+//! Early exit, energy and attacks: their numbers against hand calculations and candle's own operations, and their
+//! commands.
 
 mod commands;
 mod counts;
 mod gradients;
 
-use bntt::experiment::{Checked, Experiment};
+use bntt::experiment::{CheckedExperiment, Experiment};
 use bntt::network::Network;
 use bntt::rng::{Purpose, Stream};
 use candle_core::{Device, Tensor};
@@ -19,14 +20,14 @@ const TEXT: &str = "name = 'small'\nseed = 3\n\
     { linear = { features = 24 } }, 'bntt', 'lif', { linear = { features = 'classes' } } ]\n\
     [optimizer]\nsgd = { lr = 0.1, momentum = 0.9 }\n[training]\nepochs = 2\ndevice = 'cpu'\n";
 
-fn parse(overrides: &[&str]) -> Result<Checked> {
+fn parse(overrides: &[&str]) -> Result<CheckedExperiment> {
     let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
     Ok(Experiment::parse(TEXT, "small.toml", &overrides)?)
 }
 
 /// The network with running statistics and gammas as training might leave them: no two alike.
-fn network(checked: &Checked) -> Result<Network> {
-    let Checked { experiment, plan, .. } = checked;
+fn network(checked: &CheckedExperiment) -> Result<Network> {
+    let CheckedExperiment { experiment, plan, .. } = checked;
     let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &Device::Cpu)?;
     let mut state = network.state();
     for (number, (name, tensor)) in state.iter_mut().enumerate() {

@@ -1,15 +1,15 @@
 //! `bntt compare`.
 
-use crate::desk::Desk;
+use crate::workspace::Workspace;
 
 const NOTE: &str = "Top-1 accuracy on the test images; the best epoch is chosen on the test images. The firing rate is the last epoch's, in \
                     spikes per neuron and time-step, the mean over the LIF layers.\n";
 
-fn two_runs() -> Desk {
-    let desk = Desk::new();
-    desk.run(&["name=a", "network.lif.leak=0.9"], &[50.0, 60.5]);
-    desk.run(&["name=b"], &[70.25, 65.0]);
-    desk
+fn two_runs() -> Workspace {
+    let workspace = Workspace::new();
+    workspace.run(&["name=a", "network.lif.leak=0.9"], &[50.0, 60.5]);
+    workspace.run(&["name=b"], &[70.25, 65.0]);
+    workspace
 }
 
 /// The first column of a table in text, without its head.
@@ -20,7 +20,7 @@ fn names(text: &str) -> Vec<&str> {
 
 #[test]
 fn the_text_shows_what_differs_and_what_came_of_it_the_best_first() {
-    let desk = two_runs();
+    let workspace = two_runs();
     let expected = "\
 run      state      network.lif.leak  epochs  final top-1  best top-1  at epoch  firing rate   time
 b/v0001  completed              0.95     2/2      65.00 %     70.25 %         1       0.3750  3.0 s
@@ -28,21 +28,21 @@ a/v0001  completed               0.9     2/2      60.50 %     60.50 %         2 
 
 ";
     // Folders of a name, and of a version.
-    assert_eq!(desk.ok(&["compare", "runs/a", "runs/b/v0001"]), format!("{expected}{NOTE}"));
+    assert_eq!(workspace.ok(&["compare", "runs/a", "runs/b/v0001"]), format!("{expected}{NOTE}"));
 }
 
 #[test]
 fn the_newest_version_stands_for_a_name() {
-    let desk = two_runs();
-    desk.run(&["name=a", "network.lif.leak=0.8"], &[10.0]);
-    let text = desk.ok(&["compare", "runs/a", "runs/b"]);
+    let workspace = two_runs();
+    workspace.run(&["name=a", "network.lif.leak=0.8"], &[10.0]);
+    let text = workspace.ok(&["compare", "runs/a", "runs/b"]);
     assert_eq!(names(&text), ["b/v0001", "a/v0002"]);
     assert!(text.contains("a/v0002  interrupted               0.8     1/2      10.00 %"), "{text}");
 }
 
 #[test]
 fn markdown_csv_and_json_hold_the_same() {
-    let desk = two_runs();
+    let workspace = two_runs();
     let markdown = "\
 | run     | state     | network.lif.leak | epochs | final top-1 | best top-1 | at epoch | firing rate |  time |
 | ------- | --------- | ---------------- | -----: | ----------: | ---------: | -------: | ----------: | ----: |
@@ -50,13 +50,13 @@ fn markdown_csv_and_json_hold_the_same() {
 | a/v0001 | completed | 0.9              |    2/2 |     60.50 % |    60.50 % |        2 |      0.3750 | 3.0 s |
 
 ";
-    assert_eq!(desk.ok(&["compare", "runs/a", "runs/b", "--format", "markdown"]), format!("{markdown}- {NOTE}"));
+    assert_eq!(workspace.ok(&["compare", "runs/a", "runs/b", "--format", "markdown"]), format!("{markdown}- {NOTE}"));
     let csv = "run,path,state,problem,network.lif.leak,epochs_done,epochs,final_top1,final_epoch,best_top1,best_epoch,firing_rate,seconds\r\n\
                b/v0001,runs/b/v0001,completed,,0.95,2,2,65.0,2,70.25,1,0.375,3.0\r\n\
                a/v0001,runs/a/v0001,completed,,0.9,2,2,60.5,2,60.5,2,0.375,3.0\r\n";
-    assert_eq!(desk.ok(&["compare", "runs/a", "runs/b", "--format", "csv"]), csv);
+    assert_eq!(workspace.ok(&["compare", "runs/a", "runs/b", "--format", "csv"]), csv);
     let json: serde_json::Value =
-        serde_json::from_str(&desk.ok(&["compare", "runs/a", "runs/b", "--format", "json"])).expect("JSON");
+        serde_json::from_str(&workspace.ok(&["compare", "runs/a", "runs/b", "--format", "json"])).expect("JSON");
     let expected = serde_json::json!({
         "differences": ["network.lif.leak"],
         "runs": [
@@ -73,13 +73,13 @@ fn markdown_csv_and_json_hold_the_same() {
 
 #[test]
 fn runs_are_sorted_by_accuracy_name_or_any_key() {
-    let desk = Desk::new();
-    desk.run(&["name=a", "network.time_steps=10", "seed=3"], &[50.0, 60.0]);
-    desk.run(&["name=b", "network.time_steps=9", "seed=2"], &[70.0, 40.0]);
-    desk.run(&["name=c", "network.time_steps=100", "seed=1"], &[20.0, 65.0]);
-    desk.run(&["name=d", "network.time_steps=2", "seed=4"], &[]);
+    let workspace = Workspace::new();
+    workspace.run(&["name=a", "network.time_steps=10", "seed=3"], &[50.0, 60.0]);
+    workspace.run(&["name=b", "network.time_steps=9", "seed=2"], &[70.0, 40.0]);
+    workspace.run(&["name=c", "network.time_steps=100", "seed=1"], &[20.0, 65.0]);
+    workspace.run(&["name=d", "network.time_steps=2", "seed=4"], &[]);
     let sorted = |by: &str| {
-        let text = desk.ok(&["compare", "runs/d", "runs/c", "runs/b", "runs/a", "--sort", by]);
+        let text = workspace.ok(&["compare", "runs/d", "runs/c", "runs/b", "runs/a", "--sort", by]);
         names(&text).iter().map(|name| name[..1].to_string()).collect::<String>()
     };
     for (by, expected) in
@@ -91,14 +91,14 @@ fn runs_are_sorted_by_accuracy_name_or_any_key() {
 
 #[test]
 fn conditions_compare_values_as_toml_and_all_must_hold() {
-    let desk = Desk::new();
-    desk.run(&["name=a", "network.lif.leak=0.5", "network.time_steps=10"], &[60.0, 60.0]);
-    desk.run(&["name=b", "network.lif.leak=0.5"], &[50.0, 50.0]);
-    desk.run(&["name=c", "network.encoder=direct", "network.time_steps=10"], &[40.0, 40.0]);
+    let workspace = Workspace::new();
+    workspace.run(&["name=a", "network.lif.leak=0.5", "network.time_steps=10"], &[60.0, 60.0]);
+    workspace.run(&["name=b", "network.lif.leak=0.5"], &[50.0, 50.0]);
+    workspace.run(&["name=c", "network.encoder=direct", "network.time_steps=10"], &[40.0, 40.0]);
     let kept = |conditions: &[&str]| {
         let mut arguments = vec!["compare", "runs/a", "runs/b", "runs/c"];
         arguments.extend(conditions.iter().flat_map(|condition| ["--where", condition]));
-        let text = desk.ok(&arguments);
+        let text = workspace.ok(&arguments);
         names(&text).iter().map(|name| name[..1].to_string()).collect::<String>()
     };
     for (conditions, expected) in [
@@ -111,23 +111,23 @@ fn conditions_compare_values_as_toml_and_all_must_hold() {
     ] {
         assert_eq!(kept(conditions), expected, "{conditions:?}");
     }
-    let none = desk.ok(&["compare", "runs/a", "runs/b", "--where", "seed=7"]);
+    let none = workspace.ok(&["compare", "runs/a", "runs/b", "--where", "seed=7"]);
     assert_eq!(none, "no run has these values: leave out a --where\n");
 }
 
 #[test]
 fn a_broken_run_is_listed_with_a_word_beside_the_others() {
-    let desk = two_runs();
-    let broken = desk.run(&["name=c"], &[]);
+    let workspace = two_runs();
+    let broken = workspace.run(&["name=c"], &[]);
     std::fs::write(broken.config(), "not a config").expect("a file");
-    let lost = desk.run(&["name=d"], &[99.0, 99.0]);
+    let lost = workspace.run(&["name=d"], &[99.0, 99.0]);
     std::fs::remove_file(lost.config()).expect("a file");
-    let garbled = desk.run(&["name=e"], &[99.0, 99.0]);
+    let garbled = workspace.run(&["name=e"], &[99.0, 99.0]);
     std::fs::write(garbled.metrics_jsonl(), "{}\n{}\n").expect("a file");
-    desk.write("runs/README.md", "no run");
+    workspace.write("runs/README.md", "no run");
     let runs = ["a", "b", "c", "d/v0001", "e", "none", "README.md"].map(|name| format!("runs/{name}"));
     let arguments: Vec<&str> = std::iter::once("compare").chain(runs.iter().map(String::as_str)).collect();
-    let text = desk.ok(&arguments);
+    let text = workspace.ok(&arguments);
     let rows: Vec<Vec<&str>> = text.lines().skip(1).take(7).map(|row| row.split_whitespace().collect()).collect();
     assert_eq!(rows[0][..3], ["b/v0001", "completed", "0.95"]);
     assert_eq!(rows[1][..3], ["a/v0001", "completed", "0.9"]);
@@ -151,9 +151,9 @@ fn a_broken_run_is_listed_with_a_word_beside_the_others() {
 
 #[test]
 fn lists_of_other_lengths_are_one_difference_with_a_legend() {
-    let desk = two_runs();
-    desk.run(&["name=c", "network.layers=['flatten', 'lif', { linear = { features = 'classes' } }]"], &[1.0, 2.0]);
-    let text = desk.ok(&["compare", "runs/b", "runs/c"]);
+    let workspace = two_runs();
+    workspace.run(&["name=c", "network.layers=['flatten', 'lif', { linear = { features = 'classes' } }]"], &[1.0, 2.0]);
+    let text = workspace.ok(&["compare", "runs/b", "runs/c"]);
     assert!(text.starts_with("run      state      network.layers  epochs"), "{text}");
     assert!(text.contains("b/v0001  completed               A     2/2"), "{text}");
     assert!(
@@ -162,16 +162,16 @@ fn lists_of_other_lengths_are_one_difference_with_a_legend() {
         ),
         "{text}"
     );
-    let csv = desk.ok(&["compare", "runs/b", "runs/c", "--format", "csv"]);
+    let csv = workspace.ok(&["compare", "runs/b", "runs/c", "--format", "csv"]);
     assert!(csv.contains("\"[\"\"flatten\"\", \"\"lif\"\", {"), "{csv}");
 }
 
 #[test]
 fn a_sweep_is_compared_with_the_runs_that_are_still_to_come() {
-    let desk = Desk::new();
-    desk.write("leaks.toml", "base = 'base.toml'\ngrid = { 'network.lif.leak' = [0.5, 0.9] }\nseeds = [1]\n");
-    desk.run(&["network.lif.leak=0.9", "seed=1", "name=leaks.leak0.9.seed1"], &[80.0, 81.0]);
-    let text = desk.ok(&["compare", "leaks.toml"]);
+    let workspace = Workspace::new();
+    workspace.write("leaks.toml", "base = 'base.toml'\ngrid = { 'network.lif.leak' = [0.5, 0.9] }\nseeds = [1]\n");
+    workspace.run(&["network.lif.leak=0.9", "seed=1", "name=leaks.leak0.9.seed1"], &[80.0, 81.0]);
+    let text = workspace.ok(&["compare", "leaks.toml"]);
     let rows: Vec<String> =
         text.lines().skip(1).take(2).map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(
@@ -181,6 +181,9 @@ fn a_sweep_is_compared_with_the_runs_that_are_still_to_come() {
             "leaks.leak0.5.seed1 not run 0.5"
         ]
     );
-    assert_eq!(names(&desk.ok(&["compare", "leaks.toml", "--where", "network.lif.leak=0.5"])), ["leaks.leak0.5.seed1"]);
-    assert!(desk.ok(&["compare", "leaks.toml", "--runs", "elsewhere"]).contains("leaks.leak0.9.seed1  not run"));
+    assert_eq!(
+        names(&workspace.ok(&["compare", "leaks.toml", "--where", "network.lif.leak=0.5"])),
+        ["leaks.leak0.5.seed1"]
+    );
+    assert!(workspace.ok(&["compare", "leaks.toml", "--runs", "elsewhere"]).contains("leaks.leak0.9.seed1  not run"));
 }

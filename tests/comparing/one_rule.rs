@@ -1,10 +1,10 @@
 //! Whether a run is the one that is meant: sweep, table and `--resume-or-start` say the same.
 
-use super::desk::Desk;
+use super::workspace::Workspace;
 use candle_core::{Device, Tensor};
 use std::collections::HashMap;
 
-impl Desk {
+impl Workspace {
     /// `<name>/train.safetensors` and `<name>/test.safetensors`, of other bytes for every `seed`.
     fn images(&self, name: &str, seed: usize) {
         std::fs::create_dir(self.path(name)).expect("a folder");
@@ -20,7 +20,7 @@ impl Desk {
 
     /// `own.toml` is `base.toml` on the data of a folder.
     fn own(&self, folder: &str) {
-        let text = super::desk::TEXT.replace("batch_size = 64", "batch_size = 8");
+        let text = super::workspace::TEXT.replace("batch_size = 64", "batch_size = 8");
         let dataset =
             format!("{{ tensors = {{ train = '{folder}/train.safetensors', test = '{folder}/test.safetensors' }} }}");
         self.write("own.toml", &text.replace("'digits'", &dataset));
@@ -48,9 +48,9 @@ impl Desk {
 
 #[test]
 fn settings_that_change_no_number_lose_no_run_of_a_sweep_and_no_cell_of_its_table() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let sweep = |set: &str| {
-        desk.write(
+        workspace.write(
             "trial.toml",
             &format!("base = 'base.toml'\n{set}\ngrid = {{ 'network.time_steps' = [4, 8] }}\nseeds = [1, 2]\n"),
         );
@@ -58,9 +58,9 @@ fn settings_that_change_no_number_lose_no_run_of_a_sweep_and_no_cell_of_its_tabl
     sweep("");
     for (seed, steps, top1) in [(1, 4, 50.0), (2, 4, 52.0), (1, 8, 60.0)] {
         let name = format!("name=trial.time_steps{steps}.seed{seed}");
-        desk.run(&[&name, &format!("seed={seed}"), &format!("network.time_steps={steps}")], &[10.0, top1]);
+        workspace.run(&[&name, &format!("seed={seed}"), &format!("network.time_steps={steps}")], &[10.0, top1]);
     }
-    let (states, cells) = (desk.states("trial.toml"), desk.cells("trial.toml"));
+    let (states, cells) = (workspace.states("trial.toml"), workspace.cells("trial.toml"));
     assert_eq!(states, ["completed", "completed", "completed", "not run"]);
     assert_eq!(cells, ["51.0", "60.0"]);
     for (key, value) in [
@@ -71,60 +71,67 @@ fn settings_that_change_no_number_lose_no_run_of_a_sweep_and_no_cell_of_its_tabl
         ("provenance.git", "'none'"),
     ] {
         sweep(&format!("set = {{ '{key}' = {value} }}"));
-        assert_eq!((desk.states("trial.toml"), desk.cells("trial.toml")), (states.clone(), cells.clone()), "{key}");
+        assert_eq!(
+            (workspace.states("trial.toml"), workspace.cells("trial.toml")),
+            (states.clone(), cells.clone()),
+            "{key}"
+        );
     }
     sweep("set = { 'optimizer.sgd.lr' = 0.2 }");
-    assert_eq!(desk.states("trial.toml"), ["not run"; 4]);
-    assert_eq!(desk.cells("trial.toml"), ["", ""]);
+    assert_eq!(workspace.states("trial.toml"), ["not run"; 4]);
+    assert_eq!(workspace.cells("trial.toml"), ["", ""]);
 }
 
 #[test]
 fn a_key_that_is_swept_is_never_ignored() {
-    let desk = Desk::new();
-    desk.write("trial.toml", "base = 'base.toml'\ngrid = { 'training.threads' = [1, 2] }\n");
-    desk.run(&["name=trial.threads1", "training.threads=1"], &[10.0, 50.0]);
-    assert_eq!(desk.states("trial.toml"), ["completed", "not run"]);
-    assert_eq!(desk.cells("trial.toml"), ["50.0", ""]);
+    let workspace = Workspace::new();
+    workspace.write("trial.toml", "base = 'base.toml'\ngrid = { 'training.threads' = [1, 2] }\n");
+    workspace.run(&["name=trial.threads1", "training.threads=1"], &[10.0, 50.0]);
+    assert_eq!(workspace.states("trial.toml"), ["completed", "not run"]);
+    assert_eq!(workspace.cells("trial.toml"), ["50.0", ""]);
 }
 
 #[test]
 fn data_sets_are_told_apart_by_what_they_hold_and_not_by_where_they_lie() {
-    let desk = Desk::new();
-    ["a", "b", "moved"].into_iter().zip([1, 2, 1]).for_each(|(name, seed)| desk.images(name, seed));
-    desk.own("a");
+    let workspace = Workspace::new();
+    ["a", "b", "moved"].into_iter().zip([1, 2, 1]).for_each(|(name, seed)| workspace.images(name, seed));
+    workspace.own("a");
     let paths = "['a/train.safetensors', 'b/train.safetensors']";
-    desk.write("trial.toml", &format!("base = 'own.toml'\ngrid = {{ 'data.dataset.tensors.train' = {paths} }}\n"));
-    let config = desk.path("own.toml");
+    workspace.write("trial.toml", &format!("base = 'own.toml'\ngrid = {{ 'data.dataset.tensors.train' = {paths} }}\n"));
+    let config = workspace.path("own.toml");
     let named = |folder: &str, top1: f64| {
         let train =
-            format!("data.dataset.tensors.train={}", desk.path(&format!("{folder}/train.safetensors")).display());
-        desk.run_of(&config, &[&format!("name={folder}"), &train, &absolute(&desk, "test")], &[10.0, top1])
+            format!("data.dataset.tensors.train={}", workspace.path(&format!("{folder}/train.safetensors")).display());
+        workspace.run_of(&config, &[&format!("name={folder}"), &train, &absolute(&workspace, "test")], &[10.0, top1])
     };
     named("a", 50.0);
-    assert_eq!((desk.states("trial.toml"), desk.cells("trial.toml")), words(&["completed", "not run"], &["50.0", ""]));
+    assert_eq!(
+        (workspace.states("trial.toml"), workspace.cells("trial.toml")),
+        words(&["completed", "not run"], &["50.0", ""])
+    );
     named("b", 70.0);
     assert_eq!(
-        (desk.states("trial.toml"), desk.cells("trial.toml")),
+        (workspace.states("trial.toml"), workspace.cells("trial.toml")),
         words(&["completed", "completed"], &["50.0", "70.0"])
     );
 
     // The same bytes elsewhere are the same data; others in their place are not.
-    desk.own("moved");
-    desk.write("seeds.toml", "base = 'own.toml'\nseeds = [0]\n");
-    desk.write("table.toml", "[[rows]]\nlabel = 'one'\nconfig = 'own.toml'\n");
-    assert_eq!((desk.states("seeds.toml"), desk.cells("table.toml")), words(&["completed"], &["50.0"]));
-    std::fs::copy(desk.path("b/train.safetensors"), desk.path("moved/train.safetensors")).expect("a copy");
-    assert_eq!(desk.cells("table.toml"), ["70.0"]);
-    std::fs::copy(desk.path("b/test.safetensors"), desk.path("moved/test.safetensors")).expect("a copy");
-    assert_eq!((desk.states("seeds.toml"), desk.cells("table.toml")), words(&["not run"], &[""]));
+    workspace.own("moved");
+    workspace.write("seeds.toml", "base = 'own.toml'\nseeds = [0]\n");
+    workspace.write("table.toml", "[[rows]]\nlabel = 'one'\nconfig = 'own.toml'\n");
+    assert_eq!((workspace.states("seeds.toml"), workspace.cells("table.toml")), words(&["completed"], &["50.0"]));
+    std::fs::copy(workspace.path("b/train.safetensors"), workspace.path("moved/train.safetensors")).expect("a copy");
+    assert_eq!(workspace.cells("table.toml"), ["70.0"]);
+    std::fs::copy(workspace.path("b/test.safetensors"), workspace.path("moved/test.safetensors")).expect("a copy");
+    assert_eq!((workspace.states("seeds.toml"), workspace.cells("table.toml")), words(&["not run"], &[""]));
 }
 
 #[test]
 fn resume_or_start_takes_the_run_that_is_meant_and_says_in_what_another_differs() {
-    let desk = Desk::new();
-    desk.ok(&["run", "base.toml"]);
+    let workspace = Workspace::new();
+    workspace.ok(&["run", "base.toml"]);
     let said = |arguments: &[&str]| {
-        let output = desk.bntt(&[&["run", "base.toml", "--resume-or-start"], arguments].concat());
+        let output = workspace.bntt(&[&["run", "base.toml", "--resume-or-start"], arguments].concat());
         let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("UTF-8")).concat();
         assert!(output.status.success(), "{text}");
         text
@@ -144,8 +151,8 @@ fn resume_or_start_takes_the_run_that_is_meant_and_says_in_what_another_differs(
     assert!(said(&[]).contains("runs/a/v0001: all 2 epochs are done"));
 }
 
-fn absolute(desk: &Desk, split: &str) -> String {
-    format!("data.dataset.tensors.{split}={}", desk.path(&format!("a/{split}.safetensors")).display())
+fn absolute(workspace: &Workspace, split: &str) -> String {
+    format!("data.dataset.tensors.{split}={}", workspace.path(&format!("a/{split}.safetensors")).display())
 }
 
 fn words(states: &[&str], cells: &[&str]) -> (Vec<String>, Vec<String>) {

@@ -1,11 +1,11 @@
 //! What `bntt compare` and `bntt table` say of mistakes.
 
-use crate::desk::Desk;
+use crate::workspace::Workspace;
 
 #[test]
 fn mistakes_in_a_tables_file_name_the_file_and_the_place() {
-    let desk = Desk::new();
-    desk.write("trial.toml", "base = 'base.toml'\ngrid = { 'network.time_steps' = [4, 8] }\n");
+    let workspace = Workspace::new();
+    workspace.write("trial.toml", "base = 'base.toml'\ngrid = { 'network.time_steps' = [4, 8] }\n");
     let row = "[[rows]]\nlabel = 'r'\n";
     let based = format!("{row}config = 'base.toml'\n");
     let swept = format!("{row}sweep = 'trial.toml'\n");
@@ -49,24 +49,24 @@ fn mistakes_in_a_tables_file_name_the_file_and_the_place() {
         ("[network]\ntime_steps = 4\n".into(), "expected the file of a table, with [[rows]], or of a sweep"),
         ("rows = [".into(), "table.toml"),
     ] {
-        desk.write("table.toml", &text);
-        let message = desk.refused(&["table", "table.toml"]);
+        workspace.write("table.toml", &text);
+        let message = workspace.refused(&["table", "table.toml"]);
         assert!(message.contains("table.toml") && message.contains(expected), "expected {expected:?} in {message}");
     }
 }
 
 #[test]
 fn a_key_that_no_run_has_is_refused_with_the_nearest_one() {
-    let desk = Desk::new();
-    desk.run(&[], &[50.0, 60.0]);
+    let workspace = Workspace::new();
+    workspace.run(&[], &[50.0, 60.0]);
     for option in ["--where", "--sort"] {
         let value = if option == "--where" { "network.time_step=4" } else { "network.time_step" };
-        let message = desk.refused(&["compare", "runs/a", option, value]);
+        let message = workspace.refused(&["compare", "runs/a", option, value]);
         assert!(message.contains(&format!("{option} network.time_step: expected")), "{message}");
         assert!(message.contains("Did you mean `network.time_steps`?"), "{message}");
     }
-    let message = desk.refused(&["compare", "runs/a", "--where", "seed"]);
+    let message = workspace.refused(&["compare", "runs/a", "--where", "seed"]);
     assert!(message.contains("expected key=value, as in network.time_steps=10, found \"seed\""), "{message}");
-    desk.write("sweep.toml", "seeds = [1]");
-    assert!(desk.refused(&["compare", "sweep.toml"]).contains("missing field `base`"));
+    workspace.write("sweep.toml", "seeds = [1]");
+    assert!(workspace.refused(&["compare", "sweep.toml"]).contains("missing field `base`"));
 }

@@ -1,7 +1,7 @@
 //! The tables in `tables/`.
 
-use crate::desk::Desk;
-use bntt::report::tables::{Table, csv, latex, markdown};
+use crate::workspace::Workspace;
+use bntt::report::tables::{FilledTable, csv, latex, markdown};
 use std::path::{Path, PathBuf};
 
 /// What is confirmed: read in the paper (V) or quoted by another text (Q).
@@ -54,7 +54,7 @@ fn every_table_loads_without_a_run_and_every_config_that_it_names_is_there() {
         for config in configs {
             assert!(folder().join(config.as_str().expect("a path")).is_file(), "{} in {}", config, path.display());
         }
-        let table = Table::load(&path, Some(empty.path())).unwrap_or_else(|error| panic!("{error}"));
+        let table = FilledTable::load(&path, Some(empty.path())).unwrap_or_else(|error| panic!("{error}"));
         assert!(table.title.is_some() && table.caption.is_some() && table.label.is_some(), "{}", path.display());
         assert!(
             table.rows.iter().flat_map(|row| &row.cells).all(|cell| cell.last.is_none() && cell.missing == "not run")
@@ -67,7 +67,7 @@ fn confirmed_numbers_are_printed_with_their_mark_and_no_others() {
     let empty = tempfile::tempdir().expect("a folder");
     let mut printed = Vec::new();
     for path in files() {
-        let table = Table::load(&path, Some(empty.path())).unwrap_or_else(|error| panic!("{error}"));
+        let table = FilledTable::load(&path, Some(empty.path())).unwrap_or_else(|error| panic!("{error}"));
         let (markdown, latex, csv) = (markdown::render(&table), latex::render(&table), csv::render(&table));
         for cell in table.rows.iter().flat_map(|row| &row.cells) {
             for number in cell.paper.iter().chain(&cell.independent) {
@@ -95,7 +95,7 @@ fn confirmed_numbers_are_printed_with_their_mark_and_no_others() {
 #[test]
 fn the_unconfirmed_number_is_said_to_be_so() {
     let empty = tempfile::tempdir().expect("a folder");
-    let table = Table::load(&folder().join("bntt_accuracy.toml"), Some(empty.path())).expect("a table");
+    let table = FilledTable::load(&folder().join("bntt_accuracy.toml"), Some(empty.path())).expect("a table");
     let text = markdown::render(&table);
     let row = text.lines().find(|line| line.starts_with("| Tiny-ImageNet")).expect("a row");
     assert!(row.contains("| unconfirmed |") && row.contains(" not run |"), "{row}");
@@ -103,14 +103,14 @@ fn the_unconfirmed_number_is_said_to_be_so() {
 
 #[test]
 fn a_run_of_a_shipped_config_finds_its_cell() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
     let accuracies: Vec<f64> = (1..=100).map(f64::from).collect();
-    desk.run_of(&configs.join("vgg9_cifar10_bntt.toml"), &["seed=3"], &accuracies[..90]);
+    workspace.run_of(&configs.join("vgg9_cifar10_bntt.toml"), &["seed=3"], &accuracies[..90]);
     // Its own file says T 5; the table says the same by another way.
-    desk.run_of(&configs.join("mlp_mnist_direct_t5.toml"), &["data.dataset.mnist.path=/elsewhere"], &accuracies);
+    workspace.run_of(&configs.join("mlp_mnist_direct_t5.toml"), &["data.dataset.mnist.path=/elsewhere"], &accuracies);
     let filled = |file: &str| -> Vec<(String, Option<f64>, &'static str)> {
-        let table = Table::load(&folder().join(file), Some(&desk.path("runs"))).expect("a table");
+        let table = FilledTable::load(&folder().join(file), Some(&workspace.path("runs"))).expect("a table");
         let cells = table.rows.into_iter().flat_map(|row| row.cells);
         let cells = cells.map(|cell| (cell.place, cell.last.map(|last| last.mean), cell.missing));
         cells.filter(|(_, mean, missing)| mean.is_some() || *missing != "not run").collect()

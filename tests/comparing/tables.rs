@@ -1,7 +1,7 @@
 //! `bntt table` on files of its own and on sweeps.
 
-use crate::desk::Desk;
-use bntt::report::tables::{Table, csv, latex, markdown};
+use crate::workspace::Workspace;
+use bntt::report::tables::{FilledTable, csv, latex, markdown};
 
 const NOTE: &str = "Top-1 accuracy on the test images in %: mean ± sample standard deviation over n runs with different seeds. Differences \
                     are in points.";
@@ -30,20 +30,20 @@ absent = 'there are no such data'
 paper = { value = 57.8, evidence = 'U', source = 'hearsay' }
 ";
 
-/// Last 90, 91 and 92: mean 91, squares 1 + 0 + 1 shared by 2, deviation 1. Best 92, 91 and 92: mean 91.67, squares 1/9 + 4/9 + 1/9
-/// shared by 2, deviation 0.58.
-fn made_up() -> Desk {
-    let desk = Desk::new();
-    desk.run(&["seed=0"], &[92.0, 90.0]);
-    desk.run(&["seed=1", "name=elsewhere", "training.device=cpu", "training.threads=1"], &[80.0, 91.0]);
-    desk.run(&["seed=2", "training.checkpoint_every.steps=3"], &[91.0, 92.0]);
-    desk.run(&["network.lif.leak=0.5"], &[69.0, 69.25]);
-    desk.write("table.toml", ROWS);
-    desk
+/// Last 90, 91 and 92: mean 91, squares 1 + 0 + 1 shared by 2, deviation 1. Best 92, 91 and 92: mean 91.67, squares 1/9
+/// + 4/9 + 1/9 shared by 2, deviation 0.58.
+fn made_up() -> Workspace {
+    let workspace = Workspace::new();
+    workspace.run(&["seed=0"], &[92.0, 90.0]);
+    workspace.run(&["seed=1", "name=elsewhere", "training.device=cpu", "training.threads=1"], &[80.0, 91.0]);
+    workspace.run(&["seed=2", "training.checkpoint_every.steps=3"], &[91.0, 92.0]);
+    workspace.run(&["network.lif.leak=0.5"], &[69.0, 69.25]);
+    workspace.write("table.toml", ROWS);
+    workspace
 }
 
-fn load(desk: &Desk, file: &str) -> Table {
-    Table::load(&desk.path(file), Some(&desk.path("runs"))).expect("a table")
+fn load(workspace: &Workspace, file: &str) -> FilledTable {
+    FilledTable::load(&workspace.path(file), Some(&workspace.path("runs"))).expect("a table")
 }
 
 #[test]
@@ -122,16 +122,16 @@ fn csv_has_a_record_a_cell_with_all_digits_and_only_confirmed_numbers() {
 
 #[test]
 fn with_columns_last_best_and_paper_are_lines_below_each_other() {
-    let desk = made_up();
-    desk.run(&["network.time_steps=8", "seed=5"], &[1.0]);
-    desk.write(
+    let workspace = made_up();
+    workspace.run(&["network.time_steps=8", "seed=5"], &[1.0]);
+    workspace.write(
         "table.toml",
         "head = 'leak'\nseeds = [0, 2, 5, 7]\n\
          [[rows]]\nlabel = '0.95'\nconfig = 'base.toml'\n[[rows]]\nlabel = '0.5'\nconfig = 'base.toml'\nset = { 'network.lif.leak' = 0.50 }\n\
          [[columns]]\nlabel = 'T 4'\n[[columns]]\nlabel = 'T 8'\nset = { 'network.time_steps' = 8 }\n\
          [[cells]]\nrow = '0.95'\ncolumn = 'T 4'\npaper = { value = 91, evidence = 'Q', source = 'a talk' }\n",
     );
-    let table = load(&desk, "table.toml");
+    let table = load(&workspace, "table.toml");
     let expected = format!(
         "\
 | leak |                                   |                T 4 |        T 8 |
@@ -159,29 +159,29 @@ fn with_columns_last_best_and_paper_are_lines_below_each_other() {
 
 #[test]
 fn of_runs_with_the_same_seed_the_newest_complete_one_counts() {
-    let desk = Desk::new();
-    desk.write("table.toml", "[[rows]]\nlabel = 'r'\nconfig = 'base.toml'\n");
+    let workspace = Workspace::new();
+    workspace.write("table.toml", "[[rows]]\nlabel = 'r'\nconfig = 'base.toml'\n");
     let started = |run: bntt::run::RunFolder, time: &str| {
         let mut provenance = bntt::run::provenance::Provenance::load(&run.provenance()).expect("a record");
         provenance.started = time.into();
         provenance.save(&run.provenance()).expect("a record");
     };
-    started(desk.run(&["name=z"], &[10.0, 10.0]), "2026-01-01T00:00:00Z");
-    started(desk.run(&["name=a"], &[20.0, 20.0]), "2026-01-02T00:00:00Z");
-    started(desk.run(&["name=b"], &[30.0]), "2026-01-03T00:00:00Z");
-    let cell = &load(&desk, "table.toml").rows[0].cells[0];
+    started(workspace.run(&["name=z"], &[10.0, 10.0]), "2026-01-01T00:00:00Z");
+    started(workspace.run(&["name=a"], &[20.0, 20.0]), "2026-01-02T00:00:00Z");
+    started(workspace.run(&["name=b"], &[30.0]), "2026-01-03T00:00:00Z");
+    let cell = &load(&workspace, "table.toml").rows[0].cells[0];
     let last = cell.last.expect("a mean");
     assert_eq!((last.mean, last.n, cell.notes.len()), (20.0, 1, 0));
 }
 
 #[test]
 fn damaged_runs_count_nowhere_and_those_without_a_config_are_named() {
-    let desk = made_up();
-    let garbled = desk.run(&["seed=8"], &[1.0, 2.0]);
+    let workspace = made_up();
+    let garbled = workspace.run(&["seed=8"], &[1.0, 2.0]);
     std::fs::write(garbled.metrics_jsonl(), "{}\n{}\n").expect("a file");
-    let broken = desk.run(&["seed=9"], &[1.0, 2.0]);
+    let broken = workspace.run(&["seed=9"], &[1.0, 2.0]);
     std::fs::write(broken.config(), "name = 3").expect("a file");
-    let table = load(&desk, "table.toml");
+    let table = load(&workspace, "table.toml");
     let cell = &table.rows[0].cells[0];
     assert_eq!(cell.last.map(|last| (last.mean, last.n)), Some((91.0, 3)));
     assert_eq!(cell.notes, ["three seeds: a/v0004 (damaged, 0 of 2 epochs) does not count."]);
@@ -194,13 +194,13 @@ fn damaged_runs_count_nowhere_and_those_without_a_config_are_named() {
 
 #[test]
 fn a_sweep_is_a_table_with_a_row_a_setting_and_a_means_seeds_are_its_own() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let sweep =
         "base = 'base.toml'\ngrid = { 'network.time_steps' = [4, 8], 'network.lif.leak' = [0.5] }\nseeds = [1, 2]\n";
-    desk.write("trial.toml", sweep);
-    desk.run(&["network.lif.leak=0.5", "seed=1", "name=trial.time_steps4-leak0.5.seed1"], &[60.0, 50.0]);
-    desk.run(&["network.lif.leak=0.5", "seed=2", "name=by_hand"], &[40.0, 53.0]);
-    desk.run(&["network.lif.leak=0.5", "seed=3"], &[99.0, 99.0]);
+    workspace.write("trial.toml", sweep);
+    workspace.run(&["network.lif.leak=0.5", "seed=1", "name=trial.time_steps4-leak0.5.seed1"], &[60.0, 50.0]);
+    workspace.run(&["network.lif.leak=0.5", "seed=2", "name=by_hand"], &[40.0, 53.0]);
+    workspace.run(&["network.lif.leak=0.5", "seed=3"], &[99.0, 99.0]);
     let expected = format!(
         "\
 ## trial
@@ -213,24 +213,24 @@ fn a_sweep_is_a_table_with_a_row_a_setting_and_a_means_seeds_are_its_own() {
 - {NOTE}
 "
     );
-    assert_eq!(desk.ok(&["table", "trial.toml"]), expected);
+    assert_eq!(workspace.ok(&["table", "trial.toml"]), expected);
 
     // The same runs, chosen by their settings.
-    desk.write(
+    workspace.write(
         "table.toml",
         "head = 'T'\n[[rows]]\nlabel = 'four'\nsweep = 'trial.toml'\nsettings = { 'network.time_steps' = 4.0 }\n",
     );
-    assert!(desk.ok(&["table", "table.toml"]).contains("| four |   2 | 51.50 ± 2.12 |"));
+    assert!(workspace.ok(&["table", "table.toml"]).contains("| four |   2 | 51.50 ± 2.12 |"));
 }
 
 #[test]
 fn the_folder_of_runs_is_that_of_the_option_or_of_the_file() {
-    let desk = made_up();
+    let workspace = made_up();
     let text = "[[rows]]\nlabel = 'r'\nconfig = 'base.toml'\n";
-    desk.write("here.toml", text);
-    desk.write("there.toml", &format!("runs = 'nowhere'\n{text}"));
+    workspace.write("here.toml", text);
+    workspace.write("there.toml", &format!("runs = 'nowhere'\n{text}"));
     let n = |arguments: &[&str]| {
-        let csv = desk.ok(&[&["table"], arguments, &["--format", "csv"]].concat());
+        let csv = workspace.ok(&[&["table"], arguments, &["--format", "csv"]].concat());
         csv.lines().nth(1).and_then(|record| record.split(',').nth(1).map(String::from)).expect("a record")
     };
     assert_eq!([n(&["here.toml"]), n(&["there.toml"]), n(&["there.toml", "--runs", "runs"])], ["3", "0", "3"]);

@@ -1,8 +1,8 @@
 //! What is in a batch, and in which order.
 
 use bntt::data::{
-    AffineConfig, AugmentConfig, Batch, Batches, DataConfig, DatasetConfig, DigitsConfig, Items, NormalizeConfig,
-    Resident, Split,
+    AffineConfig, AugmentConfig, Batch, Batches, DataConfig, DatasetConfig, DeviceDataset, DigitsConfig,
+    NormalizeConfig, Split, SplitValues,
 };
 use candle_core::{Device, Tensor};
 
@@ -13,7 +13,7 @@ fn config(batch_size: usize) -> DataConfig {
 
 /// Seven images of two channels and 2x3 pixels, bytes 1 to 84 in order.
 fn images() -> Split {
-    Split { items: Items::Bytes((1..=84).collect()), labels: (10..17).collect(), shape: vec![2, 2, 3] }
+    Split { items: SplitValues::Bytes((1..=84).collect()), labels: (10..17).collect(), shape: vec![2, 2, 3] }
 }
 
 fn values(tensor: &Tensor) -> Vec<f32> {
@@ -68,7 +68,8 @@ fn pixels_are_normalised_by_channel_in_the_order_of_the_formula() {
     let config = DataConfig { normalize: Some(normalize), ..config(7) };
     let batch = Batches::evaluate(&split, &config, &Device::Cpu).unwrap().batch(0).unwrap();
     let values = values(&batch.inputs);
-    // Image 4, channel 0, first pixel: byte 49; channel 1, last pixel: byte 60. (49/255 - 0.5) * 8, (60/255 - 0.25) / 2.
+    // Image 4, channel 0, first pixel: byte 49; channel 1, last pixel: byte 60. (49/255 - 0.5) * 8, (60/255 - 0.25) /
+    // 2.
     assert!((values[48] - -2.462_745).abs() < 1e-6, "{}", values[48]);
     assert!((values[59] - -0.007_352_941).abs() < 1e-8, "{}", values[59]);
 }
@@ -101,8 +102,11 @@ fn augmented_images_move_as_their_numbers_say_and_borders_are_black_before_norma
 fn sequences_are_turned_to_time_first_and_change_alike_at_all_steps() {
     // Three sequences of two steps of one channel and 1x2 pixels: value = 100 sequence + 10 step + column.
     let value = |i: usize| (100 * (i / 4) + 10 * (i / 2 % 2) + i % 2) as f32;
-    let split =
-        Split { items: Items::Floats((0..12).map(value).collect()), labels: vec![0, 1, 2], shape: vec![2, 1, 1, 2] };
+    let split = Split {
+        items: SplitValues::Floats((0..12).map(value).collect()),
+        labels: vec![0, 1, 2],
+        shape: vec![2, 1, 1, 2],
+    };
     let evaluated = Batches::evaluate(&split, &config(3), &Device::Cpu).unwrap().batch(0).unwrap();
     assert_eq!(evaluated.inputs.dims(), [2, 3, 1, 1, 2]);
     let expected = [0., 1., 100., 101., 200., 201., 10., 11., 110., 111., 210., 211.];
@@ -140,8 +144,9 @@ fn the_number_of_threads_changes_no_bit() {
     assert_eq!(one, made(5));
     // Nor does making them ahead, on a thread of their own.
     let batches = Batches::train(&split, &config, 9, 4, &Device::Cpu).unwrap();
-    let ahead = batches.ahead(1, |batches| {
-        batches.map(|batch| batch.unwrap()).map(|batch| (batch.indices, values(&batch.inputs))).collect::<Vec<_>>()
+    let ahead: Vec<_> = std::thread::scope(|scope| {
+        let batches = batches.prefetch(scope, 1).map(|batch| batch.unwrap());
+        batches.map(|batch| (batch.indices, values(&batch.inputs))).collect()
     });
     assert_eq!(one[1..], ahead);
 }
@@ -151,7 +156,7 @@ fn an_epoch_that_is_left_early_ends_the_thread_that_makes_its_batches() {
     let (split, config) = (images(), config(1));
     let batches = Batches::train(&split, &config, 9, 4, &Device::Cpu).unwrap();
     // Would not return if the thread waited for somebody to take the other batches.
-    let first = batches.ahead(0, |batches| batches.next().unwrap().unwrap().indices);
+    let first = std::thread::scope(|scope| batches.clone().prefetch(scope, 0).next().unwrap().unwrap().indices);
     assert_eq!(first, batches.batch(0).unwrap().indices);
 }
 
@@ -161,19 +166,19 @@ fn batches_of_pixels_on_the_device_are_those_of_the_host() {
     let augment = AugmentConfig { crop_padding: 1, flip: true, affine: None };
     let normalize = NormalizeConfig { mean: vec![0.4, 0.3], std: vec![0.2, 0.3] };
     let config = DataConfig { augment: Some(augment), normalize: Some(normalize), ..config(3) };
-    let resident = Resident::new(&split, &config, &Device::Cpu).unwrap();
+    let resident = DeviceDataset::new(&split, &config, &Device::Cpu).unwrap();
     assert!(resident.is_some());
     for epoch in 0..4 {
         let host = Batches::train(&split, &config, 9, epoch, &Device::Cpu).unwrap();
-        let device = host.clone().out_of(resident.as_ref());
+        let device = host.clone().with_device_cache(resident.as_ref());
         assert_eq!(all(&host), all(&device));
         let labels = |batches: &Batches| batches.batch(1).unwrap().labels.to_vec1::<u32>().unwrap();
         assert_eq!(labels(&host), labels(&device));
     }
     // Floats, and images for the CPU, stay on the host.
-    let floats = Split { items: Items::Floats(vec![0.5; 84]), ..split.clone() };
-    assert!(Resident::new(&floats, &config, &Device::Cpu).unwrap().is_none());
-    assert!(Resident::of(&split, &config, &Device::Cpu).unwrap().is_none());
+    let floats = Split { items: SplitValues::Floats(vec![0.5; 84]), ..split.clone() };
+    assert!(DeviceDataset::new(&floats, &config, &Device::Cpu).unwrap().is_none());
+    assert!(DeviceDataset::upload(&split, &config, &Device::Cpu).unwrap().is_none());
 }
 
 #[test]
@@ -182,9 +187,9 @@ fn batches_of_turned_images_are_made_on_the_host_and_those_of_evaluation_are_as_
     let affine = AffineConfig { degrees: 180.0, shift: 0.5, scale: [0.5, 2.0] };
     let augment = AugmentConfig { crop_padding: 0, flip: false, affine: Some(affine) };
     let (turning, plain) = (DataConfig { augment: Some(augment), ..config(3) }, config(3));
-    let resident = Resident::new(&split, &turning, &Device::Cpu).unwrap();
+    let resident = DeviceDataset::new(&split, &turning, &Device::Cpu).unwrap();
     let host = Batches::train(&split, &turning, 9, 4, &Device::Cpu).unwrap();
-    assert_eq!(all(&host), all(&host.clone().out_of(resident.as_ref())));
+    assert_eq!(all(&host), all(&host.clone().with_device_cache(resident.as_ref())));
     assert_ne!(all(&host), all(&Batches::train(&split, &plain, 9, 4, &Device::Cpu).unwrap()));
     assert_ne!(all(&host), all(&Batches::train(&split, &turning, 9, 5, &Device::Cpu).unwrap()));
     let evaluated = |config| all(&Batches::evaluate(&split, config, &Device::Cpu).unwrap());
@@ -210,7 +215,7 @@ fn settings_that_do_not_fit_the_images_are_refused() {
     assert_eq!(error(&images(), &config_3), expected);
     let expected = "7 images make no batches of 0; expected 1 or more of both.";
     assert_eq!(error(&images(), &config(0)), expected);
-    let short = Split { items: Items::Bytes(vec![0; 83].into()), ..images() };
+    let short = Split { items: SplitValues::Bytes(vec![0; 83].into()), ..images() };
     assert_eq!(error(&short, &config(1)), "7 items of shape [2, 2, 3] cannot have 83 values.");
     let flat = Split { shape: vec![6, 2], ..images() };
     assert_eq!(error(&flat, &config(1)), "items of shape [6, 2] are no images; expected [C, H, W].");

@@ -21,12 +21,12 @@ fn dataset(text: &str, folder: &Path) -> DatasetConfig {
 fn checked(text: &str, folder: &Path) -> BTreeMap<String, String> {
     use_own_cache();
     let config = dataset(text, folder);
-    let before = config.checksums(2).unwrap();
-    assert_eq!(config.load(2).unwrap().checksums, before);
-    assert_eq!(config.checksums(2).unwrap(), before, "of what was decoded before");
+    let before = config.spec().checksums(2).unwrap();
+    assert_eq!(config.spec().load(2).unwrap().checksums, before);
+    assert_eq!(config.spec().checksums(2).unwrap(), before, "of what was decoded before");
     let elsewhere = tempfile::tempdir().unwrap();
     copy(folder, elsewhere.path());
-    assert_eq!(dataset(text, elsewhere.path()).checksums(2).unwrap(), before);
+    assert_eq!(dataset(text, elsewhere.path()).spec().checksums(2).unwrap(), before);
     before
 }
 
@@ -76,10 +76,10 @@ fn those_of_cifar_are_by_its_files() {
     let path = folder.path().to_path_buf();
     let loaded = Cifar10Config { path: path.clone() }.load_cut(1).unwrap().checksums;
     assert_eq!(names(&loaded), ten.map(|name| format!("{name}.bin")));
-    assert_eq!(dataset("cifar10 = { path = 'PATH' }", &path).checksums(1).unwrap(), loaded);
+    assert_eq!(dataset("cifar10 = { path = 'PATH' }", &path).spec().checksums(1).unwrap(), loaded);
     let loaded = Cifar100Config { path: path.clone() }.load_cut(1).unwrap().checksums;
     assert_eq!(names(&loaded), ["test.bin", "train.bin"]);
-    assert_eq!(dataset("cifar100 = { path = 'PATH' }", &path).checksums(1).unwrap(), loaded);
+    assert_eq!(dataset("cifar100 = { path = 'PATH' }", &path).spec().checksums(1).unwrap(), loaded);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn those_of_tensors_are_by_split() {
     let both = checked(text, folder.path());
     assert_eq!(names(&both), ["test", "train"]);
     let swapped =
-        dataset("tensors = { train = 'PATH/test', test = 'PATH/train' }", folder.path()).checksums(1).unwrap();
+        dataset("tensors = { train = 'PATH/test', test = 'PATH/train' }", folder.path()).spec().checksums(1).unwrap();
     assert_eq!((&swapped["train"], &swapped["test"]), (&both["test"], &both["train"]));
     assert_ne!(both["train"], both["test"]);
 }
@@ -127,7 +127,7 @@ fn those_of_n_mnist_cover_files_names_and_splits_but_no_settings() {
     assert_eq!(names(&whole), ["all files"]);
     let frames = "nmnist = { path = 'PATH', frames = { size = 17 } }";
     assert_eq!(checked(frames, folder.path()), whole);
-    assert_eq!(dataset(text, folder.path()).checksums(9).unwrap(), whole);
+    assert_eq!(dataset(text, folder.path()).spec().checksums(9).unwrap(), whole);
     // Hidden files are not read.
     fs::write(folder.path().join("Train/3/._00012.bin"), "x").unwrap();
     assert_eq!(checked(text, folder.path()), whole);
@@ -143,10 +143,10 @@ fn those_of_n_mnist_cover_files_names_and_splits_but_no_settings() {
     // Files are hashed, whatever they hold.
     fs::write(path("Train/3/00012.bin"), "no recording").unwrap();
     let config = dataset(text, folder.path());
-    assert!(config.checksums(2).is_ok() && config.load(2).is_err());
+    assert!(config.spec().checksums(2).is_ok() && config.spec().load(2).is_err());
     fs::remove_dir_all(path("Test/9")).unwrap();
     let [error, expected] =
-        [config.checksums(2).unwrap_err(), config.load(2).unwrap_err()].map(|error| error.to_string());
+        [config.spec().checksums(2).unwrap_err(), config.spec().load(2).unwrap_err()].map(|error| error.to_string());
     assert!(error.contains(" lacks Test/9. The N-MNIST folder holds") && error == expected, "{error}");
 }
 

@@ -1,6 +1,6 @@
 //! The `[data]` table: reading, writing, mistakes, schema.
 
-use bntt::data::{AugmentConfig, DataConfig, Items, LimitConfig};
+use bntt::data::{AugmentConfig, DataConfig, LimitConfig, SplitValues};
 
 /// A config as its part of an experiment file.
 fn config(text: &str) -> DataConfig {
@@ -48,6 +48,7 @@ fn the_shapes_are_known_without_the_files() {
     let shape = |dataset: &str| {
         let shape = config(&format!("dataset = {{ {dataset} = {{ path = 'nowhere' }} }}\nbatch_size = 1"))
             .dataset
+            .spec()
             .shape(1)
             .unwrap();
         [shape.channels, shape.height, shape.width, shape.classes, shape.train, shape.test]
@@ -64,7 +65,7 @@ fn all_mistakes_of_the_table_are_found_at_once() {
         "dataset = { cifar10 = { path = 'nowhere' } }\nbatch_size = 256\naugment = { crop_padding = 32 }\n\
          normalize = { mean = [0.5, 0.5, 0.5], std = [1.0, 1.0, 0.0] }\nlimit = { train = 100 }",
     );
-    let shape = config.dataset.shape(1).unwrap();
+    let shape = config.dataset.spec().shape(1).unwrap();
     let mistakes = config.mistakes(Some(&shape));
     let keys: Vec<String> = mistakes.iter().cloned().map(|(key, _)| key).collect();
     assert_eq!(keys, ["data.normalize.std[2]", "data.augment.crop_padding", "data.batch_size"]);
@@ -80,7 +81,9 @@ fn limit_keeps_the_first_images_and_more_than_there_are_means_all() {
     let whole = config(text).load(1).unwrap();
     let limited = config(&format!("{text}\nlimit = {{ train = 10, test = 1000 }}")).load(1).unwrap();
     assert_eq!(limited.train.labels, whole.train.labels[..10]);
-    let (Items::Bytes(some), Items::Bytes(all)) = (&limited.train.items, &whole.train.items) else { panic!() };
+    let (SplitValues::Bytes(some), SplitValues::Bytes(all)) = (&limited.train.items, &whole.train.items) else {
+        panic!()
+    };
     assert_eq!(some[..], all[..640]);
     assert_eq!(limited.test, whole.test);
     assert_eq!(limited.shape.train, 1438);
@@ -107,7 +110,7 @@ fn settings_that_do_not_fit_the_tensors_are_named_by_key() {
                     full; use a batch_size of at most 1";
     assert_eq!(config.load(1).unwrap_err().to_string(), expected);
     // The same without their images, as an experiment is checked.
-    let mistakes = config.mistakes(Some(&config.dataset.shape(1).unwrap()));
+    let mistakes = config.mistakes(Some(&config.dataset.spec().shape(1).unwrap()));
     let mistakes: Vec<String> = mistakes.into_iter().map(|(key, problem)| format!("{key}: {problem}")).collect();
     assert_eq!(mistakes.join("\n"), expected);
 }

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-use bntt::data::{Batches, DataConfig, Dataset, Items, Split};
+use bntt::data::{Batches, DataConfig, Dataset, Split, SplitValues};
 use bntt::error::Result;
 use candle_core::Device;
 use sha2::{Digest, Sha256};
 
-use crate::said::warnings_of;
+use crate::captured_warnings::warnings_of;
 
 /// Keeps what is decoded out of the user's cache, in an empty one.
 pub fn use_own_cache() {
@@ -34,7 +34,7 @@ fn config(text: &str, folder: &Path) -> DataConfig {
 }
 
 fn counts(split: &Split) -> &[u8] {
-    let Items::Counts(counts) = &split.items else { panic!("events are counted") };
+    let SplitValues::Counts(counts) = &split.items else { panic!("events are counted") };
     counts
 }
 
@@ -391,8 +391,11 @@ fn mistakes_of_event_data_sets_are_found_without_the_files() {
         ]
     );
     assert_eq!(sessions("a/one", "a/two"), [""; 0]);
-    let shape =
-        config("dataset = { dvs_cifar10 = { PATH, frames = { size = 48 } } }", nowhere).dataset.shape(20).unwrap();
+    let shape = config("dataset = { dvs_cifar10 = { PATH, frames = { size = 48 } } }", nowhere)
+        .dataset
+        .spec()
+        .shape(20)
+        .unwrap();
     assert_eq!([shape.height, shape.classes, shape.train, shape.test], [48, 10, 9_000, 1_000]);
     assert_eq!(shape.time_steps, Some(20));
 }
@@ -411,8 +414,9 @@ fn sha256(split: &Split) -> String {
     Sha256::digest(counts(split)).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-// The checksums are those of frames made in Python: numpy's `add.at` at (floor((s - start) 10 / length) or floor(i 10 / N), p, row size //
-// side, column size // side), counts of at most 255, as bytes, recording after recording in the order of their numbers.
+// The checksums are those of frames made in Python: numpy's `add.at` at (floor((s - start) 10 / length) or floor(i 10 /
+// N), p, row size // side, column size // side), counts of at most 255, as bytes, recording after recording in the
+// order of their numbers.
 
 #[test]
 fn frames_of_real_n_mnist_are_those_made_in_python() {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use bntt::data::{DataConfig, Dataset, DatasetConfig, FashionMnistConfig, Items, MnistConfig};
+use bntt::data::{DataConfig, Dataset, DatasetConfig, FashionMnistConfig, MnistConfig, SplitValues};
 use bntt::error::Result;
 
 /// Training images and labels, test images and labels.
@@ -50,10 +50,10 @@ fn error_with(file: usize, bytes: Vec<u8>) -> String {
 #[test]
 fn pixels_and_labels_are_read_to_the_byte() {
     let dataset = read(&folder()).unwrap();
-    assert_eq!(dataset.train.items, Items::Bytes(pixels().into()));
+    assert_eq!(dataset.train.items, SplitValues::Bytes(pixels().into()));
     assert_eq!(dataset.train.labels, [7, 0]);
     assert_eq!(dataset.train.shape, [1, 28, 28]);
-    assert_eq!(dataset.test.items, Items::Bytes(vec![9; 784].into()));
+    assert_eq!(dataset.test.items, SplitValues::Bytes(vec![9; 784].into()));
     assert_eq!(dataset.test.labels, [9]);
     assert_eq!([dataset.shape.train, dataset.shape.test], [2, 1]);
     assert_eq!(dataset.checksums.len(), 4);

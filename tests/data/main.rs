@@ -8,5 +8,5 @@ mod idx;
 mod real;
 mod tensors;
 
-#[path = "../../src/data/said.rs"]
-mod said;
+#[path = "../../src/data/captured_warnings.rs"]
+mod captured_warnings;

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use bntt::data::{DataConfig, Dataset, Items, Split};
+use bntt::data::{DataConfig, Dataset, Split, SplitValues};
 
 /// The data set `name`, and its folder.
 fn load(name: &str) -> Option<(Dataset, PathBuf)> {
@@ -20,7 +20,7 @@ fn load(name: &str) -> Option<(Dataset, PathBuf)> {
 
 fn bytes(split: &Split) -> &[u8] {
     match &split.items {
-        Items::Bytes(bytes) => bytes,
+        SplitValues::Bytes(bytes) => bytes,
         _ => panic!("pixels are bytes"),
     }
 }

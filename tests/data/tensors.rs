@@ -3,13 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use bntt::data::{DataConfig, DataShape, Dataset, DatasetConfig, Items, LimitConfig, TensorsConfig, read_unlabelled};
+use bntt::data::{
+    DataConfig, DataShape, Dataset, DatasetConfig, LimitConfig, SplitValues, TensorsConfig, read_unlabelled,
+};
 use bntt::error::Result;
 use bntt::experiment::Experiment;
 use safetensors::Dtype::{self, F32, F64, I32, I64, U8, U32};
 use safetensors::tensor::TensorView;
 
-use crate::said::warnings_of;
+use crate::captured_warnings::warnings_of;
 
 pub type Tensor<'a> = (&'a str, Dtype, &'a [usize], Vec<u8>);
 
@@ -41,7 +43,7 @@ fn load(config: &TensorsConfig) -> Result<Dataset> {
 }
 
 fn shape(config: &TensorsConfig) -> Result<DataShape> {
-    DatasetConfig::Tensors(config.clone()).shape(1)
+    DatasetConfig::Tensors(config.clone()).spec().shape(1)
 }
 
 /// The error of a pair of equal files, without the name of the first.
@@ -63,7 +65,7 @@ fn images_of_bytes_are_read_with_labels_of_every_type() {
         let (_folder, config) = files(&file, &file);
         let dataset = load(&config).unwrap();
         assert_eq!(dataset.train.labels, [4, 1]);
-        assert_eq!(dataset.train.items, Items::Bytes((0..8).collect()));
+        assert_eq!(dataset.train.items, SplitValues::Bytes((0..8).collect()));
         assert_eq!(dataset.train.shape, [1, 2, 2]);
         assert_eq!(dataset.checksums.len(), 2);
         let expected = DataShape { channels: 1, height: 2, width: 2, classes: 5, time_steps: None, train: 2, test: 2 };
@@ -80,7 +82,7 @@ fn sequences_of_floats_are_read_and_the_classes_of_both_files_counted() {
     let test = [("sequences", F32, &sizes(1)[..], floats(&values[..6])), ("labels", U8, &[1][..], vec![6])];
     let (_folder, config) = files(&train, &test);
     let dataset = load(&config).unwrap();
-    assert_eq!(dataset.train.items, Items::Floats(values));
+    assert_eq!(dataset.train.items, SplitValues::Floats(values));
     assert_eq!(dataset.train.shape, [3, 2, 1, 1]);
     assert_eq!(dataset.test.labels, [6]);
     assert_eq!((dataset.shape.classes, dataset.shape.time_steps), (7, Some(3)));
@@ -94,7 +96,7 @@ fn more_than_a_piece_of_floats_is_read_whole() {
     let path = folder.path().join("input");
     write(&path, &[("images", F32, &[1, 1, 1, n], floats(&values))]);
     let split = read_unlabelled(&path, "--input").unwrap();
-    assert_eq!(split.items, Items::Floats(values));
+    assert_eq!(split.items, SplitValues::Floats(values));
     assert_eq!(split.labels, [0]);
 }
 
@@ -189,8 +191,8 @@ fn a_limit_of_sorted_data_leaves_every_class() {
         let loaded = data.load(1).unwrap();
         assert_eq!(loaded.train.labels, [0, 0, 0, 1, 1, 2, 2]);
         let values: Vec<f32> = match &loaded.train.items {
-            Items::Floats(values) => values.clone(),
-            Items::Bytes(bytes) | Items::Counts(bytes) => bytes.iter().map(|&byte| byte.into()).collect(),
+            SplitValues::Floats(values) => values.clone(),
+            SplitValues::Bytes(bytes) | SplitValues::Counts(bytes) => bytes.iter().map(|&byte| byte.into()).collect(),
         };
         assert_eq!(values, [0.0, 1.0, 2.0, 10.0, 11.0, 20.0, 21.0]);
         assert_eq!(loaded.test.labels, [0, 1]);

@@ -1,5 +1,5 @@
-//! A process that fetches is killed before each of its system calls that changes a file. What the same order makes of it afterwards must be
-//! what an undisturbed one leaves.
+//! A process that fetches is killed before each of its system calls that changes a file. What the same order makes of
+//! it afterwards must be what an undisturbed one leaves.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use bntt::data::download::{Archive, Packing, Set};
+use bntt::data::download::{Archive, ArchiveFormat, PublishedDataset};
 
 use crate::archives::{gzip, tar_of, zip_of};
 use crate::server::Server;
@@ -19,20 +19,20 @@ const URL: &str = "BNTT_TEST_URL";
 const FOLDER: &str = "BNTT_TEST_FOLDER";
 const CHILD: &str = "crashes::fetch_in_a_process_of_its_own";
 
-fn archives() -> Vec<(&'static str, Packing, Vec<u8>)> {
+fn archives() -> Vec<(&'static str, ArchiveFormat, Vec<u8>)> {
     let noise = noise();
     let tar: [(&str, &[u8]); 4] = [("x/a", b"a"), ("x/sub/b", &noise), ("x/sub/deep/c", b"c"), ("x/z", b"")];
     // Goes into folders that the first has made.
     let zip: [(&str, &[u8]); 3] = [("sub/d", b"d"), ("sub/deep/e", b"e"), ("y/f", b"f")];
     vec![
-        ("x.tar.gz", Packing::TarGzip { inside: "x" }, tar_of(&tar)),
-        ("y.zip", Packing::Zip { inside: "" }, zip_of(&zip)),
-        ("one.gz", Packing::Gzip, gzip(b"unpacked")),
+        ("x.tar.gz", ArchiveFormat::TarGzip { inside: "x" }, tar_of(&tar)),
+        ("y.zip", ArchiveFormat::Zip { inside: "" }, zip_of(&zip)),
+        ("one.gz", ArchiveFormat::Gzip, gzip(b"unpacked")),
     ]
 }
 
-fn example() -> Set {
-    let archive = |(file, packing, content): (&'static str, Packing, Vec<u8>)| Archive {
+fn example() -> PublishedDataset {
+    let archive = |(file, packing, content): (&'static str, ArchiveFormat, Vec<u8>)| Archive {
         file,
         urls: &["http://127.0.0.1:9/nobody-listens"],
         bytes: Some(content.len() as u64),
@@ -40,7 +40,7 @@ fn example() -> Set {
         packing,
     };
     let archives = archives().into_iter().map(archive).collect::<Vec<_>>().leak();
-    Set { archives, ..crate::set("one.gz", Packing::Gzip, b"") }
+    PublishedDataset { archives, ..crate::set("one.gz", ArchiveFormat::Gzip, b"") }
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn in_memory() -> tempfile::TempDir {
 
 #[test]
 fn a_fetch_that_is_killed_at_any_step_is_followed_by_one_that_ends_well() {
-    let server = Server::of(archives().into_iter().map(|(file, _, content)| (file, content)).collect());
+    let server = Server::serving(archives().into_iter().map(|(file, _, content)| (file, content)).collect());
     let set = example();
     let undisturbed = in_memory();
     fetch(&set, undisturbed.path(), &server.url).unwrap();
@@ -128,7 +128,8 @@ fn run_until(last: usize, folder: &Path, url: &str) -> io::Result<End> {
     let (mut options_set, mut killed) = (false, false);
     loop {
         let mut status = 0;
-        // SAFETY: `status` is a number of ours. Only children of this very thread are waited for: other tests have theirs.
+        // SAFETY: `status` is a number of ours. Only children of this very thread are waited for: other tests have
+        // theirs.
         let thread = unsafe { libc::waitpid(-1, &mut status, libc::__WALL | libc::__WNOTHREAD) };
         if thread < 0 {
             return Err(io::Error::last_os_error());
@@ -152,7 +153,8 @@ fn run_until(last: usize, folder: &Path, url: &str) -> io::Result<End> {
                 if entered(thread)?.is_some_and(|call| changes(&call, main, folder)) {
                     if steps == last {
                         killed = true;
-                        // SAFETY: the main thread has not been waited for to its end, so that the number is its process's.
+                        // SAFETY: the main thread has not been waited for to its end, so that the number is its
+                        // process's.
                         unsafe { libc::kill(main, libc::SIGKILL) };
                         continue;
                     }

@@ -8,9 +8,11 @@ mod server;
 mod stopping;
 
 use archives::{gzip, tar_of, tar_with_link, zip_of, zip_with_link};
-use bntt::data::download::{Archive, Checksum, Order, Packing, Patience, Set, Verified, verify};
+use bntt::data::download::{
+    Archive, ArchiveFormat, Checksum, DownloadRequest, PublishedDataset, RetryPolicy, VerifiedDataset, verify,
+};
 use bntt::error::Error;
-use bntt::system::stop::Stop;
+use bntt::system::signals::Stop;
 use bntt::terminal::logging::Log;
 use md5::{Digest, Md5};
 use server::{Answer, Server, ranged};
@@ -26,7 +28,7 @@ fn md5_of(bytes: &[u8]) -> Checksum {
 }
 
 /// A set of one archive with this content.
-fn set(file: &'static str, packing: Packing, content: &[u8]) -> Set {
+fn set(file: &'static str, packing: ArchiveFormat, content: &[u8]) -> PublishedDataset {
     let archive = Archive {
         file,
         urls: &["http://127.0.0.1:9/nobody-listens"],
@@ -34,7 +36,7 @@ fn set(file: &'static str, packing: Packing, content: &[u8]) -> Set {
         checksum: Some(md5_of(content)),
         packing,
     };
-    Set {
+    PublishedDataset {
         name: "example",
         title: "Example",
         page: "https://example.org",
@@ -44,14 +46,16 @@ fn set(file: &'static str, packing: Packing, content: &[u8]) -> Set {
     }
 }
 
-const IMPATIENT: Patience = Patience { attempts: 3, wait: Duration::from_millis(1), silence: Duration::from_secs(20) };
+const IMPATIENT: RetryPolicy =
+    RetryPolicy { attempts: 3, wait: Duration::from_millis(1), silence: Duration::from_secs(20) };
 
-fn fetch_until(set: &Set, folder: &Path, url: &str, stop: Stop) -> Result<(), Error> {
-    Order { set, folder, url: Some(url), patience: IMPATIENT, log: Log::silent(), stop }.fetch()
+fn fetch_until(set: &PublishedDataset, folder: &Path, url: &str, stop: Stop) -> Result<(), Error> {
+    DownloadRequest { set, folder, url: Some(url), patience: IMPATIENT, log: Log::silent(), stop }.fetch()
 }
 
-fn fetch(set: &Set, folder: &Path, url: &str) -> Result<(), String> {
-    // A process that another test starts has the files of this one, and so its locks, until it has become the other program.
+fn fetch(set: &PublishedDataset, folder: &Path, url: &str) -> Result<(), String> {
+    // A process that another test starts has the files of this one, and so its locks, until it has become the other
+    // program.
     for _ in 0..500 {
         match fetch_until(set, folder, url, Stop::never()) {
             Err(Error::Busy(_)) => std::thread::sleep(Duration::from_millis(10)),
@@ -87,18 +91,21 @@ fn a_whole_set_is_fetched_unpacked_recorded_and_not_fetched_twice() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("new/example");
     let content = gzip(b"unpacked");
-    let server = Server::of(vec![("one.gz", content.clone())]);
-    let set = set("one.gz", Packing::Gzip, &content);
+    let server = Server::serving(vec![("one.gz", content.clone())]);
+    let set = set("one.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, &folder, &server.url).unwrap();
     holds_data(&folder, &["SHA256SUMS", "one"]);
     assert_eq!(fs::read(folder.join("one")).unwrap(), b"unpacked");
-    assert_eq!(verify(&set, &folder, &Stop::never()).unwrap(), Verified { published: 0, recorded: 1, images: None });
+    assert_eq!(
+        verify(&set, &folder, &Stop::never()).unwrap(),
+        VerifiedDataset { published: 0, recorded: 1, images: None }
+    );
     // The same list for everybody's tool.
     let checked = Command::new("sha256sum").args(["-c", "SHA256SUMS"]).current_dir(&folder).output().unwrap();
     assert!(checked.status.success(), "{checked:?}");
 
     fetch(&set, &folder, &server.url).unwrap();
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requested().len(), 1);
     fs::write(folder.join("one"), "changed").unwrap();
     let error = fetch(&set, &folder, &server.url).unwrap_err();
     assert!(error.contains("SHA256SUMS lists: one has changed"), "{error}");
@@ -113,13 +120,13 @@ fn a_cut_connection_is_taken_up_where_it_was_cut() {
         let answer = ranged(&served, "\"1\"", request);
         if number == 0 { answer.cut(half) } else { answer }
     });
-    let set = set("noise.gz", Packing::Gzip, &content);
+    let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
     assert_eq!(fs::read(folder.path().join("noise")).unwrap(), noise());
-    let asked = server.asked();
-    assert_eq!(asked.len(), 2);
-    assert_eq!((asked[0].from, asked[0].if_range.as_deref()), (None, None));
-    assert_eq!((asked[1].from, asked[1].if_range.as_deref()), (Some(half), Some("\"1\"")));
+    let requested = server.requested();
+    assert_eq!(requested.len(), 2);
+    assert_eq!((requested[0].from, requested[0].if_range.as_deref()), (None, None));
+    assert_eq!((requested[1].from, requested[1].if_range.as_deref()), (Some(half), Some("\"1\"")));
     holds_data(folder.path(), &["SHA256SUMS", "noise"]);
 }
 
@@ -132,10 +139,10 @@ fn a_server_without_ranges_sends_it_all_again() {
         let answer = Answer::new(200, &served).header("Last-Modified", "Tue, 24 Nov 2026 10:00:00 GMT");
         if number == 0 { answer.cut(half) } else { answer }
     });
-    let set = set("noise.gz", Packing::Gzip, &content);
+    let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
     assert_eq!(fs::read(folder.path().join("noise")).unwrap(), noise());
-    assert_eq!(server.asked()[1].from, Some(half));
+    assert_eq!(server.requested()[1].from, Some(half));
 }
 
 #[test]
@@ -146,21 +153,21 @@ fn a_file_that_changed_on_the_server_is_not_put_together_from_two() {
     let server = Server::start(move |number, request| {
         if number == 0 { ranged(&old, "\"old\"", request).cut(1000) } else { ranged(&new, "\"new\"", request) }
     });
-    let set = set("noise.gz", Packing::Gzip, &content);
+    let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
     assert_eq!(fs::read(folder.path().join("noise")).unwrap(), noise());
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.requested().len(), 2);
 }
 
 #[test]
 fn a_part_that_was_whole_already_is_not_fetched_again() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
-    let server = Server::of(vec![("one.gz", content.clone())]);
+    let server = Server::serving(vec![("one.gz", content.clone())]);
     fs::write(folder.path().join("one.gz.part"), &content).unwrap();
     fs::write(folder.path().join("one.gz.part.from"), format!("{}/one.gz\n\"1\"\n", server.url)).unwrap();
-    fetch(&set("one.gz", Packing::Gzip, &content), folder.path(), &server.url).unwrap();
-    assert_eq!(server.asked().len(), 1);
+    fetch(&set("one.gz", ArchiveFormat::Gzip, &content), folder.path(), &server.url).unwrap();
+    assert_eq!(server.requested().len(), 1);
     holds_data(folder.path(), &["SHA256SUMS", "one"]);
 }
 
@@ -168,16 +175,16 @@ fn a_part_that_was_whole_already_is_not_fetched_again() {
 fn a_wrong_checksum_is_refused_and_nothing_stays() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
-    let server = Server::of(vec![("one.gz", gzip(b"somethin"))]);
-    let mut wrong = set("one.gz", Packing::Gzip, &content);
-    wrong.archives = vec![Archive { bytes: None, ..of(&wrong) }].leak();
+    let server = Server::serving(vec![("one.gz", gzip(b"somethin"))]);
+    let mut wrong = set("one.gz", ArchiveFormat::Gzip, &content);
+    wrong.archives = vec![Archive { bytes: None, ..archive_of(&wrong) }].leak();
     let error = fetch(&wrong, folder.path(), &server.url).unwrap_err();
     assert!(error.contains("what came is not what was published: its checksum is "), "{error}");
     assert!(error.contains(&md5_of(&content).to_string()), "{error}");
     holds_data(folder.path(), &[]);
 }
 
-fn of(set: &Set) -> Archive {
+fn archive_of(set: &PublishedDataset) -> Archive {
     let Archive { file, urls, bytes, checksum, packing } = set.archives[0];
     Archive { file, urls, bytes, checksum, packing }
 }
@@ -186,8 +193,8 @@ fn of(set: &Set) -> Archive {
 fn more_bytes_than_the_file_has_are_refused_before_they_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
-    let server = Server::of(vec![("one.gz", noise())]);
-    let error = fetch(&set("one.gz", Packing::Gzip, &content), folder.path(), &server.url).unwrap_err();
+    let server = Server::serving(vec![("one.gz", noise())]);
+    let error = fetch(&set("one.gz", ArchiveFormat::Gzip, &content), folder.path(), &server.url).unwrap_err();
     let expected = format!("it offers 400000 bytes, and at most {} were expected", content.len());
     assert!(error.contains(&expected), "{error}");
     holds_data(folder.path(), &[]);
@@ -203,35 +210,37 @@ fn a_busy_server_is_asked_again_and_one_that_stays_busy_is_given_up() {
         1 => Answer::new(429, b"busy"),
         _ => ranged(&served, "\"1\"", request),
     });
-    let set = set("one.gz", Packing::Gzip, &content);
+    let set = set("one.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
-    assert_eq!(server.asked().len(), 3);
+    assert_eq!(server.requested().len(), 3);
 
     let other = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| Answer::new(503, b"busy"));
     let error = fetch(&set, other.path(), &server.url).unwrap_err();
     assert!(error.contains("one.gz: it answered with status 503"), "{error}");
-    assert_eq!(server.asked().len(), 3);
+    assert_eq!(server.requested().len(), 3);
     // What is not there is not asked for again.
     let server = Server::start(|_, _| Answer::new(404, b"no"));
     assert!(fetch(&set, other.path(), &server.url).unwrap_err().contains("status 404"));
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requested().len(), 1);
 }
 
 #[test]
 fn the_next_mirror_is_tried_and_offline_the_message_says_what_to_do_by_hand() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
-    let server = Server::of(vec![("there/one.gz", content.clone())]);
+    let server = Server::serving(vec![("there/one.gz", content.clone())]);
     let good: &'static str = format!("{}/there/one.gz", server.url).leak();
-    let mut set = set("one.gz", Packing::Gzip, &content);
-    let of_urls = |urls: &'static [&'static str]| vec![Archive { urls, ..of(&set) }].leak();
+    let mut set = set("one.gz", ArchiveFormat::Gzip, &content);
+    let of_urls = |urls: &'static [&'static str]| vec![Archive { urls, ..archive_of(&set) }].leak();
     let (both, absent) =
         (of_urls(vec!["http://127.0.0.1:9/one.gz", good].leak()), of_urls(&["http://127.0.0.1:9/one.gz"]));
-    let order = |set: &Set| {
+    let order = |set: &PublishedDataset| {
         let folder = folder.path();
         let (log, stop) = (Log::silent(), Stop::never());
-        Order { set, folder, url: None, patience: IMPATIENT, log, stop }.fetch().map_err(|error| error.to_string())
+        DownloadRequest { set, folder, url: None, patience: IMPATIENT, log, stop }
+            .fetch()
+            .map_err(|error| error.to_string())
     };
     set.archives = absent;
     let error = order(&set).unwrap_err();
@@ -262,7 +271,7 @@ fn an_archive_by_hand_that_is_not_the_published_one_is_refused_and_left_alone() 
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
     fs::write(folder.path().join("one.gz"), "other").unwrap();
-    let error = fetch(&set("one.gz", Packing::Gzip, &content), folder.path(), "http://127.0.0.1:9").unwrap_err();
+    let error = fetch(&set("one.gz", ArchiveFormat::Gzip, &content), folder.path(), "http://127.0.0.1:9").unwrap_err();
     assert!(error.contains("one.gz is not what was published: its checksum is"), "{error}");
     assert_eq!(fs::read(folder.path().join("one.gz")).unwrap(), b"other");
 }
@@ -271,11 +280,11 @@ fn an_archive_by_hand_that_is_not_the_published_one_is_refused_and_left_alone() 
 fn what_lies_inside_a_folder_of_the_archive_comes_to_the_top() {
     let files: &[(&str, &[u8])] = &[("top/a.bin", b"a"), ("./top/sub/b.bin", b"b")];
     for (file, packing, content) in [
-        ("x.tar.gz", Packing::TarGzip { inside: "top" }, tar_of(files)),
-        ("x.zip", Packing::Zip { inside: "top" }, zip_of(files)),
+        ("x.tar.gz", ArchiveFormat::TarGzip { inside: "top" }, tar_of(files)),
+        ("x.zip", ArchiveFormat::Zip { inside: "top" }, zip_of(files)),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::of(vec![(file, content.clone())]);
+        let server = Server::serving(vec![(file, content.clone())]);
         let set = set(file, packing, &content);
         fetch(&set, folder.path(), &server.url).unwrap();
         holds_data(folder.path(), &["SHA256SUMS", "a.bin", "sub"]);
@@ -284,11 +293,12 @@ fn what_lies_inside_a_folder_of_the_archive_comes_to_the_top() {
     }
 }
 
-/// The archive is refused with this in the message, and nothing but the archive itself is left, inside the folder or beside it.
-fn refused(file: &'static str, packing: Packing, content: &[u8], expected: &str) {
+/// The archive is refused with this in the message, and nothing but the archive itself is left, inside the folder or
+/// beside it.
+fn refused(file: &'static str, packing: ArchiveFormat, content: &[u8], expected: &str) {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("data");
-    let server = Server::of(vec![(file, content.to_vec())]);
+    let server = Server::serving(vec![(file, content.to_vec())]);
     let error = fetch(&set(file, packing, content), &folder, &server.url).unwrap_err();
     assert!(error.contains(expected), "expected {expected:?} in {error}");
     holds_data(&folder, &[file]);
@@ -297,8 +307,8 @@ fn refused(file: &'static str, packing: Packing, content: &[u8], expected: &str)
 
 #[test]
 fn archives_that_reach_out_of_their_folder_are_refused() {
-    let tar = Packing::TarGzip { inside: "" };
-    let zip = Packing::Zip { inside: "" };
+    let tar = ArchiveFormat::TarGzip { inside: "" };
+    let zip = ArchiveFormat::Zip { inside: "" };
     let outside = "would lie outside of the data set's folder; nothing was unpacked.";
     for name in ["../evil", "a/../../evil", "/tmp/evil-of-bntt", "a/../b"] {
         refused("x.tar.gz", tar, &tar_of(&[("good", b"good"), (name, b"evil")]), outside);
@@ -317,20 +327,20 @@ fn archives_that_reach_out_of_their_folder_are_refused() {
 #[test]
 fn archives_that_are_broken_or_a_trap_are_refused() {
     let zeros = vec![0; 100 << 20];
-    refused("bomb.gz", Packing::Gzip, &gzip(&zeros), "far more than a data set that is packed into so few bytes");
+    refused("bomb.gz", ArchiveFormat::Gzip, &gzip(&zeros), "far more than a data set that is packed into so few bytes");
     let mut cut = tar_of(&[("a", &noise())]);
     cut.truncate(cut.len() / 2);
-    refused("x.tar.gz", Packing::TarGzip { inside: "" }, &cut, "it cannot be unpacked: ");
-    refused("x.zip", Packing::Zip { inside: "" }, b"no zip at all", "it cannot be unpacked: ");
+    refused("x.tar.gz", ArchiveFormat::TarGzip { inside: "" }, &cut, "it cannot be unpacked: ");
+    refused("x.zip", ArchiveFormat::Zip { inside: "" }, b"no zip at all", "it cannot be unpacked: ");
 }
 
 #[test]
 fn nothing_that_is_there_is_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(b"unpacked");
-    let server = Server::of(vec![("one.gz", content.clone())]);
+    let server = Server::serving(vec![("one.gz", content.clone())]);
     fs::write(folder.path().join("one"), "mine").unwrap();
-    let set = set("one.gz", Packing::Gzip, &content);
+    let set = set("one.gz", ArchiveFormat::Gzip, &content);
     let error = fetch(&set, folder.path(), &server.url).unwrap_err();
     assert!(error.contains("one is there already and is not what the archive holds; move it away"), "{error}");
     assert_eq!(fs::read(folder.path().join("one")).unwrap(), b"mine");
@@ -355,7 +365,7 @@ fn the_command_lists_refuses_wrong_files_and_verifies_what_is_there() {
     {
         assert!(list.contains(expected), "expected {expected:?} in {list}");
     }
-    let server = Server::of(vec![("t/cifar-10-binary.tar.gz", tar_of(&[("a", b"a")]))]);
+    let server = Server::serving(vec![("t/cifar-10-binary.tar.gz", tar_of(&[("a", b"a")]))]);
     let url = format!("{}/t/", server.url);
     let (code, text) = bntt(folder.path(), &["data", "cifar10", "--url", &url]);
     assert_eq!(code, Some(2), "{text}");

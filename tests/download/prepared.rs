@@ -6,23 +6,23 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use bntt::data::download::{Packing, Set};
+use bntt::data::download::{ArchiveFormat, PublishedDataset};
 use bntt::error::Error;
 use bntt::files::lock::Lock;
-use bntt::system::stop::Stop;
+use bntt::system::signals::Stop;
 
 use crate::archives::{gzip, tar_of};
 use crate::server::Server;
-use crate::{bntt, fetch, fetch_until, holds, holds_data, noise, of, set};
+use crate::{archive_of, bntt, fetch, fetch_until, holds, holds_data, noise, set};
 
 fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-fn one() -> (Set, Server) {
+fn one() -> (PublishedDataset, Server) {
     let content = gzip(b"unpacked");
-    let server = Server::of(vec![("one.gz", content.clone())]);
-    (set("one.gz", Packing::Gzip, &content), server)
+    let server = Server::serving(vec![("one.gz", content.clone())]);
+    (set("one.gz", ArchiveFormat::Gzip, &content), server)
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_link_or_a_pipe_in_the_place_of_a_note_is_neither_followed_nor_waited_for() 
         }
         fetch(&set, &folder, &server.url).unwrap();
         assert_eq!(fs::read_to_string(&precious).unwrap(), note);
-        assert_eq!(server.asked().last().unwrap().from, None, "what the link says was not believed");
+        assert_eq!(server.requested().last().unwrap().from, None, "what the link says was not believed");
         holds_data(&folder, &["SHA256SUMS", "one"]);
     }
 }
@@ -84,21 +84,21 @@ fn a_link_or_a_pipe_in_the_place_of_a_note_is_neither_followed_nor_waited_for() 
 #[test]
 fn an_archive_that_is_a_pipe_is_refused_whether_its_checksum_is_known_or_not() {
     let (mut set, server) = one();
-    for checksum in [of(&set).checksum, None] {
-        set.archives = vec![bntt::data::download::Archive { checksum, ..of(&set) }].leak();
+    for checksum in [archive_of(&set).checksum, None] {
+        set.archives = vec![bntt::data::download::Archive { checksum, ..archive_of(&set) }].leak();
         let folder = tempfile::tempdir().unwrap();
         pipe(&folder.path().join("one.gz"));
         let error = fetch(&set, folder.path(), &server.url).unwrap_err();
         assert!(error.ends_with("one.gz: it is a pipe, and a regular file was expected"), "{error}");
     }
-    assert!(server.asked().is_empty());
+    assert!(server.requested().is_empty());
 }
 
 #[test]
 fn nothing_is_put_behind_a_link() {
     let content = tar_of(&[("sub/a", b"a")]);
-    let server = Server::of(vec![("x.tar.gz", content.clone())]);
-    let set = set("x.tar.gz", Packing::TarGzip { inside: "" }, &content);
+    let server = Server::serving(vec![("x.tar.gz", content.clone())]);
+    let set = set("x.tar.gz", ArchiveFormat::TarGzip { inside: "" }, &content);
     let outer = tempfile::tempdir().unwrap();
     let (folder, elsewhere) = (outer.path().join("data"), outer.path().join("elsewhere"));
     fs::create_dir(&folder).unwrap();
@@ -110,16 +110,16 @@ fn nothing_is_put_behind_a_link() {
     // What has come is not fetched again when the link is gone.
     fs::remove_file(folder.join("sub")).unwrap();
     fetch(&set, &folder, &server.url).unwrap();
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requested().len(), 1);
     holds_data(&folder, &["SHA256SUMS", "sub"]);
 }
 
 #[test]
 fn names_that_no_list_can_hold_are_refused() {
     let content = tar_of(&[("a\nb", b"a")]);
-    let server = Server::of(vec![("x.tar.gz", content.clone())]);
+    let server = Server::serving(vec![("x.tar.gz", content.clone())]);
     let folder = tempfile::tempdir().unwrap();
-    let set = set("x.tar.gz", Packing::TarGzip { inside: "" }, &content);
+    let set = set("x.tar.gz", ArchiveFormat::TarGzip { inside: "" }, &content);
     let error = fetch(&set, folder.path(), &server.url).unwrap_err();
     assert!(error.ends_with("is a name that no list of files can hold; nothing was unpacked."), "{error}");
     holds_data(folder.path(), &["x.tar.gz"]);
@@ -135,7 +135,7 @@ fn a_whole_part_that_was_damaged_since_is_fetched_again() {
     fs::remove_file(folder.path().join("one")).unwrap();
     fs::write(folder.path().join("one.gz.part"), "damaged").unwrap();
     fetch(&set, folder.path(), &server.url).unwrap();
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.requested().len(), 2);
     holds_data(folder.path(), &["SHA256SUMS", "one"]);
 }
 
@@ -147,7 +147,7 @@ fn an_archive_by_hand_stays_whatever_had_been_fetched_of_it() {
     fs::write(folder.path().join("one.gz.part"), gzip(b"unpacked")).unwrap();
     fs::write(folder.path().join("one.gz.part.from"), format!("{}/one.gz\n\"1\"\nwhole\n", server.url)).unwrap();
     fetch(&set, folder.path(), &server.url).unwrap();
-    assert!(server.asked().is_empty());
+    assert!(server.requested().is_empty());
     holds_data(folder.path(), &["SHA256SUMS", "one", "one.gz"]);
     let sums = fs::read_to_string(folder.path().join("SHA256SUMS")).unwrap();
     assert!(sums.lines().next().unwrap().ends_with(" from this folder"), "{sums}");
@@ -170,8 +170,8 @@ fn the_second_who_fetches_into_a_folder_is_told_who_is_at_work() {
 #[test]
 fn two_who_fetch_into_one_folder_at_once_both_end_well() {
     let content = gzip(&noise());
-    let server = Server::of(vec![("noise.gz", content.clone())]);
-    let set = set("noise.gz", Packing::Gzip, &content);
+    let server = Server::serving(vec![("noise.gz", content.clone())]);
+    let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     let folder = tempfile::tempdir().unwrap();
     let ends: Vec<_> = std::thread::scope(|scope| {
         let fetches: Vec<_> =
@@ -182,7 +182,7 @@ fn two_who_fetch_into_one_folder_at_once_both_end_well() {
     for end in ends.into_iter().filter_map(Result::err) {
         assert!(matches!(&end, Error::Busy(problem) if problem.contains("is at work: process ")), "{end}");
     }
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requested().len(), 1);
     assert_eq!(fs::read(folder.path().join("noise")).unwrap(), noise());
     holds_data(folder.path(), &["SHA256SUMS", "noise"]);
 }

@@ -52,7 +52,7 @@ impl Answer {
 /// A server that lives as long as the test's process.
 pub struct Server {
     pub url: String,
-    asked: Arc<Mutex<Vec<Request>>>,
+    requested: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
@@ -60,8 +60,8 @@ impl Server {
     pub fn start(answer: impl Fn(usize, &Request) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
+        let requested = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer) = (Arc::clone(&requested), Arc::new(answer));
         std::thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
                 let (mut stream, log, answer) = (stream.expect("a connection"), log.clone(), answer.clone());
@@ -72,19 +72,19 @@ impl Server {
                 });
             }
         });
-        Self { url, asked }
+        Self { url, requested }
     }
 
     /// A server that knows ranges: `content` by path, of version `tag`.
-    pub fn of(files: Vec<(&'static str, Vec<u8>)>) -> Self {
+    pub fn serving(files: Vec<(&'static str, Vec<u8>)>) -> Self {
         Self::start(move |_, request| match files.iter().find(|(path, _)| format!("/{path}") == request.path) {
             Some((_, content)) => ranged(content, "\"1\"", request),
             None => Answer::new(404, b"not here"),
         })
     }
 
-    pub fn asked(&self) -> Vec<Request> {
-        self.asked.lock().expect("the log").clone()
+    pub fn requested(&self) -> Vec<Request> {
+        self.requested.lock().expect("the log").clone()
     }
 }
 

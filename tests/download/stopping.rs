@@ -1,4 +1,5 @@
-//! A request to stop is heard wherever a fetch waits. Every server here would wait for ever; what is measured is that the fetch does not.
+//! A request to stop is heard wherever a fetch waits. Every server here would wait for ever; what is measured is that
+//! the fetch does not.
 
 use std::fs;
 use std::net::TcpListener;
@@ -8,9 +9,10 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use bntt::data::download::{Order, Packing, Patience, Set, verify};
+use bntt::data::download::{ArchiveFormat, DownloadRequest, PublishedDataset, RetryPolicy, verify};
 use bntt::error::Error;
-use bntt::system::stop::{Reason, Stop};
+use bntt::error::StopReason;
+use bntt::system::signals::Stop;
 use bntt::terminal::logging::Log;
 
 use crate::archives::{gzip, tar_of};
@@ -20,14 +22,15 @@ use crate::{fetch, holds, holds_data, names, noise, set};
 /// Longer than anything here could take: who waits so long waits for ever.
 const FOR_EVER: Duration = Duration::from_secs(120);
 
-const PATIENT: Patience = Patience { attempts: 3, wait: FOR_EVER, silence: Duration::from_secs(3600) };
+const PATIENT: RetryPolicy = RetryPolicy { attempts: 3, wait: FOR_EVER, silence: Duration::from_secs(3600) };
 
 /// Fetches with all the patience in the world; the error is that of the request to stop.
-fn stopped(set: &Set, folder: &Path, url: &str, stop: Stop) -> Reason {
+fn stopped(set: &PublishedDataset, folder: &Path, url: &str, stop: Stop) -> StopReason {
     let (ended, end) = channel();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            let fetched = Order { set, folder, url: Some(url), patience: PATIENT, log: Log::silent(), stop }.fetch();
+            let fetched =
+                DownloadRequest { set, folder, url: Some(url), patience: PATIENT, log: Log::silent(), stop }.fetch();
             let _ = ended.send(fetched);
         });
         match end.recv_timeout(FOR_EVER) {
@@ -46,8 +49,8 @@ fn stopped(set: &Set, folder: &Path, url: &str, stop: Stop) -> Reason {
 fn a_server_that_never_answers_is_not_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| Answer::silence());
-    let set = set("one.gz", Packing::Gzip, &gzip(b"unpacked"));
-    assert_eq!(stopped(&set, folder.path(), &server.url, Stop::after(3)), Reason::Term);
+    let set = set("one.gz", ArchiveFormat::Gzip, &gzip(b"unpacked"));
+    assert_eq!(stopped(&set, folder.path(), &server.url, Stop::after(3)), StopReason::Term);
     holds_data(folder.path(), &[]);
 }
 
@@ -63,18 +66,18 @@ fn a_server_that_cannot_be_connected_to_is_not_waited_for() {
     while let Ok(waiting) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
         queue.push(waiting);
     }
-    let set = set("one.gz", Packing::Gzip, &gzip(b"unpacked"));
-    assert_eq!(stopped(&set, folder.path(), &format!("http://{address}"), Stop::after(3)), Reason::Term);
+    let set = set("one.gz", ArchiveFormat::Gzip, &gzip(b"unpacked"));
+    assert_eq!(stopped(&set, folder.path(), &format!("http://{address}"), Stop::after(3)), StopReason::Term);
 }
 
 #[test]
 fn the_wait_between_two_tries_is_cut_short() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| Answer::new(503, b"busy").header("Retry-After", "60"));
-    let set = set("one.gz", Packing::Gzip, &gzip(b"unpacked"));
+    let set = set("one.gz", ArchiveFormat::Gzip, &gzip(b"unpacked"));
     // More often than there are tries: only the wait asks so often.
-    assert_eq!(stopped(&set, folder.path(), &server.url, Stop::after(20)), Reason::Term);
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(stopped(&set, folder.path(), &server.url, Stop::after(20)), StopReason::Term);
+    assert_eq!(server.requested().len(), 1);
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn a_request_to_stop_keeps_what_has_come_and_the_next_call_goes_on() {
         let answer = ranged(&served, "\"1\"", request);
         if number == 0 { answer.held_after(half) } else { answer }
     });
-    let set = set("noise.gz", Packing::Gzip, &content);
+    let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     let part = folder.path().join("noise.gz.part");
     let stop = Stop::on_signals().unwrap();
     std::thread::scope(|scope| {
@@ -98,12 +101,12 @@ fn a_request_to_stop_keeps_what_has_come_and_the_next_call_goes_on() {
             // SAFETY: a signal that this process handles.
             assert_eq!(unsafe { libc::raise(libc::SIGUSR1) }, 0);
         });
-        assert_eq!(stopped(&set, folder.path(), &server.url, stop), Reason::Usr1);
+        assert_eq!(stopped(&set, folder.path(), &server.url, stop), StopReason::Usr1);
     });
     holds_data(folder.path(), &["noise.gz.part", "noise.gz.part.from"]);
     assert_eq!(fs::read(&part).unwrap(), content[..half]);
     fetch(&set, folder.path(), &server.url).unwrap();
-    assert_eq!(server.asked()[1].from, Some(half));
+    assert_eq!(server.requested()[1].from, Some(half));
     assert_eq!(fs::read(folder.path().join("noise")).unwrap(), noise());
     holds_data(folder.path(), &["SHA256SUMS", "noise"]);
 }
@@ -113,14 +116,18 @@ fn wherever_it_is_stopped_the_next_call_ends_well() {
     let noise = noise();
     let files: [(&str, &[u8]); 4] = [("a", b"a"), ("sub/b", &noise), ("sub/deep/c", b"c"), ("z", &noise)];
     let content = tar_of(&files);
-    let server = Server::of(vec![("x.tar.gz", content.clone())]);
-    let set = set("x.tar.gz", Packing::TarGzip { inside: "" }, &content);
+    let server = Server::serving(vec![("x.tar.gz", content.clone())]);
+    let set = set("x.tar.gz", ArchiveFormat::TarGzip { inside: "" }, &content);
     let mut stops = 0;
     for times in 1.. {
         let folder = tempfile::tempdir().unwrap();
         let stop = Stop::after(times);
-        let order =
-            Order { set: &set, folder: folder.path(), url: Some(&server.url), ..order(&set, folder.path(), stop) };
+        let order = DownloadRequest {
+            set: &set,
+            folder: folder.path(),
+            url: Some(&server.url),
+            ..order(&set, folder.path(), stop)
+        };
         let undisturbed = match order.fetch() {
             Ok(()) => true,
             Err(Error::Interrupted(_)) => false,
@@ -142,16 +149,16 @@ fn wherever_it_is_stopped_the_next_call_ends_well() {
     assert!(stops > 20, "{stops}");
 }
 
-fn order<'a>(set: &'a Set, folder: &'a Path, stop: Stop) -> Order<'a> {
-    Order { set, folder, url: None, patience: PATIENT, log: Log::silent(), stop }
+fn order<'a>(set: &'a PublishedDataset, folder: &'a Path, stop: Stop) -> DownloadRequest<'a> {
+    DownloadRequest { set, folder, url: None, patience: PATIENT, log: Log::silent(), stop }
 }
 
 #[test]
 fn checking_what_is_there_is_stopped_too() {
     let folder = tempfile::tempdir().unwrap();
     let content = gzip(&noise());
-    let server = Server::of(vec![("noise.gz", content.clone())]);
-    let set = set("noise.gz", Packing::Gzip, &content);
+    let server = Server::serving(vec![("noise.gz", content.clone())]);
+    let set = set("noise.gz", ArchiveFormat::Gzip, &content);
     fetch(&set, folder.path(), &server.url).unwrap();
     for times in 1..=2 {
         assert!(matches!(order(&set, folder.path(), Stop::after(times)).fetch(), Err(Error::Interrupted(_))));
@@ -178,7 +185,7 @@ fn the_command_ends_at_the_first_ctrl_c_although_the_server_never_answers() {
     let began = Instant::now();
     // Half the silence after which it would ask again by itself.
     let hangs = || assert!(began.elapsed() < Duration::from_secs(30), "it hangs");
-    while server.asked().is_empty() {
+    while server.requested().is_empty() {
         hangs();
         std::thread::sleep(Duration::from_millis(5));
     }

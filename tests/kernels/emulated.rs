@@ -1,6 +1,6 @@
 //! A GPU that is none: the GPU kernels, compiled for the host, on tensors in ordinary memory.
 
-use bntt::ops::gpu::{Arguments, Gpu, Grid, Product};
+use bntt::ops::gpu::{Gpu, KernelArguments, LaunchConfig, MatrixProduct};
 use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Result, Tensor, bail};
 use std::cell::Cell;
 use std::ffi::{OsStr, c_void};
@@ -88,8 +88,8 @@ pub fn kernel_names(source: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(source).expect("a kernel file");
     let mut names = Vec::new();
     let mut makers: Vec<(String, Vec<String>)> = Vec::new();
-    let joined = text.replace("\\\n", " ");
-    for line in joined.lines() {
+    let fused = text.replace("\\\n", " ");
+    for line in fused.lines() {
         if let Some(rest) = line.strip_prefix("#define ") {
             // A maker's kernels: names, with `##suffix` for what its first argument is pasted to.
             let Some((maker, body)) = rest.split_once(')') else { continue };
@@ -171,7 +171,7 @@ impl Gpu for Emulated {
     }
 
     /// Filled with what no kernel may leave or read.
-    fn unset(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
+    fn alloc_uninit(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
         match dtype {
             DType::U8 => Tensor::full(0xa5u8, shape, &Device::Cpu),
             DType::U32 => Tensor::full(0xa5a5_a5a5u32, shape, &Device::Cpu),
@@ -179,11 +179,11 @@ impl Gpu for Emulated {
         }
     }
 
-    fn launch(&self, kernel: &str, grid: Grid, mut arguments: Arguments) -> Result<()> {
+    fn launch(&self, kernel: &str, grid: LaunchConfig, mut arguments: KernelArguments) -> Result<()> {
         let _turn = self.turn.lock();
         let name = format!("host_{kernel}");
-        // SAFETY: launchers have this type (host.h makes them all), and every argument is of the type that its kernel takes as far
-        // as these tests show: addresses are those of tensors that live at least as long as this call.
+        // SAFETY: launchers have this type (host.h makes them all), and every argument is of the type that its kernel
+        // takes as far as these tests show: addresses are those of tensors that live at least as long as this call.
         unsafe {
             let Ok(launcher) = self.library.get::<Launcher>(name.as_bytes()) else {
                 bail!("there is no kernel {kernel}")
@@ -193,7 +193,7 @@ impl Gpu for Emulated {
         Ok(())
     }
 
-    fn multiply(&self, p: &Product<'_>) -> Result<()> {
+    fn multiply(&self, p: &MatrixProduct<'_>) -> Result<()> {
         let lying = |x: &Tensor, transposed: bool, rows: usize, columns: usize| {
             let x = x.flatten_all()?.narrow(0, 0, rows * columns)?.to_dtype(DType::F32)?;
             if transposed { x.reshape((columns, rows))?.t()?.contiguous() } else { x.reshape((rows, columns)) }

@@ -2,7 +2,7 @@
 
 mod emulated;
 
-use bntt::train::selftest::{Checks, GROUPS};
+use bntt::ops::selftest::{Checks, GROUPS};
 use emulated::Emulated;
 
 /// The groups, checked one by one; `bntt selftest` runs the same on a GPU.

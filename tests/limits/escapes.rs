@@ -1,6 +1,7 @@
-//! Names that would clear a terminal: of folders, files, classes, variants, settings, in TOML and on the command line. None reaches one.
+//! Names that would clear a terminal: of folders, files, classes, variants, settings, in TOML and on the command line.
+//! None reaches one.
 
-use super::desk::Desk;
+use super::workspace::Workspace;
 use std::path::Path;
 
 /// Clears the screen; the second is one character that terminals take for the first's beginning.
@@ -24,15 +25,15 @@ fn harmless(text: &str, what: &str) {
 
 #[test]
 fn no_name_steers_a_terminal_whatever_it_is_the_name_of() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let (data, runs) = (format!("da{CLEAR}ta"), format!("ru{CLEAR}ns"));
     let classes = [format!("up{CLEAR}"), format!("down{SHORT}")];
     for (label, class) in (0..).zip(&classes) {
         for session in ["one", "two"] {
-            desk.write(&format!("{data}/{session}/{class}.aedat"), recording(20 + 60 * label));
+            workspace.write(&format!("{data}/{session}/{class}.aedat"), recording(20 + 60 * label));
         }
     }
-    desk.write(
+    workspace.write(
         "events.toml",
         "name = 'events'\n[data]\nbatch_size = 2\n[data.dataset.dvs_recordings]\npath = \"da\\u001b[2Jta\"\ntrain = 'one'\ntest = 'two'\n\
          classes = [\"up\\u001b[2J\", \"down\\u009b2J\"]\nwindow_ms = 10\nframes = { size = 16 }\n[network]\ntime_steps = 2\nencoder = 'none'\n\
@@ -40,16 +41,16 @@ fn no_name_steers_a_terminal_whatever_it_is_the_name_of() {
          [optimizer]\nadam = { lr = 1e-3 }\n[training]\nepochs = 1\n",
     );
     let sweep = format!("sw{CLEAR}.toml");
-    desk.write(
+    workspace.write(
         &sweep,
         "base = 'events.toml'\nname = 'sweep'\n[variants]\n\"a\\u001b[2J\" = {}\n\"b\\u009b2J\" = { 'network.lif.leak' = 0.5 }\n",
     );
-    desk.write("raw.toml", format!("name = 'raw'\ndata = \"{CLEAR}\n"));
-    desk.write("key.toml", "name = 'key'\n[data]\n\"ba\\u001b[2Jtch\" = 3\n\"\\u009b2J\" = 4\n");
-    desk.write("name.toml", "name = \"na\\u001b[2Jme\"\n");
+    workspace.write("raw.toml", format!("name = 'raw'\ndata = \"{CLEAR}\n"));
+    workspace.write("key.toml", "name = 'key'\n[data]\n\"ba\\u001b[2Jtch\" = 3\n\"\\u009b2J\" = 4\n");
+    workspace.write("name.toml", "name = \"na\\u001b[2Jme\"\n");
     let run = format!("{runs}/events/v0001");
     let say = |line: &[&str], expected: i32| {
-        let output = desk.command(line).output().expect("the program");
+        let output = workspace.command(line).output().expect("the program");
         let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(expected), "{line:?}: {said}{errors}");
         harmless(&said, &format!("output of {line:?}"));
@@ -98,10 +99,10 @@ fn no_name_steers_a_terminal_whatever_it_is_the_name_of() {
     say(&["eval", &run, "--draws", CLEAR], 2);
     say(&["eval", &run, &format!("--{CLEAR}")], 2);
     for file in ["log.txt", "metrics.csv", "provenance.json"] {
-        let text = std::fs::read_to_string(desk.path(&run).join(file)).expect(file);
+        let text = std::fs::read_to_string(workspace.path(&run).join(file)).expect(file);
         assert!(!text.contains('\u{1b}'), "{file}: {text:?}");
     }
-    all_harmless(desk.path(&format!("fi{CLEAR}")).as_path());
+    all_harmless(workspace.path(&format!("fi{CLEAR}")).as_path());
 }
 
 /// Every SVG in a folder.

@@ -1,7 +1,8 @@
-//! The program at the limits of the machine: little memory, no threads, output that nobody takes, and names that would steer a terminal.
+//! The program at the limits of the machine: little memory, no threads, output that nobody takes, and names that would
+//! steer a terminal.
 
-mod desk;
 mod escapes;
 mod memory;
 mod streams;
 mod threads;
+mod workspace;

@@ -1,6 +1,7 @@
-//! Standard output and standard error that are closed, full, or read by nobody: no command panics, and what was asked for is done.
+//! Standard output and standard error that are closed, full, or read by nobody: no command panics, and what was asked
+//! for is done.
 
-use super::desk::Desk;
+use super::workspace::Workspace;
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::Read;
@@ -22,7 +23,8 @@ enum Way {
 
 const WAYS: [Way; 4] = [Way::Closed, Way::Full, Way::Unread, Way::HungUp];
 
-/// Both ends of a terminal: what a person sees, and what a program writes to. No other program that is started meanwhile inherits them.
+/// Both ends of a terminal: what a person sees, and what a program writes to. No other program that is started
+/// meanwhile inherits them.
 fn terminal() -> (File, File) {
     let mut name = [0; 64];
     // SAFETY: plain calls on a number, of which the last writes into an array no more than its length.
@@ -55,8 +57,8 @@ fn code(mut command: Command, output: Option<Way>, errors: Option<Way>) -> Optio
     command.env("TERM", "xterm").stdin(Stdio::null());
     command.stdout(output.map_or_else(Stdio::null, Way::stream));
     command.stderr(errors.map_or_else(Stdio::null, Way::stream));
-    for (way, number) in [(output, libc::STDOUT_FILENO), (errors, libc::STDERR_FILENO)] {
-        if way == Some(Way::Closed) {
+    for (algorithm, number) in [(output, libc::STDOUT_FILENO), (errors, libc::STDERR_FILENO)] {
+        if algorithm == Some(Way::Closed) {
             let close = move || {
                 // SAFETY: a plain call.
                 unsafe { libc::close(number) };
@@ -79,13 +81,13 @@ enum Says {
 #[test]
 fn no_command_minds_streams_that_nobody_reads() {
     use Says::{Nothing, Something};
-    let desk = Desk::new();
-    desk.write("trial.toml", "base = 'tiny.toml'\nseeds = [0, 1]\n");
-    desk.write("broken.toml", "name = 'broken'\nlayers = 3\n");
+    let workspace = Workspace::new();
+    workspace.write("trial.toml", "base = 'tiny.toml'\nseeds = [0, 1]\n");
+    workspace.write("broken.toml", "name = 'broken'\nlayers = 3\n");
     let images = candle_core::Tensor::zeros((2, 1, 8, 8), candle_core::DType::U8, &candle_core::Device::Cpu);
-    images.and_then(|images| images.save_safetensors("images", desk.path("in.safetensors"))).expect("images");
+    images.and_then(|images| images.save_safetensors("images", workspace.path("in.safetensors"))).expect("images");
     for arguments in [&["run", "tiny.toml"][..], &["sweep", "trial.toml"]] {
-        let (code, said) = desk.run(arguments);
+        let (code, said) = workspace.run(arguments);
         assert_eq!(code, Some(0), "{said}");
     }
     let commands: &[(&str, i32, Says)] = &[
@@ -123,22 +125,22 @@ fn no_command_minds_streams_that_nobody_reads() {
     for &(line, usual, says) in commands {
         let arguments: Vec<&str> = line.split_whitespace().collect();
         let mut expect = |output: Option<Way>, errors: Option<Way>, expected: i32| {
-            let found = code(desk.command(&arguments), output, errors);
+            let found = code(workspace.command(&arguments), output, errors);
             if found != Some(expected) {
                 wrong.push(format!("bntt {line}, output {output:?}, errors {errors:?}: {found:?}, not {expected}"));
             }
         };
         expect(None, None, usual);
-        for way in WAYS {
-            expect(None, Some(way), usual);
-            // What nobody can have is an error, but for a reader who has gone: `bntt list | head`. A stream that was closed from the start is
-            // /dev/null to every Rust program.
-            let expected = match (says, way) {
+        for algorithm in WAYS {
+            expect(None, Some(algorithm), usual);
+            // What nobody can have is an error, but for a reader who has gone: `bntt list | head`. A stream that was
+            // closed from the start is /dev/null to every Rust program.
+            let expected = match (says, algorithm) {
                 (Something, Way::Full | Way::HungUp) => 2,
                 _ => usual,
             };
-            expect(Some(way), None, expected);
-            expect(Some(way), Some(way), expected);
+            expect(Some(algorithm), None, expected);
+            expect(Some(algorithm), Some(algorithm), expected);
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -146,9 +148,9 @@ fn no_command_minds_streams_that_nobody_reads() {
 
 #[test]
 fn a_terminal_that_is_closed_in_the_midst_of_a_run_does_not_end_it() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let (mut seen, written) = terminal();
-    let mut command = desk.command(&["run", "tiny.toml", "training.epochs=300"]);
+    let mut command = workspace.command(&["run", "tiny.toml", "training.epochs=300"]);
     let mut run = command.env("TERM", "xterm").stdout(Stdio::null()).stderr(written).spawn().expect("the program");
     // The command holds an end of the terminal too.
     drop(command);
@@ -162,6 +164,6 @@ fn a_terminal_that_is_closed_in_the_midst_of_a_run_does_not_end_it() {
     assert!(run.try_wait().expect("a status").is_none(), "it is over already");
     drop(seen);
     assert_eq!(run.wait().expect("a status").code(), Some(0));
-    let metrics = std::fs::read_to_string(desk.path("runs/tiny/v0001/metrics.jsonl")).expect("metrics");
+    let metrics = std::fs::read_to_string(workspace.path("runs/tiny/v0001/metrics.jsonl")).expect("metrics");
     assert_eq!(metrics.lines().count(), 300);
 }

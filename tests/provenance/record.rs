@@ -91,7 +91,7 @@ fn what_a_newer_version_adds_is_no_damage() {
     Provenance::load(&path).unwrap_err();
     // With the checksum that the newer version would have written.
     let (head, rest) = newer.split_at("{\n  \"sha256\": \"".len());
-    let sum = bntt::files::durable::sha256_hex(format!("{head}{}{}", "0".repeat(64), &rest[64..]).as_bytes());
+    let sum = bntt::files::atomic::sha256_hex(format!("{head}{}{}", "0".repeat(64), &rest[64..]).as_bytes());
     fs::write(&path, format!("{head}{sum}{}", &rest[64..])).unwrap();
     assert_eq!(Provenance::load(&path).unwrap(), example_at(&text));
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bntt::run::provenance::{Provenance, Session};
+use bntt::run::provenance::{Provenance, SessionRecord};
 
 use crate::repository::Repository;
 
@@ -37,7 +37,7 @@ fn ok(mut command: Command) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn sessions(run: &Path) -> Vec<Session> {
+fn sessions(run: &Path) -> Vec<SessionRecord> {
     Provenance::load(&run.join("provenance.json")).unwrap().sessions
 }
 
@@ -109,7 +109,7 @@ fn a_resume_with_other_changes_records_their_checksum_alone() {
     }
     assert_eq!(fs::read_to_string(run.join("uncommitted.diff")).unwrap(), written);
     let sums: Vec<_> = sessions(&run).into_iter().map(|session| session.git.unwrap().diff_sha256.unwrap()).collect();
-    assert_eq!(sums[0], bntt::files::durable::sha256_hex(written.as_bytes()));
+    assert_eq!(sums[0], bntt::files::atomic::sha256_hex(written.as_bytes()));
     assert_ne!(sums[1], sums[0]);
     assert_eq!(sums[2], sums[0]);
     assert!(!fs::read_to_string(run.join("provenance.json")).unwrap().contains("second"));

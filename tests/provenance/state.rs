@@ -5,13 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use bntt::run::provenance::{Git, Recorded};
+use bntt::experiment::GitRecord;
+use bntt::run::provenance::Git;
 
 use crate::repository::{Repository, git_in};
 
 /// What is recorded, and the diff that is written.
 fn seen(folder: &Path) -> (Git, String) {
-    let (git, uncommitted) = Git::of(folder, Recorded::Diff);
+    let (git, uncommitted) = Git::read(folder, GitRecord::Diff);
     let beside = tempfile::tempdir().unwrap();
     let path = beside.path().join("uncommitted.diff");
     uncommitted.write(&path).unwrap();
@@ -26,7 +27,7 @@ fn is_clean(folder: &Path) {
 #[test]
 fn the_commit_and_what_was_not_committed_are_seen() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(Git::of(folder.path(), Recorded::Diff), (None, Default::default()));
+    assert_eq!(Git::read(folder.path(), GitRecord::Diff), (None, Default::default()));
     let empty = Repository::empty(&[]);
     assert_eq!(seen(&empty.path("")).0.commit, None);
     empty.write("a.toml", "leak = 0.9\n");
@@ -56,7 +57,7 @@ fn the_commit_and_what_was_not_committed_are_seen() {
 fn the_diff_is_its_owners_alone_and_its_checksum_is_recorded() {
     let repository = Repository::new();
     repository.write("a.toml", "leak = 0.5\n");
-    let (git, uncommitted) = Git::of(&repository.path(""), Recorded::Diff);
+    let (git, uncommitted) = Git::read(&repository.path(""), GitRecord::Diff);
     let path = repository.beside("uncommitted.diff");
     uncommitted.write(&path).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -103,16 +104,16 @@ fn a_long_diff_and_many_names_are_cut() {
 fn less_is_recorded_where_less_is_asked_for() {
     let repository = Repository::new();
     let commit = Some(repository.git(&["rev-parse", "HEAD"]));
-    let of = |recorded| Git::of(&repository.path(""), recorded);
+    let read = |recorded| Git::read(&repository.path(""), recorded);
     let alone =
         |dirty| Git { commit: commit.clone(), dirty, diff_sha256: None, diff: String::new(), untracked: vec![] };
-    assert_eq!(of(Recorded::Commit), (Some(alone(false)), Default::default()));
+    assert_eq!(read(GitRecord::Commit), (Some(alone(false)), Default::default()));
     repository.write("secret.toml", "");
-    assert_eq!(of(Recorded::Commit), (Some(alone(true)), Default::default()));
+    assert_eq!(read(GitRecord::Commit), (Some(alone(true)), Default::default()));
     fs::remove_file(repository.path("secret.toml")).unwrap();
     repository.write("a.toml", "secret");
-    assert_eq!(of(Recorded::Commit), (Some(alone(true)), Default::default()));
-    assert_eq!(of(Recorded::None), (None, Default::default()));
+    assert_eq!(read(GitRecord::Commit), (Some(alone(true)), Default::default()));
+    assert_eq!(read(GitRecord::None), (None, Default::default()));
 }
 
 #[test]
@@ -253,5 +254,5 @@ fn a_work_tree_that_lies_elsewhere_is_not_looked_into() {
     let repository = Repository::new();
     fs::write(repository.beside("letter"), "private").unwrap();
     repository.git(&["config", "core.worktree", repository.beside("").to_str().unwrap()]);
-    assert_eq!(Git::of(&repository.path(""), Recorded::Diff), (None, Default::default()));
+    assert_eq!(Git::read(&repository.path(""), GitRecord::Diff), (None, Default::default()));
 }

@@ -1,9 +1,10 @@
-//! Repositories that name programs, in every way that git knows. Each is first looked at with plain git, to prove that the trap works; then it
-//! must not spring.
+//! Repositories that name programs, in every way that git knows. Each is first looked at with plain git, to prove that
+//! the trap works; then it must not spring.
 
 use std::fs;
 
-use bntt::run::provenance::{Git, Recorded};
+use bntt::experiment::GitRecord;
+use bntt::run::provenance::Git;
 
 use crate::repository::{Repository, git_in};
 
@@ -189,7 +190,7 @@ fn no_program_that_a_repository_names_is_run() {
         assert!(repository.was_sprung(), "{name}: git {spring:?} does not spring it");
 
         let repository = prepared();
-        let (git, _) = Git::of(&repository.path(""), Recorded::Diff);
+        let (git, _) = Git::read(&repository.path(""), GitRecord::Diff);
         assert!(!repository.was_sprung(), "{name}");
         // Whoever lacks what was committed cannot tell what has changed.
         assert_eq!(git.is_none(), name.contains("partial clone"), "{name}");
@@ -224,7 +225,7 @@ fn many_traps_at_once_do_not_spring_either() {
     repository.write(".git/config", &config);
     git_in(&repository.path(""), STATUS);
     assert!(repository.was_sprung());
-    let (git, _) = Git::of(&repository.path("hooks"), Recorded::Diff);
+    let (git, _) = Git::read(&repository.path("hooks"), GitRecord::Diff);
     assert!(!repository.was_sprung());
     assert!(git.unwrap().dirty);
 }

@@ -1,5 +1,5 @@
-//! A SLURM of one node on this machine, for the length of a test: munge, slurmctld and slurmd on loopback. Needs root and Debian's packages
-//! slurm-wlm and munge.
+//! A SLURM of one node on this machine, for the length of a test: munge, slurmctld and slurmd on loopback. Needs root
+//! and Debian's packages slurm-wlm and munge.
 
 use std::fs;
 use std::path::{Path, PathBuf};

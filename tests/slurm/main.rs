@@ -57,8 +57,8 @@ fn a_job_array_trains_what_was_submitted_and_a_task_that_is_queued_again_goes_on
         Ok(cluster) => cluster,
         Err(why) => return println!("skipped: SLURM cannot run here: {why}"),
     };
-    let desk = tempfile::tempdir().expect("a folder");
-    let folder = desk.path();
+    let workspace = tempfile::tempdir().expect("a folder");
+    let folder = workspace.path();
     let write = |path: &str, text: &str| std::fs::write(folder.join(path), text).expect("a file");
     for place in [".", "before", "after"] {
         std::fs::create_dir_all(folder.join(place)).expect("a folder");

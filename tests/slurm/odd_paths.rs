@@ -23,9 +23,9 @@ fn any_folder_will_do_and_long_arrays_are_cut() {
         Ok(cluster) => cluster,
         Err(why) => return println!("skipped: SLURM cannot run here: {why}"),
     };
-    let desk = tempfile::tempdir().expect("a folder");
+    let workspace = tempfile::tempdir().expect("a folder");
     for name in FOLDERS {
-        let folder = desk.path().join(OsStr::from_bytes(name));
+        let folder = workspace.path().join(OsStr::from_bytes(name));
         std::fs::create_dir(&folder).expect("a folder");
         std::fs::write(folder.join("base.toml"), BASE).expect("a file");
         std::fs::write(folder.join("trial.toml"), "base = 'base.toml'\nseeds = [0, 1, 2, 3]\n").expect("a file");

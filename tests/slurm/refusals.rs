@@ -5,17 +5,17 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-struct Desk(tempfile::TempDir);
+struct Workspace(tempfile::TempDir);
 
-impl Desk {
+impl Workspace {
     fn new() -> Self {
-        let desk = Self(tempfile::tempdir().expect("a folder"));
-        fs::create_dir(desk.path("bin")).expect("a folder");
-        fs::write(desk.path("base.toml"), super::BASE).expect("a file");
-        fs::write(desk.path("trial.toml"), "base = 'base.toml'\nseeds = [0, 1, 2, 3, 4]\n").expect("a file");
-        desk.program("scontrol", "echo 'MaxArraySize            = 2'");
-        desk.program("squeue", "");
-        desk
+        let workspace = Self(tempfile::tempdir().expect("a folder"));
+        fs::create_dir(workspace.path("bin")).expect("a folder");
+        fs::write(workspace.path("base.toml"), super::BASE).expect("a file");
+        fs::write(workspace.path("trial.toml"), "base = 'base.toml'\nseeds = [0, 1, 2, 3, 4]\n").expect("a file");
+        workspace.program("scontrol", "echo 'MaxArraySize            = 2'");
+        workspace.program("squeue", "");
+        workspace
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -48,53 +48,53 @@ impl Desk {
 
 #[test]
 fn what_was_submitted_before_a_refusal_is_named_and_the_same_command_submits_the_rest() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     // The first is taken, as job 71.
     let refuse = "echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2; exit 1";
-    desk.program("sbatch", &format!("if [ -e taken ]; then {refuse}; fi; : > taken; echo '71;trial'"));
-    let (code, said, errors) = desk.sweep(&["--slurm"]);
+    workspace.program("sbatch", &format!("if [ -e taken ]; then {refuse}; fi; : > taken; echo '71;trial'"));
+    let (code, said, errors) = workspace.sweep(&["--slurm"]);
     assert_eq!((code, said.as_str()), (Some(2), ""), "{errors}");
     let expected = "error: sbatch ended with exit status: 1: sbatch: error: QOSMaxSubmitJobPerUserLimit\n2 runs were submitted before: \
                     `scancel 71` cancels them, the same command submits the rest.\n";
     assert_eq!(errors, expected);
-    assert_eq!(desk.submissions(), ["0001"], "nothing is left of what was not submitted");
-    assert_eq!(fs::read_to_string(desk.path("runs/trial.slurm/0001/job")).expect("a file"), "71\n");
+    assert_eq!(workspace.submissions(), ["0001"], "nothing is left of what was not submitted");
+    assert_eq!(fs::read_to_string(workspace.path("runs/trial.slurm/0001/job")).expect("a file"), "71\n");
 
-    desk.program("squeue", "echo '71 0 RUNNING'; echo '71 1 PENDING'");
-    desk.program(
+    workspace.program("squeue", "echo '71 0 RUNNING'; echo '71 1 PENDING'");
+    workspace.program(
         "sbatch",
         "if [ -e more ]; then echo 73; else : > more; echo 72; fi; for word; do echo \"$word\"; done >> asked",
     );
-    let (code, said, errors) = desk.sweep(&["--slurm", "--partition=gpu", "-t", "9"]);
+    let (code, said, errors) = workspace.sweep(&["--slurm", "--partition=gpu", "-t", "9"]);
     assert_eq!(code, Some(0), "{errors}");
     assert_eq!(said, "jobs 72, 73: 3 runs; `bntt sweep trial.toml --status` shows how they stand\n");
     assert_eq!(errors, "2 runs are queued in SLURM already: not submitted again\n");
-    assert_eq!(desk.submissions(), ["0001", "0002", "0003"]);
-    let folder = desk.path("runs/trial.slurm").canonicalize().expect("a folder").display().to_string();
-    let asked = fs::read_to_string(desk.path("asked")).expect("a file");
+    assert_eq!(workspace.submissions(), ["0001", "0002", "0003"]);
+    let folder = workspace.path("runs/trial.slurm").canonicalize().expect("a folder").display().to_string();
+    let requested = fs::read_to_string(workspace.path("asked")).expect("a file");
     let one = |tasks: &str, number: &str| {
         format!(
             "--parsable\n--array={tasks}\n--job-name=trial\n--output={folder}/{number}/%a.log\n--partition=gpu\n-t\n9\n{folder}/{number}/array.sh\n"
         )
     };
-    assert_eq!(asked, one("0-1", "0002") + &one("0-0", "0003"));
+    assert_eq!(requested, one("0-1", "0002") + &one("0-0", "0003"));
     let named = |file: &str, name: &str| {
-        let text = fs::read_to_string(desk.path(&format!("runs/trial.slurm/{file}"))).expect("a file");
+        let text = fs::read_to_string(workspace.path(&format!("runs/trial.slurm/{file}"))).expect("a file");
         assert!(text.starts_with(&format!("name = \"{name}\"\n")), "{text}");
     };
     named("0002/0.toml", "trial.seed2");
     // What is queued is not what the file says by now.
-    fs::write(desk.path("base.toml"), super::BASE.replace("1e-3", "0.5")).expect("a file");
-    fs::remove_file(desk.path("more")).expect("a file");
-    let (code, said, errors) = desk.sweep(&["--slurm"]);
+    fs::write(workspace.path("base.toml"), super::BASE.replace("1e-3", "0.5")).expect("a file");
+    fs::remove_file(workspace.path("more")).expect("a file");
+    let (code, said, errors) = workspace.sweep(&["--slurm"]);
     assert!(code == Some(0) && said.starts_with("jobs 72, 73, 73: 5 runs; ") && errors.is_empty(), "{said}{errors}");
-    fs::write(desk.path("base.toml"), super::BASE).expect("a file");
+    fs::write(workspace.path("base.toml"), super::BASE).expect("a file");
     named("0003/0.toml", "trial.seed4");
 
     // Tasks are known by their runs' names, whatever has become of the sweep's file.
-    fs::write(desk.path("trial.toml"), "base = 'base.toml'\nseeds = [7, 4, 1, 0]\n").expect("a file");
-    desk.program("squeue", "echo '71 0 RUNNING'; echo '71 1 PENDING'; echo '73 0 SUSPENDED'; echo '73 1 PENDING'");
-    let (code, said, errors) = desk.sweep(&["--status"]);
+    fs::write(workspace.path("trial.toml"), "base = 'base.toml'\nseeds = [7, 4, 1, 0]\n").expect("a file");
+    workspace.program("squeue", "echo '71 0 RUNNING'; echo '71 1 PENDING'; echo '73 0 SUSPENDED'; echo '73 1 PENDING'");
+    let (code, said, errors) = workspace.sweep(&["--status"]);
     assert_eq!((code, errors.as_str()), (Some(0), ""));
     let states: Vec<&str> =
         said.lines().skip(3).map(|line| line.split_once("not run").expect("a state").1.trim()).collect();
@@ -103,42 +103,42 @@ fn what_was_submitted_before_a_refusal_is_named_and_the_same_command_submits_the
 
 #[test]
 fn what_slurm_cannot_be_asked_is_a_sentence() {
-    let desk = Desk::new();
-    let (code, _, errors) = desk.sweep(&["--slurm"]);
+    let workspace = Workspace::new();
+    let (code, _, errors) = workspace.sweep(&["--slurm"]);
     assert_eq!(code, Some(2));
     let expected = "error: cannot run sbatch: No such file or directory (os error 2); --slurm needs SLURM's commands on this machine.\n";
     assert_eq!(errors, expected);
-    let (_, _, errors) = desk.sweep(&["--slurm", "--time=9", "--array=0-9%2"]);
+    let (_, _, errors) = workspace.sweep(&["--slurm", "--time=9", "--array=0-9%2"]);
     assert!(
         errors.starts_with(
             "error: --array=0-9%2 cannot be given to sbatch: the tasks of the array are the sweep's runs."
         ),
         "{errors}"
     );
-    desk.program("sbatch", "echo 'sbatch: Job 5 to start at 9' >&2");
-    let (code, _, errors) = desk.sweep(&["--slurm", "--test-only"]);
+    workspace.program("sbatch", "echo 'sbatch: Job 5 to start at 9' >&2");
+    let (code, _, errors) = workspace.sweep(&["--slurm", "--test-only"]);
     assert_eq!((code, errors.as_str()), (Some(2), "error: sbatch submitted nothing: sbatch: Job 5 to start at 9\n"));
-    assert_eq!(desk.submissions(), [""; 0]);
+    assert_eq!(workspace.submissions(), [""; 0]);
     // It waits for the job's end, and ends as the job did.
-    desk.program("sbatch", "echo 5; exit 3");
-    let (code, said, errors) = desk.sweep(&["--slurm", "--wait"]);
+    workspace.program("sbatch", "echo 5; exit 3");
+    let (code, said, errors) = workspace.sweep(&["--slurm", "--wait"]);
     assert!(
         code == Some(0) && said.starts_with("jobs 5, 5, 5: 5 runs; ") && errors.contains("ended with exit status: 3"),
         "{errors}"
     );
 
-    desk.program("squeue", "echo 'squeue: error: Unable to contact slurm controller' >&2; exit 1");
-    let (code, said, errors) = desk.sweep(&["--status"]);
+    workspace.program("squeue", "echo 'squeue: error: Unable to contact slurm controller' >&2; exit 1");
+    let (code, said, errors) = workspace.sweep(&["--status"]);
     assert!(code == Some(0) && said.contains("not run"), "{said}");
     let expected = "warning: squeue ended with exit status: 1: squeue: error: Unable to contact slurm controller; what SLURM's tasks do \
                     is left out\n";
     assert_eq!(errors, expected);
-    desk.program("squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1");
-    assert_eq!(desk.sweep(&["--status"]).2, "", "SLURM has forgotten the job");
+    workspace.program("squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1");
+    assert_eq!(workspace.sweep(&["--status"]).2, "", "SLURM has forgotten the job");
 
     // A folder that no script of a shell can name.
     let runs = "a\r\nb";
-    let (code, _, errors) = desk.sweep(&["--runs", runs, "--slurm"]);
+    let (code, _, errors) = workspace.sweep(&["--runs", runs, "--slurm"]);
     assert!(code == Some(2) && errors.contains("SLURM cannot be given a path with a line break of DOS"), "{errors}");
-    assert_eq!(fs::read_dir(desk.path(runs).join("trial.slurm")).expect("a folder").count(), 0);
+    assert_eq!(fs::read_dir(workspace.path(runs).join("trial.slurm")).expect("a folder").count(), 0);
 }

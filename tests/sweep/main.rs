@@ -1,22 +1,22 @@
 //! Sweeps through the program: states, failures that leave others alone, stopping and starting again.
 
-mod desk;
 mod frozen;
 mod two_at_once;
+mod workspace;
 
-use desk::{Desk, rows};
+use workspace::{Workspace, rows};
 
 #[test]
 fn a_failed_run_leaves_the_others_alone_and_only_it_is_tried_again() {
     let text = "base = 'base.toml'\nseeds = [3, 4]\n[variants]\nlow = {}\nhigh = { 'training.initial_weights' = 'absent.safetensors' }\n";
-    let desk = Desk::new(text);
-    let (code, said, _) = desk.sweep(&["--dry-run"]);
+    let workspace = Workspace::new(text);
+    let (code, said, _) = workspace.sweep(&["--dry-run"]);
     assert_eq!(code, Some(0));
     // 64 x 16 weights, 2 x 16 gammas, 16 x 10 weights.
     assert_eq!(rows(&said)[1][..6], ["1", "low", "4", "not", "run", "1,216"]);
-    assert!(!desk.path("runs").exists(), "a dry run trains nothing");
+    assert!(!workspace.path("runs").exists(), "a dry run trains nothing");
 
-    let (code, said, errors) = desk.sweep(&["--jobs", "2"]);
+    let (code, said, errors) = workspace.sweep(&["--jobs", "2"]);
     assert_eq!(code, Some(2), "{errors}");
     assert!(
         errors.contains("error: trial.high.seed3: ")
@@ -33,19 +33,20 @@ fn a_failed_run_leaves_the_others_alone_and_only_it_is_tried_again() {
     ];
     assert_eq!(states, expected, "{said}");
 
-    let (_, said, errors) = desk.sweep(&[]);
+    let (_, said, errors) = workspace.sweep(&[]);
     assert!(errors.contains("4 runs, 2 to train") && !errors.contains("low"), "{errors}");
     assert_eq!(rows(&said).len(), 4);
-    assert!(!desk.path("runs/trial.low.seed3/v0002").exists());
+    assert!(!workspace.path("runs/trial.low.seed3/v0002").exists());
 }
 
 #[test]
 fn a_stopped_sweep_stops_its_runs_and_goes_on_where_it_was() {
-    let desk =
-        Desk::new("base = 'base.toml'\nset = { 'training.epochs' = 600 }\ngrid = { 'network.time_steps' = [2, 3] }\n");
-    let mut sweep = desk.start(&["--jobs", "2"]);
-    let last = |steps: usize| desk.path(&format!("runs/trial.time_steps{steps}/v0001/checkpoints/last"));
-    desk.wait(&mut sweep, || last(2).exists() && last(3).exists());
+    let workspace = Workspace::new(
+        "base = 'base.toml'\nset = { 'training.epochs' = 600 }\ngrid = { 'network.time_steps' = [2, 3] }\n",
+    );
+    let mut sweep = workspace.start(&["--jobs", "2"]);
+    let last = |steps: usize| workspace.path(&format!("runs/trial.time_steps{steps}/v0001/checkpoints/last"));
+    workspace.wait(&mut sweep, || last(2).exists() && last(3).exists());
     // SAFETY: a child that has not been waited for keeps its number.
     assert_eq!(unsafe { libc::kill(sweep.id() as libc::pid_t, libc::SIGTERM) }, 0);
     let output = sweep.wait_with_output().expect("an output");
@@ -53,24 +54,24 @@ fn a_stopped_sweep_stops_its_runs_and_goes_on_where_it_was() {
     assert_eq!(output.status.code(), Some(143), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(rows(&said).iter().all(|row| row[3] == "interrupted"), "{said}");
 
-    let (code, said, errors) = desk.sweep(&["--jobs", "2"]);
+    let (code, said, errors) = workspace.sweep(&["--jobs", "2"]);
     assert_eq!(code, Some(0), "{errors}");
     assert!(rows(&said).iter().all(|row| row[3] == "completed" && row[4] == "600/600"), "{said}");
-    assert!(!desk.path("runs/trial.time_steps2/v0002").exists(), "it was resumed, not started again");
-    let (code, _, errors) = desk.sweep(&[]);
+    assert!(!workspace.path("runs/trial.time_steps2/v0002").exists(), "it was resumed, not started again");
+    let (code, _, errors) = workspace.sweep(&[]);
     assert!(code == Some(0) && errors.contains("2 runs, 0 to train"), "{errors}");
 }
 
 #[test]
 fn one_run_can_be_trained_alone_and_a_number_there_is_none_of_is_refused() {
-    let desk = Desk::new("base = 'base.toml'\nseeds = [0, 1]\n");
-    assert_eq!(desk.sweep(&["--only", "1"]).0, Some(0));
-    assert!(desk.path("runs/trial.seed1/v0001").exists() && !desk.path("runs/trial.seed0").exists());
-    let (code, said, _) = desk.sweep(&["--status"]);
+    let workspace = Workspace::new("base = 'base.toml'\nseeds = [0, 1]\n");
+    assert_eq!(workspace.sweep(&["--only", "1"]).0, Some(0));
+    assert!(workspace.path("runs/trial.seed1/v0001").exists() && !workspace.path("runs/trial.seed0").exists());
+    let (code, said, _) = workspace.sweep(&["--status"]);
     assert_eq!(code, Some(0));
     assert_eq!(rows(&said)[0], ["0", "0", "not", "run"]);
     assert_eq!(rows(&said)[1][..4], ["1", "1", "completed", "2/2"]);
-    let (code, _, errors) = desk.sweep(&["--only", "2"]);
+    let (code, _, errors) = workspace.sweep(&["--only", "2"]);
     assert!(code == Some(2) && errors.contains("there is no run 2: the sweep has runs 0 to 1"), "{errors}");
 }
 
@@ -78,8 +79,8 @@ fn one_run_can_be_trained_alone_and_a_number_there_is_none_of_is_refused() {
 fn what_a_path_says_decides_no_outcome_and_an_error_is_told_in_all_its_lines() {
     let text = "base = 'base.toml'\nseeds = [0]\n[variants]\nfine = {}\n\
                 broken = { 'training.initial_weights' = \"stopped by SIGTERM\\nerror x\\nabsent\" }\n";
-    let desk = Desk::new(text);
-    let (code, said, errors) = desk.sweep(&["--runs", "stopped by SIGINT"]);
+    let workspace = Workspace::new(text);
+    let (code, said, errors) = workspace.sweep(&["--runs", "stopped by SIGINT"]);
     assert_eq!(code, Some(2), "{errors}");
     assert_eq!(rows(&said)[0][..5], ["0", "fine", "0", "completed", "2/2"]);
     assert_eq!(rows(&said)[1][..5], ["1", "broken", "0", "not", "run"]);
@@ -92,15 +93,15 @@ fn what_a_path_says_decides_no_outcome_and_an_error_is_told_in_all_its_lines() {
 #[test]
 fn a_run_that_is_killed_has_failed_and_the_others_go_on() {
     let zip = "zip = { 'training.epochs' = [100000, 2], 'network.time_steps' = [2, 3] }";
-    let desk = Desk::new(&format!("base = 'base.toml'\n{zip}\n"));
-    let mut sweep = desk.start(&[]);
-    let run = desk.path("runs/trial.epochs100000-time_steps2/v0001");
-    desk.wait(&mut sweep, || run.join("checkpoints/last").exists());
+    let workspace = Workspace::new(&format!("base = 'base.toml'\n{zip}\n"));
+    let mut sweep = workspace.start(&[]);
+    let run = workspace.path("runs/trial.epochs100000-time_steps2/v0001");
+    workspace.wait(&mut sweep, || run.join("checkpoints/last").exists());
     let holder = std::fs::read_to_string(run.join("lock")).expect("a lock");
     let id: libc::pid_t = holder.split(' ').nth(1).and_then(|id| id.parse().ok()).expect("a process's number");
     // SAFETY: a plain call; the process is the sweep's child, which has a hundred thousand epochs to go.
     assert_eq!(unsafe { libc::kill(id, libc::SIGKILL) }, 0);
-    let (code, said, errors) = desk.end(sweep);
+    let (code, said, errors) = workspace.end(sweep);
     assert_eq!(code, Some(2), "{errors}");
     let expected = "its process ended with signal: 9 (SIGKILL), and left it killed\n";
     assert!(errors.contains(&format!("error: trial.epochs100000-time_steps2: {expected}")), "{errors}");
@@ -112,38 +113,38 @@ fn a_run_that_is_killed_has_failed_and_the_others_go_on() {
 #[test]
 fn nobody_needs_to_listen_and_failures_count_all_the_same() {
     let variants = "[variants]\nfine = {}\nbroken = { 'training.initial_weights' = 'absent' }";
-    let desk = Desk::new(&format!("base = 'base.toml'\n{variants}\n"));
-    let mut sweep = desk.start(&["--jobs", "2"]);
+    let workspace = Workspace::new(&format!("base = 'base.toml'\n{variants}\n"));
+    let mut sweep = workspace.start(&["--jobs", "2"]);
     drop((sweep.stdout.take(), sweep.stderr.take()));
     assert_eq!(sweep.wait().expect("a status").code(), Some(2));
-    let (_, said, _) = desk.sweep(&["--status"]);
+    let (_, said, _) = workspace.sweep(&["--status"]);
     assert_eq!(rows(&said)[0][3], "completed");
 }
 
 #[test]
 fn the_users_number_of_threads_holds_for_the_runs() {
-    let desk = Desk::new("base = 'base.toml'\nseeds = [0]\n");
-    let status = desk.command(&[]).env("RAYON_NUM_THREADS", "1").output().expect("the program").status;
+    let workspace = Workspace::new("base = 'base.toml'\nseeds = [0]\n");
+    let status = workspace.command(&[]).env("RAYON_NUM_THREADS", "1").output().expect("the program").status;
     assert!(status.success());
-    assert_eq!(desk.provenance("runs/trial.seed0").sessions[0].threads, 1);
+    assert_eq!(workspace.provenance("runs/trial.seed0").sessions[0].threads, 1);
 }
 
 #[test]
 fn runs_go_where_a_link_leads_and_a_place_that_is_no_folder_is_refused() {
-    let desk = Desk::new("base = 'base.toml'\nseeds = [0]\n");
-    std::fs::create_dir(desk.path("elsewhere")).expect("a folder");
-    std::os::unix::fs::symlink("elsewhere", desk.path("link")).expect("a link");
-    let (code, _, errors) = desk.sweep(&["--runs", "link"]);
+    let workspace = Workspace::new("base = 'base.toml'\nseeds = [0]\n");
+    std::fs::create_dir(workspace.path("elsewhere")).expect("a folder");
+    std::os::unix::fs::symlink("elsewhere", workspace.path("link")).expect("a link");
+    let (code, _, errors) = workspace.sweep(&["--runs", "link"]);
     assert_eq!(code, Some(0), "{errors}");
-    assert!(desk.path("elsewhere/trial.seed0/v0001").exists() && desk.path("link").is_symlink());
-    assert_eq!(std::fs::read_dir(desk.path("elsewhere")).expect("a folder").count(), 1, "nothing else is left");
-    std::os::unix::fs::symlink("nowhere", desk.path("dangling")).expect("a link");
-    let (code, said, errors) = desk.sweep(&["--runs", "dangling"]);
+    assert!(workspace.path("elsewhere/trial.seed0/v0001").exists() && workspace.path("link").is_symlink());
+    assert_eq!(std::fs::read_dir(workspace.path("elsewhere")).expect("a folder").count(), 1, "nothing else is left");
+    std::os::unix::fs::symlink("nowhere", workspace.path("dangling")).expect("a link");
+    let (code, said, errors) = workspace.sweep(&["--runs", "dangling"]);
     assert!(code == Some(2) && said.is_empty() && errors.contains("error: cannot create dangling: "), "{errors}");
-    let (code, said, _) = desk.sweep(&["--runs", "dangling", "--status"]);
+    let (code, said, _) = workspace.sweep(&["--runs", "dangling", "--status"]);
     assert!(code == Some(0) && said.contains("not run"), "{said}");
     for arguments in [&["--runs", "base.toml"][..], &["--runs", "base.toml", "--status"]] {
-        let (code, said, errors) = desk.sweep(arguments);
+        let (code, said, errors) = workspace.sweep(arguments);
         assert!(code == Some(2) && said.is_empty() && errors.contains("base.toml: Not a directory"), "{errors}");
     }
 }

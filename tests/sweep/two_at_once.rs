@@ -1,24 +1,24 @@
 //! Two processes at the runs of one sweep.
 
-use super::desk::{Desk, rows};
+use super::workspace::{Workspace, rows};
 use bntt::files::lock::Lock;
 use bntt::run::RunFolder;
 use bntt::run::provenance::{Outcome, Provenance};
 use bntt::sweep::Sweep;
-use bntt::train::{save_start, start};
+use bntt::train::{initial_network, save_initial_checkpoint};
 use candle_core::Device;
 use std::process::Child;
 
-impl Desk {
+impl Workspace {
     /// The sweep's first run as another process has it at work: this one.
     fn at_work(&self) -> (RunFolder, Lock) {
         let run = &Sweep::load(&self.path("trial.toml")).expect("a sweep").runs[0];
         RunFolder::create_with(&self.path("runs"), &run.name, |folder| {
-            let (experiment, mut network) = (&run.checked.experiment, start(&run.checked, &Device::Cpu)?);
+            let (experiment, mut network) = (&run.checked.experiment, initial_network(&run.checked, &Device::Cpu)?);
             let dataset = experiment.load_data()?;
             std::fs::write(folder.config(), experiment.to_toml()?).expect("a file");
             Provenance::begin(0, "cpu", 1, dataset.checksums.clone(), None).save(&folder.provenance())?;
-            save_start(experiment, &dataset, folder, &mut network)
+            save_initial_checkpoint(experiment, &dataset, folder, &mut network)
         })
         .expect("a run")
     }
@@ -46,17 +46,17 @@ const SECOND: &str = "trial.time_steps3-epochs200";
 
 #[test]
 fn a_sweep_that_is_started_twice_trains_every_run_once_and_both_end_well() {
-    let desk = Desk::new("base = 'base.toml'\nset = { 'training.epochs' = 20 }\nseeds = [0, 1, 2, 3]\n");
-    let sweeps: Vec<Child> = (0..3).map(|_| desk.start(&["--jobs", "2"])).collect();
-    let ended: Vec<_> = sweeps.into_iter().map(|sweep| desk.end(sweep)).collect();
+    let workspace = Workspace::new("base = 'base.toml'\nset = { 'training.epochs' = 20 }\nseeds = [0, 1, 2, 3]\n");
+    let sweeps: Vec<Child> = (0..3).map(|_| workspace.start(&["--jobs", "2"])).collect();
+    let ended: Vec<_> = sweeps.into_iter().map(|sweep| workspace.end(sweep)).collect();
     for (code, _, errors) in &ended {
         assert_eq!(*code, Some(0), "{errors}");
     }
     let count = |what: &str| ended.iter().map(|(.., errors)| errors.matches(what).count()).sum::<usize>();
     for seed in 0..4 {
         let name = format!("trial.seed{seed}");
-        assert_eq!(desk.versions(&format!("runs/{name}")), 1);
-        let record = desk.provenance(&format!("runs/{name}"));
+        assert_eq!(workspace.versions(&format!("runs/{name}")), 1);
+        let record = workspace.provenance(&format!("runs/{name}"));
         assert!(record.outcome == Outcome::Completed && record.sessions.len() == 1, "{record:?}");
         // All tell of each run, and one of them that it did it.
         let did = count(&format!("{name}: completed, "));
@@ -68,38 +68,38 @@ fn a_sweep_that_is_started_twice_trains_every_run_once_and_both_end_well() {
 
 #[test]
 fn a_run_that_is_at_work_elsewhere_is_left_to_the_other() {
-    let desk = Desk::new(TWO);
-    let (run, lock) = desk.at_work();
-    let (code, said, errors) = desk.sweep(&[]);
+    let workspace = Workspace::new(TWO);
+    let (run, lock) = workspace.at_work();
+    let (code, said, errors) = workspace.sweep(&[]);
     assert_eq!(code, Some(0), "{errors}");
     assert!(errors.contains("2 runs, 1 to train"), "{errors}");
     assert_eq!(errors.matches(&format!("{FIRST}: at work in another process, passed over\n")).count(), 1, "{errors}");
     assert!(errors.contains("1 run is at work in another process, which is left to it\n"), "{errors}");
     assert_eq!((rows(&said)[0][4], rows(&said)[1][4]), ("running", "completed"));
     // And with nothing else to do.
-    let (code, _, errors) = desk.sweep(&[]);
+    let (code, _, errors) = workspace.sweep(&[]);
     assert!(code == Some(0) && errors.contains("1 run is at work in another process"), "{errors}");
     drop(lock);
     end(&run, Outcome::Interrupted);
-    let (code, said, errors) = desk.sweep(&[]);
+    let (code, said, errors) = workspace.sweep(&[]);
     assert!(code == Some(0) && rows(&said)[0][4] == "completed", "{errors}");
-    assert_eq!(desk.provenance(&format!("runs/{FIRST}")).sessions.len(), 2, "it went on where the other was");
+    assert_eq!(workspace.provenance(&format!("runs/{FIRST}")).sessions.len(), 2, "it went on where the other was");
 }
 
 /// What a sweep says of the first run, which another process ends so while the second is trained.
 fn ended_elsewhere(outcome: Outcome) -> (Option<i32>, String, usize) {
-    let desk = Desk::new(TWO);
+    let workspace = Workspace::new(TWO);
     let (run, lock) = match outcome {
-        Outcome::Completed => desk.about_to_be_complete(),
-        _ => desk.at_work(),
+        Outcome::Completed => workspace.about_to_be_complete(),
+        _ => workspace.at_work(),
     };
-    let mut sweep = desk.start(&[]);
-    desk.wait(&mut sweep, || desk.path(&format!("runs/{SECOND}/v0001")).exists());
+    let mut sweep = workspace.start(&[]);
+    workspace.wait(&mut sweep, || workspace.path(&format!("runs/{SECOND}/v0001")).exists());
     end(&run, outcome);
     drop(lock);
-    let (code, said, errors) = desk.end(sweep);
+    let (code, said, errors) = workspace.end(sweep);
     assert_eq!(rows(&said)[1][4], "completed", "{errors}");
-    (code, errors, desk.provenance(&format!("runs/{FIRST}")).sessions.len())
+    (code, errors, workspace.provenance(&format!("runs/{FIRST}")).sessions.len())
 }
 
 #[test]
@@ -122,10 +122,10 @@ fn what_the_other_completed_or_failed_is_told_and_not_done_again() {
 
 #[test]
 fn what_had_failed_before_is_tried_again() {
-    let desk = Desk::new(TWO);
-    let (run, lock) = desk.at_work();
+    let workspace = Workspace::new(TWO);
+    let (run, lock) = workspace.at_work();
     end(&run, Outcome::Failed("a disk was full".into()));
     drop(lock);
-    let (code, said, errors) = desk.sweep(&[]);
+    let (code, said, errors) = workspace.sweep(&[]);
     assert!(code == Some(0) && rows(&said)[0][4] == "completed", "{errors}");
 }

@@ -1,7 +1,7 @@
-//! How images are changed.
+//! The perturbations: FGSM, PGD, Gaussian noise, salt and pepper.
 
 use super::scale::Scale;
-use crate::encoders::Draw;
+use crate::encoders::RandomKey;
 use crate::error::Result;
 use crate::network::Network;
 use crate::rng::{Purpose, Stream};
@@ -15,10 +15,11 @@ use std::f64::consts::TAU;
 pub enum Perturbation {
     /// None.
     Clean,
-    /// One step along the sign of the gradient: clip(x + eps sign(dL/dx)). Source: Goodfellow et al. 2015 (arXiv 1412.6572).
+    /// One step along the sign of the gradient: clip(x + eps sign(dL/dx)). Source: Goodfellow et al. 2015 (arXiv
+    /// 1412.6572).
     Fgsm { eps: f64 },
-    /// Steps of alpha along the sign, from a random start in the cube of eps around the image, never out of it or of 0..1. Source: Madry et
-    /// al. 2018 (arXiv 1706.06083).
+    /// Steps of alpha along the sign, from a random start in the cube of eps around the image, never out of it or of
+    /// 0..1. Source: Madry et al. 2018 (arXiv 1706.06083).
     Pgd { eps: f64, alpha: f64, steps: usize },
     /// Normal noise of this standard deviation on every value, clipped to 0..1.
     Gaussian { deviation: f64 },
@@ -41,7 +42,8 @@ pub struct Attacker<'a> {
     pub network: &'a Network,
     pub scale: &'a Scale,
     pub seed: u64,
-    /// Poisson draws over which a gradient is averaged: an attacker who knows only the distribution of the spikes, not the spikes.
+    /// Poisson draws over which a gradient is averaged: an attacker who knows only the distribution of the spikes, not
+    /// the spikes.
     pub gradient_draws: usize,
     /// Most images whose gradient is computed at once.
     pub together: usize,
@@ -111,7 +113,8 @@ impl Perturbation {
 }
 
 impl Attacker<'_> {
-    /// dL/dx [B, C, H, W] at the pixels `x`, of the loss summed over the images, with Poisson draws that no evaluation makes.
+    /// dL/dx [B, C, H, W] at the pixels `x`, of the loss summed over the images, with Poisson draws that no evaluation
+    /// makes.
     fn gradient(&self, images: &Images<'_>, x: &Tensor, draw: usize, step: usize) -> Result<Tensor> {
         let mut parts = Vec::new();
         for (start, indices) in (0..).step_by(self.together.max(1)).zip(images.indices.chunks(self.together.max(1))) {
@@ -120,7 +123,7 @@ impl Attacker<'_> {
             let mut sum: Option<Tensor> = None;
             for repeat in 0..self.gradient_draws.max(1) {
                 let number = (draw * 1000 + step) * self.gradient_draws.max(1) + repeat;
-                let spikes = Draw { seed: self.seed, purpose: Purpose::PoissonAttack, epoch: number, indices };
+                let spikes = RandomKey { seed: self.seed, purpose: Purpose::PoissonAttack, epoch: number, indices };
                 let more = self.network.input_gradient(&normal, &labels, &spikes)?;
                 sum = Some(match sum {
                     Some(sum) => (sum + more)?,

@@ -1,4 +1,4 @@
-//! Between pixels in 0..1, which are attacked, and normalised ones, which networks take.
+//! Pixels in 0..1, which are attacked, to the normalised values that networks take, and back.
 
 use crate::data::DataConfig;
 use crate::error::Result;

@@ -1,14 +1,14 @@
-//! From counts to energy.
+//! The energy account: counted operations times their cost, layer by layer.
 
 use super::constants::Constants;
-use super::meter::{BySteps, Meter};
-use super::product::{Operands, Product};
+use super::meter::{Meter, SpikesByStep};
+use super::product::{CostedLayer, Operands};
 use serde::Serialize;
 
 /// What one convolution or linear layer takes per image, in picojoule.
 ///
-/// With T the time-steps that were computed, MACs the dense multiply-accumulates of one step, E_MAC, E_AC and E_mem the costs of
-/// [`Constants`]:
+/// With T the time-steps that were computed, MACs the dense multiply-accumulates of one step, E_MAC, E_AC and E_mem the
+/// costs of [`Constants`]:
 ///
 /// | field | energy |
 /// |---|---|
@@ -19,8 +19,8 @@ use serde::Serialize;
 /// | `ann` | MACs E_MAC: the same layers without time |
 /// | `ann_with_memory` | `ann`, with a weight and an input read for each product and each output written |
 ///
-/// Nothing is reused between operations, in either network: an upper bound for both. Norms count for nothing, since running statistics can be
-/// folded into weights and thresholds.
+/// Nothing is reused between operations, in either network: an upper bound for both. Norms count for nothing, since
+/// running statistics can be folded into weights and thresholds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LayerEnergy {
     /// `layers.0.conv`.
@@ -41,13 +41,13 @@ pub struct LayerEnergy {
 
 /// The energy of each layer for each of `images`, over the first `time_steps` that were counted.
 pub fn account(
-    products: &[Product],
+    products: &[CostedLayer],
     meter: &Meter<'_>,
     images: u64,
     time_steps: usize,
     costs: &Constants,
 ) -> Vec<LayerEnergy> {
-    let per_image = |counts: &BySteps| counts.iter().take(time_steps).sum::<u64>() as f64 / images.max(1) as f64;
+    let per_image = |counts: &SpikesByStep| counts.iter().take(time_steps).sum::<u64>() as f64 / images.max(1) as f64;
     let rate = |name: &str| {
         let spikes = meter.spikes.iter().find(|spikes| spikes.layer == name);
         spikes.map(|spikes| per_image(&spikes.spikes) / spikes.neurons.max(1) as f64)
@@ -61,8 +61,8 @@ pub fn account(
             before = spikes_per_neuron;
             let (macs, outputs) = (product.macs as f64, product.outputs as f64);
             let constant = product.operands == Operands::Constant;
-            let of = |counts: &BySteps| if constant { macs } else { per_image(counts) };
-            let (operations, sums) = (of(&received.operations), of(&received.before_pooling));
+            let operations = |counts: &SpikesByStep| if constant { macs } else { per_image(counts) };
+            let (operations, sums) = (operations(&received.operations), operations(&received.before_pooling));
             let spikes = product.operands == Operands::Spikes;
             let (each, accesses) = if spikes { (costs.accumulate, 3.0) } else { (costs.multiply_accumulate, 2.0) };
             let pooled_each = if product.before_pooling.is_some() { costs.multiply_accumulate } else { each };
@@ -94,7 +94,7 @@ pub fn total(layers: &[LayerEnergy], column: impl Fn(&LayerEnergy) -> f64) -> f6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::energy::meter::{Received, Spikes};
+    use crate::analysis::energy::meter::{LayerSpikes, ReceivedSpikes};
     use crate::analysis::energy::product::products;
     use crate::experiment::Experiment;
 
@@ -110,10 +110,10 @@ mod tests {
         let checked = Experiment::parse(&text, "a", &[]).unwrap();
         let products = products(&checked.experiment.network, &checked.plan);
         let mut meter = Meter::new(&products, &checked.plan, 2);
-        let received = |counts: [u64; 2]| Received { operations: counts.into(), before_pooling: counts.into() };
+        let received = |counts: [u64; 2]| ReceivedSpikes { operations: counts.into(), before_pooling: counts.into() };
         // 30 and 40 pixels fired, 20 sums each; 6 and 10 neurons, 10 sums each.
         meter.received = vec![received([600, 800]), received([60, 100])];
-        meter.spikes = vec![Spikes { layer: "layers.2.lif".into(), neurons: 20, spikes: vec![6, 10] }];
+        meter.spikes = vec![LayerSpikes { layer: "layers.2.lif".into(), neurons: 20, spikes: vec![6, 10] }];
         account(&products, &meter, 2, time_steps, &COSTS)
     }
 

@@ -1,4 +1,4 @@
-//! What operations cost.
+//! The energy of an operation and of a memory access, from a table such as `45nm.toml`.
 
 use crate::error::{Error, Result};
 use crate::files::reading;

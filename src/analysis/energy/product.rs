@@ -6,20 +6,22 @@ use crate::network::{NetworkConfig, NetworkPlan};
 
 /// A convolution or linear layer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Product {
+pub struct CostedLayer {
     /// Its place in `network.layers`.
     pub index: usize,
     /// `layers.0.conv`.
     pub name: String,
-    /// Multiply-accumulates per image and time-step, dense: k^2 C_in C_out H_out W_out with zeros at the border counted, as is usual.
+    /// Multiply-accumulates per image and time-step, dense: k^2 C_in C_out H_out W_out with zeros at the border
+    /// counted, as is usual.
     pub macs: u64,
     /// What it puts out per image and time-step.
     pub outputs: u64,
     pub operands: Operands,
     /// What it receives.
-    pub received: Probe,
-    /// The spikes that average pools before it have averaged, where there are such pools: as if each went on to the product by itself.
-    pub before_pooling: Option<Probe>,
+    pub received: OperationProbe,
+    /// The spikes that average pools before it have averaged, where there are such pools: as if each went on to the
+    /// product by itself.
+    pub before_pooling: Option<OperationProbe>,
     /// The neurons that it feeds: `layers.2.lif`, and their number. None of the readout.
     pub neurons: Option<String>,
 }
@@ -31,13 +33,14 @@ pub enum Operands {
     Spikes,
     /// Numbers, fresh at every time-step: a product and a sum each.
     Numbers,
-    /// The same numbers at every time-step (direct coding), so that the layer computes once for all of them: a product and a sum each.
+    /// The same numbers at every time-step (direct coding), so that the layer computes once for all of them: a product
+    /// and a sum each.
     Constant,
 }
 
 /// A layer's input, and how many operations a value of it that is not zero sets off.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Probe {
+pub struct OperationProbe {
     /// The layer whose input it is.
     pub layer: usize,
     /// For each pixel, or one number for all places.
@@ -47,16 +50,16 @@ pub struct Probe {
 }
 
 /// All products of a network, first to last.
-pub fn products(config: &NetworkConfig, plan: &NetworkPlan) -> Vec<Product> {
+pub fn products(config: &NetworkConfig, plan: &NetworkPlan) -> Vec<CostedLayer> {
     let layers = config.layers.iter().zip(&plan.layers).enumerate();
     let multiplying = layers.filter_map(|(index, (layer, plan))| Some((index, layer, plan, fan_out(layer, plan)?)));
     multiplying
         .map(|(index, layer, layer_plan, fan_out)| {
-            let received = Probe { layer: index, fan_out, image: image(&layer_plan.input.shape) };
+            let received = OperationProbe { layer: index, fan_out, image: image(&layer_plan.input.shape) };
             let after = config.layers.iter().enumerate().skip(index.saturating_add(1));
             let feeds =
                 after.take_while(|(_, layer)| !multiplies(layer)).find(|(_, l)| matches!(l, LayerConfig::Lif(_)));
-            Product {
+            CostedLayer {
                 index,
                 name: format!("layers.{index}.{}", layer.kind()),
                 macs: layer_plan.macs,
@@ -108,7 +111,8 @@ fn fan_out(layer: &LayerConfig, plan: &LayerPlan) -> Option<Vec<u32>> {
     }
 }
 
-/// For each of `length` places along a side, how many of the `outputs` windows see it: fewer at a border, fewer with a stride.
+/// For each of `length` places along a side, how many of the `outputs` windows see it: fewer at a border, fewer with a
+/// stride.
 fn windows(conv: &ConvConfig, length: usize, outputs: usize) -> Vec<u32> {
     let sees = |place: usize, output: usize| {
         let start = output * conv.stride;
@@ -118,7 +122,7 @@ fn windows(conv: &ConvConfig, length: usize, outputs: usize) -> Vec<u32> {
 }
 
 /// Follows the layers back through average pools, which spread what a value sets off over those that it is the mean of.
-fn before_pooling(config: &NetworkConfig, plan: &NetworkPlan, received: &Probe) -> Option<Probe> {
+fn before_pooling(config: &NetworkConfig, plan: &NetworkPlan, received: &OperationProbe) -> Option<OperationProbe> {
     let (mut probe, mut pooled) = (received.clone(), false);
     for (index, (layer, layer_plan)) in config.layers.iter().zip(&plan.layers).enumerate().take(received.layer).rev() {
         match layer {
@@ -136,15 +140,20 @@ fn before_pooling(config: &NetworkConfig, plan: &NetworkPlan, received: &Probe) 
 }
 
 /// The fan-out of a pool's input; places that no window covers have none.
-fn spread(after: &Probe, (height, width): (usize, usize), window: (usize, usize), pooled: (usize, usize)) -> Probe {
-    let of = |y: usize, x: usize| {
+fn spread(
+    after: &OperationProbe,
+    (height, width): (usize, usize),
+    window: (usize, usize),
+    pooled: (usize, usize),
+) -> OperationProbe {
+    let fan_out_at = |y: usize, x: usize| {
         let (row, column) = (y / window.0.max(1), x / window.1.max(1));
         let inside = row < pooled.0 && column < pooled.1;
         let place = if after.fan_out.len() == 1 { 0 } else { row * after.image.1 + column };
         if inside { after.fan_out.get(place).copied().unwrap_or_default() } else { 0 }
     };
-    let fan_out = (0..height).flat_map(|y| (0..width).map(move |x| of(y, x))).collect();
-    Probe { layer: after.layer, fan_out, image: (height, width) }
+    let fan_out = (0..height).flat_map(|y| (0..width).map(move |x| fan_out_at(y, x))).collect();
+    OperationProbe { layer: after.layer, fan_out, image: (height, width) }
 }
 
 #[cfg(test)]
@@ -153,7 +162,7 @@ mod tests {
     use crate::experiment::Experiment;
 
     /// The network of a text's layers on digits, 1 x 8 x 8.
-    fn of(encoder: &str, layers: &str) -> Vec<Product> {
+    fn costed(encoder: &str, layers: &str) -> Vec<CostedLayer> {
         let text = format!(
             "name = 'a'\ndata = {{ dataset = 'digits', batch_size = 8 }}\noptimizer = {{ sgd = {{ lr = 0.1 }} }}\n\
              training = {{ epochs = 1 }}\n[network]\ntime_steps = 3\nencoder = '{encoder}'\nlayers = [{layers}]"
@@ -167,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_pixel_sets_off_a_sum_for_every_window_that_sees_it_and_every_output_channel() {
-        let products = of("poisson", LAYERS);
+        let products = costed("poisson", LAYERS);
         let first = &products[0];
         // 3 x 3 with padding: corners are seen by 4 windows, edges by 6, the rest by 9; two channels.
         assert_eq!(first.received.fan_out[..8], [8, 12, 12, 12, 12, 12, 12, 8]);
@@ -181,7 +190,7 @@ mod tests {
 
     #[test]
     fn spikes_before_a_pool_set_off_what_their_mean_would() {
-        let products = of("poisson", LAYERS);
+        let products = costed("poisson", LAYERS);
         assert_eq!(products[0].before_pooling, None);
         let before = products[1].before_pooling.as_ref().unwrap();
         assert_eq!((before.layer, &before.fan_out[..8]), (3, &[3, 3, 3, 3, 3, 3, 0, 0][..]));
@@ -192,12 +201,12 @@ mod tests {
 
     #[test]
     fn what_is_multiplied_depends_on_where_it_comes_from() {
-        let operands = |encoder, layers| of(encoder, layers).iter().map(|p| p.operands).collect::<Vec<_>>();
+        let operands = |encoder, layers| costed(encoder, layers).iter().map(|p| p.operands).collect::<Vec<_>>();
         assert_eq!(operands("poisson", LAYERS), [Operands::Spikes; 3]);
         assert_eq!(operands("direct", LAYERS), [Operands::Constant, Operands::Spikes, Operands::Spikes]);
         let two = "{ conv = { channels = 2 } }, { conv = { channels = 2 } }, 'lif', 'flatten', { linear = { features = 'classes' } }";
         assert_eq!(operands("poisson", two), [Operands::Spikes, Operands::Numbers, Operands::Spikes]);
-        let names: Vec<_> = of("poisson", LAYERS).into_iter().map(|product| product.neurons).collect();
+        let names: Vec<_> = costed("poisson", LAYERS).into_iter().map(|product| product.neurons).collect();
         assert_eq!(names, [Some("layers.2.lif".to_string()), Some("layers.5.lif".into()), None]);
     }
 }

@@ -9,8 +9,9 @@ pub struct Difference {
     pub values: Vec<Option<Value>>,
 }
 
-/// The dotted keys whose values are not the same in all configs, in the configs' order. Lists go entry by entry where all are as long as each
-/// other, and count as one value where they are not; a config that is `None` (it could not be read) makes no difference.
+/// The dotted keys whose values are not the same in all configs, in the configs' order. Lists go entry by entry where
+/// all are as long as each other, and count as one value where they are not; a config that is `None` (it could not be
+/// read) makes no difference.
 pub fn differences(configs: &[Option<&Table>]) -> Vec<Difference> {
     let readable: Vec<usize> = (0..configs.len()).filter(|&i| configs.get(i).is_some_and(Option::is_some)).collect();
     let tables: Vec<Value> = configs.iter().flatten().map(|&table| Value::Table(table.clone())).collect();

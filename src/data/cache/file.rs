@@ -15,19 +15,19 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Recipe;
+use super::DecodeRecipe;
 use super::decode::Decoded;
-use super::key::Key;
+use super::key::CacheKey;
 use crate::data::Bytes;
-use crate::files::durable::{Aside, sha256_hex};
+use crate::files::atomic::{AtomicFile, sha256_hex};
 use crate::files::reading;
 
 /// What a cache file begins with. The digit is the layout's version.
 const MAGIC: &[u8; 16] = b"bntt data set 1\n";
 
 #[derive(Serialize, Deserialize)]
-struct About {
-    key: Key,
+struct CacheHeader {
+    key: CacheKey,
     /// In the training and the test split.
     items: [usize; 2],
     /// Of the source files.
@@ -35,14 +35,14 @@ struct About {
     /// What was left out of which source file.
     #[serde(default)]
     left_out: Vec<String>,
-    /// [`About::sum`] of all above.
+    /// [`CacheHeader::sum`] of all above.
     #[serde(default)]
     about_sha256: String,
 }
 
 /// Why a cache file is not used.
 #[derive(Debug, PartialEq)]
-pub(super) enum Refusal {
+pub(super) enum CacheMiss {
     Absent,
     /// What has changed since it was written.
     Changed(String),
@@ -52,25 +52,25 @@ pub(super) enum Refusal {
 
 /// A cache file in the making.
 pub(super) struct Writer {
-    file: BufWriter<Aside>,
+    file: BufWriter<AtomicFile>,
     sha256: Sha256,
 }
 
 impl Writer {
-    pub fn new(aside: Aside) -> io::Result<Self> {
+    pub fn new(aside: AtomicFile) -> io::Result<Self> {
         let mut writer = Self { file: BufWriter::with_capacity(1 << 18, aside), sha256: Sha256::new() };
         writer.write_all(MAGIC)?;
         Ok(writer)
     }
 
     /// Writes what follows the pixels.
-    pub fn finish(mut self, key: &Key, decoded: &Decoded<usize>) -> io::Result<Aside> {
+    pub fn finish(mut self, key: &CacheKey, decoded: &Decoded<usize>) -> io::Result<AtomicFile> {
         for label in decoded.labels.iter().flatten() {
             self.write_all(&label.to_le_bytes())?;
         }
         let items = decoded.labels.each_ref().map(Vec::len);
         let (sha256, left_out) = (decoded.sha256.clone(), decoded.left_out.clone());
-        let mut about = About { key: key.clone(), items, sha256, left_out, about_sha256: String::new() };
+        let mut about = CacheHeader { key: key.clone(), items, sha256, left_out, about_sha256: String::new() };
         about.about_sha256 = about.sum()?;
         let about = serde_json::to_vec(&about)?;
         self.write_all(&about)?;
@@ -98,28 +98,29 @@ pub(super) fn mapped(file: &File, decoded: Decoded<usize>) -> io::Result<Decoded
     let shorter = || io::Error::other("it is shorter than what was written");
     let bytes = map(file)?;
     let pixels = bytes.part(MAGIC.len()..bytes.len()).ok_or_else(shorter)?;
-    decoded.of(&pixels).ok_or_else(shorter)
+    decoded.with_bytes(&pixels).ok_or_else(shorter)
 }
 
 fn map(file: &File) -> io::Result<Bytes> {
-    // SAFETY: cache files are written under another name, by one process, and only then moved to their place, after which nobody opens
-    // them for writing: they are replaced by another file or removed, and then live on for as long as they are mapped.
+    // SAFETY: cache files are written under another name, by one process, and only then moved to their place, after
+    // which nobody opens them for writing: they are replaced by another file or removed, and then live on for as long
+    // as they are mapped.
     unsafe { Bytes::map(file) }
 }
 
 /// The content of the cache file at `place`, if it was made for `key` and is whole.
-pub(super) fn open<T>(place: &Path, key: &Key, recipe: &Recipe<'_, T>) -> Result<Decoded<Bytes>, Refusal> {
+pub(super) fn open<T>(place: &Path, key: &CacheKey, recipe: &DecodeRecipe<'_, T>) -> Result<Decoded<Bytes>, CacheMiss> {
     let (file, _) = reading::open(place).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Refusal::Absent,
-        _ => Refusal::Damaged(format!("cannot be opened: {error}")),
+        io::ErrorKind::NotFound => CacheMiss::Absent,
+        _ => CacheMiss::Damaged(format!("cannot be opened: {error}")),
     })?;
-    let bytes = map(&file).map_err(|error| Refusal::Damaged(format!("cannot be mapped: {error}")))?;
-    let damaged = |problem: &str| Refusal::Damaged(problem.into());
+    let bytes = map(&file).map_err(|error| CacheMiss::Damaged(format!("cannot be mapped: {error}")))?;
+    let damaged = |problem: &str| CacheMiss::Damaged(problem.into());
     let content = bytes.strip_prefix(MAGIC).ok_or_else(|| damaged("is of another version, or of another program"))?;
     let (about, values) =
         about(content).ok_or_else(|| damaged("is truncated or damaged: its end does not describe it"))?;
     if about.key != *key {
-        return Err(Refusal::Changed(key.change_since(&about.key)));
+        return Err(CacheMiss::Changed(key.change_since(&about.key)));
     }
     if !is_intact(&bytes) {
         return Err(damaged("is damaged: its content has another SHA-256 than it says"));
@@ -131,7 +132,7 @@ pub(super) fn open<T>(place: &Path, key: &Key, recipe: &Recipe<'_, T>) -> Result
 
 /// The checksum of the source files that the cache file at `place` was made from, if it was made for `key`; `None` also
 /// where what says so is damaged. What was decoded is not read.
-pub(super) fn source_checksum(place: &Path, key: &Key) -> Option<String> {
+pub(super) fn source_checksum(place: &Path, key: &CacheKey) -> Option<String> {
     let (file, _) = reading::open(place).ok()?;
     let bytes = map(&file).ok()?;
     let (about, _) = about(bytes.strip_prefix(MAGIC)?)?;
@@ -140,7 +141,7 @@ pub(super) fn source_checksum(place: &Path, key: &Key) -> Option<String> {
 }
 
 /// Splits what follows the magic into what describes it, and pixels and labels.
-fn about(content: &[u8]) -> Option<(About, &[u8])> {
+fn about(content: &[u8]) -> Option<(CacheHeader, &[u8])> {
     let (rest, _) = content.split_last_chunk::<32>()?;
     let (rest, length) = rest.split_last_chunk::<8>()?;
     let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
@@ -152,7 +153,7 @@ fn is_intact(file: &[u8]) -> bool {
     file.split_last_chunk::<32>().is_some_and(|(content, sha256)| *Sha256::digest(content) == *sha256)
 }
 
-impl About {
+impl CacheHeader {
     /// SHA-256 of all but itself.
     fn sum(&self) -> serde_json::Result<String> {
         let Self { key, items, sha256, left_out, about_sha256: _ } = self;
@@ -160,7 +161,7 @@ impl About {
     }
 
     /// Pixels and labels out of `values`, which stand in `file` after the magic.
-    fn content<T>(self, values: &[u8], file: &Bytes, recipe: &Recipe<'_, T>) -> Option<Decoded<Bytes>> {
+    fn content<T>(self, values: &[u8], file: &Bytes, recipe: &DecodeRecipe<'_, T>) -> Option<Decoded<Bytes>> {
         let [train, test] = self.items;
         let item = recipe.item_length()?;
         let pixels = [train.checked_mul(item)?, test.checked_mul(item)?];
@@ -174,6 +175,6 @@ impl About {
         let (train_labels, test_labels) = labels.split_at_checked(train)?;
         let labels = [train_labels.to_vec(), test_labels.to_vec()];
         let decoded = Decoded { labels, pixels, sha256: self.sha256, left_out: self.left_out };
-        decoded.of(&file.part(MAGIC.len()..file.len())?)
+        decoded.with_bytes(&file.part(MAGIC.len()..file.len())?)
     }
 }

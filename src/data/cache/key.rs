@@ -8,17 +8,18 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Recipe;
+use super::DecodeRecipe;
 use crate::data::files::hexadecimal;
-use crate::data::instead;
+use crate::data::unexpected_files;
 use crate::error::{Error, Result};
-use crate::files::durable::sha256_hex;
+use crate::files::atomic::sha256_hex;
 
 /// What decoded bytes depend on: two that are equal stand for the same bytes.
 ///
-/// A source file is taken for unchanged if its length and its time of change are. To read them all would take as long as decoding does.
+/// A source file is taken for unchanged if its length and its time of change are. To read them all would take as long
+/// as decoding does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Key {
+pub(super) struct CacheKey {
     set: String,
     /// Of the decoder.
     version: u32,
@@ -33,8 +34,8 @@ pub(super) struct Key {
     listing: String,
 }
 
-impl Key {
-    pub fn of<T>(recipe: &Recipe<'_, T>) -> Result<Self> {
+impl CacheKey {
+    pub fn for_recipe<T>(recipe: &DecodeRecipe<'_, T>) -> Result<Self> {
         let folder = recipe.folder.canonicalize().map_err(Error::io("open", recipe.folder))?;
         let paths: Vec<&Path> = recipe.files().collect();
         // Side by side, since a network's disk takes its time for each.
@@ -86,7 +87,7 @@ fn line(folder: &Path, path: &Path) -> Result<String> {
         };
         Ok((about.len(), nanoseconds.unwrap_or_default()))
     };
-    let (length, nanoseconds) = read().map_err(|error: io::Error| match instead::of_file(&file) {
+    let (length, nanoseconds) = read().map_err(|error: io::Error| match unexpected_files::of_file(&file) {
         Some(advice) if error.kind() == io::ErrorKind::NotFound => {
             Error::Data(format!("{} does not exist; {advice}.", file.display()))
         }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::*;
-use crate::data::said::warnings_of;
+use crate::data::captured_warnings::warnings_of;
 
 /// Files of two bytes each, which are decoded to their double; a byte above 127 is malformed.
 struct Doubles {
@@ -28,9 +28,9 @@ impl Doubles {
         self.folder.path().join(name)
     }
 
-    fn recipe(&self) -> Recipe<'_, u32> {
-        let source = |path: &str, label| Source { path: path.into(), about: label };
-        Recipe {
+    fn recipe(&self) -> DecodeRecipe<'_, u32> {
+        let source = |path: &str, label| SourceFile { path: path.into(), about: label };
+        DecodeRecipe {
             set: "doubles",
             version: 1,
             folder: self.folder.path(),
@@ -43,11 +43,11 @@ impl Doubles {
         }
     }
 
-    fn load_into(&self, cache: Option<&Path>, recipe: &Recipe<'_, u32>) -> Loaded {
+    fn load_into(&self, cache: Option<&Path>, recipe: &DecodeRecipe<'_, u32>) -> Loaded {
         load_from(cache, recipe, |&label, path, content| {
             self.decoded.fetch_add(1, Ordering::Relaxed);
             match content.iter().find(|byte| **byte > 127) {
-                None => Ok(Item { label, pixels: content.iter().map(|byte| 2 * byte).collect() }.into()),
+                None => Ok(DecodedItem { label, pixels: content.iter().map(|byte| 2 * byte).collect() }.into()),
                 Some(byte) => Err(Error::Data(format!("{}: {byte} has no double.", path.display()))),
             }
         })
@@ -79,7 +79,7 @@ impl Doubles {
 #[track_caller]
 fn assert_is_right([train, test]: &[Split; 2]) {
     let split = |pixels: &[u8], labels: &[u32]| Split {
-        items: Items::Bytes(pixels.to_vec().into()),
+        items: SplitValues::Bytes(pixels.to_vec().into()),
         labels: labels.to_vec(),
         shape: vec![1, 1, 2],
     };
@@ -165,7 +165,7 @@ fn what_is_left_out_is_told_again_when_it_is_read_from_the_cache() {
     let load = || {
         let decode = |&label: &u32, path: &Path, content: &[u8]| {
             set.decoded.fetch_add(1, Ordering::Relaxed);
-            let item = Item { label, pixels: content.to_vec() };
+            let item = DecodedItem { label, pixels: content.to_vec() };
             let left_out = path.ends_with("a").then(|| "3 of 4 things are left out".into());
             Ok(Decoding { items: vec![item], left_out })
         };
@@ -206,11 +206,11 @@ fn a_changed_source_file_is_noticed() {
 fn other_settings_are_another_file_and_another_decoder_the_same_anew() {
     let set = Doubles::new();
     set.loads_after_decoding(3);
-    let newer = Recipe { version: 2, ..set.recipe() };
+    let newer = DecodeRecipe { version: 2, ..set.recipe() };
     assert_is_right(&set.load_into(Some(set.cache.path()), &newer).unwrap().0);
     assert_eq!(set.decoded(), 3);
     set.cache_file();
-    let other = Recipe { settings: serde_json::json!({ "factor": 3 }), ..newer };
+    let other = DecodeRecipe { settings: serde_json::json!({ "factor": 3 }), ..newer };
     assert_is_right(&set.load_into(Some(set.cache.path()), &other).unwrap().0);
     assert_eq!(set.decoded(), 3);
     assert_eq!(fs::read_dir(set.cache.path()).unwrap().count(), 2);
@@ -268,7 +268,7 @@ fn without_a_place_that_can_be_written_to_the_data_stay_in_memory() {
             assert_eq!(set.decoded(), 3);
         }
     }
-    let key = Key::of(&set.recipe()).unwrap();
+    let key = CacheKey::for_recipe(&set.recipe()).unwrap();
     let taken = set.cache.path().join(key.file_name());
     fs::create_dir_all(taken.join("inside")).unwrap();
     set.loads_after_decoding(6);
@@ -291,13 +291,13 @@ fn of_several_broken_files_the_first_in_order_is_named_and_nothing_is_cached() {
 #[test]
 fn missing_long_and_mislabelled_files_are_named() {
     let set = Doubles::new();
-    let refused = |recipe: &Recipe<'_, u32>| set.load_into(None, recipe).unwrap_err().to_string();
-    let shape = Recipe { shape: vec![3, 1, 1], ..set.recipe() };
+    let refused = |recipe: &DecodeRecipe<'_, u32>| set.load_into(None, recipe).unwrap_err().to_string();
+    let shape = DecodeRecipe { shape: vec![3, 1, 1], ..set.recipe() };
     let name = set.path("c").display().to_string();
     assert_eq!(refused(&shape), format!("{name}: an item of 2 bytes; expected [3, 1, 1]."));
-    let classes = Recipe { classes: 8, ..set.recipe() };
+    let classes = DecodeRecipe { classes: 8, ..set.recipe() };
     assert_eq!(refused(&classes), format!("{name}: the label is 8; expected 0 to 7."));
-    let longest = Recipe { longest: 1, ..set.recipe() };
+    let longest = DecodeRecipe { longest: 1, ..set.recipe() };
     assert_eq!(refused(&longest), format!("cannot read {name}: it has 2 bytes, and at most 1 were expected"));
     fs::remove_file(set.path("b")).unwrap();
     assert!(refused(&set.recipe()).starts_with(&format!("cannot open {}: ", set.path("b").display())));
@@ -308,7 +308,7 @@ fn a_limit_does_not_copy_what_is_mapped() {
     let set = Doubles::new();
     let ([mut train, _], _) = set.load().unwrap();
     let place = |split: &Split| match &split.items {
-        Items::Bytes(bytes) => bytes.as_ptr(),
+        SplitValues::Bytes(bytes) => bytes.as_ptr(),
         _ => panic!("pixels are bytes"),
     };
     let before = place(&train);
@@ -319,7 +319,7 @@ fn a_limit_does_not_copy_what_is_mapped() {
 #[test]
 fn what_a_killed_process_left_is_removed_after_an_hour() {
     let set = Doubles::new();
-    let name = Key::of(&set.recipe()).unwrap().file_name();
+    let name = CacheKey::for_recipe(&set.recipe()).unwrap().file_name();
     let [old, new, other] =
         [format!("{name}.1-0.tmp"), format!("{name}.2-0.tmp"), "other.1-0.tmp".into()].map(|name| {
             let path = set.cache.path().join(name);

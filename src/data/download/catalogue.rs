@@ -1,17 +1,18 @@
 //! The data sets that can be fetched: addresses, sizes, checksums.
 //!
-//! Checksums are those on CIFAR's page, those that torchvision lists for MNIST and Fashion-MNIST, those of figshare for CIFAR10-DVS, and
-//! for N-MNIST and Tiny-ImageNet those that several public data loaders agree on. Sizes are what these sources say.
+//! Checksums are those on CIFAR's page, those that torchvision lists for MNIST and Fashion-MNIST, those of figshare for
+//! CIFAR10-DVS, and for N-MNIST and Tiny-ImageNet those that several public data loaders agree on. Sizes are what these
+//! sources say.
 
 use std::path::Path;
 
 use super::checksum::Checksum;
 use crate::error::{Error, Result};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// A data set.
 #[derive(Debug)]
-pub struct Set {
+pub struct PublishedDataset {
     /// Its key in an experiment file.
     pub name: &'static str,
     pub title: &'static str,
@@ -33,12 +34,12 @@ pub struct Archive {
     /// Its size where that is known.
     pub bytes: Option<u64>,
     pub checksum: Option<Checksum>,
-    pub packing: Packing,
+    pub packing: ArchiveFormat,
 }
 
 /// How an archive is packed. What lies under the folder `inside` goes to the data set's folder itself.
 #[derive(Debug, Clone, Copy)]
-pub enum Packing {
+pub enum ArchiveFormat {
     /// One file, which keeps its name without `.gz`.
     Gzip,
     TarGzip {
@@ -49,7 +50,7 @@ pub enum Packing {
     },
 }
 
-impl Set {
+impl PublishedDataset {
     /// What to fetch by hand, and where to put it.
     pub fn by_hand<'a>(&self, archives: impl Iterator<Item = &'a Archive>, folder: &Path) -> String {
         let mut text =
@@ -95,8 +96,8 @@ impl Archive {
 }
 
 /// All of them, by name.
-pub const SETS: &[Set] = &[
-    Set {
+pub const SETS: &[PublishedDataset] = &[
+    PublishedDataset {
         name: "mnist",
         title: "MNIST: 70,000 handwritten digits, 28x28",
         page: "http://yann.lecun.com/exdb/mnist/",
@@ -110,7 +111,7 @@ pub const SETS: &[Set] = &[
                 ],
                 bytes: Some(9_912_422),
                 checksum: Some(Checksum::Md5("f68b3c2dcbeaaa9fbdd348bbdeb94873")),
-                packing: Packing::Gzip,
+                packing: ArchiveFormat::Gzip,
             },
             Archive {
                 file: "train-labels-idx1-ubyte.gz",
@@ -120,7 +121,7 @@ pub const SETS: &[Set] = &[
                 ],
                 bytes: Some(28_881),
                 checksum: Some(Checksum::Md5("d53e105ee54ea40749a09fcbcd1e9432")),
-                packing: Packing::Gzip,
+                packing: ArchiveFormat::Gzip,
             },
             Archive {
                 file: "t10k-images-idx3-ubyte.gz",
@@ -130,7 +131,7 @@ pub const SETS: &[Set] = &[
                 ],
                 bytes: Some(1_648_877),
                 checksum: Some(Checksum::Md5("9fb629c4189551a2d022fa330f9573f3")),
-                packing: Packing::Gzip,
+                packing: ArchiveFormat::Gzip,
             },
             Archive {
                 file: "t10k-labels-idx1-ubyte.gz",
@@ -140,12 +141,12 @@ pub const SETS: &[Set] = &[
                 ],
                 bytes: Some(4_542),
                 checksum: Some(Checksum::Md5("ec29112dd5afa0611ce80d1b7f02629c")),
-                packing: Packing::Gzip,
+                packing: ArchiveFormat::Gzip,
             },
         ],
         files: &[],
     },
-    Set {
+    PublishedDataset {
         name: "fashion_mnist",
         title: "Fashion-MNIST: 70,000 pieces of clothing, 28x28",
         page: "https://github.com/zalandoresearch/fashion-mnist",
@@ -156,33 +157,33 @@ pub const SETS: &[Set] = &[
                 urls: &["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/train-images-idx3-ubyte.gz"],
                 bytes: None,
                 checksum: Some(Checksum::Md5("8d4fb7e6c68d591d4c3dfef9ec88bf0d")),
-                packing: Packing::Gzip,
+                packing: ArchiveFormat::Gzip,
             },
             Archive {
                 file: "train-labels-idx1-ubyte.gz",
                 urls: &["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/train-labels-idx1-ubyte.gz"],
                 bytes: None,
                 checksum: Some(Checksum::Md5("25c81989df183df01b3e8a0aad5dffbe")),
-                packing: Packing::Gzip,
+                packing: ArchiveFormat::Gzip,
             },
             Archive {
                 file: "t10k-images-idx3-ubyte.gz",
                 urls: &["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-images-idx3-ubyte.gz"],
                 bytes: None,
                 checksum: Some(Checksum::Md5("bef4ecab320f06d8554ea6380940ec79")),
-                packing: Packing::Gzip,
+                packing: ArchiveFormat::Gzip,
             },
             Archive {
                 file: "t10k-labels-idx1-ubyte.gz",
                 urls: &["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-labels-idx1-ubyte.gz"],
                 bytes: None,
                 checksum: Some(Checksum::Md5("bb300cfdad3c16e7a12a480ee83cd310")),
-                packing: Packing::Gzip,
+                packing: ArchiveFormat::Gzip,
             },
         ],
         files: &[],
     },
-    Set {
+    PublishedDataset {
         name: "cifar10",
         title: "CIFAR-10 (binary version): 60,000 colour images, 32x32, 10 classes",
         page: "https://www.cs.toronto.edu/~kriz/cifar.html",
@@ -192,7 +193,7 @@ pub const SETS: &[Set] = &[
             urls: &["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"],
             bytes: Some(170_052_171),
             checksum: Some(Checksum::Md5("c32a1d4ab5d03f1284b67883e8d87530")),
-            packing: Packing::TarGzip { inside: "cifar-10-batches-bin" },
+            packing: ArchiveFormat::TarGzip { inside: "cifar-10-batches-bin" },
         }],
         files: &[
             ("data_batch_1.bin", Checksum::Md5("5dd7e06a14cb22eb9f671a540d1b7c25")),
@@ -203,7 +204,7 @@ pub const SETS: &[Set] = &[
             ("test_batch.bin", Checksum::Md5("803d5f7f4d78ea53de84dbe85f74fb6d")),
         ],
     },
-    Set {
+    PublishedDataset {
         name: "cifar100",
         title: "CIFAR-100 (binary version): 60,000 colour images, 32x32, 100 classes",
         page: "https://www.cs.toronto.edu/~kriz/cifar.html",
@@ -213,11 +214,11 @@ pub const SETS: &[Set] = &[
             urls: &["https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"],
             bytes: Some(168_513_733),
             checksum: Some(Checksum::Md5("03b5dce01913d631647c71ecec9e9cb8")),
-            packing: Packing::TarGzip { inside: "cifar-100-binary" },
+            packing: ArchiveFormat::TarGzip { inside: "cifar-100-binary" },
         }],
         files: &[],
     },
-    Set {
+    PublishedDataset {
         name: "tiny_imagenet",
         title: "Tiny-ImageNet-200: 110,000 labelled JPEG images, 64x64, 200 classes",
         page: "http://cs231n.stanford.edu/",
@@ -227,11 +228,11 @@ pub const SETS: &[Set] = &[
             urls: &["http://cs231n.stanford.edu/tiny-imagenet-200.zip"],
             bytes: Some(248_100_043),
             checksum: Some(Checksum::Md5("90528d7ca1a48142e341f4ef8d21d0de")),
-            packing: Packing::Zip { inside: "tiny-imagenet-200" },
+            packing: ArchiveFormat::Zip { inside: "tiny-imagenet-200" },
         }],
         files: &[],
     },
-    Set {
+    PublishedDataset {
         name: "nmnist",
         title: "N-MNIST: MNIST seen by a moving event camera, 34x34",
         page: "https://www.garrickorchard.com/datasets/n-mnist",
@@ -244,7 +245,7 @@ pub const SETS: &[Set] = &[
                 ],
                 bytes: None,
                 checksum: Some(Checksum::Md5("20959b8e626244a1b502305a9e6e2031")),
-                packing: Packing::Zip { inside: "" },
+                packing: ArchiveFormat::Zip { inside: "" },
             },
             Archive {
                 file: "Test.zip",
@@ -253,12 +254,12 @@ pub const SETS: &[Set] = &[
                 ],
                 bytes: None,
                 checksum: Some(Checksum::Md5("69ca8762b2fe404d9b9bad1103e97832")),
-                packing: Packing::Zip { inside: "" },
+                packing: ArchiveFormat::Zip { inside: "" },
             },
         ],
         files: &[],
     },
-    Set {
+    PublishedDataset {
         name: "dvs_cifar10",
         title: "CIFAR10-DVS: 10,000 recordings of an event camera, 128x128, 10 classes",
         page: "https://figshare.com/articles/dataset/CIFAR10-DVS_New/4724671",
@@ -289,7 +290,7 @@ pub const SETS: &[Set] = &[
 
 /// One class of CIFAR10-DVS.
 const fn dvs(file: &'static str, urls: &'static [&'static str], md5: &'static str) -> Archive {
-    Archive { file, urls, bytes: None, checksum: Some(Checksum::Md5(md5)), packing: Packing::Zip { inside: "" } }
+    Archive { file, urls, bytes: None, checksum: Some(Checksum::Md5(md5)), packing: ArchiveFormat::Zip { inside: "" } }
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 use super::failure::refused;
 use super::waiting::listen;
 use crate::error::{Error, Result};
-use crate::files::durable::hex;
+use crate::files::atomic::hex;
 use crate::files::reading;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// A checksum as it was published, in hexadecimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,8 @@ impl Checksum {
     /// Whether a file has it.
     ///
     /// # Errors
-    /// A sentence's second half when it has another. The outer error is that of reading it, or [`Error::Interrupted`] when asked to stop.
+    /// A sentence's second half when it has another. The outer error is that of reading it, or [`Error::Interrupted`]
+    /// when asked to stop.
     pub fn check(self, path: &Path, stop: &Stop) -> Result<Result<(), String>> {
         let found = match self {
             Self::Md5(_) => hash::<Md5>(path, stop)?,

@@ -1,4 +1,5 @@
-//! Taking away what is not wanted after all. A hundred thousand files can take minutes: that, too, ends when it is asked to.
+//! Removing unpacked files after a failed or interrupted download. A hundred thousand files can take minutes: that,
+//! too, ends when it is asked to.
 
 use std::fs;
 use std::io::Result;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::error::Error;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// Who has been asked to stop does so after this time.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub fn clear(folder: TempDir, after: &Error, stop: &Stop) {
     let began = Instant::now();
     let interrupted = matches!(after, Error::Interrupted(_));
-    let in_time = || if interrupted { began.elapsed() < PATIENCE } else { stop.asked().is_none() };
+    let in_time = || if interrupted { began.elapsed() < PATIENCE } else { stop.requested().is_none() };
     match remove_files(folder.path(), &in_time) {
         // Nothing but folders is left.
         Ok(true) => drop(folder),
@@ -44,7 +45,7 @@ fn remove_files(folder: &Path, in_time: &dyn Fn() -> bool) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::stop::Reason;
+    use crate::error::StopReason;
     use std::cell::Cell;
 
     fn full(files: usize) -> TempDir {
@@ -73,7 +74,7 @@ mod tests {
 
         // Whoever is asked to stop takes some away, too, and leaves the rest.
         let folder = full(20);
-        clear(folder, &Error::Interrupted(Reason::Int), &Stop::after(1));
+        clear(folder, &Error::Interrupted(StopReason::Int), &Stop::after(1));
         let folder = full(20);
         let left = Cell::new(8);
         let counted = || {

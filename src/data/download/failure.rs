@@ -1,4 +1,4 @@
-//! What to say when the disk refuses.
+//! Messages for disks that are full, read-only or refuse a write.
 
 use std::io;
 use std::path::Path;

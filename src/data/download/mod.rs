@@ -1,8 +1,9 @@
 //! Data sets from their official addresses into a folder, whole or not at all.
 //!
-//! An archive is fetched ([`transfer`]) to `NAME.part` ([`part`]), checked ([`checksum`]), unpacked aside ([`unpack`]), moved into place
-//! ([`moving`]) and recorded in the folder's `SHA256SUMS` ([`sums`]). Whatever stops it at whatever moment, the same command goes on where it
-//! was. Nothing that takes long is done without listening for a request to stop ([`waiting`]).
+//! An archive is fetched ([`transfer`]) to `NAME.part` ([`part`]), checked ([`checksum`]), unpacked aside ([`unpack`]),
+//! moved into place ([`moving`]) and recorded in the folder's `SHA256SUMS` ([`sums`]). Whatever stops it at whatever
+//! moment, the same command goes on where it was. Nothing that takes long is done without listening for a request to
+//! stop ([`waiting`]).
 
 mod catalogue;
 mod checksum;
@@ -17,10 +18,10 @@ mod unpack;
 mod verify;
 mod waiting;
 
-pub use catalogue::{Archive, Packing, SETS, Set};
+pub use catalogue::{Archive, ArchiveFormat, PublishedDataset, SETS};
 pub use checksum::Checksum;
-pub use transfer::Patience;
-pub use verify::{Verified, verify};
+pub use transfer::RetryPolicy;
+pub use verify::{VerifiedDataset, verify};
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,27 +29,27 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use crate::error::{Error, Result};
-use crate::files::durable;
+use crate::files::atomic;
 use crate::files::lock::Lock;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use crate::terminal::logging::Log;
 use crate::terminal::progress::ByteBar;
 use clearing::clear;
 use failure::{explained, refused};
 use moving::move_in;
-use part::Part;
-use sums::Sums;
+use part::PartialFile;
+use sums::ArchiveFiles;
 use transfer::Client;
-use unpack::{Refusal, unpack};
-use waiting::Deliveries;
+use unpack::{UnpackError, unpack};
+use waiting::Chunks;
 
 /// Where a data set goes, and how it is fetched.
-pub struct Order<'a> {
-    pub set: &'a Set,
+pub struct DownloadRequest<'a> {
+    pub set: &'a PublishedDataset,
     pub folder: &'a Path,
     /// An address in place of the official ones, under which the archives lie by their names.
     pub url: Option<&'a str>,
-    pub patience: Patience,
+    pub patience: RetryPolicy,
     pub log: Log,
     pub stop: Stop,
 }
@@ -59,25 +60,25 @@ const LOCK: &str = ".lock";
 const UNPACKING: &str = ".unpacking-";
 
 /// An archive that is there, and is what was published.
-struct Found {
+struct VerifiedArchive {
     /// Where it lies; messages name the archive.
     path: PathBuf,
     /// The address that it was fetched from; none where it was put there by hand.
     from: Option<String>,
 }
 
-impl Order<'_> {
+impl DownloadRequest<'_> {
     /// Fetches, checks and unpacks all archives that the folder lacks.
     ///
     /// # Errors
     /// [`Error::Data`] or [`Error::Io`] for what cannot be fetched, is not what was published or cannot be written;
-    /// [`Error::Busy`] where another process fetches into the folder; [`Error::Interrupted`] when asked to stop. What was fetched so far stays,
-    /// for the next time.
+    /// [`Error::Busy`] where another process fetches into the folder; [`Error::Interrupted`] when asked to stop. What
+    /// was fetched so far stays, for the next time.
     pub fn fetch(&self) -> Result<()> {
         let Self { set, folder, .. } = self;
         fs::create_dir_all(folder).map_err(refused("create", folder))?;
         self.tidy()?;
-        let sums = Sums::load(folder)?;
+        let sums = ArchiveFiles::load(folder)?;
         // A folder that is complete may be one that cannot be written to.
         let done = |archive: &Archive| sums.holds(archive.file) && !self.part(archive).is_there();
         if set.archives.iter().all(done) {
@@ -85,7 +86,7 @@ impl Order<'_> {
         }
         let _lock = Lock::take(&folder.join(LOCK), folder).map_err(explained)?;
         // As it is now: another process may have ended its work meanwhile.
-        let mut sums = Sums::load(folder)?;
+        let mut sums = ArchiveFiles::load(folder)?;
         let client = Client::new(self.patience, &self.stop);
         for archive in set.archives {
             if sums.holds(archive.file) {
@@ -106,36 +107,36 @@ impl Order<'_> {
         let notes = self.set.archives.iter().map(|archive| format!("{}.part.from.", archive.file));
         let files: Vec<String> = notes.chain([format!("{}.", sums::NAME)]).collect();
         let folder = self.folder.to_path_buf();
-        let gone = Deliveries::begin(move |to| {
-            files.iter().for_each(|name| durable::remove_abandoned(&folder, name.as_ref(), ".tmp".as_ref()));
-            durable::remove_abandoned(&folder, UNPACKING.as_ref(), "".as_ref());
+        let gone = Chunks::begin(move |to| {
+            files.iter().for_each(|name| atomic::remove_abandoned(&folder, name.as_ref(), ".tmp".as_ref()));
+            atomic::remove_abandoned(&folder, UNPACKING.as_ref(), "".as_ref());
             let _ = to.send(());
         })?;
         gone.next(&self.stop).map(drop)
     }
 
-    fn part(&self, archive: &Archive) -> Part {
-        Part::of(&self.folder.join(archive.file))
+    fn part(&self, archive: &Archive) -> PartialFile {
+        PartialFile::for_archive(&self.folder.join(archive.file))
     }
 
     /// Compares what was unpacked before with its checksums.
-    fn check(&self, archive: &Archive, sums: &Sums) -> Result<()> {
+    fn check(&self, archive: &Archive, sums: &ArchiveFiles) -> Result<()> {
         sums.check(archive.file, &self.stop)?;
         info!("{} is there already, as {} says", archive.file, sums.path().display());
         Ok(())
     }
 
     /// The archive: put there by hand, fetched before, or fetched now.
-    fn find(&self, client: &Client<'_>, archive: &Archive, sums: &Sums) -> Result<Found> {
+    fn find(&self, client: &Client<'_>, archive: &Archive, sums: &ArchiveFiles) -> Result<VerifiedArchive> {
         let (path, part) = (self.folder.join(archive.file), self.part(archive));
         if path.exists() {
             info!("{} is there: it is not fetched", path.display());
             archive.check(&path, &self.stop)?;
-            return Ok(Found { path, from: None });
+            return Ok(VerifiedArchive { path, from: None });
         }
         if let Some(url) = part.whole_from() {
             match archive.check(&part.path, &self.stop) {
-                Ok(()) => return Ok(Found { path: part.path, from: Some(url) }),
+                Ok(()) => return Ok(VerifiedArchive { path: part.path, from: Some(url) }),
                 Err(Error::Data(problem)) => {
                     warn!("{problem}");
                     part.remove()?;
@@ -147,9 +148,9 @@ impl Order<'_> {
         for url in archive.addresses(self.url) {
             let mut bar = ByteBar::new(&self.log, archive.file);
             match client.fetch(&url, &part, archive, &mut bar) {
-                Ok(()) => return Ok(Found { path: part.path, from: Some(url) }),
-                Err(transfer::Failure::Here(error)) => return Err(error),
-                Err(transfer::Failure::There(problem)) => failures.push(format!("{url}: {problem}")),
+                Ok(()) => return Ok(VerifiedArchive { path: part.path, from: Some(url) }),
+                Err(transfer::TransferError::Here(error)) => return Err(error),
+                Err(transfer::TransferError::There(problem)) => failures.push(format!("{url}: {problem}")),
             }
         }
         let lacking = self.set.archives.iter().filter(|archive| !sums.holds(archive.file));
@@ -162,8 +163,8 @@ impl Order<'_> {
     }
 
     /// Unpacks aside, then moves what came out into the folder.
-    fn unpack(&self, archive: &Archive, found: &Found) -> Result<Vec<(PathBuf, String)>> {
-        let (aside, _lock) = durable::unfinished_folder(self.folder, UNPACKING).map_err(explained)?;
+    fn unpack(&self, archive: &Archive, found: &VerifiedArchive) -> Result<Vec<(PathBuf, String)>> {
+        let (aside, _lock) = atomic::unfinished_folder(self.folder, UNPACKING).map_err(explained)?;
         let files = match self.unpack_into(aside.path(), archive, found) {
             Ok(files) => files,
             Err(error) => {
@@ -177,15 +178,15 @@ impl Order<'_> {
         Ok(files)
     }
 
-    fn unpack_into(&self, aside: &Path, archive: &Archive, found: &Found) -> Result<Vec<(PathBuf, String)>> {
+    fn unpack_into(&self, aside: &Path, archive: &Archive, found: &VerifiedArchive) -> Result<Vec<(PathBuf, String)>> {
         // The folder around it has a lock of its own.
         let (name, unpacked) = (self.folder.join(archive.file), aside.join("files"));
         fs::create_dir(&unpacked).map_err(refused("create", &unpacked))?;
         let mut bar = ByteBar::new(&self.log, &format!("unpacking {}", archive.file));
         match unpack(archive, (&found.path, &name), &unpacked, &mut bar, &self.stop) {
             Ok(files) => move_in(&unpacked, self.folder, &files, &self.stop).map(|()| files),
-            Err(Refusal::Here(error)) => Err(error),
-            Err(Refusal::Archive(error)) => {
+            Err(UnpackError::Here(error)) => Err(error),
+            Err(UnpackError::Archive(error)) => {
                 if found.from.is_some() {
                     self.part(archive).give_up()?;
                 }

@@ -1,4 +1,4 @@
-//! What was unpacked, to its place: whenever it is stopped, doing it again ends well.
+//! Moves unpacked files to their place; a move that was interrupted can be repeated.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,14 +11,15 @@ use super::checksum::hash;
 use super::failure::refused;
 use super::waiting::listen;
 use crate::error::{Error, Result};
-use crate::files::durable::sync_folder;
-use crate::system::stop::Stop;
+use crate::files::atomic::sync_folder;
+use crate::system::signals::Stop;
 
-/// Moves `files`, paths with their SHA-256, from one folder into another. Folders that are there already are gone into, and files that are there
-/// already, of the same content, are left.
+/// Moves `files`, paths with their SHA-256, from one folder into another. Folders that are there already are gone into,
+/// and files that are there already, of the same content, are left.
 ///
 /// # Errors
-/// [`Error::Data`] that names what is in the way; nothing is moved then. [`Error::Interrupted`] when asked to stop, which leaves what was moved.
+/// [`Error::Data`] that names what is in the way; nothing is moved then. [`Error::Interrupted`] when asked to stop,
+/// which leaves what was moved.
 pub fn move_in(from: &Path, to: &Path, files: &[(PathBuf, String)], stop: &Stop) -> Result<()> {
     let mut moves = BTreeSet::new();
     for (file, sum) in files {
@@ -62,7 +63,7 @@ fn missing(to: &Path, file: &Path, sum: &str, stop: &Stop) -> Result<Option<Path
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::durable::sha256_hex;
+    use crate::files::atomic::sha256_hex;
 
     const FILES: [&str; 6] = ["a", "sub/b", "sub/c", "sub/deep/d", "sub/deep/e", "z/f"];
 

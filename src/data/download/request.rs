@@ -7,56 +7,56 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::http::{HeaderMap, header};
 
-use super::transfer::Failure;
-use super::waiting::Deliveries;
+use super::transfer::TransferError;
+use super::waiting::Chunks;
 use crate::error::{Error, Result};
 
 const PIECE: usize = 1 << 16;
 
 /// Why one request did not bring the rest.
-pub enum Trouble {
+pub enum RequestError {
     /// The same address may do better, after the wait that it asks for.
     Again(String, Option<Duration>),
-    For(Failure),
+    For(TransferError),
 }
 
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Self {
+impl From<TransferError> for RequestError {
+    fn from(failure: TransferError) -> Self {
         Self::For(failure)
     }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for RequestError {
     fn from(error: Error) -> Self {
         Self::For(error.into())
     }
 }
 
-pub fn again(problem: impl ToString) -> Trouble {
-    Trouble::Again(problem.to_string(), None)
+pub fn again(problem: impl ToString) -> RequestError {
+    RequestError::Again(problem.to_string(), None)
 }
 
-pub fn never(problem: String) -> Trouble {
-    Trouble::For(Failure::There(problem))
+pub fn never(problem: String) -> RequestError {
+    RequestError::For(TransferError::There(problem))
 }
 
 /// What a server sends.
-pub enum Sent {
+pub enum Response {
     /// The first thing.
-    Answer(Answer),
+    Answer(ResponseHead),
     Bytes(Vec<u8>),
     /// The last thing: without it the connection was cut.
     End,
 }
 
 /// Status and headers.
-pub struct Answer {
+pub struct ResponseHead {
     pub status: u16,
     headers: HeaderMap,
 }
 
 /// What is wanted of a file.
-pub struct Wanted {
+pub struct FileRequest {
     pub url: String,
     /// The first byte, of this version of the file.
     pub rest: Option<(u64, String)>,
@@ -66,9 +66,9 @@ pub struct Wanted {
 ///
 /// # Errors
 /// [`Error::Data`] when the operating system gives no thread.
-pub fn ask(agent: &Agent, wanted: Wanted) -> Result<Deliveries<Result<Sent, Trouble>>> {
+pub fn ask(agent: &Agent, wanted: FileRequest) -> Result<Chunks<Result<Response, RequestError>>> {
     let agent = agent.clone();
-    Deliveries::begin(move |to| {
+    Chunks::begin(move |to| {
         if let Err(trouble) = receive(&agent, &wanted, &to) {
             // A caller that has gone does not want to know.
             let _ = to.send(Err(trouble));
@@ -76,14 +76,18 @@ pub fn ask(agent: &Agent, wanted: Wanted) -> Result<Deliveries<Result<Sent, Trou
     })
 }
 
-fn receive(agent: &Agent, wanted: &Wanted, to: &SyncSender<Result<Sent, Trouble>>) -> Result<(), Trouble> {
+fn receive(
+    agent: &Agent,
+    wanted: &FileRequest,
+    to: &SyncSender<Result<Response, RequestError>>,
+) -> Result<(), RequestError> {
     let mut request = agent.get(&wanted.url);
     if let Some((from, version)) = &wanted.rest {
         request = request.header(header::RANGE, format!("bytes={from}-")).header(header::IF_RANGE, version);
     }
     let mut response = request.call().map_err(|error| unreachable_server(&error))?;
-    let answer = Answer { status: response.status().as_u16(), headers: response.headers().clone() };
-    if to.send(Ok(Sent::Answer(answer))).is_err() {
+    let answer = ResponseHead { status: response.status().as_u16(), headers: response.headers().clone() };
+    if to.send(Ok(Response::Answer(answer))).is_err() {
         return Ok(());
     }
     let mut body = response.body_mut().as_reader();
@@ -91,14 +95,14 @@ fn receive(agent: &Agent, wanted: &Wanted, to: &SyncSender<Result<Sent, Trouble>
         let mut piece = vec![0; PIECE];
         let length = body.read(&mut piece).map_err(|error| again(format!("the connection was cut: {error}")))?;
         piece.truncate(length);
-        let (end, sent) = (piece.is_empty(), if piece.is_empty() { Sent::End } else { Sent::Bytes(piece) });
+        let (end, sent) = (piece.is_empty(), if piece.is_empty() { Response::End } else { Response::Bytes(piece) });
         if to.send(Ok(sent)).is_err() || end {
             return Ok(());
         }
     }
 }
 
-impl Answer {
+impl ResponseHead {
     /// The number of bytes that follow.
     pub fn length(&self) -> Option<u64> {
         self.number(header::CONTENT_LENGTH)
@@ -136,7 +140,7 @@ impl Answer {
     }
 }
 
-fn unreachable_server(error: &ureq::Error) -> Trouble {
+fn unreachable_server(error: &ureq::Error) -> RequestError {
     let text = error.to_string();
     match error {
         // The system's resolver has no kind of error of its own.

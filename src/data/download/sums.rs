@@ -8,9 +8,9 @@ use super::checksum::hash;
 use super::failure::explained;
 use super::unpack::inside;
 use crate::error::{Error, Result};
-use crate::files::durable::write_atomically;
+use crate::files::atomic::write_atomically;
 use crate::files::reading;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 pub const NAME: &str = "SHA256SUMS";
 
@@ -19,12 +19,13 @@ const LONGEST: u64 = 1 << 27;
 
 /// The files of a folder by archive.
 #[derive(Debug)]
-pub struct Sums {
+pub struct ArchiveFiles {
     folder: PathBuf,
     sections: Vec<Section>,
 }
 
-/// A comment `# ARCHIVE: about` and lines `sha256  path` after it. What stands before the first comment belongs to no archive.
+/// A comment `# ARCHIVE: about` and lines `sha256  path` after it. What stands before the first comment belongs to no
+/// archive.
 #[derive(Debug, Default)]
 struct Section {
     archive: String,
@@ -32,7 +33,7 @@ struct Section {
     files: Vec<(PathBuf, String)>,
 }
 
-impl Sums {
+impl ArchiveFiles {
     /// The list of a folder; empty where it has none.
     ///
     /// # Errors
@@ -94,7 +95,7 @@ impl Sums {
     /// Compares all files with the list.
     ///
     /// # Errors
-    /// As [`Sums::check`].
+    /// As [`ArchiveFiles::check`].
     pub fn check_all(&self, stop: &Stop) -> Result<()> {
         self.compare(self.sections.iter(), stop)
     }
@@ -160,10 +161,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("sub")).unwrap();
         fs::write(folder.path().join("sub/abc"), "abc").unwrap();
-        let mut sums = Sums::load(folder.path()).unwrap();
+        let mut sums = ArchiveFiles::load(folder.path()).unwrap();
         assert!(!sums.holds("a.zip"));
         sums.record("a.zip", "no checksum is published from http://x", vec![("sub/abc".into(), ABC.into())]).unwrap();
-        let sums = Sums::load(folder.path()).unwrap();
+        let sums = ArchiveFiles::load(folder.path()).unwrap();
         assert!(sums.holds("a.zip") && sums.len() == 1);
         sums.check("a.zip", &Stop::never()).unwrap();
         let text = fs::read_to_string(sums.path()).unwrap();
@@ -181,12 +182,12 @@ mod tests {
         fs::write(folder.path().join("abc"), "abc").unwrap();
         let text = format!("\u{feff}# a.zip: by hand\r\n{ABC}  abc\r\n{} *abc\r\n", ABC.to_uppercase());
         fs::write(folder.path().join(NAME), text).unwrap();
-        let sums = Sums::load(folder.path()).unwrap();
+        let sums = ArchiveFiles::load(folder.path()).unwrap();
         assert!(sums.holds("a.zip") && sums.len() == 2);
         sums.check_all(&Stop::never()).unwrap();
         // A mark alone is an empty list.
         fs::write(folder.path().join(NAME), "\u{feff}\r\n").unwrap();
-        assert_eq!(Sums::load(folder.path()).unwrap().len(), 0);
+        assert_eq!(ArchiveFiles::load(folder.path()).unwrap().len(), 0);
     }
 
     #[test]
@@ -194,7 +195,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for line in [format!("{ABC}  ../x"), format!("{ABC}  /etc/passwd"), "abc  x".into(), format!("{ABC} x")] {
             fs::write(folder.path().join("SHA256SUMS"), format!("\n{line}\n")).unwrap();
-            let error = Sums::load(folder.path()).unwrap_err().to_string();
+            let error = ArchiveFiles::load(folder.path()).unwrap_err().to_string();
             assert!(error.contains("SHA256SUMS:2: expected 64 hexadecimal digits"), "{error}");
         }
     }

@@ -1,7 +1,8 @@
 //! One file over HTTP: to `NAME.part`, from where it stopped, with patience.
 //!
-//! The note beside it keeps the server's word for the file's version. With it a request asks for the rest, on the condition that the file is
-//! still the same (`If-Range`); a server that does not do this sends the whole file, and it begins anew.
+//! The note beside it keeps the server's word for the file's version. With it a request asks for the rest, on the
+//! condition that the file is still the same (`If-Range`); a server that does not do this sends the whole file, and it
+//! begins anew.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -13,11 +14,11 @@ use ureq::tls::{RootCerts, TlsConfig};
 
 use super::catalogue::Archive;
 use super::failure::refused;
-use super::part::Part;
-use super::request::{Sent, Trouble, Wanted, again, ask, never};
+use super::part::PartialFile;
+use super::request::{FileRequest, RequestError, Response, again, ask, never};
 use super::waiting::{listen, pause};
 use crate::error::Error;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use crate::terminal::progress::ByteBar;
 
 /// A file of unknown size is refused beyond this.
@@ -25,7 +26,7 @@ const LONGEST: u64 = 64 << 30;
 
 /// How long a server is waited for, and how often it is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// Failures in a row, without a byte between them, after which an address is given up.
     pub attempts: u32,
     /// The wait after the first of them; it doubles with each, up to a minute.
@@ -34,21 +35,21 @@ pub struct Patience {
     pub silence: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self { attempts: 5, wait: Duration::from_secs(1), silence: Duration::from_secs(60) }
     }
 }
 
 /// Why a file could not be fetched.
-pub enum Failure {
+pub enum TransferError {
     /// Another address would not help.
     Here(Error),
     /// This address does not give it.
     There(String),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for TransferError {
     fn from(error: Error) -> Self {
         Self::Here(error)
     }
@@ -57,12 +58,12 @@ impl From<Error> for Failure {
 /// What fetches.
 pub struct Client<'a> {
     agent: Agent,
-    patience: Patience,
+    patience: RetryPolicy,
     stop: &'a Stop,
 }
 
 impl<'a> Client<'a> {
-    pub fn new(patience: Patience, stop: &'a Stop) -> Self {
+    pub fn new(patience: RetryPolicy, stop: &'a Stop) -> Self {
         // The certificates of the operating system, so that a lab's own are known.
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = TlsConfig::builder()
@@ -81,48 +82,56 @@ impl<'a> Client<'a> {
     }
 
     /// Fetches `url` to `part`, checked. What is there of it is not fetched again.
-    pub fn fetch(&self, url: &str, part: &Part, archive: &Archive, bar: &mut ByteBar) -> Result<(), Failure> {
+    pub fn fetch(
+        &self,
+        url: &str,
+        part: &PartialFile,
+        archive: &Archive,
+        bar: &mut ByteBar,
+    ) -> Result<(), TransferError> {
         let mut failures = 0u32;
         info!("fetching {url}");
         loop {
             let before = part.length();
-            let (problem, asked) = match self.request(url, part, archive, bar) {
+            let (problem, requested) = match self.request(url, part, archive, bar) {
                 Ok(()) => break,
-                Err(Trouble::For(failure)) => return Err(failure),
-                Err(Trouble::Again(problem, asked)) => (problem, asked),
+                Err(RequestError::For(failure)) => return Err(failure),
+                Err(RequestError::Again(problem, requested)) => (problem, requested),
             };
             listen(self.stop)?;
             failures = if part.length() > before { 1 } else { failures.saturating_add(1) };
             if failures >= self.patience.attempts {
-                return Err(Failure::There(problem));
+                return Err(TransferError::There(problem));
             }
             let doubled = self.patience.wait.saturating_mul(1 << failures.saturating_sub(1).min(16));
-            let wait = asked.unwrap_or(doubled).min(Duration::from_secs(60));
+            let wait = requested.unwrap_or(doubled).min(Duration::from_secs(60));
             warn!("{url}: {problem}; another try in {:.0} s", wait.as_secs_f64());
             pause(wait, self.stop)?;
         }
         bar.finish();
-        self.settle(part, archive)
+        self.finish(part, archive)
     }
 
     /// Notes that a file is whole, if it is what was published.
-    fn settle(&self, part: &Part, archive: &Archive) -> Result<(), Failure> {
+    fn finish(&self, part: &PartialFile, archive: &Archive) -> Result<(), TransferError> {
         let checked = archive.checksum.map(|checksum| checksum.check(&part.path, self.stop)).transpose()?;
         if let Some(Err(problem)) = checked {
             part.remove()?;
-            return Err(Failure::There(format!("what came is not what was published: {problem}; it was removed")));
+            return Err(TransferError::There(format!(
+                "what came is not what was published: {problem}; it was removed"
+            )));
         }
         Ok(part.is_whole()?)
     }
 
     /// One request for what is missing.
-    fn request(&self, url: &str, part: &Part, archive: &Archive, bar: &mut ByteBar) -> Result<(), Trouble> {
+    fn request(&self, url: &str, part: &PartialFile, archive: &Archive, bar: &mut ByteBar) -> Result<(), RequestError> {
         let (mut done, version) = part.progress(url);
-        let wanted = Wanted { url: url.to_string(), rest: version.map(|version| (done, version)) };
+        let wanted = FileRequest { url: url.to_string(), rest: version.map(|version| (done, version)) };
         let resumes = wanted.rest.is_some();
         let sent = ask(&self.agent, wanted)?;
         let next = || sent.next(self.stop)?.unwrap_or_else(|| Err(again("the connection was cut")));
-        let Sent::Answer(answer) = next()? else { return Err(again("it sent a file without saying so")) };
+        let Response::Answer(answer) = next()? else { return Err(again("it sent a file without saying so")) };
         let total = match answer.status {
             200 => {
                 done = 0;
@@ -142,7 +151,7 @@ impl<'a> Client<'a> {
                 return Err(again("it has no such part of the file"));
             }
             status @ (408 | 425 | 429 | 500 | 502..=504) => {
-                return Err(Trouble::Again(format!("it answered with status {status}"), answer.retry_after()));
+                return Err(RequestError::Again(format!("it answered with status {status}"), answer.retry_after()));
             }
             status => return Err(never(format!("it answered with status {status}"))),
         };
@@ -155,8 +164,8 @@ impl<'a> Client<'a> {
         loop {
             listen(self.stop)?;
             let bytes = match next()? {
-                Sent::Bytes(bytes) => bytes,
-                Sent::Answer(_) | Sent::End => break,
+                Response::Bytes(bytes) => bytes,
+                Response::Answer(_) | Response::End => break,
             };
             done = done.saturating_add(bytes.len() as u64);
             if done > most {

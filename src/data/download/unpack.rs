@@ -1,7 +1,7 @@
 //! Archives to files, inside one folder and never outside it.
 //!
-//! Only regular files and folders come out of an archive: a path that is absolute or goes up, a link, a device or more than could sensibly
-//! have been packed makes the whole archive refused.
+//! Only regular files and folders come out of an archive: a path that is absolute or goes up, a link, a device or more
+//! than could sensibly have been packed makes the whole archive refused.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -11,13 +11,13 @@ use std::path::{Component, Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
-use super::catalogue::{Archive, Packing};
+use super::catalogue::{Archive, ArchiveFormat};
 use super::failure::refused;
 use super::waiting::listen;
 use crate::error::Error;
-use crate::files::durable::{hex, sync_folder};
+use crate::files::atomic::{hex, sync_folder};
 use crate::files::reading;
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 use crate::terminal::progress::ByteBar;
 
 /// No data set packs better: more than so many bytes for one of the archive are taken for a trap.
@@ -39,39 +39,39 @@ pub fn inside(path: &Path) -> Option<PathBuf> {
 }
 
 /// Why an archive did not become files.
-pub enum Refusal {
+pub enum UnpackError {
     /// It is malformed, or holds what is refused.
     Archive(Error),
     /// The disk refused, or it was asked to stop.
     Here(Error),
 }
 
-impl From<Error> for Refusal {
+impl From<Error> for UnpackError {
     fn from(error: Error) -> Self {
         Self::Here(error)
     }
 }
 
-/// Unpacks `archive`, which lies at `path` and is called `name` in messages, into the empty folder `into`: the paths in it with their SHA-256,
-/// sorted.
+/// Unpacks `archive`, which lies at `path` and is called `name` in messages, into the empty folder `into`: the paths in
+/// it with their SHA-256, sorted.
 pub fn unpack(
     archive: &Archive,
     (path, name): (&Path, &Path),
     into: &Path,
     bar: &mut ByteBar,
     stop: &Stop,
-) -> Result<Vec<(PathBuf, String)>, Refusal> {
+) -> Result<Vec<(PathBuf, String)>, UnpackError> {
     let (file, packed) = reading::open(path).map_err(refused("open", path))?;
     let most = packed.saturating_mul(MOST_FOR_A_BYTE).saturating_add(ALWAYS_ALLOWED);
-    let mut out = Out { name, into, left: most, files: Vec::new(), bar, stop };
+    let mut out = UnpackTarget { name, into, left: most, files: Vec::new(), bar, stop };
     let file = BufReader::with_capacity(1 << 18, file);
     match archive.packing {
-        Packing::Gzip => {
+        ArchiveFormat::Gzip => {
             let name = archive.file.strip_suffix(".gz").unwrap_or(archive.file);
             out.file(Path::new(name), &mut MultiGzDecoder::new(file))?;
         }
-        Packing::TarGzip { inside } => out.tar(MultiGzDecoder::new(file), inside)?,
-        Packing::Zip { inside } => out.zip(file, inside)?,
+        ArchiveFormat::TarGzip { inside } => out.tar(MultiGzDecoder::new(file), inside)?,
+        ArchiveFormat::Zip { inside } => out.zip(file, inside)?,
     }
     out.files.sort();
     // Before anything of it is moved, the disk has all of it.
@@ -81,7 +81,7 @@ pub fn unpack(
 }
 
 /// Where an archive's files go.
-struct Out<'a> {
+struct UnpackTarget<'a> {
     name: &'a Path,
     into: &'a Path,
     /// Bytes that may still come.
@@ -91,16 +91,16 @@ struct Out<'a> {
     stop: &'a Stop,
 }
 
-impl Out<'_> {
-    fn error(&self, problem: &str) -> Refusal {
-        Refusal::Archive(Error::Data(format!("{}: {problem}", self.name.display())))
+impl UnpackTarget<'_> {
+    fn error(&self, problem: &str) -> UnpackError {
+        UnpackError::Archive(Error::Data(format!("{}: {problem}", self.name.display())))
     }
 
-    fn broken(&self, cause: impl std::fmt::Display) -> Refusal {
+    fn broken(&self, cause: impl std::fmt::Display) -> UnpackError {
         self.error(&format!("it cannot be unpacked: {cause}. Remove it and fetch it again."))
     }
 
-    fn tar(&mut self, packed: impl Read, prefix: &str) -> Result<(), Refusal> {
+    fn tar(&mut self, packed: impl Read, prefix: &str) -> Result<(), UnpackError> {
         let mut archive = tar::Archive::new(packed);
         for entry in archive.entries().map_err(|e| self.broken(e))? {
             let mut entry = entry.map_err(|e| self.broken(e))?;
@@ -119,7 +119,7 @@ impl Out<'_> {
         Ok(())
     }
 
-    fn zip(&mut self, packed: impl Read + io::Seek, prefix: &str) -> Result<(), Refusal> {
+    fn zip(&mut self, packed: impl Read + io::Seek, prefix: &str) -> Result<(), UnpackError> {
         let mut archive = zip::ZipArchive::new(packed).map_err(|e| self.broken(e))?;
         for number in 0..archive.len() {
             let mut entry = archive.by_index(number).map_err(|e| self.broken(e))?;
@@ -134,12 +134,12 @@ impl Out<'_> {
         Ok(())
     }
 
-    fn no_file(&self, path: &Path) -> Refusal {
+    fn no_file(&self, path: &Path) -> UnpackError {
         self.error(&format!("{} is a link or a device; nothing was unpacked.", path.display()))
     }
 
     /// The place of a path of the archive, without `prefix`; nothing for the prefix itself.
-    fn place(&self, path: &Path, prefix: &str) -> Result<Option<PathBuf>, Refusal> {
+    fn place(&self, path: &Path, prefix: &str) -> Result<Option<PathBuf>, UnpackError> {
         let Some(path) = inside(path) else {
             return Err(self.error(&format!(
                 "{} would lie outside of the data set's folder; nothing was unpacked.",
@@ -155,7 +155,7 @@ impl Out<'_> {
     }
 
     /// Writes one file and remembers its checksum.
-    fn file(&mut self, place: &Path, content: &mut dyn Read) -> Result<(), Refusal> {
+    fn file(&mut self, place: &Path, content: &mut dyn Read) -> Result<(), UnpackError> {
         if self.files.len() >= MOST_FILES {
             return Err(self.error(&format!("it holds more than {MOST_FILES} files; nothing was unpacked.")));
         }

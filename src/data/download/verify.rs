@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use super::catalogue::Set;
-use super::sums::Sums;
-use super::waiting::Deliveries;
+use super::catalogue::PublishedDataset;
+use super::sums::ArchiveFiles;
+use super::waiting::Chunks;
 use crate::data::DatasetConfig;
 use crate::error::{Error, Result};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// What was found to be right.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifiedDataset {
     /// Files that have the checksums that are published for them.
     pub published: usize,
     /// Files that are as `SHA256SUMS` lists them.
@@ -23,9 +23,9 @@ pub struct Verified {
 /// Compares the files with published checksums and with `SHA256SUMS`, and reads the whole set.
 ///
 /// # Errors
-/// [`Error::Data`] or [`Error::Io`] for what is missing, differs or cannot be read. [`Error::Interrupted`] when asked to stop; a thread that reads
-/// the set is left behind then.
-pub fn verify(set: &Set, folder: &Path, stop: &Stop) -> Result<Verified> {
+/// [`Error::Data`] or [`Error::Io`] for what is missing, differs or cannot be read. [`Error::Interrupted`] when asked
+/// to stop; a thread that reads the set is left behind then.
+pub fn verify(set: &PublishedDataset, folder: &Path, stop: &Stop) -> Result<VerifiedDataset> {
     if !folder.is_dir() {
         let name = set.name;
         let folder = folder.display();
@@ -45,20 +45,20 @@ pub fn verify(set: &Set, folder: &Path, stop: &Stop) -> Result<Verified> {
     if !wrong.is_empty() {
         return Err(Error::Data(format!("{} is not what was published: {}.", folder.display(), wrong.join("; "))));
     }
-    let sums = Sums::load(folder)?;
+    let sums = ArchiveFiles::load(folder)?;
     sums.check_all(stop)?;
     let images = match reader(set, folder) {
         Some(dataset) => Some(read(dataset, folder, stop)?),
         None => None,
     };
-    Ok(Verified { published: set.files.len(), recorded: sums.len(), images })
+    Ok(VerifiedDataset { published: set.files.len(), recorded: sums.len(), images })
 }
 
 /// Reads the whole set: the numbers of its images.
 fn read(dataset: DatasetConfig, folder: &Path, stop: &Stop) -> Result<[usize; 2]> {
-    let images = Deliveries::begin(move |to| {
+    let images = Chunks::begin(move |to| {
         // Of recordings one frame will do: every event of every file is read for it.
-        let images = dataset.load(1).map(|dataset| [dataset.train.len(), dataset.test.len()]);
+        let images = dataset.spec().load(1).map(|dataset| [dataset.train.len(), dataset.test.len()]);
         let _ = to.send(images);
     })?;
     let lost = || Err(Error::Data(format!("{}: reading it ended without a word.", folder.display())));
@@ -66,7 +66,7 @@ fn read(dataset: DatasetConfig, folder: &Path, stop: &Stop) -> Result<[usize; 2]
 }
 
 /// The set as an experiment names it; nothing where it takes more than a folder to read it.
-fn reader(set: &Set, folder: &Path) -> Option<DatasetConfig> {
+fn reader(set: &PublishedDataset, folder: &Path) -> Option<DatasetConfig> {
     let path = toml::Value::String(folder.to_str()?.to_string());
     let table = toml::Table::from_iter([("path".to_string(), path)]);
     toml::Table::from_iter([(set.name.to_string(), toml::Value::Table(table))]).try_into().ok()

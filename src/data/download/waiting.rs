@@ -1,21 +1,23 @@
-//! Work that nothing interrupts, such as a call that waits for a server: on a thread of its own, while the caller listens for a request to stop.
+//! Blocking work that a signal cannot interrupt, such as a call that waits for a server: on a thread of its own, while
+//! the caller listens for a request to stop.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, sleep};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::system::stop::Stop;
+use crate::system::signals::Stop;
 
 /// How often a request to stop is looked for.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// What may wait to be taken; the work waits then, too.
 const MOST_WAITING: usize = 2;
 
-/// What a thread hands over, piece by piece. A caller that drops it leaves the thread behind, which ends at its next piece.
-pub struct Deliveries<T>(Receiver<T>);
+/// What a thread hands over, piece by piece. A caller that drops it leaves the thread behind, which ends at its next
+/// piece.
+pub struct Chunks<T>(Receiver<T>);
 
-impl<T: Send + 'static> Deliveries<T> {
+impl<T: Send + 'static> Chunks<T> {
     /// Begins `work`, which sends what it has.
     ///
     /// # Errors
@@ -62,7 +64,7 @@ pub fn pause(time: Duration, stop: &Stop) -> Result<()> {
 /// # Errors
 /// [`Error::Interrupted`] when asked to stop.
 pub fn listen(stop: &Stop) -> Result<()> {
-    stop.asked().map_or(Ok(()), |reason| Err(Error::Interrupted(reason)))
+    stop.requested().map_or(Ok(()), |reason| Err(Error::Interrupted(reason)))
 }
 
 #[cfg(test)]
@@ -71,7 +73,7 @@ mod tests {
 
     #[test]
     fn pieces_come_in_order_and_end_with_the_work() {
-        let numbers = Deliveries::begin(|to| (0..100).for_each(|number| to.send(number).unwrap())).unwrap();
+        let numbers = Chunks::begin(|to| (0..100).for_each(|number| to.send(number).unwrap())).unwrap();
         let mut seen = Vec::new();
         while let Some(number) = numbers.next(&Stop::never()).unwrap() {
             seen.push(number);
@@ -82,7 +84,7 @@ mod tests {
     #[test]
     fn what_never_comes_is_not_waited_for_after_a_request_to_stop() {
         let (hold, held) = std::sync::mpsc::channel::<()>();
-        let nothing = Deliveries::begin(move |_to: SyncSender<()>| assert!(held.recv().is_err())).unwrap();
+        let nothing = Chunks::begin(move |_to: SyncSender<()>| assert!(held.recv().is_err())).unwrap();
         assert!(matches!(nothing.next(&Stop::after(2)), Err(Error::Interrupted(_))));
         assert!(matches!(pause(Duration::MAX, &Stop::after(3)), Err(Error::Interrupted(_))));
         pause(Duration::from_millis(1), &Stop::never()).unwrap();
@@ -92,7 +94,7 @@ mod tests {
     #[test]
     fn work_that_nobody_waits_for_ends_at_its_next_piece() {
         let (ended, end) = std::sync::mpsc::channel();
-        let pieces = Deliveries::begin(move |to| {
+        let pieces = Chunks::begin(move |to| {
             while to.send(0).is_ok() {}
             ended.send(()).unwrap();
         });

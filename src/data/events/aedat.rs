@@ -1,7 +1,7 @@
 //! AEDAT 2.0 recordings of a DVS128, as jAER writes them: 128x128 pixels.
 //!
-//! Lines that begin with `#`, the first `#!AER-DAT2.0`; then events of 8 bytes, big-endian: a `u32` address and a `u32` time-stamp in
-//! microseconds. Of the address:
+//! Lines that begin with `#`, the first `#!AER-DAT2.0`; then events of 8 bytes, big-endian: a `u32` address and a `u32`
+//! time-stamp in microseconds. Of the address:
 //!
 //! | bits | meaning |
 //! |---|---|
@@ -10,13 +10,13 @@
 //! | 8 to 14 | row, counted from the bottom |
 //! | 15, 31 | no event of a pixel, but a signal from outside: left out |
 //!
-//! Source: jAER's `DVS128.java` (`Extractor.extractPacket`), whose origin lies at the bottom left. No address has other bits, so that an event
-//! cannot begin with the byte of `#`.
+//! Source: jAER's `DVS128.java` (`Extractor.extractPacket`), whose origin lies at the bottom left. No address has other
+//! bits, so that an event cannot begin with the byte of `#`.
 
 use std::path::Path;
 
-use super::Event;
-use super::clock::{Clock, SetBack, in_order};
+use super::PixelEvent;
+use super::clock::{Clock, ClockSetBack, in_order};
 use crate::error::{Error, Result};
 
 /// Rows and columns of the sensor.
@@ -31,9 +31,9 @@ const PIXEL: u32 = 0x7fff;
 /// The events of a file's content, in order of time.
 ///
 /// # Errors
-/// [`Error::Data`] for what is no AEDAT 2.0 recording of a DVS128, for a last event that is not whole, for a clock that was set back, and for a
-/// recording without an event.
-pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<Event>> {
+/// [`Error::Data`] for what is no AEDAT 2.0 recording of a DVS128, for a last event that is not whole, for a clock that
+/// was set back, and for a recording without an event.
+pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<PixelEvent>> {
     let name = path.display();
     let start = head(content, path)?;
     let (records, rest) = content.get(start..).unwrap_or_default().as_chunks::<8>();
@@ -49,7 +49,7 @@ pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<Event>> {
     let mut events = super::room(records.len(), path)?;
     for (index, &[a, b, c, d, e, f, g, h]) in records.iter().enumerate() {
         let [address, stamp] = [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes);
-        let time = clock.time(stamp).map_err(|SetBack(back)| super::set_back(path, place(index), back))?;
+        let time = clock.time(stamp).map_err(|ClockSetBack(back)| super::set_back(path, place(index), back))?;
         if address & OUTSIDE != 0 {
             continue;
         }
@@ -62,7 +62,7 @@ pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<Event>> {
         }
         // Seven bits each; 127 less a number of seven bits is the number with every bit turned.
         let [column, row] = [1, 8].map(|shift| (!address >> shift & 127) as u8);
-        events.push(Event { time, row, column, on: address & 1 == 0 });
+        events.push(PixelEvent { time, row, column, on: address & 1 == 0 });
     }
     match events.is_empty() {
         true => Err(Error::Data(format!("{name} holds no event of a pixel; leave it out."))),
@@ -107,7 +107,7 @@ mod tests {
 
     const SHORT: &str = "#!AER-DAT2.0\r\n# one more line\r\n";
 
-    fn read(head: &str, records: &[(u32, u32)]) -> Result<Vec<Event>> {
+    fn read(head: &str, records: &[(u32, u32)]) -> Result<Vec<PixelEvent>> {
         events(&recording(head, records), Path::new("a.aedat"))
     }
 
@@ -119,7 +119,7 @@ mod tests {
     fn addresses_are_those_of_jaer() {
         // jAER: x = 127 - bits 1..7, y = bits 8..14 from the bottom, bit 0 set is off.
         let corners = [(0x0000, 10), (0x00ff, 20), (0x7f01, 30), (0x7ffe, 40), (2 << 8 | 3 << 1, 50)];
-        let event = |time, row, column, on| Event { time, row, column, on };
+        let event = |time, row, column, on| PixelEvent { time, row, column, on };
         let expected = [
             event(0, 127, 127, true),
             event(10, 127, 0, false),

@@ -7,8 +7,8 @@
 
 use std::path::Path;
 
-use super::Event;
-use super::clock::{Clock, SetBack, in_order};
+use super::PixelEvent;
+use super::clock::{Clock, ClockSetBack, in_order};
 use crate::error::{Error, Result};
 
 /// Rows and columns that hold events.
@@ -21,9 +21,9 @@ const OVERFLOW: u8 = 240;
 /// The events of a file's content, in order of time.
 ///
 /// # Errors
-/// [`Error::Data`] for pixels out of range, for a last event that is not whole, for a clock that was set back, and for a recording without
-/// an event.
-pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<Event>> {
+/// [`Error::Data`] for pixels out of range, for a last event that is not whole, for a clock that was set back, and for
+/// a recording without an event.
+pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<PixelEvent>> {
     let name = path.display();
     let (records, rest) = content.as_chunks::<5>();
     if !rest.is_empty() {
@@ -48,8 +48,8 @@ pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<Event>> {
             )));
         }
         let stamp = u32::from_be_bytes([0, high & 127, middle, low]);
-        let time = clock.time(stamp).map_err(|SetBack(back)| super::set_back(path, place, back))?;
-        events.push(Event { time, row, column, on: high >= 128 });
+        let time = clock.time(stamp).map_err(|ClockSetBack(back)| super::set_back(path, place, back))?;
+        events.push(PixelEvent { time, row, column, on: high >= 128 });
     }
     match events.is_empty() {
         true => Err(Error::Data(format!("{name} holds no event of a pixel; leave it out."))),
@@ -61,7 +61,7 @@ pub(super) fn events(content: &[u8], path: &Path) -> Result<Vec<Event>> {
 mod tests {
     use super::*;
 
-    fn read(content: &[u8]) -> Result<Vec<Event>> {
+    fn read(content: &[u8]) -> Result<Vec<PixelEvent>> {
         events(content, Path::new("a.bin"))
     }
 
@@ -74,8 +74,8 @@ mod tests {
         // 0x010203 us, off; 0x7fffff us, on, 8,322,044 us later.
         let content = [[33, 2, 0x01, 0x02, 0x03], [0, 33, 0xff, 0xff, 0xff]].concat();
         let expected = [
-            Event { time: 0, row: 2, column: 33, on: false },
-            Event { time: 0x7f_ffff - 0x01_0203, row: 33, column: 0, on: true },
+            PixelEvent { time: 0, row: 2, column: 33, on: false },
+            PixelEvent { time: 0x7f_ffff - 0x01_0203, row: 33, column: 0, on: true },
         ];
         assert_eq!(read(&content).unwrap(), expected);
     }

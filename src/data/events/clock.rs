@@ -11,7 +11,7 @@
 //! (AEDAT 2.0 promises order; of older hardware, which counts a few bits and tells when they overflow, it is known that
 //! it sometimes failed to tell.)
 
-use super::Event;
+use super::PixelEvent;
 
 /// How far behind the newest event another may come, in microseconds: one turn of the 14 bits that a DVS128 itself
 /// counts, which is more than an ATIS's 13. None was seen; a clock that starts anew within so short a time moves no
@@ -35,7 +35,7 @@ pub(super) struct Clock {
 
 /// A time-stamp so many microseconds behind the newest event.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct SetBack(pub u64);
+pub(super) struct ClockSetBack(pub u64);
 
 impl Clock {
     /// One of time-stamps of so many bits, at most 32.
@@ -49,7 +49,7 @@ impl Clock {
     }
 
     /// The time of the next event of the file. The first one's is [`MOST_BACK`] or more, so that no time is below 0.
-    pub fn time(&mut self, stamp: u32) -> Result<u64, SetBack> {
+    pub fn time(&mut self, stamp: u32) -> Result<u64, ClockSetBack> {
         let stamp = i64::from(stamp);
         let (last, time) = self.newest.unwrap_or((stamp, MOST_BACK.unsigned_abs()));
         let step = match stamp.saturating_sub(last) {
@@ -65,13 +65,13 @@ impl Clock {
                 Ok(time)
             }
             behind if behind >= -MOST_BACK => Ok(time.saturating_add_signed(behind)),
-            behind => Err(SetBack(behind.unsigned_abs())),
+            behind => Err(ClockSetBack(behind.unsigned_abs())),
         }
     }
 }
 
 /// Puts events in order of time and counts time from the first.
-pub(super) fn in_order(mut events: Vec<Event>) -> Vec<Event> {
+pub(super) fn in_order(mut events: Vec<PixelEvent>) -> Vec<PixelEvent> {
     events.sort_by_key(|event| event.time);
     let first = events.first().map_or(0, |event| event.time);
     events.iter_mut().for_each(|event| event.time = event.time.saturating_sub(first));
@@ -82,14 +82,14 @@ pub(super) fn in_order(mut events: Vec<Event>) -> Vec<Event> {
 mod tests {
     use super::*;
 
-    fn times_of(bits: u32, stamps: &[u32]) -> Result<Vec<u64>, SetBack> {
+    fn times_of(bits: u32, stamps: &[u32]) -> Result<Vec<u64>, ClockSetBack> {
         let mut clock = Clock::of_bits(bits);
-        let event = |&stamp| Ok(Event { time: clock.time(stamp)?, row: 0, column: 0, on: true });
+        let event = |&stamp| Ok(PixelEvent { time: clock.time(stamp)?, row: 0, column: 0, on: true });
         let events = stamps.iter().map(event).collect::<Result<Vec<_>, _>>()?;
         Ok(in_order(events).into_iter().map(|event| event.time).collect())
     }
 
-    fn times(stamps: &[u32]) -> Result<Vec<u64>, SetBack> {
+    fn times(stamps: &[u32]) -> Result<Vec<u64>, ClockSetBack> {
         times_of(32, stamps)
     }
 
@@ -109,10 +109,11 @@ mod tests {
     fn a_wrap_takes_no_long_pause() {
         // A 64th of 2^23 is 131,072, of 2^32 67,108,864.
         assert_eq!(times_of(23, &[8_388_608 - 100_000, 31_072]).unwrap(), [0, 131_072]);
-        assert_eq!(times_of(23, &[8_388_608 - 100_000, 31_073]), Err(SetBack(8_257_535)));
+        assert_eq!(times_of(23, &[8_388_608 - 100_000, 31_073]), Err(ClockSetBack(8_257_535)));
         assert_eq!(times(&[u32::MAX, 67_108_863]).unwrap(), [0, 67_108_864]);
-        // A camera whose clock was set to 0, as a DVS128's is at the press of a button; a wrap would be 19 minutes away.
-        assert_eq!(times(&[3_151_642_323, 0]), Err(SetBack(3_151_642_323)));
+        // A camera whose clock was set to 0, as a DVS128's is at the press of a button; a wrap would be 19 minutes
+        // away.
+        assert_eq!(times(&[3_151_642_323, 0]), Err(ClockSetBack(3_151_642_323)));
     }
 
     #[test]
@@ -125,13 +126,13 @@ mod tests {
 
     #[test]
     fn a_counter_that_was_set_back_is_refused() {
-        assert_eq!(times(&[2_000_000, 2_000_000 - 16_385]), Err(SetBack(16_385)));
+        assert_eq!(times(&[2_000_000, 2_000_000 - 16_385]), Err(ClockSetBack(16_385)));
         // As long as a recording of N-MNIST.
         for bits in [23, 32] {
-            assert_eq!(times_of(bits, &[300_000, 0]), Err(SetBack(300_000)));
+            assert_eq!(times_of(bits, &[300_000, 0]), Err(ClockSetBack(300_000)));
         }
         // Small steps do not add up: the newest event is what counts.
-        assert_eq!(times(&[2_000_000, 1_990_000, 1_980_000]), Err(SetBack(20_000)));
+        assert_eq!(times(&[2_000_000, 1_990_000, 1_980_000]), Err(ClockSetBack(20_000)));
     }
 
     #[test]
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn events_of_one_time_stay_in_file_order() {
-        let event = |time, row| Event { time, row, column: 0, on: false };
+        let event = |time, row| PixelEvent { time, row, column: 0, on: false };
         let events = in_order(vec![event(7, 0), event(5, 1), event(7, 2), event(5, 3)]);
         let rows: Vec<u8> = events.iter().map(|event| event.row).collect();
         assert_eq!(rows, [1, 3, 0, 2]);

@@ -1,29 +1,31 @@
 //! Events -> frames `[T, 2, H, W]` of counts.
 //!
-//! Frame t of a piece of N events that begins at time `start` and lasts `length` microseconds holds event i (from 0), of time s, where
+//! Frame t of a piece of N events that begins at time `start` and lasts `length` microseconds holds event i (from 0),
+//! of time s, where
 //!
 //! - `equal = "time"`: t = floor((s - start) T / length), so that every frame lasts equally long;
 //! - `equal = "count"`: t = floor(i T / N), so that every frame has equally many events, give or take one.
 //!
-//! A pixel of a frame of `size` counts the events of sensor pixels with floor(row size / side) and floor(column size / side) in its place: no
-//! event is lost or counted twice. Counts end at 255.
+//! A pixel of a frame of `size` counts the events of sensor pixels with floor(row size / side) and floor(column size /
+//! side) in its place: no event is lost or counted twice. Counts end at 255.
 
 use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Event;
+use super::PixelEvent;
 
 /// How events become the frames of a sequence. There are `network.time_steps` of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FramesConfig {
     /// What all frames of a sequence have the same of.
-    pub equal: Equal,
+    pub equal: FrameSplit,
     /// What the network sees of a pixel.
-    pub values: Values,
-    /// Height and width of a frame, at most the sensor's: events of pixels that fall together are added. The sensor's when absent.
+    pub values: FrameValues,
+    /// Height and width of a frame, at most the sensor's: events of pixels that fall together are added. The sensor's
+    /// when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub size: Option<usize>,
@@ -32,7 +34,7 @@ pub struct FramesConfig {
 /// What all frames of a sequence have the same of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Equal {
+pub enum FrameSplit {
     /// Duration.
     #[default]
     Time,
@@ -43,7 +45,7 @@ pub enum Equal {
 /// What the network sees of a pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Values {
+pub enum FrameValues {
     /// The number of its events, at most 255: 0.0, 1.0, 2.0 ...
     #[default]
     Counts,
@@ -67,16 +69,17 @@ impl FramesConfig {
         Some((format!("data.dataset.{key}.frames.size"), problem))
     }
 
-    /// Counts `events`, a piece of `time`, of a sensor of `side` rows and columns into `frames` [T, 2, size, size], all zero.
-    pub(super) fn count(&self, events: &[Event], time: &Range<u64>, side: usize, frames: &mut [u8]) {
+    /// Counts `events`, a piece of `time`, of a sensor of `side` rows and columns into `frames` [T, 2, size, size], all
+    /// zero.
+    pub(super) fn count(&self, events: &[PixelEvent], time: &Range<u64>, side: usize, frames: &mut [u8]) {
         let size = self.size(side);
         let frame = size.saturating_mul(size).saturating_mul(POLARITIES);
         let time_steps = frames.len().checked_div(frame).unwrap_or_default();
         let length = time.end.saturating_sub(time.start);
         for (index, event) in events.iter().enumerate() {
             let step = match self.equal {
-                Equal::Time => share(event.time.saturating_sub(time.start), length, time_steps),
-                Equal::Count => share(index as u64, events.len() as u64, time_steps),
+                FrameSplit::Time => share(event.time.saturating_sub(time.start), length, time_steps),
+                FrameSplit::Count => share(index as u64, events.len() as u64, time_steps),
             };
             let pixel = |at: u8| usize::from(at).saturating_mul(size).checked_div(side).unwrap_or_default();
             let places =
@@ -84,8 +87,8 @@ impl FramesConfig {
             let place = places.iter().fold(0usize, |place, (at, next)| place.saturating_add(*at).saturating_mul(*next));
             if let Some(value) = frames.get_mut(place) {
                 *value = match self.values {
-                    Values::Counts => value.saturating_add(1),
-                    Values::Binary => 1,
+                    FrameValues::Counts => value.saturating_add(1),
+                    FrameValues::Binary => 1,
                 };
             }
         }
@@ -102,11 +105,17 @@ fn share(at: u64, whole: u64, parts: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn event(time: u64, row: u8, column: u8, on: bool) -> Event {
-        Event { time, row, column, on }
+    fn event(time: u64, row: u8, column: u8, on: bool) -> PixelEvent {
+        PixelEvent { time, row, column, on }
     }
 
-    fn frames(config: &FramesConfig, events: &[Event], time: Range<u64>, time_steps: usize, side: usize) -> Vec<u8> {
+    fn frames(
+        config: &FramesConfig,
+        events: &[PixelEvent],
+        time: Range<u64>,
+        time_steps: usize,
+        side: usize,
+    ) -> Vec<u8> {
         let size = config.size(side);
         let mut frames = vec![0; time_steps * 2 * size * size];
         config.count(events, &time, side, &mut frames);
@@ -114,7 +123,7 @@ mod tests {
     }
 
     /// Four events of a 2x2 sensor; three of them in the first 30 of 101 microseconds.
-    fn four() -> [Event; 4] {
+    fn four() -> [PixelEvent; 4] {
         [event(0, 0, 0, true), event(20, 0, 1, false), event(29, 0, 1, false), event(100, 1, 0, true)]
     }
 
@@ -131,7 +140,7 @@ mod tests {
 
     #[test]
     fn frames_of_equal_count_are_those_computed_by_hand() {
-        let config = FramesConfig { equal: Equal::Count, ..FramesConfig::default() };
+        let config = FramesConfig { equal: FrameSplit::Count, ..FramesConfig::default() };
         // floor(i 2 / 4): 0 0 1 1.
         let expected = [[0, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]].concat();
         assert_eq!(frames(&config, &four(), 0..101, 2, 2), expected);
@@ -146,7 +155,7 @@ mod tests {
     #[test]
     fn a_smaller_frame_keeps_every_event() {
         // A 5x5 sensor to 2x2: rows and columns 0, 1, 2 to 0 (floor(2 2 / 5) = 0), 3 and 4 to 1.
-        let events: Vec<Event> = (0..25).map(|i| event(i, (i / 5) as u8, (i % 5) as u8, true)).collect();
+        let events: Vec<PixelEvent> = (0..25).map(|i| event(i, (i / 5) as u8, (i % 5) as u8, true)).collect();
         let config = FramesConfig { size: Some(2), ..FramesConfig::default() };
         assert_eq!(frames(&config, &events, 0..25, 1, 5), [0, 0, 0, 0, 9, 6, 6, 4]);
     }
@@ -155,7 +164,7 @@ mod tests {
     fn counts_end_at_255_and_binary_values_at_1() {
         let events = vec![event(0, 0, 0, true); 300];
         assert_eq!(frames(&FramesConfig::default(), &events, 0..1, 1, 1), [0, 255]);
-        let config = FramesConfig { values: Values::Binary, ..FramesConfig::default() };
+        let config = FramesConfig { values: FrameValues::Binary, ..FramesConfig::default() };
         assert_eq!(frames(&config, &events, 0..1, 1, 1), [0, 1]);
         assert_eq!(frames(&config, &four(), 0..101, 1, 2), [0, 1, 0, 0, 1, 0, 1, 0]);
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Event, aedat, atis};
+use super::{PixelEvent, aedat, atis};
 use crate::error::Result;
 use crate::rng::{Purpose, Stream};
 
@@ -24,7 +24,7 @@ fn mutated(seed: &[u8], round: usize) -> Vec<u8> {
 }
 
 /// How many of the mutated recordings are read.
-fn read(seed: &[u8], side: usize, read: fn(&[u8], &Path) -> Result<Vec<Event>>) -> usize {
+fn read(seed: &[u8], side: usize, read: fn(&[u8], &Path) -> Result<Vec<PixelEvent>>) -> usize {
     let rounds = 0..20_000;
     let taken = rounds.filter(|&round| match read(&mutated(seed, round), Path::new("a")) {
         Ok(events) => {

@@ -1,13 +1,13 @@
-//! The recordings of a data set's folder.
+//! Lists the recordings in a data set's folders, one folder a class.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::data::{files, instead};
+use crate::data::{files, unexpected_files};
 use crate::error::{Error, Result};
 
 /// A data set of folders of recordings.
-pub(super) struct Layout<'a> {
+pub(super) struct RecordingFolders<'a> {
     pub path: &'a Path,
     /// The data set's name for people.
     pub set: &'static str,
@@ -19,14 +19,14 @@ pub(super) struct Layout<'a> {
     pub extension: &'static str,
 }
 
-impl Layout<'_> {
+impl RecordingFolders<'_> {
     /// # Errors
     /// When the data set's folder or any of the files and folders `parts` within it is missing: names all that are, and
     /// what lies there instead.
     pub fn check(&self, parts: &[PathBuf]) -> Result<()> {
         let Self { path, set, key, holds, .. } = self;
         let Err(problem) = files::all_there(path, parts) else { return Ok(()) };
-        let advice = instead::advice(path, parts, key);
+        let advice = unexpected_files::advice(path, parts, key);
         Err(Error::Data(format!("{problem}. The {set} folder holds {holds}; {advice}.")))
     }
 
@@ -81,7 +81,8 @@ impl Layout<'_> {
     /// What the recording that is packed in a file of this `name` is called, in small letters; `None` where none is.
     fn unpacked(&self, name: &Path) -> Option<String> {
         let unpacked = Path::new(name.file_stem()?);
-        let is_packed = instead::is_packing(&name.extension()?.to_string_lossy()) && self.is_recording(unpacked);
+        let is_packed =
+            unexpected_files::is_packing(&name.extension()?.to_string_lossy()) && self.is_recording(unpacked);
         is_packed.then(|| unpacked.to_string_lossy().to_ascii_lowercase())
     }
 
@@ -123,9 +124,9 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn layout(path: &Path) -> Layout<'_> {
+    fn layout(path: &Path) -> RecordingFolders<'_> {
         let holds = "folders of recordings, published at https://example.org";
-        Layout { path, set: "Example", key: "example", holds, extension: "bin" }
+        RecordingFolders { path, set: "Example", key: "example", holds, extension: "bin" }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Recordings of event cameras -> sequences of frames.
 //!
-//! The pixels of an event camera work by themselves: each tells when it has become brighter (an event of polarity on) or darker (off). A
-//! recording is a list of such events, and a network wants T frames of it: `[T, 2, H, W]`, channel 0 the number of off events at each
-//! pixel, channel 1 of on events. Rows count from the top, columns from the left.
+//! The pixels of an event camera work by themselves: each tells when it has become brighter (an event of polarity on)
+//! or darker (off). A recording is a list of such events, and a network wants T frames of it: `[T, 2, H, W]`, channel 0
+//! the number of off events at each pixel, channel 1 of on events. Rows count from the top, columns from the left.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -32,9 +32,9 @@ mod real;
 
 use std::path::Path;
 
-pub use dvs_cifar10::{DvsCifar10Config, Tested};
+pub use dvs_cifar10::{DvsCifar10Config, TestSplit};
 pub use dvs_recordings::DvsRecordingsConfig;
-pub use frames::{Equal, FramesConfig, Values};
+pub use frames::{FrameSplit, FrameValues, FramesConfig};
 pub use nmnist::NmnistConfig;
 
 use super::files::room;
@@ -42,7 +42,7 @@ use crate::error::Error;
 
 /// A pixel that became brighter or darker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Event {
+struct PixelEvent {
     /// Microseconds since the recording's first event.
     time: u64,
     row: u8,

@@ -1,7 +1,7 @@
 //! N-MNIST: the digits of MNIST on a screen, seen by an ATIS camera that moves three times.
 //!
-//! Orchard, Jayawant, Cohen, Thakor 2015, "Converting Static Image Datasets to Spiking Neuromorphic Datasets Using Saccades", Frontiers in
-//! Neuroscience 9:437. The split is the published one.
+//! Orchard, Jayawant, Cohen, Thakor 2015, "Converting Static Image Datasets to Spiking Neuromorphic Datasets Using
+//! Saccades", Frontiers in Neuroscience 9:437. The split is the published one.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,11 +10,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::listing::Layout;
+use super::listing::RecordingFolders;
 use super::sequences::{Recordings, Sequences};
 use super::{FramesConfig, atis, windows};
-use crate::data::cache::Source;
-use crate::data::{DataShape, Dataset};
+use crate::data::cache::SourceFile;
+use crate::data::{DataShape, Dataset, DatasetSpec};
 use crate::error::Result;
 
 /// Where N-MNIST lies, and how its recordings become frames.
@@ -31,16 +31,16 @@ pub struct NmnistConfig {
 const CLASSES: u32 = 10;
 const SIDE: usize = atis::SIDE as usize;
 
-impl NmnistConfig {
-    pub(in crate::data) fn shape(&self, time_steps: usize) -> DataShape {
-        self.sequences(time_steps).shape(60_000, 10_000)
+impl DatasetSpec for NmnistConfig {
+    fn shape(&self, time_steps: usize) -> Result<DataShape> {
+        Ok(self.sequences(time_steps).shape(60_000, 10_000))
     }
 
-    pub(in crate::data) fn mistakes(&self) -> Vec<(String, String)> {
+    fn mistakes(&self) -> Vec<(String, String)> {
         self.frames.mistake("nmnist", SIDE).into_iter().collect()
     }
 
-    pub(in crate::data) fn load(&self, time_steps: usize) -> Result<Dataset> {
+    fn load(&self, time_steps: usize) -> Result<Dataset> {
         let sequences = self.sequences(time_steps);
         sequences.load(self.recordings()?, |&label, path, content| {
             let events = atis::events(content, path)?;
@@ -48,10 +48,16 @@ impl NmnistConfig {
         })
     }
 
-    pub(in crate::data) fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
+    fn checksums(&self, time_steps: usize) -> Result<BTreeMap<String, String>> {
         self.sequences(time_steps).checksums(self.recordings()?)
     }
 
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.path]
+    }
+}
+
+impl NmnistConfig {
     fn sequences(&self, time_steps: usize) -> Sequences<'_> {
         Sequences { time_steps, frames: &self.frames, side: SIDE, classes: CLASSES as usize }
     }
@@ -59,7 +65,7 @@ impl NmnistConfig {
     /// The recordings of both splits with their labels, in the order of MNIST, which is that of the numbers in their
     /// names.
     fn recordings(&self) -> Result<Recordings<'_, u32>> {
-        let layout = Layout {
+        let layout = RecordingFolders {
             path: &self.path,
             set: "N-MNIST",
             key: "nmnist",
@@ -72,9 +78,9 @@ impl NmnistConfig {
         };
         let [train, test] = ["Train", "Test"].map(folders);
         layout.check(&[train.as_slice(), &test].concat())?;
-        let split = |folders: &[PathBuf]| -> Result<Vec<Source<u32>>> {
+        let split = |folders: &[PathBuf]| -> Result<Vec<SourceFile<u32>>> {
             let found = layout.recordings(folders, |_, stem| stem.parse().ok(), |_| "00002.bin".into())?;
-            Ok(found.into_iter().map(|(_, label, path)| Source { path, about: label }).collect())
+            Ok(found.into_iter().map(|(_, label, path)| SourceFile { path, about: label }).collect())
         };
         let splits = [split(&train)?, split(&test)?];
         Ok(Recordings { set: "nmnist", folder: &self.path, splits, settings: Value::Null })

@@ -1,10 +1,11 @@
-//! The real recordings, where the environment variable BNTT_DATA names a folder that holds them as `dvs128_objects` and `nmnist_small`;
-//! otherwise these tests say that they did not run, and pass. The numbers are those of a reader in Python of a few lines of numpy.
+//! The real recordings, where the environment variable BNTT_DATA names a folder that holds them as `dvs128_objects` and
+//! `nmnist_small`; otherwise these tests say that they did not run, and pass. The numbers are those of a reader in
+//! Python of a few lines of numpy.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Event, aedat, atis};
+use super::{PixelEvent, aedat, atis};
 
 fn folder(name: &str) -> Option<PathBuf> {
     let path =
@@ -16,7 +17,7 @@ fn folder(name: &str) -> Option<PathBuf> {
 }
 
 /// Events, of these on, and microseconds from the first to the last.
-fn summary(events: &[Event]) -> [u64; 3] {
+fn summary(events: &[PixelEvent]) -> [u64; 3] {
     assert!(events.is_sorted_by_key(|event| event.time));
     let on = events.iter().filter(|event| event.on).count();
     [events.len() as u64, on as u64, events.last().unwrap().time]

@@ -7,9 +7,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::frames::POLARITIES;
-use super::{Event, FramesConfig};
-use crate::data::cache::{self, Decoding, Item, Recipe, Source};
-use crate::data::{DataShape, Dataset, Items, Split};
+use super::{FramesConfig, PixelEvent};
+use crate::data::cache::{self, DecodeRecipe, DecodedItem, Decoding, SourceFile};
+use crate::data::{DataShape, Dataset, Split, SplitValues};
 use crate::error::{Error, Result};
 
 /// To be raised whenever the same recordings and settings give other frames.
@@ -34,7 +34,7 @@ pub(super) struct Recordings<'a, A> {
     pub set: &'static str,
     pub folder: &'a Path,
     /// Of the training and the test split.
-    pub splits: [Vec<Source<A>>; 2],
+    pub splits: [Vec<SourceFile<A>>; 2],
     /// What the frames depend on besides T and [`FramesConfig`].
     pub settings: Value,
 }
@@ -51,18 +51,19 @@ impl Sequences<'_> {
     ///
     /// # Errors
     /// [`Error::Data`] when there is no memory for it.
-    pub fn item(&self, label: u32, events: &[Event], time: &Range<u64>, path: &Path) -> Result<Item> {
+    pub fn item(&self, label: u32, events: &[PixelEvent], time: &Range<u64>, path: &Path) -> Result<DecodedItem> {
         let length = self.item_shape().iter().fold(1usize, |product, &size| product.saturating_mul(size));
         let mut pixels = super::room(length, path)?;
         pixels.resize(length, 0);
         self.frames.count(events, time, self.side, &mut pixels);
-        Ok(Item { label, pixels })
+        Ok(DecodedItem { label, pixels })
     }
 
     /// Both splits, out of the cache or decoded by `decode`.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Data`] for recordings that are missing or malformed, and for a split without a recording.
+    /// [`Error::Io`] and [`Error::Data`] for recordings that are missing or malformed, and for a split without a
+    /// recording.
     pub fn load<A: Sync>(
         &self,
         recordings: Recordings<'_, A>,
@@ -82,14 +83,14 @@ impl Sequences<'_> {
         cache::checksums(&self.recipe(recordings)?)
     }
 
-    fn recipe<'a, A>(&self, recordings: Recordings<'a, A>) -> Result<Recipe<'a, A>> {
+    fn recipe<'a, A>(&self, recordings: Recordings<'a, A>) -> Result<DecodeRecipe<'a, A>> {
         let Recordings { set, folder, splits, settings } = recordings;
         for (split, purpose) in splits.iter().zip(["train", "test"]) {
             if split.is_empty() {
                 return Err(Error::Data(format!("{} holds no recording to {purpose} on.", folder.display())));
             }
         }
-        Ok(Recipe {
+        Ok(DecodeRecipe {
             set,
             version: VERSION,
             folder,
@@ -112,7 +113,7 @@ impl Sequences<'_> {
 /// The same split, whose bytes are numbers of events.
 fn counts(split: Split) -> Split {
     let items = match split.items {
-        Items::Bytes(bytes) => Items::Counts(bytes),
+        SplitValues::Bytes(bytes) => SplitValues::Counts(bytes),
         items => items,
     };
     Split { items, ..split }

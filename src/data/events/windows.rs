@@ -9,7 +9,7 @@ use std::iter;
 use std::ops::Range;
 use std::path::Path;
 
-use super::Event;
+use super::PixelEvent;
 use crate::error::{Error, Result};
 
 /// Lengths in microseconds, both above 0.
@@ -22,7 +22,7 @@ pub(super) struct Windows {
 
 /// The windows of a recording.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Cut {
+pub(super) struct WindowSplit {
     /// Those that hold an event, in order: one or more.
     pub windows: Vec<Range<u64>>,
     /// How many there are with those that do not.
@@ -32,7 +32,7 @@ pub(super) struct Cut {
 impl Windows {
     /// # Errors
     /// [`Error::Data`] for a recording shorter than one window.
-    pub fn of(&self, events: &[Event], path: &Path) -> Result<Cut> {
+    pub fn split(&self, events: &[PixelEvent], path: &Path) -> Result<WindowSplit> {
         let end = duration(events);
         let Some(last) = end.checked_sub(self.length).and_then(|start| start.checked_div(self.stride)) else {
             return Err(Error::Data(format!(
@@ -45,11 +45,11 @@ impl Windows {
             .take_while(|(k, _)| *k <= last)
             .map(|(_, window)| window)
             .collect();
-        Ok(Cut { windows, all: last.saturating_add(1) })
+        Ok(WindowSplit { windows, all: last.saturating_add(1) })
     }
 
     /// The first window from number `k` on that holds an event, found without going through a pause.
-    fn from(&self, mut k: u64, events: &[Event]) -> Option<(u64, Range<u64>)> {
+    fn from(&self, mut k: u64, events: &[PixelEvent]) -> Option<(u64, Range<u64>)> {
         loop {
             let start = k.checked_mul(self.stride)?;
             let window = start..start.checked_add(self.length)?;
@@ -65,7 +65,7 @@ impl Windows {
     }
 }
 
-impl Cut {
+impl WindowSplit {
     /// How many windows were left out, where any were.
     pub fn left_out(&self) -> Option<String> {
         let without = self.all.saturating_sub(self.windows.len() as u64);
@@ -74,12 +74,12 @@ impl Cut {
 }
 
 /// From a recording's first event to the microsecond after its last.
-pub(super) fn duration(events: &[Event]) -> u64 {
+pub(super) fn duration(events: &[PixelEvent]) -> u64 {
     events.last().map_or(0, |event| event.time.saturating_add(1))
 }
 
 /// The events of a window.
-pub(super) fn within<'a>(events: &'a [Event], window: &Range<u64>) -> &'a [Event] {
+pub(super) fn within<'a>(events: &'a [PixelEvent], window: &Range<u64>) -> &'a [PixelEvent] {
     let [start, end] = [window.start, window.end].map(|time| events.partition_point(|event| event.time < time));
     events.get(start..end).unwrap_or_default()
 }
@@ -88,12 +88,12 @@ pub(super) fn within<'a>(events: &'a [Event], window: &Range<u64>) -> &'a [Event
 mod tests {
     use super::*;
 
-    fn events(times: &[u64]) -> Vec<Event> {
-        times.iter().map(|&time| Event { time, row: 0, column: 0, on: true }).collect()
+    fn events(times: &[u64]) -> Vec<PixelEvent> {
+        times.iter().map(|&time| PixelEvent { time, row: 0, column: 0, on: true }).collect()
     }
 
-    fn cut(length: u64, stride: u64, times: &[u64]) -> Cut {
-        Windows { length, stride }.of(&events(times), Path::new("a")).unwrap()
+    fn cut(length: u64, stride: u64, times: &[u64]) -> WindowSplit {
+        Windows { length, stride }.split(&events(times), Path::new("a")).unwrap()
     }
 
     fn windows(length: u64, stride: u64, times: &[u64]) -> Vec<Range<u64>> {
@@ -145,7 +145,7 @@ mod tests {
             let with: Vec<_> = all.iter().filter(|window| !within(&events, window).is_empty()).cloned().collect();
             assert_eq!(
                 cut(length, stride, &times),
-                Cut { windows: with, all: all.len() as u64 },
+                WindowSplit { windows: with, all: all.len() as u64 },
                 "{length} {stride} {times:?}"
             );
         }
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_recording_shorter_than_a_window_is_refused() {
         let error =
-            Windows { length: 10, stride: 10 }.of(&events(&[0, 8]), Path::new("a.aedat")).unwrap_err().to_string();
+            Windows { length: 10, stride: 10 }.split(&events(&[0, 8]), Path::new("a.aedat")).unwrap_err().to_string();
         let expected = "a.aedat lasts 9 us, less than one window of 10; make window_ms smaller or leave it out.";
         assert_eq!(error, expected);
     }

@@ -1,6 +1,6 @@
 //! The equation, pixel by pixel.
 
-use super::Cut;
+use super::Crop;
 
 /// X of `pixels`, as many images as `indices`.
 pub fn gather(
@@ -9,7 +9,7 @@ pub fn gather(
     mean: &[f32],
     std: &[f32],
     indices: &[u32],
-    cuts: &[Cut],
+    cuts: &[Crop],
 ) -> Vec<f32> {
     let mut images = Vec::with_capacity(indices.len() * channels * height * width);
     for (&index, cut) in indices.iter().zip(cuts) {

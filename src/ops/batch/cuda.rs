@@ -1,30 +1,30 @@
 //! The launches of the batch's kernels.
 
-use super::{Cut, Source};
-use crate::ops::gpu::{Arguments, Gpu, Grid, Structure};
+use super::{BatchSource, Crop};
+use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, StructLayout};
 use candle_core::{DType, Result, Tensor};
 
-pub fn gather(gpu: &dyn Gpu, source: &Source<'_>, indices: &[u32], cuts: &[Cut]) -> Result<(Tensor, Tensor)> {
+pub fn gather(gpu: &dyn Gpu, source: &BatchSource<'_>, indices: &[u32], cuts: &[Crop]) -> Result<(Tensor, Tensor)> {
     let (_, channels, height, width) = source.pixels.dims4()?;
     let batch = indices.len();
     let changes: Vec<i32> = cuts.iter().flat_map(|cut| [cut.down, cut.right, i32::from(cut.flip)]).collect();
     let (indices, changes) = (Tensor::new(indices, gpu.device())?, Tensor::new(changes, gpu.device())?);
-    let images = gpu.unset(&[batch, channels, height, width], DType::F32)?;
-    let arguments = Arguments::new()
+    let images = gpu.alloc_uninit(&[batch, channels, height, width], DType::F32)?;
+    let arguments = KernelArguments::new()
         .pointer(gpu.address(source.pixels)?)
         .pointer(gpu.address(&indices)?)
         .pointer(gpu.address(&changes)?)
         .pointer(gpu.address(source.mean)?)
         .pointer(gpu.address(source.std)?)
-        .structure(Structure::new().i32(channels).i32(height).i32(width).i32(batch))
+        .structure(StructLayout::new().i32(channels).i32(height).i32(width).i32(batch))
         .pointer(gpu.address(&images)?);
-    gpu.launch("batch", Grid::over(images.elem_count())?, arguments)?;
-    let labels = gpu.unset(&[batch], DType::U32)?;
-    let arguments = Arguments::new()
+    gpu.launch("batch", LaunchConfig::over(images.elem_count())?, arguments)?;
+    let labels = gpu.alloc_uninit(&[batch], DType::U32)?;
+    let arguments = KernelArguments::new()
         .pointer(gpu.address(source.labels)?)
         .pointer(gpu.address(&indices)?)
         .i32(batch)
         .pointer(gpu.address(&labels)?);
-    gpu.launch("batch_labels", Grid::over(batch)?, arguments)?;
+    gpu.launch("batch_labels", LaunchConfig::over(batch)?, arguments)?;
     Ok((images, labels))
 }

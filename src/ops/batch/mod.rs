@@ -1,8 +1,8 @@
 //! A batch out of a data set that lies on a device as bytes: cut, turned and normalised.
 //!
-//! X[b, c, y, x] = (p / 255 - mean_c) / std_c in `f32`, with p the pixel of image `indices[b]`, channel c, at row y + down_b and
-//! column x + right_b (W - 1 - x + right_b where it is turned), and 0 outside the image. Pixels [N, C, H, W] are `u8`, X is [B, C, H, W]:
-//! the bits that [`crate::data::Batches`] makes on the host.
+//! X[b, c, y, x] = (p / 255 - mean_c) / std_c in `f32`, with p the pixel of image `indices[b]`, channel c, at row y +
+//! down_b and column x + right_b (W - 1 - x + right_b where it is turned), and 0 outside the image. Pixels [N, C, H, W]
+//! are `u8`, X is [B, C, H, W]: the bits that [`crate::data::Batches`] makes on the host.
 
 mod cpu;
 pub mod cuda;
@@ -13,7 +13,7 @@ use candle_core::{Device, Result, Tensor, bail};
 
 /// A data set's images and what normalises them.
 #[derive(Debug, Clone, Copy)]
-pub struct Source<'a> {
+pub struct BatchSource<'a> {
     /// [N, C, H, W] `u8`.
     pub pixels: &'a Tensor,
     /// [N] `u32`.
@@ -25,14 +25,14 @@ pub struct Source<'a> {
 
 /// How one image of a batch is cut: see the equation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cut {
+pub struct Crop {
     pub down: i32,
     pub right: i32,
     pub flip: bool,
 }
 
 /// Images [B, C, H, W] and labels [B], image by image as `cuts` says.
-pub fn gather(source: &Source<'_>, indices: &[u32], cuts: &[Cut]) -> Result<(Tensor, Tensor)> {
+pub fn gather(source: &BatchSource<'_>, indices: &[u32], cuts: &[Crop]) -> Result<(Tensor, Tensor)> {
     let (n, channels, height, width) = source.pixels.dims4()?;
     if indices.len() != cuts.len() || source.labels.dims() != [n] || source.mean.dims() != [channels] {
         let (labels, mean) = (source.labels.dims(), source.mean.dims());
@@ -52,6 +52,6 @@ pub fn gather(source: &Source<'_>, indices: &[u32], cuts: &[Cut]) -> Result<(Ten
             let images = Tensor::from_vec(images, (indices.len(), channels, height, width), &Device::Cpu)?;
             Ok((images, source.labels.index_select(&Tensor::new(indices, &Device::Cpu)?, 0)?))
         }
-        device => cuda::gather(&*gpu::of(device)?, source, indices, cuts),
+        device => cuda::gather(&*gpu::for_device(device)?, source, indices, cuts),
     }
 }

@@ -1,5 +1,5 @@
-//! Batch norm on the CPU, on pixels whose channels lie side by side. Few rows are summed in single precision, such sums in double;
-//! chunks of rows are divided among threads and added in order.
+//! Batch norm on the CPU, on pixels whose channels lie side by side. Few rows are summed in single precision, such sums
+//! in double; chunks of rows are divided among threads and added in order.
 
 use super::Groups;
 use crate::ops::simd::arch;
@@ -28,23 +28,23 @@ impl Affine<'_> {
     }
 
     /// The factors and offsets [G, C] of Y = factor X + offset.
-    pub fn line(&self, g: &Groups) -> Line {
-        let of = |at: usize| {
+    pub fn scale_shift(&self, g: &Groups) -> ScaleShift {
+        let row_at = |at: usize| {
             let factor = self.scale[at] * self.inverse_deviation(at);
             (factor, self.shift.map_or(0.0, |shift| shift[at % g.channels]) - factor * self.mean[at])
         };
-        let (factor, offset) = (0..g.groups * g.channels).map(of).unzip();
-        Line { factor, offset }
+        let (factor, offset) = (0..g.groups * g.channels).map(row_at).unzip();
+        ScaleShift { factor, offset }
     }
 }
 
 /// Y = factor X + offset for every group and channel.
-pub struct Line {
+pub struct ScaleShift {
     factor: Vec<f32>,
     offset: Vec<f32>,
 }
 
-impl Line {
+impl ScaleShift {
     /// Applies the line of `group` to rows of channels.
     pub fn apply(&self, group: usize, channels: usize, x: &[f32], y: &mut [f32]) {
         let at = group * channels..(group + 1) * channels;
@@ -65,8 +65,8 @@ impl Line {
 /// Mean and biased variance [G, C].
 pub fn statistics(x: &[f32], g: &Groups) -> (Vec<f32>, Vec<f32>) {
     let (mut means, mut variances) = (Vec::new(), Vec::new());
-    for chunks in per_chunk(g, |_, rows| Moments::of(&x[rows], g.channels)) {
-        let Moments { rows, mean, squares } = chunks.into_iter().fold(Moments::none(g.channels), Moments::joined);
+    for chunks in per_chunk(g, |_, rows| Moments::from_rows(&x[rows], g.channels)) {
+        let Moments { rows, mean, squares } = chunks.into_iter().fold(Moments::none(g.channels), Moments::combined);
         means.extend(mean.iter().map(|&mean| mean as f32));
         variances.extend(squares.iter().map(|&squares| (squares / rows) as f32));
     }
@@ -85,7 +85,7 @@ impl Moments {
         Self { rows: 0.0, mean: vec![0.0; channels], squares: vec![0.0; channels] }
     }
 
-    fn of(x: &[f32], channels: usize) -> Self {
+    fn from_rows(x: &[f32], channels: usize) -> Self {
         let mut moments = Self { rows: (x.len() / channels) as f64, ..Self::none(channels) };
         let Self { rows, mean, squares } = &mut moments;
         sum_rows(x, x, &vec![0.0; channels], mean, |x, _, _| x);
@@ -100,7 +100,7 @@ impl Moments {
     }
 
     /// The moments of both parts' rows together (Chan, Golub & LeVeque 1979).
-    fn joined(mut self, other: Self) -> Self {
+    fn combined(mut self, other: Self) -> Self {
         let rows = self.rows + other.rows;
         for (c, (mean, squares)) in self.mean.iter_mut().zip(&mut self.squares).enumerate() {
             let distance = other.mean[c] - *mean;
@@ -113,21 +113,23 @@ impl Moments {
 
 /// Y [G, rows, C].
 pub fn normalize(x: &[f32], with: &Affine<'_>, g: &Groups) -> Vec<f32> {
-    let line = with.line(g);
+    let scale_shift = with.scale_shift(g);
     let mut y = vec![0f32; x.len()];
-    for_chunks(g, &mut y, |group, rows, y| line.apply(group, g.channels, &x[rows], y));
+    for_chunks(g, &mut y, |group, rows, y| scale_shift.apply(group, g.channels, &x[rows], y));
     y
 }
 
 /// Gradients of the input, the scale [G, C] and the shift [C].
 pub fn gradients(x: &[f32], dy: &[f32], with: &Affine<'_>, g: &Groups) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
     let chunks = per_chunk(g, |group, rows| {
-        let mut sums = Sums::none(g.channels);
+        let mut sums = GradientSums::none(g.channels);
         sums.add(&x[rows.clone()], &dy[rows], &with.mean[group * g.channels..][..g.channels]);
         sums
     });
-    let sums: Vec<Sums> =
-        chunks.into_iter().map(|chunks| chunks.into_iter().fold(Sums::none(g.channels), Sums::plus)).collect();
+    let sums: Vec<GradientSums> = chunks
+        .into_iter()
+        .map(|chunks| chunks.into_iter().fold(GradientSums::none(g.channels), GradientSums::plus))
+        .collect();
     let (scale, shift) = parameter_gradients(&sums, with, g);
     let reverse = Reverse::new(&sums, with, g);
     let mut dx = dy.to_vec();
@@ -136,12 +138,12 @@ pub fn gradients(x: &[f32], dy: &[f32], with: &Affine<'_>, g: &Groups) -> (Vec<f
 }
 
 /// What backward sums over rows: dY and dY (X - mean), a number for every channel.
-pub struct Sums {
+pub struct GradientSums {
     dy: Vec<f64>,
     dy_centred: Vec<f64>,
 }
 
-impl Sums {
+impl GradientSums {
     pub fn none(channels: usize) -> Self {
         Self { dy: vec![0.0; channels], dy_centred: vec![0.0; channels] }
     }
@@ -160,7 +162,7 @@ impl Sums {
 }
 
 /// Gradients of the scale [G, C] and the shift [C] from every group's sums.
-pub fn parameter_gradients(sums: &[Sums], with: &Affine<'_>, g: &Groups) -> (Vec<f32>, Vec<f32>) {
+pub fn parameter_gradients(sums: &[GradientSums], with: &Affine<'_>, g: &Groups) -> (Vec<f32>, Vec<f32>) {
     let centred = sums.iter().flat_map(|sums| &sums.dy_centred).enumerate();
     let scale = centred.map(|(at, &sum)| sum as f32 * with.inverse_deviation(at)).collect();
     let shift = (0..g.channels).map(|c| sums.iter().map(|sums| sums.dy[c]).sum::<f64>() as f32).collect();
@@ -176,7 +178,7 @@ pub struct Reverse<'a> {
 }
 
 impl<'a> Reverse<'a> {
-    pub fn new(sums: &[Sums], with: &Affine<'a>, g: &Groups) -> Self {
+    pub fn new(sums: &[GradientSums], with: &Affine<'a>, g: &Groups) -> Self {
         let n = g.count() as f64;
         let mut reverse = Self { a: Vec::new(), b: Vec::new(), c: Vec::new(), mean: with.mean };
         let sums = sums.iter().flat_map(|sums| sums.dy.iter().zip(&sums.dy_centred));

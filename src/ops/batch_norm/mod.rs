@@ -1,12 +1,12 @@
 //! Normalisation of currents by batch statistics, per group of time-steps and channel.
 //!
-//! The sequence X [T, B, C, ...] is cut along time into G groups of T / G steps. For group g and channel c, with m and v
-//! the mean and the biased variance of X over the group's steps, the batch and the space,
+//! The sequence X [T, B, C, ...] is cut along time into G groups of T / G steps. For group g and channel c, with m and
+//! v the mean and the biased variance of X over the group's steps, the batch and the space,
 //!
 //!   Y = scale[g, c] (X - m[g, c]) / sqrt(v[g, c] + eps) + shift[c].
 //!
-//! G = T is Batch Normalization Through Time (Kim & Panda 2021, eq. 6: every time-step has statistics and a scale gamma of
-//! its own, and no shift); G = 1 shares them over time, as ordinary batch norm and tdBN do.
+//! G = T is Batch Normalization Through Time (Kim & Panda 2021, eq. 6: every time-step has statistics and a scale gamma
+//! of its own, and no shift); G = 1 shares them over time, as ordinary batch norm and tdBN do.
 //!
 //! Gradients flow through m and v: with h = (X - m) / sqrt(v + eps) and <.> the mean over what m is taken over,
 //! dX = scale / sqrt(v + eps) (dY - <dY> - h <dY h>), d scale = sum dY h, d shift = sum dY.
@@ -69,7 +69,7 @@ pub struct Groups {
 
 impl Groups {
     /// Groups the sequence `x` [T, B, C, ...] along time.
-    pub fn of(x: &Tensor, groups: usize) -> Result<Self> {
+    pub fn from_tensor(x: &Tensor, groups: usize) -> Result<Self> {
         let (t, b, channels, pixels) = match *x.dims() {
             [t, b, channels] => (t, b, channels, 1),
             [t, b, channels, height, width] => (t, b, channels, height * width),
@@ -93,44 +93,44 @@ impl Groups {
 
 /// Statistics of `x` [T, B, C, ...] in `groups` groups of time-steps.
 pub fn statistics(x: &Tensor, groups: usize) -> Result<Statistics> {
-    let g = Groups::of(x, groups)?;
+    let g = Groups::from_tensor(x, groups)?;
     match x.device() {
         Device::Cpu => {
             let (mean, variance) = cpu::statistics(&values(&channels_last(x)?)?, &g);
             let table = |v| Tensor::from_vec(v, g.table(), x.device());
             Ok(Statistics { mean: table(mean)?, variance: table(variance)? })
         }
-        device => cuda::statistics(&*gpu::of(device)?, x, &g),
+        device => cuda::statistics(&*gpu::for_device(device)?, x, &g),
     }
 }
 
 /// Normalises `x` [T, B, C, ...].
 pub fn normalize(x: &Tensor, norm: &Normalization) -> Result<Tensor> {
-    let g = Groups::of(x, norm.scale.dim(0)?)?;
+    let g = Groups::from_tensor(x, norm.scale.dim(0)?)?;
     match x.device() {
         Device::Cpu => {
-            let lying = channels_last(x)?;
-            let y = norm.lend(|affine| Ok(cpu::normalize(&values(&lying)?, affine, &g)))?;
+            let tensor = channels_last(x)?;
+            let y = norm.lend(|affine| Ok(cpu::normalize(&values(&tensor)?, affine, &g)))?;
             from_channels_last(y, x.dims(), x)
         }
-        device => cuda::normalize(&*gpu::of(device)?, x, norm, &g),
+        device => cuda::normalize(&*gpu::for_device(device)?, x, norm, &g),
     }
 }
 
 /// All gradients of [`normalize`] applied with the statistics of `x` itself.
 pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization) -> Result<Gradients> {
-    let g = Groups::of(x, norm.scale.dim(0)?)?;
+    let g = Groups::from_tensor(x, norm.scale.dim(0)?)?;
     match x.device() {
         Device::Cpu => {
-            let (lying, grad) = (channels_last(x)?, channels_last(grad)?);
+            let (tensor, grad) = (channels_last(x)?, channels_last(grad)?);
             let (input, scale, shift) =
-                norm.lend(|affine| Ok(cpu::gradients(&values(&lying)?, &values(&grad)?, affine, &g)))?;
+                norm.lend(|affine| Ok(cpu::gradients(&values(&tensor)?, &values(&grad)?, affine, &g)))?;
             Ok(Gradients {
                 input: from_channels_last(input, x.dims(), x)?,
                 scale: Tensor::from_vec(scale, g.table(), x.device())?,
                 shift: Tensor::from_vec(shift, g.channels, x.device())?,
             })
         }
-        device => cuda::gradients(&*gpu::of(device)?, x, grad, norm, &g),
+        device => cuda::gradients(&*gpu::for_device(device)?, x, grad, norm, &g),
     }
 }

@@ -1,4 +1,5 @@
-//! A learned number for every channel: Y[n, o, ...] = X[n, o, ...] + b[o], db[o] = sum over n and space of dY[n, o, ...].
+//! A learned number for every channel: Y[n, o, ...] = X[n, o, ...] + b[o], db[o] = sum over n and space of dY[n, o,
+//! ...].
 //!
 //! X [T, B, O, H, W] or [T, B, O], b [O].
 
@@ -17,9 +18,9 @@ const ROWS: usize = 1024;
 pub fn add(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
     match x.device() {
         Device::Cpu => {
-            let (lying, b) = (channels_last(x)?, values::<f32>(bias)?);
-            check(&lying, b.len())?;
-            let mut y = values::<f32>(&lying)?.to_vec();
+            let (tensor, b) = (channels_last(x)?, values::<f32>(bias)?);
+            check(&tensor, b.len())?;
+            let mut y = values::<f32>(&tensor)?.to_vec();
             y.par_chunks_mut((ROWS * b.len()).max(1)).for_each(|rows| {
                 for row in rows.chunks_mut(b.len()) {
                     row.iter_mut().zip(b.iter()).for_each(|(y, b)| *y += b);
@@ -27,7 +28,7 @@ pub fn add(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
             });
             from_channels_last(y, x.dims(), x)
         }
-        device => cuda::add(&*gpu::of(device)?, x, bias),
+        device => cuda::add(&*gpu::for_device(device)?, x, bias),
     }
 }
 
@@ -35,9 +36,9 @@ pub fn add(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
 pub fn gradient(grad: &Tensor, channels: usize) -> Result<Tensor> {
     match grad.device() {
         Device::Cpu => {
-            let lying = channels_last(grad)?;
-            check(&lying, channels)?;
-            let dy = values::<f32>(&lying)?;
+            let tensor = channels_last(grad)?;
+            check(&tensor, channels)?;
+            let dy = values::<f32>(&tensor)?;
             let parts: Vec<Vec<f64>> = dy
                 .par_chunks((ROWS * channels).max(1))
                 .map(|rows| {
@@ -55,10 +56,10 @@ pub fn gradient(grad: &Tensor, channels: usize) -> Result<Tensor> {
     }
 }
 
-fn check(lying: &Tensor, channels: usize) -> Result<()> {
-    match lying.dims().last() {
+fn check(tensor: &Tensor, channels: usize) -> Result<()> {
+    match tensor.dims().last() {
         Some(&found) if found == channels && channels > 0 => Ok(()),
-        _ => bail!("bias: {channels} values for {:?} (channels last)", lying.dims()),
+        _ => bail!("bias: {channels} values for {:?} (channels last)", tensor.dims()),
     }
 }
 

@@ -1,25 +1,26 @@
 //! Convolution on a GPU: by the device's own convolutions, or by patches and matrix products.
 
-use super::Geometry;
+use crate::ops::Geometry;
 use crate::ops::Precision;
 use crate::ops::channels_last::{channels_first, channels_last};
-use crate::ops::gpu::{Arguments, Convolution, Gpu, Grid, Product, Structure, suffix, width};
+use crate::ops::gpu::{Convolution, Gpu, KernelArguments, LaunchConfig, MatrixProduct, StructLayout, suffix, width};
 use candle_core::{DType, Result, Tensor};
 
 /// Bytes of patches that a product takes at a time.
 const PATCHES: usize = 256 << 20;
 
 /// `Geometry` of conv.cu.
-fn structure(g: &Geometry) -> Structure {
+fn structure(g: &Geometry) -> StructLayout {
     let sizes = [g.in_channels, g.out_channels, g.kernel, g.stride, g.padding, g.height, g.width];
-    sizes.into_iter().chain([g.out_height(), g.out_width()]).fold(Structure::new(), Structure::i32)
+    sizes.into_iter().chain([g.out_height(), g.out_width()]).fold(StructLayout::new(), StructLayout::i32)
 }
 
 /// The weight [O, C, k, k] as [O, k, k, C] of the type that is multiplied.
 fn by_patch(gpu: &dyn Gpu, weight: &Tensor, g: &Geometry, dtype: DType) -> Result<Tensor> {
-    let w = gpu.unset(&[g.out_channels, g.kernel, g.kernel, g.in_channels], dtype)?;
-    let arguments = Arguments::new().pointer(gpu.address(weight)?).structure(structure(g)).pointer(gpu.address(&w)?);
-    gpu.launch(&format!("weight_by_patch_{}", suffix(dtype)?), Grid::over(w.elem_count())?, arguments)?;
+    let w = gpu.alloc_uninit(&[g.out_channels, g.kernel, g.kernel, g.in_channels], dtype)?;
+    let arguments =
+        KernelArguments::new().pointer(gpu.address(weight)?).structure(structure(g)).pointer(gpu.address(&w)?);
+    gpu.launch(&format!("weight_by_patch_{}", suffix(dtype)?), LaunchConfig::over(w.elem_count())?, arguments)?;
     Ok(w)
 }
 
@@ -41,7 +42,7 @@ pub fn forward(
     let (dtype, own) = (precision.currents(), gpu.convolutions());
     let (x, w) = (operand(x, dtype, own.is_none() && dtype == DType::F32)?, by_patch(gpu, weight, g, dtype)?);
     let lead = x.rank() - 3;
-    let y = gpu.unset(&[&x.dims()[..lead], &[g.out_height(), g.out_width(), g.out_channels]].concat(), dtype)?;
+    let y = gpu.alloc_uninit(&[&x.dims()[..lead], &[g.out_height(), g.out_width(), g.out_channels]].concat(), dtype)?;
     match own {
         Some(own) => own.forward(&x, &w, &y, &Convolution { geometry: g, images, precision })?,
         None => {
@@ -51,7 +52,7 @@ pub fn forward(
                 let c = &y.narrow(0, first * g.out_pixels() * n, m * n)?;
                 let (a, b) = (patches, &w);
                 let (a_transposed, b_transposed) = (false, true);
-                gpu.multiply(&Product {
+                gpu.multiply(&MatrixProduct {
                     a,
                     a_transposed,
                     b,
@@ -81,7 +82,7 @@ pub fn input_gradient(
     let dtype = precision.currents();
     let (dy, w) = (operand(grad, dtype, false)?, by_patch(gpu, weight, g, dtype)?);
     let lead = dy.rank() - 3;
-    let dx = gpu.unset(&[&dy.dims()[..lead], &[g.height, g.width, g.in_channels]].concat(), dtype)?;
+    let dx = gpu.alloc_uninit(&[&dy.dims()[..lead], &[g.height, g.width, g.in_channels]].concat(), dtype)?;
     if let Some(own) = gpu.convolutions() {
         own.input_gradient(&dy, &w, &dx, &Convolution { geometry: g, images, precision })?;
         return channels_first(&dx);
@@ -89,21 +90,21 @@ pub fn input_gradient(
     let (dy, flat) = (dy.flatten_all()?, dx.flatten_all()?);
     let in_size = g.in_pixels() * g.in_channels;
     let together = images_together(g, DType::F32, images);
-    let patches = gpu.unset(&[together * g.out_pixels() * g.patch()], DType::F32)?;
+    let patches = gpu.alloc_uninit(&[together * g.out_pixels() * g.patch()], DType::F32)?;
     for first in (0..images).step_by(together) {
         let count = together.min(images - first);
         let (m, k) = (count * g.out_pixels(), g.out_channels);
         let a = &dy.narrow(0, first * g.out_pixels() * k, m * k)?;
         let (b, c, n) = (&w, &patches, g.patch());
         let (a_transposed, b_transposed, accumulate) = (false, false, false);
-        gpu.multiply(&Product { a, a_transposed, b, b_transposed, c, m, n, k, accumulate, precision })?;
+        gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c, m, n, k, accumulate, precision })?;
         let to = flat.narrow(0, first * in_size, count * in_size)?;
-        let arguments = Arguments::new()
+        let arguments = KernelArguments::new()
             .pointer(gpu.address(&patches)?)
             .structure(structure(g))
             .i64(count)
             .pointer(gpu.address(&to)?);
-        gpu.launch(&format!("patches_back_{}", suffix(dtype)?), Grid::over(count * in_size)?, arguments)?;
+        gpu.launch(&format!("patches_back_{}", suffix(dtype)?), LaunchConfig::over(count * in_size)?, arguments)?;
     }
     channels_first(&dx)
 }
@@ -122,7 +123,7 @@ pub fn weight_gradient(
     let dy = operand(grad, dtype, false)?;
     // Products add in single precision over all chunks; a device's own convolutions give the type that they multiply.
     let sums = if own.is_some() { dtype } else { DType::F32 };
-    let dw = gpu.unset(&[g.out_channels, g.kernel, g.kernel, g.in_channels], sums)?;
+    let dw = gpu.alloc_uninit(&[g.out_channels, g.kernel, g.kernel, g.in_channels], sums)?;
     match own {
         Some(own) => own.weight_gradient(&x, &dy, &dw, &Convolution { geometry: g, images, precision })?,
         None => {
@@ -132,14 +133,18 @@ pub fn weight_gradient(
                 let a = &dy.narrow(0, first * g.out_pixels() * m, k * m)?;
                 let (b, c, accumulate) = (patches, &dw, first > 0);
                 let (a_transposed, b_transposed) = (true, false);
-                gpu.multiply(&Product { a, a_transposed, b, b_transposed, c, m, n, k, accumulate, precision })
+                gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c, m, n, k, accumulate, precision })
             })?;
         }
     }
-    let gradient = gpu.unset(&[g.out_channels, g.in_channels, g.kernel, g.kernel], DType::F32)?;
+    let gradient = gpu.alloc_uninit(&[g.out_channels, g.in_channels, g.kernel, g.kernel], DType::F32)?;
     let arguments =
-        Arguments::new().pointer(gpu.address(&dw)?).structure(structure(g)).pointer(gpu.address(&gradient)?);
-    gpu.launch(&format!("gradient_by_filter_{}", suffix(sums)?), Grid::over(gradient.elem_count())?, arguments)?;
+        KernelArguments::new().pointer(gpu.address(&dw)?).structure(structure(g)).pointer(gpu.address(&gradient)?);
+    gpu.launch(
+        &format!("gradient_by_filter_{}", suffix(sums)?),
+        LaunchConfig::over(gradient.elem_count())?,
+        arguments,
+    )?;
     Ok(gradient)
 }
 
@@ -160,18 +165,18 @@ fn for_chunks(
 ) -> Result<()> {
     let (x, in_size) = (x.flatten_all()?, g.in_pixels() * g.in_channels);
     let together = images_together(g, dtype, images);
-    let patches = gpu.unset(&[together * g.out_pixels() * g.patch()], dtype)?;
+    let patches = gpu.alloc_uninit(&[together * g.out_pixels() * g.patch()], dtype)?;
     let n = width(if dtype == DType::BF16 { 8 } else { 4 }, &[g.in_channels]);
     let kernel = format!("patches_{}_{}_x{n}", suffix(x.dtype())?, suffix(dtype)?);
     for first in (0..images).step_by(together) {
         let count = together.min(images - first);
         let from = x.narrow(0, first * in_size, count * in_size)?;
-        let arguments = Arguments::new()
+        let arguments = KernelArguments::new()
             .pointer(gpu.address(&from)?)
             .structure(structure(g))
             .i64(count)
             .pointer(gpu.address(&patches)?);
-        gpu.launch(&kernel, Grid::over(count * g.out_pixels() * g.patch() / n)?, arguments)?;
+        gpu.launch(&kernel, LaunchConfig::over(count * g.out_pixels() * g.patch() / n)?, arguments)?;
         work(&patches, first, count)?;
     }
     Ok(())

@@ -7,60 +7,13 @@
 mod cpu;
 pub mod cuda;
 
-pub use cpu::{Way, ways as cpu_ways};
+pub use cpu::{Algorithm, algorithms as cpu_algorithms};
 
+use super::Geometry;
 use super::channels_last::{channels_last, from_channels_last};
-use super::values::{Input, input, values};
+use super::values::{SequenceValues, input, values};
 use super::{Precision, fold, gpu};
 use candle_core::{Device, Result, Tensor, bail};
-
-/// The sizes of one convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Geometry {
-    pub in_channels: usize,
-    pub out_channels: usize,
-    pub kernel: usize,
-    pub stride: usize,
-    pub padding: usize,
-    pub height: usize,
-    pub width: usize,
-}
-
-impl Geometry {
-    pub fn out_height(&self) -> usize {
-        (self.height + 2 * self.padding - self.kernel) / self.stride + 1
-    }
-
-    pub fn out_width(&self) -> usize {
-        (self.width + 2 * self.padding - self.kernel) / self.stride + 1
-    }
-
-    /// Elements under one output position: C k k.
-    fn patch(&self) -> usize {
-        self.in_channels * self.kernel * self.kernel
-    }
-
-    fn in_pixels(&self) -> usize {
-        self.height * self.width
-    }
-
-    fn out_pixels(&self) -> usize {
-        self.out_height() * self.out_width()
-    }
-
-    /// The convolution that carries an output's gradient back to the input: channels exchanged, the kernel turned by half
-    /// a turn. It exists for stride 1 and a padding below the kernel's size.
-    fn reversed(&self) -> Option<Self> {
-        (self.stride == 1 && self.padding < self.kernel).then(|| Self {
-            in_channels: self.out_channels,
-            out_channels: self.in_channels,
-            padding: self.kernel - 1 - self.padding,
-            height: self.out_height(),
-            width: self.out_width(),
-            ..*self
-        })
-    }
-}
 
 /// The convolution of `x` [..., C, H, W] with `weight` [O, C, k, k]: [..., O, H', W'].
 pub fn forward(x: &Tensor, weight: &Tensor, geometry: &Geometry, precision: Precision) -> Result<Tensor> {
@@ -69,7 +22,7 @@ pub fn forward(x: &Tensor, weight: &Tensor, geometry: &Geometry, precision: Prec
 
 /// The same, on the CPU by a given way or by the fastest.
 pub fn forward_by(
-    way: Option<Way>,
+    algorithm: Option<Algorithm>,
     x: &Tensor,
     weight: &Tensor,
     geometry: &Geometry,
@@ -82,12 +35,12 @@ pub fn forward_by(
         Device::Cpu => {
             let (x, w) = (channels_last(x)?, values::<f32>(weight)?);
             let y = match input(&x)? {
-                Input::Floats(x) => cpu::forward(&x, &w, g, n, way),
-                Input::Spikes(x) => cpu::forward(&x, &w, g, n, way),
+                SequenceValues::Floats(x) => cpu::forward(&x, &w, g, n, algorithm),
+                SequenceValues::Spikes(x) => cpu::forward(&x, &w, g, n, algorithm),
             };
             from_channels_last(y, &shape, &x)
         }
-        device => cuda::forward(&*gpu::of(device)?, x, weight, g, n, precision),
+        device => cuda::forward(&*gpu::for_device(device)?, x, weight, g, n, precision),
     }
 }
 
@@ -102,7 +55,7 @@ pub fn input_gradient(grad: &Tensor, weight: &Tensor, geometry: &Geometry, preci
             let dx = cpu::input_gradient(&values(&grad)?, &values(weight)?, g, n);
             from_channels_last(dx, &shape, &grad)
         }
-        device => cuda::input_gradient(&*gpu::of(device)?, grad, weight, g, n, precision),
+        device => cuda::input_gradient(&*gpu::for_device(device)?, grad, weight, g, n, precision),
     }
 }
 
@@ -113,7 +66,7 @@ pub fn weight_gradient(x: &Tensor, grad: &Tensor, geometry: &Geometry, precision
 
 /// The same, on the CPU by a given way or by the fastest.
 pub fn weight_gradient_by(
-    way: Option<Way>,
+    algorithm: Option<Algorithm>,
     x: &Tensor,
     grad: &Tensor,
     geometry: &Geometry,
@@ -129,12 +82,12 @@ pub fn weight_gradient_by(
             let (x, grad) = (channels_last(x)?, channels_last(grad)?);
             let dy = values::<f32>(&grad)?;
             let dw = match input(&x)? {
-                Input::Floats(x) => cpu::weight_gradient(&x, &dy, g, n, way),
-                Input::Spikes(x) => cpu::weight_gradient(&x, &dy, g, n, way),
+                SequenceValues::Floats(x) => cpu::weight_gradient(&x, &dy, g, n, algorithm),
+                SequenceValues::Spikes(x) => cpu::weight_gradient(&x, &dy, g, n, algorithm),
             };
             Tensor::from_vec(dw, (g.out_channels, g.in_channels, g.kernel, g.kernel), grad.device())
         }
-        device => cuda::weight_gradient(&*gpu::of(device)?, x, grad, g, n, precision),
+        device => cuda::weight_gradient(&*gpu::for_device(device)?, x, grad, g, n, precision),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The launch of the cross-entropy kernel.
 
-use crate::ops::gpu::{Arguments, Gpu, Grid, THREADS};
+use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, THREADS};
 use candle_core::{DType, Result, Tensor};
 
 /// The score and, where it is wanted, the gradient by the logits [B, K].
@@ -13,9 +13,9 @@ pub fn rows(
 ) -> Result<(Tensor, Option<Tensor>)> {
     let (images, classes) = logits.dims2()?;
     let (logits, labels) = (logits.contiguous()?, labels.contiguous()?);
-    let gradient = wanted.then(|| gpu.unset(logits.dims(), DType::F32)).transpose()?;
-    let score = gpu.unset(&[4], DType::F64)?;
-    let arguments = Arguments::new()
+    let gradient = wanted.then(|| gpu.alloc_uninit(logits.dims(), DType::F32)).transpose()?;
+    let score = gpu.alloc_uninit(&[4], DType::F64)?;
+    let arguments = KernelArguments::new()
         .pointer(gpu.address(&logits)?)
         .pointer(gpu.address(&labels)?)
         .i32(images)
@@ -23,6 +23,6 @@ pub fn rows(
         .f64(smoothing)
         .pointer(gradient.as_ref().map_or(Ok(0), |gradient| gpu.address(gradient))?)
         .pointer(gpu.address(&score)?);
-    gpu.launch("cross_entropy", Grid::block(THREADS).shared(size_of::<f64>()), arguments)?;
+    gpu.launch("cross_entropy", LaunchConfig::block(THREADS).shared(size_of::<f64>()), arguments)?;
     Ok((score, gradient))
 }

@@ -4,8 +4,8 @@
 //!
 //!   loss = - (1 / B) sum over b, k of q[b, k] log softmax(Z[b])[k],   dloss/dZ = (softmax(Z) - q) / B.
 //!
-//! An image of whose logits one is not finite is predicted wrong, and makes the loss NaN: a NaN compares false with every other number, and would
-//! else count as right.
+//! An image of whose logits one is not finite is predicted wrong, and makes the loss NaN: a NaN compares false with
+//! every other number, and would else count as right.
 //!
 //! Smoothing as in Szegedy et al. 2016 (and PyTorch's `label_smoothing`).
 
@@ -17,7 +17,7 @@ use candle_core::{Device, Result, Tensor, bail};
 
 /// What a batch of logits scores.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Score {
+pub struct BatchScore {
     /// Sum of the losses of the batch's images.
     pub loss_sum: f64,
     /// Images whose label has the largest logit; of equal logits the lower class counts first.
@@ -27,8 +27,9 @@ pub struct Score {
     pub images: usize,
 }
 
-impl Score {
-    /// Scores lie where their logits lay: [4] `f64`, the fields in order. Reading one makes a GPU wait; sums of them are scores too.
+impl BatchScore {
+    /// Scores lie where their logits lay: [4] `f64`, the fields in order. Reading one makes a GPU wait; sums of them
+    /// are scores too.
     pub fn read(tensor: &Tensor) -> Result<Self> {
         match tensor.to_vec1::<f64>()?.as_slice() {
             &[loss_sum, top1, top5, images] => {
@@ -65,11 +66,11 @@ impl Score {
     }
 }
 
-/// The score of `logits` [B, K] against `labels` [B] (`u32`), as [`Score::read`] takes it.
+/// The score of `logits` [B, K] against `labels` [B] (`u32`), as [`BatchScore::read`] takes it.
 pub fn score(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor> {
     match logits.device() {
         Device::Cpu => rows(logits, labels, smoothing)?.0.to_tensor(),
-        device => Ok(cuda::rows(&*gpu::of(device)?, logits, labels, smoothing, false)?.0),
+        device => Ok(cuda::rows(&*gpu::for_device(device)?, logits, labels, smoothing, false)?.0),
     }
 }
 
@@ -80,18 +81,18 @@ pub fn score_and_gradient(logits: &Tensor, labels: &Tensor, smoothing: f64) -> R
             let (score, gradient) = rows(logits, labels, smoothing)?;
             Ok((score.to_tensor()?, Tensor::from_vec(gradient, logits.shape(), &Device::Cpu)?))
         }
-        device => match cuda::rows(&*gpu::of(device)?, logits, labels, smoothing, true)? {
+        device => match cuda::rows(&*gpu::for_device(device)?, logits, labels, smoothing, true)? {
             (score, Some(gradient)) => Ok((score, gradient)),
             (_, None) => bail!("cross entropy: no gradient where one is wanted"),
         },
     }
 }
 
-fn rows(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<(Score, Vec<f32>)> {
+fn rows(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<(BatchScore, Vec<f32>)> {
     let (images, classes) = logits.dims2()?;
     let (logits, labels) = (values::<f32>(logits)?, values::<u32>(labels)?);
     let mut gradient = vec![0f32; images * classes];
-    let mut total = Score { images, ..Score::default() };
+    let mut total = BatchScore { images, ..BatchScore::default() };
     if labels.len() != images {
         bail!("cross entropy: {images} rows of logits, {} labels", labels.len())
     }
@@ -133,7 +134,7 @@ mod tests {
         let logits = Tensor::new(&[[0f32, 3f32.ln()], [0., 3f32.ln()]], &Device::Cpu)?;
         let labels = Tensor::new(&[1u32, 0], &Device::Cpu)?;
         let (score, gradient) = score_and_gradient(&logits, &labels, 0.0)?;
-        let score = Score::read(&score)?;
+        let score = BatchScore::read(&score)?;
         close(score.loss(), (4f64.ln() + (4f64 / 3.0).ln()) / 2.0);
         assert_eq!((score.top1, score.top5, score.images), (1, 2, 2));
         let expected = [0.125, -0.125, -0.375, 0.375];
@@ -141,7 +142,7 @@ mod tests {
         // Smoothing 0.2 makes the targets (0.1, 0.9) and (0.9, 0.1).
         let (score, gradient) = score_and_gradient(&logits, &labels, 0.2)?;
         let (far, near) = (4f64.ln(), (4f64 / 3.0).ln());
-        close(Score::read(&score)?.loss(), (0.1 * far + 0.9 * near + 0.9 * far + 0.1 * near) / 2.0);
+        close(BatchScore::read(&score)?.loss(), (0.1 * far + 0.9 * near + 0.9 * far + 0.1 * near) / 2.0);
         let expected = [0.075, -0.075, -0.325, 0.325];
         gradient.flatten_all()?.to_vec1::<f32>()?.iter().zip(expected).for_each(|(g, e)| close((*g).into(), e));
         Ok(())
@@ -151,7 +152,7 @@ mod tests {
     fn large_logits_do_not_overflow_and_nan_stays_visible() -> Result<()> {
         let labels = Tensor::new(&[0u32], &Device::Cpu)?;
         let loss = |row: [f32; 2]| {
-            Score::read(&score(&Tensor::new(&[row], &Device::Cpu)?, &labels, 0.0)?).map(|score| score.loss())
+            BatchScore::read(&score(&Tensor::new(&[row], &Device::Cpu)?, &labels, 0.0)?).map(|score| score.loss())
         };
         close(loss([1e4, 0.0])?, 0.0);
         close(loss([0.0, 1e4])?, 1e4);
@@ -170,7 +171,7 @@ mod tests {
             // The label's own logit, another one, all of them; and an image beside it that is right.
             for row in [[not_finite, 0.0, -1.0], [1.0, not_finite, 0.0], [not_finite; 3]] {
                 let logits = Tensor::new(&[row, [2.0, 1.0, 0.0]], &Device::Cpu)?;
-                let score = Score::read(&score(&logits, &Tensor::new(&[0u32, 0], &Device::Cpu)?, 0.0)?)?;
+                let score = BatchScore::read(&score(&logits, &Tensor::new(&[0u32, 0], &Device::Cpu)?, 0.0)?)?;
                 assert_eq!((score.top1, score.top5, score.images), (1, 1, 2), "{row:?}");
                 assert!(score.loss().is_nan(), "{row:?}");
             }
@@ -181,7 +182,7 @@ mod tests {
     #[test]
     fn equal_logits_count_the_lower_class_first() -> Result<()> {
         let logits = Tensor::zeros((8, 8), candle_core::DType::F32, &Device::Cpu)?;
-        let score = Score::read(&score(&logits, &Tensor::arange(0u32, 8, &Device::Cpu)?, 0.0)?)?;
+        let score = BatchScore::read(&score(&logits, &Tensor::arange(0u32, 8, &Device::Cpu)?, 0.0)?)?;
         assert_eq!((score.top1, score.top5), (1, 5));
         Ok(())
     }

@@ -1,15 +1,15 @@
 //! Dropout with one mask for all time-steps.
 //!
-//! Each feature of each image is kept with probability 1 - p; M is 1 / (1 - p) where kept and 0 elsewhere, and
-//! Y[t, b, f] = M[b, f] X[t, b, f], dX = M dY. The same M serves every time-step, so that a neuron is absent for a whole
-//! sequence rather than flickering. Source: Lee et al. 2020 (arXiv 1903.06379), section 3.4; Srivastava et al. 2014 for the
-//! scaling.
+//! Each feature of each image is kept with probability 1 - p; M is 1 / (1 - p) where kept and 0 elsewhere, and Y[t, b,
+//! f] = M[b, f] X[t, b, f], dX = M dY. The same M serves every time-step, so that a neuron is absent for a whole
+//! sequence rather than flickering. Source: Lee et al. 2020 (arXiv 1903.06379), section 3.4; Srivastava et al. 2014 for
+//! the scaling.
 
 pub mod cuda;
 
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
-use super::values::{Input, input, values};
+use super::values::{SequenceValues, input, values};
 use crate::rng::Stream;
 use candle_core::{Device, Result, Tensor};
 use rayon::prelude::*;
@@ -17,7 +17,7 @@ use rayon::prelude::*;
 /// The mask M [B, features] of images whose random streams are `streams`.
 pub fn mask(features: usize, probability: f64, streams: &[Stream], device: &Device) -> Result<Tensor> {
     if !device.is_cpu() {
-        return cuda::mask(&*gpu::of(device)?, features, probability, streams);
+        return cuda::mask(&*gpu::for_device(device)?, features, probability, streams);
     }
     let (probability, kept) = (probability as f32, 1.0 / (1.0 - probability) as f32);
     let mask: Vec<f32> = streams
@@ -34,14 +34,14 @@ pub fn apply(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
     let mask = channels_last(&mask.reshape(&x.dims()[1..])?.unsqueeze(0)?)?;
     match x.device() {
         Device::Cpu => {
-            let (lying, mask) = (channels_last(x)?, values::<f32>(&mask)?);
-            let y = match input(&lying)? {
-                Input::Floats(x) => multiply(&x, &mask),
-                Input::Spikes(x) => multiply(&x, &mask),
+            let (tensor, mask) = (channels_last(x)?, values::<f32>(&mask)?);
+            let y = match input(&tensor)? {
+                SequenceValues::Floats(x) => multiply(&x, &mask),
+                SequenceValues::Spikes(x) => multiply(&x, &mask),
             };
             from_channels_last(y, x.dims(), x)
         }
-        device => cuda::apply(&*gpu::of(device)?, x, &mask),
+        device => cuda::apply(&*gpu::for_device(device)?, x, &mask),
     }
 }
 

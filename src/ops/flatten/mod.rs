@@ -7,7 +7,7 @@ pub mod cuda;
 
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
-use super::values::{Input, input};
+use super::values::{SequenceValues, input};
 use candle_core::{Device, Result, Tensor, bail};
 
 /// `x` [..., C, H, W] as [..., C H W].
@@ -18,17 +18,17 @@ pub fn forward(x: &Tensor) -> Result<Tensor> {
     let shape = [lead, &[channels * height * width]].concat();
     match x.device() {
         Device::Cpu => {
-            let lying = channels_last(x)?;
-            match input(&lying)? {
-                Input::Floats(x) => {
+            let tensor = channels_last(x)?;
+            match input(&tensor)? {
+                SequenceValues::Floats(x) => {
                     Tensor::from_vec(cpu::transposed(&x, height * width, channels), shape, &Device::Cpu)
                 }
-                Input::Spikes(x) => {
+                SequenceValues::Spikes(x) => {
                     Tensor::from_vec(cpu::transposed(&x, height * width, channels), shape, &Device::Cpu)
                 }
             }
         }
-        device => cuda::forward(&*gpu::of(device)?, x, &shape, channels, height * width),
+        device => cuda::forward(&*gpu::for_device(device)?, x, &shape, channels, height * width),
     }
 }
 
@@ -41,7 +41,7 @@ pub fn gradient(grad: &Tensor, shape: &[usize]) -> Result<Tensor> {
             let values = super::values::values::<f32>(&grad)?;
             from_channels_last(cpu::transposed(&values, channels, height * width), shape, &grad)
         }
-        device => cuda::gradient(&*gpu::of(device)?, grad, shape, channels, height * width),
+        device => cuda::gradient(&*gpu::for_device(device)?, grad, shape, channels, height * width),
     }
 }
 
@@ -52,14 +52,14 @@ mod tests {
     #[test]
     fn vectors_are_in_the_order_of_channels_rows_and_columns_and_go_back_to_where_they_came_from() -> Result<()> {
         let x = Tensor::arange(0f32, 2. * 2. * 3. * 2. * 2., &Device::Cpu)?.reshape((2, 2, 3, 2, 2))?;
-        let lying = channels_last(&x)?.permute((0, 1, 4, 2, 3))?;
-        assert!(!lying.is_contiguous());
-        let flat = forward(&lying)?;
+        let tensor = channels_last(&x)?.permute((0, 1, 4, 2, 3))?;
+        assert!(!tensor.is_contiguous());
+        let flat = forward(&tensor)?;
         assert_eq!(flat.flatten_all()?.to_vec1::<f32>()?, x.flatten_all()?.to_vec1::<f32>()?);
         assert_eq!(flat.dims(), [2, 2, 12]);
         let back = gradient(&flat, x.dims())?;
         assert_eq!(back.flatten_all()?.to_vec1::<f32>()?, x.flatten_all()?.to_vec1::<f32>()?);
-        assert_eq!(back.stride(), lying.stride());
+        assert_eq!(back.stride(), tensor.stride());
         Ok(())
     }
 }

@@ -4,39 +4,39 @@ use candle_core::{Result, bail};
 
 /// A kernel's arguments, in order.
 #[derive(Debug, Default)]
-pub struct Arguments {
+pub struct KernelArguments {
     words: Vec<Vec<u64>>,
     too_large: Option<usize>,
 }
 
-impl Arguments {
+impl KernelArguments {
     pub fn new() -> Self {
         Self::default()
     }
 
     /// A pointer: a tensor's address, or 0 for none.
     pub fn pointer(self, address: u64) -> Self {
-        self.structure(Structure::new().pointer(address))
+        self.structure(StructLayout::new().pointer(address))
     }
 
     pub fn i64(self, value: usize) -> Self {
-        self.structure(Structure::new().i64(value))
+        self.structure(StructLayout::new().i64(value))
     }
 
     pub fn i32(self, value: usize) -> Self {
-        self.structure(Structure::new().i32(value))
+        self.structure(StructLayout::new().i32(value))
     }
 
     pub fn f32(self, value: f64) -> Self {
-        self.structure(Structure::new().f32(value as f32))
+        self.structure(StructLayout::new().f32(value as f32))
     }
 
     pub fn f64(self, value: f64) -> Self {
-        self.structure(Structure::new().f64(value))
+        self.structure(StructLayout::new().f64(value))
     }
 
     /// A struct by value.
-    pub fn structure(mut self, structure: Structure) -> Self {
+    pub fn structure(mut self, structure: StructLayout) -> Self {
         self.too_large = self.too_large.or(structure.too_large);
         let bytes = structure.finished();
         let words = bytes.chunks(8).map(|chunk| {
@@ -61,14 +61,14 @@ impl Arguments {
 
 /// A C++ struct: fields one after another, each at a multiple of its size, the whole a multiple of its largest field's.
 #[derive(Debug, Clone, Default)]
-pub struct Structure {
+pub struct StructLayout {
     bytes: Vec<u8>,
     alignment: usize,
     /// A size that its field cannot hold.
     too_large: Option<usize>,
 }
 
-impl Structure {
+impl StructLayout {
     pub fn new() -> Self {
         Self::default()
     }
@@ -131,8 +131,8 @@ mod tests {
     #[test]
     fn fields_lie_at_multiples_of_their_size_and_structs_end_at_a_multiple_of_the_largest() {
         // struct { int a; double b; struct { long c; int d; } e; int f; }: offsets 0, 8, 16, 24, 32; size 40.
-        let inner = Structure::new().i64(3).i32(4);
-        let bytes = Structure::new().i32(1).f64(2.0).inner(inner).i32(5).finished();
+        let inner = StructLayout::new().i64(3).i32(4);
+        let bytes = StructLayout::new().i32(1).f64(2.0).inner(inner).i32(5).finished();
         assert_eq!(bytes.len(), 40);
         let word = |at: usize| i32::from_ne_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
         assert_eq!([word(0), word(16), word(24), word(32)], [1, 3, 4, 5]);

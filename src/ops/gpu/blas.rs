@@ -1,12 +1,12 @@
 //! Matrix products by cuBLAS.
 
-use super::{Gpu, Product};
+use super::{Gpu, MatrixProduct};
 use crate::ops::Precision;
 use candle_core::cuda_backend::cudarc::cublas::{CudaBlas, result, sys};
 use candle_core::{DType, Result, bail};
 
 /// cuBLAS stores by columns: the product of the transposes, in the other order, is the transpose that we store by rows.
-pub fn multiply(gpu: &dyn Gpu, blas: &CudaBlas, p: &Product<'_>) -> Result<()> {
+pub fn multiply(gpu: &dyn Gpu, blas: &CudaBlas, p: &MatrixProduct<'_>) -> Result<()> {
     let operation = |transposed| match transposed {
         true => sys::cublasOperation_t::CUBLAS_OP_T,
         false => sys::cublasOperation_t::CUBLAS_OP_N,
@@ -34,8 +34,8 @@ pub fn multiply(gpu: &dyn Gpu, blas: &CudaBlas, p: &Product<'_>) -> Result<()> {
     let (alpha, beta) = (1f32, if p.accumulate { 1f32 } else { 0f32 });
     let (row_of_a, row_of_b) = (if p.a_transposed { m } else { k }, if p.b_transposed { k } else { n });
     let (a, b, c) = (gpu.address(p.a)?, gpu.address(p.b)?, gpu.address(p.c)?);
-    // SAFETY: the sizes were compared with the tensors' above, addresses are of tensors that live through this call and whose memory is
-    // freed on the same stream; alpha and beta are read before the call returns.
+    // SAFETY: the sizes were compared with the tensors' above, addresses are of tensors that live through this call and
+    // whose memory is freed on the same stream; alpha and beta are read before the call returns.
     let multiplied = unsafe {
         result::gemm_ex(
             *blas.handle(),

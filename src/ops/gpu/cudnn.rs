@@ -1,11 +1,11 @@
 //! Convolutions by cuDNN, on images whose channels lie side by side (NHWC), time-steps folded into the batch.
 //!
-//! For every shape the fastest deterministic algorithm that cuDNN's heuristics name is chosen once. Images go in portions small enough
-//! for its 31-bit sizes; the weight's gradient adds them in order.
+//! For every shape the fastest deterministic algorithm that cuDNN's heuristics name is chosen once. Images go in
+//! portions small enough for its 31-bit sizes; the weight's gradient adds them in order.
 
 use super::{Convolution, Gpu};
+use crate::ops::Geometry;
 use crate::ops::Precision;
-use crate::ops::conv::Geometry;
 use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
 use candle_core::{CudaDevice, DType, Result, Tensor, bail};
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ enum Direction {
 }
 
 /// What an algorithm is chosen for: direction, sizes, images, precision.
-type Key = (Direction, [usize; 7], usize, Precision);
+type AlgorithmKey = (Direction, [usize; 7], usize, Precision);
 
 /// An algorithm's number among those of its direction, and the bytes it works in.
 type Choice = (u32, usize);
@@ -36,17 +36,19 @@ type Choice = (u32, usize);
 /// A handle on the device's stream, and the algorithms chosen so far.
 pub struct Cudnn {
     handle: sys::cudnnHandle_t,
-    chosen: Mutex<HashMap<Key, Choice>>,
+    chosen: Mutex<HashMap<AlgorithmKey, Choice>>,
 }
 
-// SAFETY: cuDNN allows a handle on several threads as long as calls do not overlap; every call is made under the lock of `chosen`.
+// SAFETY: cuDNN allows a handle on several threads as long as calls do not overlap; every call is made under the lock
+// of `chosen`.
 unsafe impl Send for Cudnn {}
 // SAFETY: as above.
 unsafe impl Sync for Cudnn {}
 
 impl Drop for Cudnn {
     fn drop(&mut self) {
-        // SAFETY: the handle was made by `new` and is destroyed here alone. At the end of the process there is nobody to tell.
+        // SAFETY: the handle was made by `new` and is destroyed here alone. At the end of the process there is nobody
+        // to tell.
         let _ = unsafe { result::destroy_handle(self.handle) };
     }
 }
@@ -182,15 +184,16 @@ impl Cudnn {
                     choice
                 }
             };
-            let workspace = gpu.unset(&[bytes.max(1)], DType::U8)?;
+            let workspace = gpu.alloc_uninit(&[bytes.max(1)], DType::U8)?;
             let offset = |address: u64, size: usize| address + (first * size * dtype.size_in_bytes()) as u64;
             let (x, y) = (offset(x, in_size) as *mut c_void, offset(y, out_size) as *mut c_void);
             let (w, room) = (w as *mut c_void, gpu.address(&workspace)? as *mut c_void);
             let (alpha, beta) = (1f32, if direction == Direction::Weight && first > 0 { 1f32 } else { 0f32 });
             let (alpha, beta): (*const c_void, *const c_void) = ((&raw const alpha).cast(), (&raw const beta).cast());
             let d = &descriptors;
-            // SAFETY: sizes were compared above, so that every portion lies inside its tensor; descriptors and workspace live through
-            // the call, and memory is freed on the same stream. Algorithm numbers come from cuDNN itself.
+            // SAFETY: sizes were compared above, so that every portion lies inside its tensor; descriptors and
+            // workspace live through the call, and memory is freed on the same stream. Algorithm numbers come from
+            // cuDNN itself.
             let done = unsafe {
                 match direction {
                     Direction::Forward => result::convolution_forward(

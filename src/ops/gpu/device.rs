@@ -1,13 +1,13 @@
 //! A CUDA device: memory and streams are candle's, kernels are ours.
 //!
-//! All work goes to the one stream of candle's device, in the order in which it is asked for; memory is taken and freed in that order
-//! too. So an address stays good for every launch that is asked for while its tensor lives.
+//! All work goes to the one stream of candle's device, in the order in which it is asked for; memory is taken and freed
+//! in that order too. So an address stays good for every launch that is asked for while its tensor lives.
 
 use super::memory_pool::MemoryPool;
 use super::upload::Upload;
-use super::{Arguments, Gpu, Grid, Product, blas};
 #[cfg(feature = "cudnn")]
 use super::{Convolution, Convolutions};
+use super::{Gpu, KernelArguments, LaunchConfig, MatrixProduct, blas};
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::CudaDType;
 use candle_core::cuda_backend::cudarc::driver::CudaFunction;
@@ -90,10 +90,11 @@ impl Cuda {
                 OLDEST.1
             )
         }
-        // SAFETY: events would order streams among each other. Tensors are of one: candle copies on it, and kernels, cuBLAS and cuDNN are
-        // launched on it; `upload.rs`, which has another, waits for what it uses. `bntt selftest` tests the numbers on a GPU.
+        // SAFETY: events would order streams among each other. Tensors are of one: candle copies on it, and kernels,
+        // cuBLAS and cuDNN are launched on it; `upload.rs`, which has another, waits for what it uses. `bntt selftest`
+        // tests the numbers on a GPU.
         unsafe { cuda.disable_event_tracking() };
-        let pool = MemoryPool::of(context)?;
+        let pool = MemoryPool::new(context)?;
         pool.keep_freed()?;
         let made = Self {
             device: device.clone(),
@@ -112,7 +113,7 @@ impl Cuda {
     }
 
     /// The open device that holds a tensor.
-    pub fn of(device: &Device) -> Result<Arc<Self>> {
+    pub fn for_device(device: &Device) -> Result<Arc<Self>> {
         let Device::Cuda(cuda) = device else { bail!("{:?} is no CUDA device", device.location()) };
         let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         match open.values().find(|open| open.cuda.id() == cuda.id()) {
@@ -129,7 +130,7 @@ impl Cuda {
 
     /// Values of the host as a tensor, copied while the device computes.
     pub fn upload(&self, values: &[f32], shape: &[usize]) -> Result<Tensor> {
-        let tensor = self.unset(shape, DType::F32)?;
+        let tensor = self.alloc_uninit(shape, DType::F32)?;
         if tensor.elem_count() != values.len() {
             bail!("upload: {} values make no tensor of {shape:?}", values.len())
         }
@@ -181,28 +182,29 @@ impl Gpu for Cuda {
         Ok(address + (start * storage.dtype().size_in_bytes()) as u64)
     }
 
-    fn unset(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
+    fn alloc_uninit(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
         let shape = Shape::from(shape);
         let length = shape.elem_count();
         let storage = match dtype {
-            DType::U8 => self.room::<u8>(length)?,
-            DType::U32 => self.room::<u32>(length)?,
-            DType::BF16 => self.room::<half::bf16>(length)?,
-            DType::F32 => self.room::<f32>(length)?,
-            DType::F64 => self.room::<f64>(length)?,
+            DType::U8 => self.try_alloc::<u8>(length)?,
+            DType::U32 => self.try_alloc::<u32>(length)?,
+            DType::BF16 => self.try_alloc::<half::bf16>(length)?,
+            DType::F32 => self.try_alloc::<f32>(length)?,
+            DType::F64 => self.try_alloc::<f64>(length)?,
             other => bail!("no kernel writes {other:?}"),
         };
         Ok(Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false))
     }
 
-    fn launch(&self, kernel: &str, grid: Grid, mut arguments: Arguments) -> Result<()> {
+    fn launch(&self, kernel: &str, grid: LaunchConfig, mut arguments: KernelArguments) -> Result<()> {
         let function = self.kernel(kernel)?;
         let (stream, mut places) = (self.cuda.cuda_stream(), arguments.places()?);
         stream.context().bind_to_thread().map_err(candle_core::Error::wrap)?;
         let [x, y, z] = grid.blocks;
-        // SAFETY: the function is of a module that lives as long as `self`; `places` holds as many arguments, laid out as the
-        // kernel takes them, as the op's cuda.rs gives (tests/kernels runs the same launches over the same sources); pointers
-        // among them are addresses of this device whose tensors' memory is freed on this same stream, after this launch.
+        // SAFETY: the function is of a module that lives as long as `self`; `places` holds as many arguments, laid out
+        // as the kernel takes them, as the op's cuda.rs gives (tests/kernels runs the same launches over the same
+        // sources); pointers among them are addresses of this device whose tensors' memory is freed on this same
+        // stream, after this launch.
         let launched = unsafe {
             if grid.shared > SHARED {
                 let most = sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
@@ -215,7 +217,7 @@ impl Gpu for Cuda {
         launched.map_err(|error| candle_core::Error::msg(format!("GPU kernel {kernel} over {grid:?}: {error}")))
     }
 
-    fn multiply(&self, product: &Product<'_>) -> Result<()> {
+    fn multiply(&self, product: &MatrixProduct<'_>) -> Result<()> {
         blas::multiply(self, &self.cuda.cublas_handle(), product)
     }
 
@@ -242,9 +244,9 @@ impl Convolutions for Cuda {
 
 impl Cuda {
     /// Memory whose elements are unspecified.
-    fn room<T: CudaDType + DeviceRepr>(&self, length: usize) -> Result<CudaStorage> {
-        // SAFETY: any bits are a value of the types that are asked for, and every kernel writes the whole of what it was given
-        // room for before another reads it; tests/kernels fills such room with NaN.
+    fn try_alloc<T: CudaDType + DeviceRepr>(&self, length: usize) -> Result<CudaStorage> {
+        // SAFETY: any bits are a value of the types that are asked for, and every kernel writes the whole of what it
+        // was given room for before another reads it; tests/kernels fills such room with NaN.
         let slice = unsafe { self.cuda.alloc::<T>(length)? };
         Ok(CudaStorage::wrap_cuda_slice(slice, self.cuda.clone()))
     }

@@ -1,4 +1,4 @@
-//! Over how many threads a kernel runs.
+//! The launch configuration of a kernel: blocks, threads, shared memory.
 
 use candle_core::{Result, bail};
 
@@ -7,13 +7,13 @@ pub const THREADS: usize = 256;
 
 /// Blocks and the threads of each, and the bytes of memory that a block's threads share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grid {
+pub struct LaunchConfig {
     pub blocks: [u32; 3],
     pub threads: u32,
     pub shared: u32,
 }
 
-impl Grid {
+impl LaunchConfig {
     /// A thread for each of `items`.
     pub fn over(items: usize) -> Result<Self> {
         Self::over_by(items, THREADS)

@@ -13,7 +13,7 @@ unsafe impl Send for MemoryPool {}
 unsafe impl Sync for MemoryPool {}
 
 impl MemoryPool {
-    pub fn of(context: &CudaContext) -> Result<Self> {
+    pub fn new(context: &CudaContext) -> Result<Self> {
         context.bind_to_thread().map_err(Error::wrap)?;
         let mut pool = std::ptr::null_mut();
         // SAFETY: the device is open, and `pool` has room for the handle.
@@ -36,11 +36,11 @@ impl MemoryPool {
     pub fn peak(&self) -> Result<u64> {
         let mut peak = 0u64;
         // SAFETY: this attribute is 64 bits wide, and `peak` has room for them.
-        let asked = unsafe {
+        let requested = unsafe {
             let attribute = Attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH;
             sys::cuMemPoolGetAttribute(self.0, attribute, (&raw mut peak).cast()).result()
         };
-        asked.map_err(Error::wrap)?;
+        requested.map_err(Error::wrap)?;
         Ok(peak)
     }
 }

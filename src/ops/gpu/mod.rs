@@ -1,9 +1,9 @@
 //! What the ops ask of a GPU: memory, launches of their kernels, matrix products and convolutions.
 //!
-//! An op's `cuda.rs` says which of its kernels (`<op>.cu`) runs over which grid with which arguments, in terms of [`Gpu`] and of
-//! tensors that lie where it computes. In a build with the `cuda` feature [`device`] is a real one. The tests bring another one,
-//! on which tensors lie in ordinary memory and the same kernels, compiled for the host, run a thread after the other: so that grids,
-//! arguments and arithmetic are checked on machines without a GPU.
+//! An op's `cuda.rs` says which of its kernels (`<op>.cu`) runs over which grid with which arguments, in terms of
+//! [`Gpu`] and of tensors that lie where it computes. In a build with the `cuda` feature [`device`] is a real one. The
+//! tests bring another one, on which tensors lie in ordinary memory and the same kernels, compiled for the host, run a
+//! thread after the other: so that grids, arguments and arithmetic are checked on machines without a GPU.
 
 mod arguments;
 mod grid;
@@ -19,14 +19,14 @@ mod memory_pool;
 #[cfg(feature = "cuda")]
 mod upload;
 
-pub use arguments::{Arguments, Structure};
-pub use grid::{Grid, THREADS, width};
+pub use arguments::{KernelArguments, StructLayout};
+pub use grid::{LaunchConfig, THREADS, width};
 
-use super::Precision;
-use super::conv::Geometry;
+use super::{Geometry, Precision};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
-/// A device that runs kernels. Everything it is asked for happens in the order in which it was asked; nothing is waited for.
+/// A device that runs kernels. Everything it is asked for happens in the order in which it was asked; nothing is waited
+/// for.
 pub trait Gpu: Sync {
     /// Where tensors lie that it computes on.
     fn device(&self) -> &Device;
@@ -35,14 +35,14 @@ pub trait Gpu: Sync {
     fn address(&self, tensor: &Tensor) -> Result<u64>;
 
     /// A tensor whose elements are unspecified.
-    fn unset(&self, shape: &[usize], dtype: DType) -> Result<Tensor>;
+    fn alloc_uninit(&self, shape: &[usize], dtype: DType) -> Result<Tensor>;
 
-    /// Runs a kernel. Every pointer among the arguments must be an address of this device with as much memory behind it as the
-    /// kernel reaches over this grid.
-    fn launch(&self, kernel: &str, grid: Grid, arguments: Arguments) -> Result<()>;
+    /// Runs a kernel. Every pointer among the arguments must be an address of this device with as much memory behind it
+    /// as the kernel reaches over this grid.
+    fn launch(&self, kernel: &str, grid: LaunchConfig, arguments: KernelArguments) -> Result<()>;
 
     /// A matrix product.
-    fn multiply(&self, product: &Product<'_>) -> Result<()>;
+    fn multiply(&self, product: &MatrixProduct<'_>) -> Result<()>;
 
     /// Convolutions of its own that are faster than patches and products.
     fn convolutions(&self) -> Option<&dyn Convolutions> {
@@ -50,9 +50,10 @@ pub trait Gpu: Sync {
     }
 }
 
-/// C = A B, or C += A B, all stored by rows: A [m, k], or [k, m] when `a_transposed`; B [k, n], or [n, k]; C [m, n]. A and B have one type,
-/// `f32` or `bf16`; C is `f32` or of their type. Sums are in single precision, products of `f32` in what `precision` says.
-pub struct Product<'a> {
+/// C = A B, or C += A B, all stored by rows: A [m, k], or [k, m] when `a_transposed`; B [k, n], or [n, k]; C [m, n]. A
+/// and B have one type, `f32` or `bf16`; C is `f32` or of their type. Sums are in single precision, products of `f32`
+/// in what `precision` says.
+pub struct MatrixProduct<'a> {
     pub a: &'a Tensor,
     pub a_transposed: bool,
     pub b: &'a Tensor,
@@ -89,13 +90,13 @@ pub const CONVOLUTIONS: &str = if cfg!(feature = "cudnn") { "cuDNN" } else { "pa
 
 /// The GPU that a tensor's device is.
 #[cfg(feature = "cuda")]
-pub fn of(device: &Device) -> Result<std::sync::Arc<device::Cuda>> {
-    device::Cuda::of(device)
+pub fn for_device(device: &Device) -> Result<std::sync::Arc<device::Cuda>> {
+    device::Cuda::for_device(device)
 }
 
 /// The GPU that a tensor's device is: in this build there is none.
 #[cfg(not(feature = "cuda"))]
-pub fn of(device: &Device) -> Result<Box<dyn Gpu>> {
+pub fn for_device(device: &Device) -> Result<Box<dyn Gpu>> {
     bail!("{:?} is not the CPU, and this build of bntt has no GPU kernels", device.location())
 }
 

@@ -1,8 +1,8 @@
 //! Copies from the host on a stream of their own, so that they run while the GPU computes.
 //!
-//! The copy goes to a staging place on the device, and from there, in the order of the stream that computes, to the tensor. The calling thread
-//! (the one that makes batches ahead) waits for the first; nothing waits for the second but the staging place, which is used again
-//! `PLACES` batches later.
+//! The copy goes to a staging place on the device, and from there, in the order of the stream that computes, to the
+//! tensor. The calling thread (the one that makes batches ahead) waits for the first; nothing waits for the second but
+//! the staging place, which is used again `PLACES` batches later.
 
 use candle_core::cuda_backend::cudarc::driver::{CudaContext, CudaEvent, CudaSlice, CudaStream, DevicePtr, result};
 use candle_core::{CudaDevice, Error, Result, bail};
@@ -13,16 +13,16 @@ const PLACES: usize = 3;
 
 pub struct Upload {
     stream: Arc<CudaStream>,
-    ring: Mutex<Ring>,
+    ring: Mutex<UploadRing>,
 }
 
 #[derive(Default)]
-struct Ring {
-    places: Vec<Place>,
+struct UploadRing {
+    places: Vec<UploadSlot>,
     next: usize,
 }
 
-struct Place {
+struct UploadSlot {
     room: CudaSlice<f32>,
     /// Comes after the copy out of `room`.
     emptied: CudaEvent,
@@ -36,7 +36,8 @@ impl Upload {
     /// Copies `values` to `address` on `device`, in the order of the stream that computes.
     ///
     /// # Safety
-    /// There must be room for as many `f32` at `address`, in memory that was taken, and will be freed, in the order of `device`'s stream.
+    /// There must be room for as many `f32` at `address`, in memory that was taken, and will be freed, in the order of
+    /// `device`'s stream.
     pub unsafe fn copy(&self, device: &CudaDevice, values: &[f32], address: u64) -> Result<()> {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let number = ring.next;
@@ -58,15 +59,16 @@ impl Upload {
         self.stream.synchronize().map_err(Error::wrap)?;
         let computing = device.cuda_stream();
         let (from, _) = place.room.device_ptr(&self.stream);
-        // SAFETY: `from` holds the values, since the stream that copied them was waited for; the caller vouches for `address`.
+        // SAFETY: `from` holds the values, since the stream that copied them was waited for; the caller vouches for
+        // `address`.
         let copied = unsafe { result::memcpy_dtod_async(address, from, size_of_val(values), computing.cu_stream()) };
         copied.and_then(|()| place.emptied.record(&computing)).map_err(Error::wrap)
     }
 
     /// A staging place, empty and ready.
-    fn place(&self, length: usize) -> Result<Place> {
+    fn place(&self, length: usize) -> Result<UploadSlot> {
         let room = self.stream.alloc_zeros(length).map_err(Error::wrap)?;
         let emptied = self.stream.context().new_event(None).map_err(Error::wrap)?;
-        Ok(Place { room, emptied })
+        Ok(UploadSlot { room, emptied })
     }
 }

@@ -3,8 +3,9 @@
 use super::Surrogate;
 use super::neuron::Neuron;
 use super::surrogate::Derivative;
-use crate::ops::fresh::{Fresh, Part};
+use crate::ops::sequence::ChannelsLast;
 use crate::ops::simd::arch;
+use crate::ops::uninit::{UninitBuffer, UninitPart};
 use candle_core::WithDType;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -25,6 +26,11 @@ pub struct Sequence<'a> {
 impl<'a> Sequence<'a> {
     pub fn new(values: &'a [f32], time_steps: usize, constant: bool) -> Self {
         Self { values, time_steps, constant }
+    }
+
+    /// The `values` of a stored tensor.
+    pub fn stored(stored: &ChannelsLast, values: &'a [f32]) -> Self {
+        Self::new(values, stored.time_steps, stored.constant)
     }
 
     pub fn time_steps(&self) -> usize {
@@ -70,21 +76,21 @@ pub trait Currents: Sync {
     fn gather(&self) -> Self::Gathered;
 
     /// The currents of stored values at time-step t; `scratch` is as long.
-    fn of<'a>(&self, t: usize, stored: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32];
+    fn at_step<'a>(&self, t: usize, stored: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32];
 
     /// Hears of the currents' gradient at time-step t.
     fn observe(&self, t: usize, stored: &[f32], gradient: &[f32], gathered: &mut Self::Gathered);
 }
 
 /// Stored values that are currents.
-pub struct AsStored;
+pub struct StoredCurrents;
 
-impl Currents for AsStored {
+impl Currents for StoredCurrents {
     type Gathered = ();
 
     fn gather(&self) {}
 
-    fn of<'a>(&self, _: usize, stored: &'a [f32], _: &'a mut [f32]) -> &'a [f32] {
+    fn at_step<'a>(&self, _: usize, stored: &'a [f32], _: &'a mut [f32]) -> &'a [f32] {
         stored
     }
 
@@ -94,11 +100,11 @@ impl Currents for AsStored {
 /// Spikes [T, n], and how many are 1.
 pub fn forward(stored: Sequence<'_>, neuron: &Neuron, currents: &impl Currents) -> (Vec<u8>, u64) {
     let n = stored.neurons();
-    let mut spikes = Fresh::<u8>::new(stored.time_steps * n);
+    let mut spikes = UninitBuffer::<u8>::new(stored.time_steps * n);
     let block = block(currents);
     let size = BLOCKS * block;
-    let work = |(task, rows): (usize, Vec<Part<'_, u8>>)| {
-        let mut rows: Vec<&mut [u8]> = rows.into_iter().map(Part::zero).collect();
+    let work = |(task, rows): (usize, Vec<UninitPart<'_, u8>>)| {
+        let mut rows: Vec<&mut [u8]> = rows.into_iter().map(UninitPart::zero).collect();
         let (mut potentials, mut scratch, mut count) = (vec![0f32; block], vec![0f32; block], 0u64);
         for first in (0..rows.first().map_or(0, |row| row.len())).step_by(block) {
             potentials.fill(0.0);
@@ -106,7 +112,7 @@ pub fn forward(stored: Sequence<'_>, neuron: &Neuron, currents: &impl Currents) 
                 let end = (first + block).min(spikes.len());
                 let spikes = &mut spikes[first..end];
                 let stored = stored.at(t, task * size + first..task * size + end);
-                let currents = currents.of(t, stored, &mut scratch[..end - first]);
+                let currents = currents.at_step(t, stored, &mut scratch[..end - first]);
                 count += arch().dispatch(
                     #[inline(always)]
                     || {
@@ -145,34 +151,35 @@ fn gradient_with<C: Currents>(
     surrogate: impl Derivative,
 ) -> (Vec<f32>, Vec<C::Gathered>) {
     let n = stored.neurons();
-    let mut gradient = Fresh::new(grad.len());
+    let mut gradient = UninitBuffer::new(grad.len());
     let block = block(currents);
     let size = n.div_ceil(currents.tasks()).max(BLOCKS * block).next_multiple_of(block);
-    let work = |(task, rows): (usize, Vec<Part<'_, f32>>)| {
-        let mut rows: Vec<&mut [f32]> = rows.into_iter().map(Part::zero).collect();
+    let work = |(task, rows): (usize, Vec<UninitPart<'_, f32>>)| {
+        let mut rows: Vec<&mut [f32]> = rows.into_iter().map(UninitPart::zero).collect();
         let mut gathered = currents.gather();
-        let mut decisive = vec![0f32; stored.time_steps * block];
-        let (mut potentials, mut scratch, mut by_left) = (vec![0f32; block], vec![0f32; block], vec![0f32; block]);
+        let mut pre_spike = vec![0f32; stored.time_steps * block];
+        let (mut potentials, mut scratch, mut potential_gradient) =
+            (vec![0f32; block], vec![0f32; block], vec![0f32; block]);
         for first in (0..rows.first().map_or(0, |row| row.len())).step_by(block) {
             let end = (first + block).min(rows[0].len());
             let neurons = task * size + first..task * size + end;
             let length = end - first;
             potentials.fill(0.0);
-            for (t, decisive) in decisive.chunks_mut(block).enumerate() {
-                let currents = currents.of(t, stored.at(t, neurons.clone()), &mut scratch[..length]);
+            for (t, pre_spike) in pre_spike.chunks_mut(block).enumerate() {
+                let currents = currents.at_step(t, stored.at(t, neurons.clone()), &mut scratch[..length]);
                 arch().dispatch(
                     #[inline(always)]
-                    || neuron.step(&mut potentials, currents, decisive, |decisive, _| decisive),
+                    || neuron.step(&mut potentials, currents, pre_spike, |pre_spike, _| pre_spike),
                 );
             }
-            by_left.fill(0.0);
+            potential_gradient.fill(0.0);
             for (t, row) in rows.iter_mut().enumerate().rev() {
                 let row = &mut row[first..end];
                 row.copy_from_slice(&grad[t * n + neurons.start..t * n + neurons.end]);
-                let decisive = &decisive[t * block..][..length];
+                let pre_spike = &pre_spike[t * block..][..length];
                 arch().dispatch(
                     #[inline(always)]
-                    || neuron.step_back(decisive, row, &mut by_left, surrogate),
+                    || neuron.step_back(pre_spike, row, &mut potential_gradient, surrogate),
                 );
                 currents.observe(t, stored.at(t, neurons.clone()), row, &mut gathered);
             }
@@ -183,7 +190,8 @@ fn gradient_with<C: Currents>(
     (gradient.done(), gathered)
 }
 
-/// The sum over time of `rows` [T, n], each changed by `change(t, elements, row)` before it is added; `width` elements belong together.
+/// The sum over time of `rows` [T, n], each changed by `change(t, elements, row)` before it is added; `width` elements
+/// belong together.
 pub fn sum_over_time(
     rows: &[f32],
     n: usize,
@@ -210,8 +218,8 @@ fn block(currents: &impl Currents) -> usize {
 }
 
 /// Regroups rows [T][n] into tasks [n / size][T], so that a thread owns its neurons at all time-steps.
-fn tasks<T: WithDType>(rows: Vec<Part<'_, T>>, n: usize, size: usize) -> Vec<Vec<Part<'_, T>>> {
-    let mut tasks: Vec<Vec<Part<'_, T>>> = (0..n.div_ceil(size)).map(|_| Vec::new()).collect();
+fn tasks<T: WithDType>(rows: Vec<UninitPart<'_, T>>, n: usize, size: usize) -> Vec<Vec<UninitPart<'_, T>>> {
+    let mut tasks: Vec<Vec<UninitPart<'_, T>>> = (0..n.div_ceil(size)).map(|_| Vec::new()).collect();
     for row in rows {
         for (task, piece) in tasks.iter_mut().zip(row.cut(size)) {
             task.push(piece);
@@ -232,13 +240,13 @@ mod tests {
     }
 
     fn spikes(currents: &[f32], time_steps: usize, neuron: &Neuron) -> Vec<u8> {
-        let (spikes, count) = forward(Sequence::new(currents, time_steps, false), neuron, &AsStored);
+        let (spikes, count) = forward(Sequence::new(currents, time_steps, false), neuron, &StoredCurrents);
         assert_eq!(count, spikes.iter().map(|&spike| u64::from(spike)).sum::<u64>());
         spikes
     }
 
     fn by_currents(currents: &[f32], grad: &[f32], time_steps: usize, neuron: &Neuron) -> Vec<f32> {
-        gradient(Sequence::new(currents, time_steps, false), grad, neuron, &AsStored).0
+        gradient(Sequence::new(currents, time_steps, false), grad, neuron, &StoredCurrents).0
     }
 
     /// One neuron, current 0.8 at every step, leak 0.5: U = 0.8, 1.2 (fires), then by the reset.
@@ -263,7 +271,8 @@ mod tests {
         assert_eq!(spikes(&[0.8; 6], 6, &neuron(|l| l.fire_before_integrate = true)), [0, 0, 1, 0, 0, 1]);
     }
 
-    /// T = 3 and no reset make the spike's surrogate the only path: dL/dI_t = sum over s >= t of g_s h(x_s) leak^(s - t).
+    /// T = 3 and no reset make the spike's surrogate the only path: dL/dI_t = sum over s >= t of g_s h(x_s) leak^(s -
+    /// t).
     #[test]
     fn gradients_without_a_reset_are_sums_computed_by_hand() {
         let plain = neuron(|l| l.reset = Reset::None);

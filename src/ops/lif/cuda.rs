@@ -1,9 +1,11 @@
 //! Launches of the LIF kernels, with or without a norm on the way.
 
 use super::neuron::Neuron;
-use super::{LifConfig, Spikes, Stored};
+use super::{LifConfig, SpikeOutput, Surrogate};
+use crate::ops::batch_norm::cuda::DeviceScaleShift;
 use crate::ops::channels_last::{channels_first, channels_last};
-use crate::ops::gpu::{Arguments, Gpu, Grid, Structure, THREADS, suffix, width};
+use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, StructLayout, THREADS, suffix, width};
+use crate::ops::sequence::ChannelsLast;
 use candle_core::{DType, Result, Tensor, bail};
 
 /// Bytes that a block's threads may share without asking for more.
@@ -11,109 +13,112 @@ const SHARED: usize = 48 * 1024;
 /// The most that they may ask for.
 const MOST_SHARED: usize = 227 * 1024;
 
-/// What normalises currents on the way: factor and offset [G, C].
-pub(in crate::ops) struct Line {
-    pub factor: Tensor,
-    pub offset: Tensor,
-}
-
-impl Line {
-    /// Channels of a row.
-    fn channels(&self) -> Result<usize> {
-        self.factor.dim(1)
-    }
-}
-
 /// `Currents` of lif.h.
-fn currents(gpu: &dyn Gpu, stored: &Stored, line: Option<&Line>) -> Result<Structure> {
+fn currents(gpu: &dyn Gpu, stored: &ChannelsLast, scale_shift: Option<&DeviceScaleShift>) -> Result<StructLayout> {
     let neurons = neurons(stored);
     let step = if stored.constant { 0 } else { neurons };
-    let structure = Structure::new().pointer(gpu.address(&stored.lying)?).i64(step).i64(neurons).i32(stored.time_steps);
-    Ok(match line {
-        Some(line) => {
-            let (groups, channels) = line.factor.dims2()?;
-            let (factor, offset) = (gpu.address(&line.factor)?, gpu.address(&line.offset)?);
+    let structure =
+        StructLayout::new().pointer(gpu.address(&stored.tensor)?).i64(step).i64(neurons).i32(stored.time_steps);
+    Ok(match scale_shift {
+        Some(scale_shift) => {
+            let (groups, channels) = scale_shift.factor.dims2()?;
+            let (factor, offset) = (gpu.address(&scale_shift.factor)?, gpu.address(&scale_shift.offset)?);
             structure.pointer(factor).pointer(offset).i32(channels).i32(stored.time_steps / groups)
         }
         None => structure.pointer(0).pointer(0).i32(1).i32(1),
     })
 }
 
+/// `Neuron` of lif.h.
+fn neuron_layout(neuron: &Neuron) -> StructLayout {
+    let (surrogate, parameter) = match neuron.surrogate {
+        Surrogate::Triangle(triangle) => (0, triangle.height),
+        Surrogate::Rectangle(rectangle) => (1, rectangle.width),
+        Surrogate::Atan(arc_tangent) => (2, arc_tangent.alpha),
+        Surrogate::FastSigmoid(fast_sigmoid) => (3, fast_sigmoid.slope),
+    };
+    let &Neuron { leak, gain, inverse_threshold, exact_threshold, keep, drop, .. } = neuron;
+    let floats = [leak, gain, inverse_threshold, exact_threshold, keep, drop];
+    let layout = floats.into_iter().fold(StructLayout::new(), StructLayout::f32);
+    layout.i32(usize::from(neuron.fire_before_integrate)).i32(surrogate).f32(parameter as f32)
+}
+
 /// Neurons of a time-step.
-fn neurons(stored: &Stored) -> usize {
-    stored.lying.elem_count() / if stored.constant { 1 } else { stored.time_steps.max(1) }
+fn neurons(stored: &ChannelsLast) -> usize {
+    stored.tensor.elem_count() / if stored.constant { 1 } else { stored.time_steps.max(1) }
 }
 
 /// Sizes that a thread's neighbours must divide: rows of channels, with a norm.
-fn sizes(stored: &Stored, line: Option<&Line>) -> Result<[usize; 2]> {
-    Ok([neurons(stored), line.map_or(Ok(0), Line::channels)?])
+fn sizes(stored: &ChannelsLast, scale_shift: Option<&DeviceScaleShift>) -> Result<[usize; 2]> {
+    Ok([neurons(stored), scale_shift.map_or(Ok(0), DeviceScaleShift::channels)?])
 }
 
 /// The shape of all time-steps as they lie.
-fn lying(stored: &Stored) -> Vec<usize> {
-    let mut shape = stored.lying.dims().to_vec();
+fn memory_shape(stored: &ChannelsLast) -> Vec<usize> {
+    let mut shape = stored.tensor.dims().to_vec();
     shape[0] = stored.time_steps;
     shape
 }
 
 /// Spikes of currents.
-pub fn forward(gpu: &dyn Gpu, x: &Tensor, lif: &LifConfig) -> Result<Spikes> {
-    forward_with(gpu, &Stored::new(x)?, lif, None)
+pub fn forward(gpu: &dyn Gpu, x: &Tensor, lif: &LifConfig) -> Result<SpikeOutput> {
+    forward_with(gpu, &ChannelsLast::new(x)?, lif, None)
 }
 
 pub(in crate::ops) fn forward_with(
     gpu: &dyn Gpu,
-    stored: &Stored,
+    stored: &ChannelsLast,
     lif: &LifConfig,
-    line: Option<&Line>,
-) -> Result<Spikes> {
-    let (dtype, sizes) = (stored.lying.dtype(), sizes(stored, line)?);
+    scale_shift: Option<&DeviceScaleShift>,
+) -> Result<SpikeOutput> {
+    let (dtype, sizes) = (stored.tensor.dtype(), sizes(stored, scale_shift)?);
     let (spikes, most) = if dtype == DType::BF16 { (DType::BF16, 8) } else { (DType::U8, 4) };
-    let (spikes, count) = (gpu.unset(&lying(stored), spikes)?, Tensor::zeros(1, DType::I64, gpu.device())?);
+    let (spikes, count) =
+        (gpu.alloc_uninit(&memory_shape(stored), spikes)?, Tensor::zeros(1, DType::I64, gpu.device())?);
     let n = width(most, &sizes);
-    let kernel = format!("{}lif_forward_{}_x{n}", prefix(line), suffix(dtype)?);
-    let arguments = Arguments::new()
-        .structure(currents(gpu, stored, line)?)
-        .structure(Neuron::new(lif).structure())
+    let kernel = format!("{}lif_forward_{}_x{n}", prefix(scale_shift), suffix(dtype)?);
+    let arguments = KernelArguments::new()
+        .structure(currents(gpu, stored, scale_shift)?)
+        .structure(neuron_layout(&Neuron::new(lif)))
         .pointer(gpu.address(&spikes)?)
         .pointer(gpu.address(&count)?);
-    gpu.launch(&kernel, Grid::over(sizes[0] / n)?.shared(size_of::<u32>()), arguments)?;
-    Ok(Spikes { spikes: channels_first(&spikes)?, count })
+    gpu.launch(&kernel, LaunchConfig::over(sizes[0] / n)?.shared(size_of::<u32>()), arguments)?;
+    Ok(SpikeOutput { spikes: channels_first(&spikes)?, count })
 }
 
-fn prefix(line: Option<&Line>) -> &'static str {
-    if line.is_some() { "norm_" } else { "" }
+fn prefix(scale_shift: Option<&DeviceScaleShift>) -> &'static str {
+    if scale_shift.is_some() { "norm_" } else { "" }
 }
 
 /// The currents' gradient, of their type; of currents that are constant in time one time-step, the sum.
 pub fn gradient(gpu: &dyn Gpu, x: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Tensor> {
-    let stored = Stored::new(x)?;
+    let stored = ChannelsLast::new(x)?;
     let gradient = gradient_with(gpu, &stored, grad, lif, None)?;
     if !stored.constant {
         return channels_first(&gradient);
     }
-    let total = gpu.unset(stored.lying.dims(), gradient.dtype())?;
+    let total = gpu.alloc_uninit(stored.tensor.dims(), gradient.dtype())?;
     let neurons = neurons(&stored);
-    let arguments = Arguments::new()
+    let arguments = KernelArguments::new()
         .pointer(gpu.address(&gradient)?)
         .pointer(gpu.address(&total)?)
         .i64(neurons)
         .i32(stored.time_steps);
-    gpu.launch(&format!("sum_over_time_{}", suffix(total.dtype())?), Grid::over(neurons)?, arguments)?;
+    gpu.launch(&format!("sum_over_time_{}", suffix(total.dtype())?), LaunchConfig::over(neurons)?, arguments)?;
     channels_first(&total)
 }
 
 /// The gradient of the currents at every time-step, as it lies: [T, ...].
 pub(in crate::ops) fn gradient_with(
     gpu: &dyn Gpu,
-    stored: &Stored,
+    stored: &ChannelsLast,
     grad: &Tensor,
     lif: &LifConfig,
-    line: Option<&Line>,
+    scale_shift: Option<&DeviceScaleShift>,
 ) -> Result<Tensor> {
-    let (dtype, sizes) = (stored.lying.dtype(), sizes(stored, line)?);
+    let (dtype, sizes) = (stored.tensor.dtype(), sizes(stored, scale_shift)?);
     let grad = channels_last(grad)?;
-    let out = gpu.unset(&lying(stored), dtype)?;
+    let out = gpu.alloc_uninit(&memory_shape(stored), dtype)?;
     // A thread keeps the potential of every time-step.
     let mut n = width(2, &sizes);
     if stored.time_steps * n * size_of::<f32>() * 32 > SHARED {
@@ -128,12 +133,12 @@ pub(in crate::ops) fn gradient_with(
         )
     }
     let threads = (SHARED / bytes / 32 * 32).clamp(32, THREADS);
-    let kernel = format!("{}lif_backward_{}_{}_x{n}", prefix(line), suffix(dtype)?, suffix(grad.dtype())?);
-    let arguments = Arguments::new()
-        .structure(currents(gpu, stored, line)?)
-        .structure(Neuron::new(lif).structure())
+    let kernel = format!("{}lif_backward_{}_{}_x{n}", prefix(scale_shift), suffix(dtype)?, suffix(grad.dtype())?);
+    let arguments = KernelArguments::new()
+        .structure(currents(gpu, stored, scale_shift)?)
+        .structure(neuron_layout(&Neuron::new(lif)))
         .pointer(gpu.address(&grad)?)
         .pointer(gpu.address(&out)?);
-    gpu.launch(&kernel, Grid::over_by(sizes[0] / n, threads)?.shared(bytes), arguments)?;
+    gpu.launch(&kernel, LaunchConfig::over_by(sizes[0] / n, threads)?.shared(bytes), arguments)?;
     Ok(out)
 }

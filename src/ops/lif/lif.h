@@ -11,7 +11,7 @@ struct Neuron {
     float leak;
     float gain;
     float inverse_threshold;
-    float limit;
+    float exact_threshold;
     float keep;
     float drop;
     int fire_before_integrate;
@@ -43,23 +43,23 @@ __device__ inline float derivative(const Neuron &neuron, float x) {
 // One time-step: moves the potential and returns the one that decides the spike.
 __device__ inline float integrate(const Neuron &neuron, float &potential, float current) {
     float integrated = neuron.leak * potential + neuron.gain * current;
-    float decisive = neuron.fire_before_integrate ? potential : integrated;
-    potential = decisive > neuron.limit ? neuron.keep * integrated - neuron.drop : integrated;
-    return decisive;
+    float pre_spike = neuron.fire_before_integrate ? potential : integrated;
+    potential = pre_spike > neuron.exact_threshold ? neuron.keep * integrated - neuron.drop : integrated;
+    return pre_spike;
 }
 
-// One time-step of the reverse: from the spike's gradient to the current's; `by_left` moves back by one step.
-__device__ inline float reverse(const Neuron &neuron, float decisive, float grad, float &by_left) {
-    float slope = derivative(neuron, decisive * neuron.inverse_threshold - 1.0f) * neuron.inverse_threshold;
-    float by_decisive = grad * slope;
-    float kept = decisive > neuron.limit ? neuron.keep * by_left : by_left;
+// One time-step of the reverse: from the spike's gradient to the current's; `potential_gradient` moves back by one step.
+__device__ inline float reverse(const Neuron &neuron, float pre_spike, float grad, float &potential_gradient) {
+    float slope = derivative(neuron, pre_spike * neuron.inverse_threshold - 1.0f) * neuron.inverse_threshold;
+    float pre_spike_gradient = grad * slope;
+    float kept = pre_spike > neuron.exact_threshold ? neuron.keep * potential_gradient : potential_gradient;
     if (neuron.fire_before_integrate) {
-        by_left = neuron.leak * kept + by_decisive;
+        potential_gradient = neuron.leak * kept + pre_spike_gradient;
         return neuron.gain * kept;
     }
-    float by_integrated = by_decisive + kept;
-    by_left = neuron.leak * by_integrated;
-    return neuron.gain * by_integrated;
+    float integrated_gradient = pre_spike_gradient + kept;
+    potential_gradient = neuron.leak * integrated_gradient;
+    return neuron.gain * integrated_gradient;
 }
 
 // What is stored and how it becomes currents.
@@ -99,7 +99,7 @@ __device__ inline void forward(const Currents<T> &in, const Neuron &neuron, S *s
             currents_at<N, NORM>(in, t, first, currents);
             Pack<S, N> out;
             for (int k = 0; k < N; k++) {
-                bool fires = integrate(neuron, potentials[k], currents[k]) > neuron.limit;
+                bool fires = integrate(neuron, potentials[k], currents[k]) > neuron.exact_threshold;
                 set(out.values[k], fires ? 1.0f : 0.0f);
                 fired += fires;
             }
@@ -113,23 +113,23 @@ __device__ inline void forward(const Currents<T> &in, const Neuron &neuron, S *s
 
 template <int N, bool NORM, class T, class G>
 __device__ inline void backward(const Currents<T> &in, const Neuron &neuron, const G *grad, T *out) {
-    DYNAMIC_SHARED(float, decisive);  // [T][threads][N]
+    DYNAMIC_SHARED(float, pre_spike);  // [T][threads][N]
     i64 first = thread_number() * N;
     if (first >= in.neurons) return;
-    float potentials[N], by_left[N];
-    for (int k = 0; k < N; k++) potentials[k] = by_left[k] = 0.0f;
+    float potentials[N], potential_gradient[N];
+    for (int k = 0; k < N; k++) potentials[k] = potential_gradient[k] = 0.0f;
     for (int t = 0; t < in.time_steps; t++) {
         float currents[N];
         currents_at<N, NORM>(in, t, first, currents);
-        float *kept = decisive + (t * blockDim.x + threadIdx.x) * N;
+        float *kept = pre_spike + (t * blockDim.x + threadIdx.x) * N;
         for (int k = 0; k < N; k++) kept[k] = integrate(neuron, potentials[k], currents[k]);
     }
     for (int t = in.time_steps - 1; t >= 0; t--) {
         Pack<G, N> by_spike = load<N>(grad + t * in.neurons + first);
-        const float *kept = decisive + (t * blockDim.x + threadIdx.x) * N;
+        const float *kept = pre_spike + (t * blockDim.x + threadIdx.x) * N;
         Pack<T, N> by_current;
         for (int k = 0; k < N; k++) {
-            set(by_current.values[k], reverse(neuron, kept[k], value_of(by_spike.values[k]), by_left[k]));
+            set(by_current.values[k], reverse(neuron, kept[k], value_of(by_spike.values[k]), potential_gradient[k]));
         }
         store(out + t * in.neurons + first, by_current);
     }

@@ -1,7 +1,7 @@
 //! Leaky integrate-and-fire neurons over a whole sequence.
 //!
-//! With input current I, membrane potential U (U before the first step is 0), leak λ, threshold θ and input factor g (1 for
-//! `input = "unit"`, 1 - λ for `"one_minus_leak"`), at every time-step, in this order:
+//! With input current I, membrane potential U (U before the first step is 0), leak λ, threshold θ and input factor g (1
+//! for `input = "unit"`, 1 - λ for `"one_minus_leak"`), at every time-step, in this order:
 //!
 //! | | integrate, then fire (default) | `fire_before_integrate` |
 //! |---|---|---|
@@ -9,14 +9,15 @@
 //! | 2 | S = 1 if U / θ - 1 > 0, else 0 | U = λ U + g I |
 //! | 3 | soft reset U -= θ S; hard reset U = 0 where S = 1 | the same reset |
 //!
-//! Potentials live only inside the op; nothing carries over to the next sequence. Shapes: I [T, ...] `f32`, S [T, ...] `u8`.
-//! Source: Kim & Panda 2021 (arXiv 2010.01729), eq. 1 and 2 and the authors' code (soft reset, integrate, then fire, g = 1);
-//! Kim et al. 2022 (arXiv 2202.03133) (g = 1 - λ). The older order is our reading of the code of November 2020: the spike
-//! comes from the potential that the step found, and the reset is subtracted after the leak, without being scaled by it.
+//! Potentials live only inside the op; nothing carries over to the next sequence. Shapes: I [T, ...] `f32`, S [T, ...]
+//! `u8`. Source: Kim & Panda 2021 (arXiv 2010.01729), eq. 1 and 2 and the authors' code (soft reset, integrate, then
+//! fire, g = 1); Kim et al. 2022 (arXiv 2202.03133) (g = 1 - λ). The older order is our reading of the code of November
+//! 2020: the spike comes from the potential that the step found, and the reset is subtracted after the leak, without
+//! being scaled by it.
 //!
-//! Gradient: dS/dU is the surrogate's derivative at x = U / θ - 1, divided by θ. The reset is detached: S in step 3 counts as
-//! a constant (a hard reset passes λ (1 - S)). Backward runs time in reverse and computes U again from I, so I is all that
-//! need be kept.
+//! Gradient: dS/dU is the surrogate's derivative at x = U / θ - 1, divided by θ. The reset is detached: S in step 3
+//! counts as a constant (a hard reset passes λ (1 - S)). Backward runs time in reverse and computes U again from I, so
+//! I is all that need be kept.
 
 pub(super) mod cpu;
 pub mod cuda;
@@ -27,6 +28,7 @@ pub use surrogate::{ArcTangent, FastSigmoid, Rectangle, Surrogate, Triangle};
 
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
+use super::sequence::ChannelsLast;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
 use neuron::Neuron;
@@ -99,30 +101,34 @@ impl LifConfig {
 }
 
 /// What neurons put out.
-pub struct Spikes {
+pub struct SpikeOutput {
     /// [T, ...], 0 or 1: `u8`, or `bf16` where the currents are.
     pub spikes: Tensor,
     /// How many are 1: [1] (`i64`).
     pub count: Tensor,
 }
 
-impl Spikes {
+impl SpikeOutput {
     /// From a CPU kernel's spikes, in the order in which sequences lie.
-    pub(super) fn of((spikes, count): (Vec<u8>, u64), like: &Tensor) -> Result<Self> {
+    pub(super) fn new((spikes, count): (Vec<u8>, u64), like: &Tensor) -> Result<Self> {
         let count = Tensor::new(&[count as i64], like.device())?;
         Ok(Self { spikes: from_channels_last(spikes, like.dims(), like)?, count })
     }
 }
 
 /// Spikes of currents [T, ...].
-pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<Spikes> {
+pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<SpikeOutput> {
     match currents.device() {
         Device::Cpu => {
-            let stored = Stored::new(currents)?;
-            let spikes = cpu::forward(stored.sequence(&values(&stored.lying)?), &Neuron::new(lif), &cpu::AsStored);
-            Spikes::of(spikes, currents)
+            let stored = ChannelsLast::new(currents)?;
+            let spikes = cpu::forward(
+                cpu::Sequence::stored(&stored, &values(&stored.tensor)?),
+                &Neuron::new(lif),
+                &cpu::StoredCurrents,
+            );
+            SpikeOutput::new(spikes, currents)
         }
-        device => cuda::forward(&*gpu::of(device)?, currents, lif),
+        device => cuda::forward(&*gpu::for_device(device)?, currents, lif),
     }
 }
 
@@ -131,42 +137,17 @@ pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<Spikes> {
 pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Tensor> {
     match currents.device() {
         Device::Cpu => {
-            let (stored, grad) = (Stored::new(currents)?, channels_last(grad)?);
-            let (neuron, lying) = (Neuron::new(lif), values(&stored.lying)?);
-            let (mut gradient, _) = cpu::gradient(stored.sequence(&lying), &values(&grad)?, &neuron, &cpu::AsStored);
+            let (stored, grad) = (ChannelsLast::new(currents)?, channels_last(grad)?);
+            let (neuron, tensor) = (Neuron::new(lif), values(&stored.tensor)?);
+            let (mut gradient, _) =
+                cpu::gradient(cpu::Sequence::stored(&stored, &tensor), &values(&grad)?, &neuron, &cpu::StoredCurrents);
             let mut shape = currents.dims().to_vec();
             if stored.constant {
-                gradient = cpu::sum_over_time(&gradient, lying.len(), 1, |_, _, _| {});
+                gradient = cpu::sum_over_time(&gradient, tensor.len(), 1, |_, _, _| {});
                 shape[0] = 1;
             }
             from_channels_last(gradient, &shape, currents)
         }
-        device => cuda::gradient(&*gpu::of(device)?, currents, grad, lif),
-    }
-}
-
-/// A sequence as it lies in memory: one time-step where its stride in time is 0.
-pub(super) struct Stored {
-    /// Channels last.
-    pub lying: Tensor,
-    pub constant: bool,
-    pub time_steps: usize,
-}
-
-impl Stored {
-    pub fn new(x: &Tensor) -> Result<Self> {
-        let time_steps = x.dim(0)?;
-        let constant = time_steps > 1 && x.stride()[0] == 0;
-        let lying = channels_last(&if constant { x.narrow(0, 0, 1)? } else { x.clone() })?;
-        Ok(Self { lying, constant, time_steps })
-    }
-
-    /// With every time-step written out.
-    pub fn whole(x: &Tensor) -> Result<Self> {
-        Ok(Self { lying: channels_last(x)?, constant: false, time_steps: x.dim(0)? })
-    }
-
-    pub fn sequence<'a>(&self, values: &'a [f32]) -> cpu::Sequence<'a> {
-        cpu::Sequence::new(values, self.time_steps, self.constant)
+        device => cuda::gradient(&*gpu::for_device(device)?, currents, grad, lif),
     }
 }

@@ -2,20 +2,20 @@
 
 use super::surrogate::Derivative;
 use super::{LifConfig, Reset, Surrogate};
-use crate::ops::gpu::Structure;
 
 /// The numbers of the equation in single precision.
 #[derive(Clone, Copy)]
 pub struct Neuron {
-    leak: f32,
-    gain: f32,
-    inverse_threshold: f32,
-    /// The largest potential U that does not fire: the largest with U / threshold - 1 <= 0 as computed in single precision.
-    limit: f32,
+    pub(super) leak: f32,
+    pub(super) gain: f32,
+    pub(super) inverse_threshold: f32,
+    /// The largest potential U that does not fire: the largest with U / threshold - 1 <= 0 as computed in single
+    /// precision.
+    pub(super) exact_threshold: f32,
     /// What a spike leaves of the potential: `keep` U - `drop`.
-    keep: f32,
-    drop: f32,
-    fire_before_integrate: bool,
+    pub(super) keep: f32,
+    pub(super) drop: f32,
+    pub(super) fire_before_integrate: bool,
     pub surrogate: Surrogate,
 }
 
@@ -31,7 +31,7 @@ impl Neuron {
             leak: lif.leak as f32,
             gain: lif.gain() as f32,
             inverse_threshold: 1.0 / threshold,
-            limit: limit(threshold),
+            exact_threshold: exact_threshold(threshold),
             keep,
             drop,
             fire_before_integrate: lif.fire_before_integrate,
@@ -39,20 +39,8 @@ impl Neuron {
         }
     }
 
-    /// The same for a kernel: `Neuron` of lif.h.
-    pub fn structure(&self) -> Structure {
-        let (surrogate, parameter) = match self.surrogate {
-            Surrogate::Triangle(triangle) => (0, triangle.height),
-            Surrogate::Rectangle(rectangle) => (1, rectangle.width),
-            Surrogate::Atan(arc_tangent) => (2, arc_tangent.alpha),
-            Surrogate::FastSigmoid(fast_sigmoid) => (3, fast_sigmoid.slope),
-        };
-        let floats = [self.leak, self.gain, self.inverse_threshold, self.limit, self.keep, self.drop];
-        let structure = floats.into_iter().fold(Structure::new(), Structure::f32);
-        structure.i32(usize::from(self.fire_before_integrate)).i32(surrogate).f32(parameter as f32)
-    }
-
-    /// One time-step of every neuron: moves the potentials, and writes what `record(decisive potential, fires)` makes of each.
+    /// One time-step of every neuron: moves the potentials, and writes what `record(decisive potential, fires)` makes
+    /// of each.
     #[inline(always)]
     pub fn step<T>(&self, potentials: &mut [f32], currents: &[f32], out: &mut [T], record: impl Fn(f32, bool) -> T) {
         let cells = potentials.iter_mut().zip(currents).zip(out);
@@ -60,50 +48,58 @@ impl Neuron {
             for ((potential, &current), out) in cells {
                 let found = *potential;
                 let integrated = self.leak * found + self.gain * current;
-                *potential = if found > self.limit { self.keep * integrated - self.drop } else { integrated };
-                *out = record(found, found > self.limit);
+                *potential = if found > self.exact_threshold { self.keep * integrated - self.drop } else { integrated };
+                *out = record(found, found > self.exact_threshold);
             }
         } else {
             for ((potential, &current), out) in cells {
                 let integrated = self.leak * *potential + self.gain * current;
-                let fires = integrated > self.limit;
+                let fires = integrated > self.exact_threshold;
                 *potential = if fires { self.keep * integrated - self.drop } else { integrated };
                 *out = record(integrated, fires);
             }
         }
     }
 
-    /// One time-step of the reverse: from the spikes' gradient to the currents', in place. `by_left` is the loss's derivative by
-    /// the potential that the step leaves for the next, and becomes that by the potential it found.
+    /// One time-step of the reverse: from the spikes' gradient to the currents', in place. `potential_gradient` is the
+    /// loss's derivative by the potential that the step leaves for the next, and becomes that by the potential it
+    /// found.
     #[inline(always)]
-    pub fn step_back(&self, decisive: &[f32], grad: &mut [f32], by_left: &mut [f32], surrogate: impl Derivative) {
-        for ((grad, &decisive), by_left) in grad.iter_mut().zip(decisive).zip(by_left) {
-            let slope = surrogate.at(decisive * self.inverse_threshold - 1.0) * self.inverse_threshold;
-            let by_decisive = *grad * slope;
-            let kept = if decisive > self.limit { self.keep * *by_left } else { *by_left };
+    pub fn step_back(
+        &self,
+        pre_spike: &[f32],
+        grad: &mut [f32],
+        potential_gradient: &mut [f32],
+        surrogate: impl Derivative,
+    ) {
+        for ((grad, &pre_spike), potential_gradient) in grad.iter_mut().zip(pre_spike).zip(potential_gradient) {
+            let slope = surrogate.at(pre_spike * self.inverse_threshold - 1.0) * self.inverse_threshold;
+            let pre_spike_gradient = *grad * slope;
+            let kept =
+                if pre_spike > self.exact_threshold { self.keep * *potential_gradient } else { *potential_gradient };
             if self.fire_before_integrate {
                 *grad = self.gain * kept;
-                *by_left = self.leak * kept + by_decisive;
+                *potential_gradient = self.leak * kept + pre_spike_gradient;
             } else {
-                let by_integrated = by_decisive + kept;
-                *grad = self.gain * by_integrated;
-                *by_left = self.leak * by_integrated;
+                let integrated_gradient = pre_spike_gradient + kept;
+                *grad = self.gain * integrated_gradient;
+                *potential_gradient = self.leak * integrated_gradient;
             }
         }
     }
 }
 
-/// The largest U whose U / threshold, rounded to single precision, is at most 1. Comparing with it gives the spikes of the
-/// equation's division without dividing.
-fn limit(threshold: f32) -> f32 {
-    let mut limit = threshold;
-    while limit / threshold > 1.0 {
-        limit = limit.next_down();
+/// The largest U whose U / threshold, rounded to single precision, is at most 1. Comparing with it gives the spikes of
+/// the equation's division without dividing.
+fn exact_threshold(threshold: f32) -> f32 {
+    let mut exact_threshold = threshold;
+    while exact_threshold / threshold > 1.0 {
+        exact_threshold = exact_threshold.next_down();
     }
-    while limit.next_up() / threshold <= 1.0 {
-        limit = limit.next_up();
+    while exact_threshold.next_up() / threshold <= 1.0 {
+        exact_threshold = exact_threshold.next_up();
     }
-    limit
+    exact_threshold
 }
 
 #[cfg(test)]
@@ -117,7 +113,7 @@ mod tests {
             (0..50).for_each(|_| potential = f32::next_down(potential));
             for _ in 0..100 {
                 assert_eq!(
-                    potential > limit(threshold),
+                    potential > exact_threshold(threshold),
                     potential / threshold - 1.0 > 0.0,
                     "{potential} at {threshold}"
                 );

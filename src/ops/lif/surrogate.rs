@@ -49,7 +49,8 @@ impl Default for Rectangle {
     }
 }
 
-/// dS/dx = (alpha / 2) / (1 + (pi alpha x / 2)^2), the derivative of atan(pi alpha x / 2) / pi + 1/2. Source: Fang et al. 2021.
+/// dS/dx = (alpha / 2) / (1 + (pi alpha x / 2)^2), the derivative of atan(pi alpha x / 2) / pi + 1/2. Source: Fang et
+/// al. 2021.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ArcTangent {

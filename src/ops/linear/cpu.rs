@@ -1,7 +1,8 @@
-//! The products of a linear layer on the CPU. The weight is far larger than the sequence, so every way reads or writes it once, in
-//! blocks that stay in the cache, and repacks the sequence instead: panels of 32 columns, as [`multiply_panel`] reads them.
+//! The products of a linear layer on the CPU. The weight is far larger than the sequence, so every way reads or writes
+//! it once, in blocks that stay in the cache, and repacks the sequence instead: panels of 32 columns, as
+//! [`multiply_panel`] reads them.
 
-use crate::ops::product::tile::{PANEL, ROWS, Strided, multiply_panel};
+use crate::ops::product::tile::{PANEL, ROWS, StridedMatrix, multiply_panel};
 use crate::ops::product::{Matrix, multiply_parallel};
 use crate::ops::scratch::Scratch;
 use crate::ops::simd::arch;
@@ -20,20 +21,20 @@ fn fits(features: usize, outputs: usize) -> bool {
 
 /// The sizes of a product: N rows of F features, O outputs.
 #[derive(Clone, Copy, Debug)]
-pub struct Sizes {
+pub struct ProductSizes {
     pub n: usize,
     pub features: usize,
     pub outputs: usize,
 }
 
 /// Y [N, O] = X W^T. A row of X has the same Y whatever the others are.
-pub fn forward<T: Copy + Into<f32> + Sync>(x: &[T], w: &[f32], s: Sizes) -> Vec<f32> {
+pub fn forward<T: Copy + Into<f32> + Sync>(x: &[T], w: &[f32], s: ProductSizes) -> Vec<f32> {
     if !s.outputs.is_multiple_of(ROWS) {
         // Products take outputs in eights: the last few, such as classes, get company that is all zero.
         let outputs = s.outputs.next_multiple_of(ROWS);
         let mut padded = vec![0f32; outputs * s.features];
         padded[..w.len()].copy_from_slice(w);
-        let y = forward(x, &padded, Sizes { outputs, ..s });
+        let y = forward(x, &padded, ProductSizes { outputs, ..s });
         return y.chunks_exact(outputs.max(1)).flat_map(|row| &row[..s.outputs]).copied().collect();
     }
     // Y^T = W X^T, with X^T in panels of rows of X.
@@ -85,7 +86,7 @@ impl WithSimd for Outputs<'_> {
         for (number, panel) in packed.chunks_exact(features * PANEL).enumerate() {
             for first in (0..features).step_by(DEPTH) {
                 let depth = DEPTH.min(features - first);
-                let a = Strided { data: &w[first..], row: features, column: 1 };
+                let a = StridedMatrix { data: &w[first..], row: features, column: 1 };
                 let b = &panel[first * PANEL..][..depth * PANEL];
                 multiply_panel(simd, (outputs, PANEL, depth), a, b, &mut y[number * PANEL..], columns, first > 0);
             }
@@ -94,8 +95,8 @@ impl WithSimd for Outputs<'_> {
 }
 
 /// dX [N, F] = dY W.
-pub fn input_gradient(dy: &[f32], w: &[f32], s: Sizes) -> Vec<f32> {
-    let Sizes { n, features, outputs } = s;
+pub fn input_gradient(dy: &[f32], w: &[f32], s: ProductSizes) -> Vec<f32> {
+    let ProductSizes { n, features, outputs } = s;
     if !fits(features, outputs) {
         return multiply_parallel((n, features, outputs), Matrix::rows(dy, outputs), Matrix::rows(w, features));
     }
@@ -135,7 +136,7 @@ impl WithSimd for Columns<'_> {
         let Self { dy, packed, dx, outputs } = self;
         for first in (0..outputs).step_by(DEPTH) {
             let depth = DEPTH.min(outputs - first);
-            let a = Strided { data: &dy[first..], row: outputs, column: 1 };
+            let a = StridedMatrix { data: &dy[first..], row: outputs, column: 1 };
             let sizes = (dx.len() / PANEL, PANEL, depth);
             multiply_panel(simd, sizes, a, &packed[first * PANEL..][..depth * PANEL], dx, PANEL, first > 0);
         }
@@ -143,8 +144,8 @@ impl WithSimd for Columns<'_> {
 }
 
 /// dW [O, F] = dY^T X.
-pub fn weight_gradient<T: Copy + Into<f32> + Sync>(x: &[T], dy: &[f32], s: Sizes) -> Vec<f32> {
-    let Sizes { n, features, outputs } = s;
+pub fn weight_gradient<T: Copy + Into<f32> + Sync>(x: &[T], dy: &[f32], s: ProductSizes) -> Vec<f32> {
+    let ProductSizes { n, features, outputs } = s;
     if !fits(features, outputs) || n == 0 {
         let floats = floats(x);
         let dy = Matrix::rows(dy, outputs).transposed();
@@ -159,14 +160,14 @@ pub fn weight_gradient<T: Copy + Into<f32> + Sync>(x: &[T], dy: &[f32], s: Sizes
     });
     let mut dw = vec![0f32; outputs * features];
     dw.par_chunks_mut(OUTPUTS * features).enumerate().for_each(|(task, dw)| {
-        let dy = Strided { data: &dy[task * OUTPUTS..], row: 1, column: outputs };
+        let dy = StridedMatrix { data: &dy[task * OUTPUTS..], row: 1, column: outputs };
         arch().dispatch(Weights { dy, packed: &packed, dw, n, features });
     });
     dw
 }
 
 struct Weights<'a> {
-    dy: Strided<'a>,
+    dy: StridedMatrix<'a>,
     packed: &'a [f32],
     dw: &'a mut [f32],
     n: usize,
@@ -182,7 +183,7 @@ impl WithSimd for Weights<'_> {
         for (number, panel) in packed.chunks_exact(n * PANEL).enumerate() {
             for first in (0..n).step_by(DEPTH) {
                 let depth = DEPTH.min(n - first);
-                let a = Strided { data: &dy.data[first * dy.column..], ..dy };
+                let a = StridedMatrix { data: &dy.data[first * dy.column..], ..dy };
                 let b = &panel[first * PANEL..][..depth * PANEL];
                 multiply_panel(simd, (OUTPUTS, PANEL, depth), a, b, &mut dw[number * PANEL..], features, first > 0);
             }
@@ -202,11 +203,11 @@ mod tests {
 
     #[test]
     fn a_row_has_the_same_outputs_whatever_the_others_are() {
-        let s = Sizes { n: 90, features: 300, outputs: 10 };
+        let s = ProductSizes { n: 90, features: 300, outputs: 10 };
         let (x, w) = (random(s.n * s.features, 1), random(s.outputs * s.features, 2));
         let together = forward(&x, &w, s);
         for (x, y) in x.chunks(s.features).zip(together.chunks(s.outputs)) {
-            assert_eq!(forward(x, &w, Sizes { n: 1, ..s }), y);
+            assert_eq!(forward(x, &w, ProductSizes { n: 1, ..s }), y);
         }
     }
 
@@ -215,7 +216,7 @@ mod tests {
         for (n, features, outputs) in
             [(5, 7, 3), (1, 32, 64), (37, 320, 128), (300, 64, 64), (16, 96, 70), (80, 544, 320)]
         {
-            let s = Sizes { n, features, outputs };
+            let s = ProductSizes { n, features, outputs };
             let (x, w, dy) = (random(n * features, 1), random(outputs * features, 2), random(n * outputs, 3));
             let check = |found: &[f32], columns: usize, entry: &dyn Fn(usize, usize) -> f64, what: &str| {
                 for (at, &found) in found.iter().enumerate() {

@@ -1,8 +1,9 @@
-//! The products of a linear layer on a GPU. What goes in is turned into the type that is multiplied, what comes out is `f32`.
+//! The products of a linear layer on a GPU. What goes in is turned into the type that is multiplied, what comes out is
+//! `f32`.
 
-use super::cpu::Sizes;
+use super::cpu::ProductSizes;
 use crate::ops::Precision;
-use crate::ops::gpu::{Gpu, Product};
+use crate::ops::gpu::{Gpu, MatrixProduct};
 use candle_core::{DType, Result, Tensor};
 
 /// Y [..., O] = X W^T.
@@ -10,15 +11,15 @@ pub fn forward(
     gpu: &dyn Gpu,
     x: &Tensor,
     weight: &Tensor,
-    s: Sizes,
+    s: ProductSizes,
     shape: &[usize],
     precision: Precision,
 ) -> Result<Tensor> {
-    let Sizes { n: m, features: k, outputs: n } = s;
+    let ProductSizes { n: m, features: k, outputs: n } = s;
     let (a, b) = (&operand(x, precision)?, &operand(weight, precision)?);
-    let y = gpu.unset(shape, DType::F32)?;
+    let y = gpu.alloc_uninit(shape, DType::F32)?;
     let (a_transposed, b_transposed, accumulate) = (false, true, false);
-    gpu.multiply(&Product { a, a_transposed, b, b_transposed, c: &y, m, n, k, accumulate, precision })?;
+    gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c: &y, m, n, k, accumulate, precision })?;
     Ok(y)
 }
 
@@ -27,25 +28,31 @@ pub fn input_gradient(
     gpu: &dyn Gpu,
     grad: &Tensor,
     weight: &Tensor,
-    s: Sizes,
+    s: ProductSizes,
     shape: &[usize],
     precision: Precision,
 ) -> Result<Tensor> {
-    let Sizes { n: m, features: n, outputs: k } = s;
+    let ProductSizes { n: m, features: n, outputs: k } = s;
     let (a, b) = (&operand(grad, precision)?, &operand(weight, precision)?);
-    let dx = gpu.unset(shape, DType::F32)?;
+    let dx = gpu.alloc_uninit(shape, DType::F32)?;
     let (a_transposed, b_transposed, accumulate) = (false, false, false);
-    gpu.multiply(&Product { a, a_transposed, b, b_transposed, c: &dx, m, n, k, accumulate, precision })?;
+    gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c: &dx, m, n, k, accumulate, precision })?;
     Ok(dx)
 }
 
 /// dW [O, F] = dY^T X.
-pub fn weight_gradient(gpu: &dyn Gpu, x: &Tensor, grad: &Tensor, s: Sizes, precision: Precision) -> Result<Tensor> {
-    let Sizes { n: k, features: n, outputs: m } = s;
+pub fn weight_gradient(
+    gpu: &dyn Gpu,
+    x: &Tensor,
+    grad: &Tensor,
+    s: ProductSizes,
+    precision: Precision,
+) -> Result<Tensor> {
+    let ProductSizes { n: k, features: n, outputs: m } = s;
     let (a, b) = (&operand(grad, precision)?, &operand(x, precision)?);
-    let dw = gpu.unset(&[m, n], DType::F32)?;
+    let dw = gpu.alloc_uninit(&[m, n], DType::F32)?;
     let (a_transposed, b_transposed, accumulate) = (true, false, false);
-    gpu.multiply(&Product { a, a_transposed, b, b_transposed, c: &dw, m, n, k, accumulate, precision })?;
+    gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c: &dw, m, n, k, accumulate, precision })?;
     Ok(dw)
 }
 

@@ -5,24 +5,24 @@
 mod cpu;
 pub mod cuda;
 
-use super::values::{Input, input, values};
+use super::values::{SequenceValues, input, values};
 use super::{Precision, fold, gpu};
 use candle_core::{Device, Result, Tensor, bail};
-pub use cpu::Sizes;
+pub use cpu::ProductSizes;
 
 /// `x` [..., F] times `weight` [O, F] transposed: [..., O].
 pub fn forward(x: &Tensor, weight: &Tensor, precision: Precision) -> Result<Tensor> {
     let s = sizes(x, weight, 1)?;
     match x.device() {
         Device::Cpu => {
-            let (lying, w) = (x.contiguous()?, values::<f32>(weight)?);
-            let y = match input(&lying)? {
-                Input::Floats(x) => cpu::forward(&x, &w, s),
-                Input::Spikes(x) => cpu::forward(&x, &w, s),
+            let (tensor, w) = (x.contiguous()?, values::<f32>(weight)?);
+            let y = match input(&tensor)? {
+                SequenceValues::Floats(x) => cpu::forward(&x, &w, s),
+                SequenceValues::Spikes(x) => cpu::forward(&x, &w, s),
             };
             Tensor::from_vec(y, with_last(x, s.outputs), x.device())
         }
-        device => cuda::forward(&*gpu::of(device)?, x, weight, s, &with_last(x, s.outputs), precision),
+        device => cuda::forward(&*gpu::for_device(device)?, x, weight, s, &with_last(x, s.outputs), precision),
     }
 }
 
@@ -34,7 +34,9 @@ pub fn input_gradient(grad: &Tensor, weight: &Tensor, precision: Precision) -> R
             let dx = cpu::input_gradient(&values(&grad.contiguous()?)?, &values(weight)?, s);
             Tensor::from_vec(dx, with_last(grad, s.features), grad.device())
         }
-        device => cuda::input_gradient(&*gpu::of(device)?, grad, weight, s, &with_last(grad, s.features), precision),
+        device => {
+            cuda::input_gradient(&*gpu::for_device(device)?, grad, weight, s, &with_last(grad, s.features), precision)
+        }
     }
 }
 
@@ -44,29 +46,29 @@ pub fn weight_gradient(x: &Tensor, grad: &Tensor, precision: Precision) -> Resul
     if n != rows {
         bail!("linear: {:?} features with gradients of {:?}", x.dims(), grad.dims())
     }
-    let s = Sizes { n, features: features[0], outputs: outputs[0] };
+    let s = ProductSizes { n, features: features[0], outputs: outputs[0] };
     match grad.device() {
         Device::Cpu => {
             let (x, grad) = (x.contiguous()?, grad.contiguous()?);
             let dy = values::<f32>(&grad)?;
             let dw = match input(&x)? {
-                Input::Floats(x) => cpu::weight_gradient(&x, &dy, s),
-                Input::Spikes(x) => cpu::weight_gradient(&x, &dy, s),
+                SequenceValues::Floats(x) => cpu::weight_gradient(&x, &dy, s),
+                SequenceValues::Spikes(x) => cpu::weight_gradient(&x, &dy, s),
             };
             Tensor::from_vec(dw, (s.outputs, s.features), grad.device())
         }
-        device => cuda::weight_gradient(&*gpu::of(device)?, x, grad, s, precision),
+        device => cuda::weight_gradient(&*gpu::for_device(device)?, x, grad, s, precision),
     }
 }
 
 /// The sizes of a product whose sequence `x` has the weight's dimension `dim` as its last.
-fn sizes(x: &Tensor, weight: &Tensor, dim: usize) -> Result<Sizes> {
+fn sizes(x: &Tensor, weight: &Tensor, dim: usize) -> Result<ProductSizes> {
     let (outputs, features) = weight.dims2()?;
     let (n, item) = fold(x, 1)?;
     if item != [[outputs, features][dim]] {
         bail!("linear: expected [..., {}], found {:?}", [outputs, features][dim], x.dims())
     }
-    Ok(Sizes { n, features, outputs })
+    Ok(ProductSizes { n, features, outputs })
 }
 
 fn with_last(x: &Tensor, last: usize) -> Vec<usize> {

@@ -1,4 +1,4 @@
-//! Counting what is not zero, weighted by its place.
+//! Counts the non-zero values of a sequence, weighted by position: synaptic operations.
 //!
 //! For time-step t and image b of a sequence X [T, B, C, H, W], with a whole weight for every pixel,
 //!
@@ -9,7 +9,7 @@
 mod cpu;
 
 use super::channels_last::channels_last;
-use super::values::{Input, input};
+use super::values::{SequenceValues, input};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 /// The counts of `x`, T rows of B. `weight` has H W numbers, or one for all places.
@@ -26,15 +26,16 @@ pub fn count(x: &Tensor, weight: &[u32]) -> Result<Vec<Vec<u64>>> {
     };
     let counts = match x.device() {
         Device::Cpu => match input(&channels_last(x)?)? {
-            Input::Spikes(values) => cpu::count(&values, channels, &weight),
-            Input::Floats(values) => cpu::count(&values, channels, &weight),
+            SequenceValues::Spikes(values) => cpu::count(&values, channels, &weight),
+            SequenceValues::Floats(values) => cpu::count(&values, channels, &weight),
         },
         _ => count_by_tensors(x, channels, &weight)?,
     };
     Ok(counts.chunks(images.max(1)).take(time_steps).map(<[u64]>::to_vec).collect())
 }
 
-/// The same by candle's own operations, for devices without a kernel of ours: channels first, of which a float counts all, then places in f64.
+/// The same by candle's own operations, for devices without a kernel of ours: channels first, of which a float counts
+/// all, then places in f64.
 fn count_by_tensors(x: &Tensor, channels: usize, weight: &[u32]) -> Result<Vec<u64>> {
     let (pixels, images) = (weight.len(), x.dim(0)? * x.dim(1)?);
     let there = x.contiguous()?.reshape((images, channels, pixels))?.to_dtype(DType::F32)?.ne(0f32)?;
@@ -64,9 +65,9 @@ mod tests {
         let spikes = Tensor::from_vec(values, (2, 3, 4, 5, 2), &Device::Cpu)?;
         let weight: Vec<u32> = (1..=10).collect();
         let floats = spikes.to_dtype(DType::F32)?.affine(-0.5, 0.0)?;
-        let lying = channels_last(&spikes)?.permute((0, 1, 4, 2, 3))?;
+        let tensor = channels_last(&spikes)?.permute((0, 1, 4, 2, 3))?;
         let expected = count(&spikes, &weight)?;
-        assert_eq!([count(&floats, &weight)?, count(&lying, &weight)?], [expected.clone(), expected.clone()]);
+        assert_eq!([count(&floats, &weight)?, count(&tensor, &weight)?], [expected.clone(), expected.clone()]);
         assert_eq!(count_by_tensors(&spikes, 4, &weight)?, expected.concat());
         let features = spikes.reshape((2, 3, 40))?;
         assert_eq!(count(&features, &[2])?.concat(), count_by_tensors(&features, 40, &[2])?);

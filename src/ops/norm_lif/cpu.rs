@@ -1,7 +1,7 @@
 //! Batch norm and LIF on the CPU: the LIF kernel with currents that are normalised block by block, in the cache.
 
 use crate::ops::batch_norm::Groups;
-use crate::ops::batch_norm::cpu::{Affine, Line, Reverse, Sums, for_chunks, parameter_gradients};
+use crate::ops::batch_norm::cpu::{Affine, GradientSums, Reverse, ScaleShift, for_chunks, parameter_gradients};
 use crate::ops::lif::cpu as lif;
 use crate::ops::lif::cpu::{Currents, Sequence};
 use crate::ops::lif::neuron::Neuron;
@@ -12,22 +12,27 @@ const TASKS: usize = 64;
 const ROWS: usize = 32;
 
 /// Currents that are normalised on the way.
-struct Normalised<'a> {
-    line: Line,
+struct NormalizedCurrents<'a> {
+    scale_shift: ScaleShift,
     mean: &'a [f32],
     groups: &'a Groups,
     steps_per_group: usize,
 }
 
-impl<'a> Normalised<'a> {
+impl<'a> NormalizedCurrents<'a> {
     fn new(affine: &Affine<'a>, groups: &'a Groups, time_steps: usize) -> Self {
-        Self { line: affine.line(groups), mean: affine.mean, groups, steps_per_group: time_steps / groups.groups }
+        Self {
+            scale_shift: affine.scale_shift(groups),
+            mean: affine.mean,
+            groups,
+            steps_per_group: time_steps / groups.groups,
+        }
     }
 }
 
-impl Currents for Normalised<'_> {
+impl Currents for NormalizedCurrents<'_> {
     /// The sums of every group.
-    type Gathered = Vec<Sums>;
+    type Gathered = Vec<GradientSums>;
 
     fn width(&self) -> usize {
         self.groups.channels
@@ -37,16 +42,16 @@ impl Currents for Normalised<'_> {
         (self.groups.count() / self.steps_per_group / ROWS).clamp(1, TASKS)
     }
 
-    fn gather(&self) -> Vec<Sums> {
-        (0..self.groups.groups).map(|_| Sums::none(self.groups.channels)).collect()
+    fn gather(&self) -> Vec<GradientSums> {
+        (0..self.groups.groups).map(|_| GradientSums::none(self.groups.channels)).collect()
     }
 
-    fn of<'a>(&self, t: usize, stored: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32] {
-        self.line.apply(t / self.steps_per_group, self.groups.channels, stored, scratch);
+    fn at_step<'a>(&self, t: usize, stored: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32] {
+        self.scale_shift.apply(t / self.steps_per_group, self.groups.channels, stored, scratch);
         scratch
     }
 
-    fn observe(&self, t: usize, stored: &[f32], gradient: &[f32], gathered: &mut Vec<Sums>) {
+    fn observe(&self, t: usize, stored: &[f32], gradient: &[f32], gathered: &mut Vec<GradientSums>) {
         let group = t / self.steps_per_group;
         let mean = &self.mean[group * self.groups.channels..][..self.groups.channels];
         gathered[group].add(stored, gradient, mean);
@@ -55,7 +60,7 @@ impl Currents for Normalised<'_> {
 
 /// Spikes [T, n], and how many are 1.
 pub fn forward(x: Sequence<'_>, neuron: &Neuron, affine: &Affine<'_>, g: &Groups) -> (Vec<u8>, u64) {
-    lif::forward(x, neuron, &Normalised::new(affine, g, x.time_steps()))
+    lif::forward(x, neuron, &NormalizedCurrents::new(affine, g, x.time_steps()))
 }
 
 /// Gradients of the input, [T, n] or, where it is constant in time, [n]; of the scale [G, C] and the shift [C].
@@ -66,7 +71,7 @@ pub fn gradients(
     affine: &Affine<'_>,
     g: &Groups,
 ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
-    let normalised = Normalised::new(affine, g, x.time_steps());
+    let normalised = NormalizedCurrents::new(affine, g, x.time_steps());
     let (mut gradient, gathered) = lif::gradient(x, grad, neuron, &normalised);
     let sums = gathered.into_iter().fold(normalised.gather(), |total, more| {
         total.into_iter().zip(more).map(|(total, more)| total.plus(more)).collect()

@@ -1,12 +1,12 @@
 //! Batch norm and the leaky integrate-and-fire neurons that it feeds as one op: Y = norm(X) never exists in memory.
 //!
-//! The equations are those of [`super::batch_norm`] and [`super::lif`], one after the other, and so are the results, to the
-//! last bit of the spikes. X [T, B, C, ...] `f32`, S [T, B, C, ...] `u8`. Forward reads X once more than the statistics do; backward
-//! needs X and the statistics alone: it computes the potentials again, runs time in reverse, sums dY and dY (X - m) for every
-//! group and channel as it goes, and then turns dY into dX where it stands.
+//! The equations are those of [`super::batch_norm`] and [`super::lif`], one after the other, and so are the results, to
+//! the last bit of the spikes. X [T, B, C, ...] `f32`, S [T, B, C, ...] `u8`. Forward reads X once more than the
+//! statistics do; backward needs X and the statistics alone: it computes the potentials again, runs time in reverse,
+//! sums dY and dY (X - m) for every group and channel as it goes, and then turns dY into dX where it stands.
 //!
-//! Where X is constant in time (its stride in time is 0) it is stored and read as one time-step, and its gradient is one
-//! time-step, the sum.
+//! Where X is constant in time (its stride in time is 0) it is stored and read as one time-step, and its gradient is
+//! one time-step, the sum.
 
 mod cpu;
 pub mod cuda;
@@ -14,33 +14,36 @@ pub mod cuda;
 use super::batch_norm::{Gradients, Groups, Normalization};
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
-use super::lif::{LifConfig, Spikes, Stored, neuron::Neuron};
+use super::lif::{LifConfig, SpikeOutput, cpu::Sequence, neuron::Neuron};
+use super::sequence::ChannelsLast;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
 
 /// Spikes [T, B, C, ...] of the normalised `x`.
-pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<Spikes> {
-    let g = Groups::of(x, norm.scale.dim(0)?)?;
+pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<SpikeOutput> {
+    let g = Groups::from_tensor(x, norm.scale.dim(0)?)?;
     match x.device() {
         Device::Cpu => {
-            let stored = Stored::new(x)?;
-            let (lying, neuron) = (values(&stored.lying)?, Neuron::new(lif));
-            let spikes = norm.lend(|affine| Ok(cpu::forward(stored.sequence(&lying), &neuron, affine, &g)))?;
-            Spikes::of(spikes, x)
+            let stored = ChannelsLast::new(x)?;
+            let (tensor, neuron) = (values(&stored.tensor)?, Neuron::new(lif));
+            let spikes =
+                norm.lend(|affine| Ok(cpu::forward(Sequence::stored(&stored, &tensor), &neuron, affine, &g)))?;
+            SpikeOutput::new(spikes, x)
         }
-        device => cuda::forward(&*gpu::of(device)?, x, norm, lif, &g),
+        device => cuda::forward(&*gpu::for_device(device)?, x, norm, lif, &g),
     }
 }
 
 /// All gradients, the statistics being those of `x` itself. `x` and the spikes' gradient `grad` are [T, B, C, ...].
 pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<Gradients> {
-    let g = Groups::of(x, norm.scale.dim(0)?)?;
+    let g = Groups::from_tensor(x, norm.scale.dim(0)?)?;
     match x.device() {
         Device::Cpu => {
-            let (stored, grad) = (Stored::new(x)?, channels_last(grad)?);
-            let (lying, neuron) = (values(&stored.lying)?, Neuron::new(lif));
-            let (input, scale, shift) =
-                norm.lend(|affine| Ok(cpu::gradients(stored.sequence(&lying), &values(&grad)?, &neuron, affine, &g)))?;
+            let (stored, grad) = (ChannelsLast::new(x)?, channels_last(grad)?);
+            let (tensor, neuron) = (values(&stored.tensor)?, Neuron::new(lif));
+            let (input, scale, shift) = norm.lend(|affine| {
+                Ok(cpu::gradients(Sequence::stored(&stored, &tensor), &values(&grad)?, &neuron, affine, &g))
+            })?;
             let mut shape = x.dims().to_vec();
             if stored.constant {
                 shape[0] = 1;
@@ -51,6 +54,6 @@ pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization, lif: &LifConfi
                 shift: Tensor::from_vec(shift, g.channels, x.device())?,
             })
         }
-        device => cuda::gradients(&*gpu::of(device)?, x, grad, norm, lif, &g),
+        device => cuda::gradients(&*gpu::for_device(device)?, x, grad, norm, lif, &g),
     }
 }

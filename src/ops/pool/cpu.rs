@@ -1,12 +1,13 @@
-//! Pooling on the CPU, on pixels whose channels lie side by side: one row of windows after another, images divided among threads.
+//! Pooling on the CPU, on pixels whose channels lie side by side: one row of windows after another, images divided
+//! among threads.
 
 use super::Planes;
-use crate::ops::fresh::Fresh;
 use crate::ops::simd::arch;
+use crate::ops::uninit::UninitBuffer;
 use rayon::prelude::*;
 
 pub fn average<T: Copy + Into<f32> + Sync>(x: &[T], planes: &Planes) -> Vec<f32> {
-    let mut y = Fresh::new(planes.pooled_len());
+    let mut y = UninitBuffer::new(planes.pooled_len());
     let images = y.parts(planes.pooled_image()).into_par_iter().zip(x.par_chunks(planes.image()));
     images.for_each(|(y, x)| {
         let y = y.zero();
@@ -35,7 +36,7 @@ fn average_image<T: Copy + Into<f32>>(x: &[T], y: &mut [f32], planes: &Planes) {
 }
 
 pub fn average_gradient(grad: &[f32], planes: &Planes) -> Vec<f32> {
-    let mut dx = Fresh::new(planes.len());
+    let mut dx = UninitBuffer::new(planes.len());
     let images = dx.parts(planes.image()).into_par_iter().zip(grad.par_chunks(planes.pooled_image()));
     images.for_each(|(dx, grad)| {
         let dx = dx.zero();
@@ -103,7 +104,8 @@ pub fn max_gradient(grad: &[f32], places: &[u8], planes: &Planes) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    /// Two images of 3 x 5 with windows of 2 x 2: the last row and column fill no window. One channel, and as one image of two.
+    /// Two images of 3 x 5 with windows of 2 x 2: the last row and column fill no window. One channel, and as one image
+    /// of two.
     const PLANES: Planes = Planes { count: 2, channels: 1, height: 3, width: 5, window: (2, 2) };
     const CHANNELS: Planes = Planes { count: 1, channels: 2, height: 3, width: 5, window: (2, 2) };
     #[rustfmt::skip]

@@ -2,15 +2,15 @@
 //!
 //! X [N, C, H, W], Y [N, C, H / k, W / k], rounded down: rows and columns that fill no window are left out and have no
 //! gradient. Average: Y is the mean of a window, its gradient is spread evenly. Maximum: Y is the largest value, its
-//! gradient goes to the first position, in reading order, that holds it. The pooling of a whole image is the average with
-//! a window of H x W.
+//! gradient goes to the first position, in reading order, that holds it. The pooling of a whole image is the average
+//! with a window of H x W.
 
 mod cpu;
 pub mod cuda;
 
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
-use super::values::{Input, input, values};
+use super::values::{SequenceValues, input, values};
 use candle_core::{Device, Result, Tensor, bail};
 
 /// The window's height and width.
@@ -18,65 +18,65 @@ pub type Window = (usize, usize);
 
 /// Means over windows: `f32` [..., C, H / k, W / k].
 pub fn average(x: &Tensor, window: Window) -> Result<Tensor> {
-    let planes = Planes::of(x.dims(), window)?;
+    let planes = Planes::from_shape(x.dims(), window)?;
     match x.device() {
         Device::Cpu => {
-            let lying = channels_last(x)?;
-            let y = match input(&lying)? {
-                Input::Floats(x) => cpu::average(&x, &planes),
-                Input::Spikes(x) => cpu::average(&x, &planes),
+            let tensor = channels_last(x)?;
+            let y = match input(&tensor)? {
+                SequenceValues::Floats(x) => cpu::average(&x, &planes),
+                SequenceValues::Spikes(x) => cpu::average(&x, &planes),
             };
             from_channels_last(y, &planes.pooled_shape(x), x)
         }
-        device => cuda::average(&*gpu::of(device)?, x, &planes),
+        device => cuda::average(&*gpu::for_device(device)?, x, &planes),
     }
 }
 
 /// The input's gradient, of shape `input`, from the means' gradient.
 pub fn average_gradient(grad: &Tensor, input: &[usize], window: Window) -> Result<Tensor> {
-    let planes = Planes::of(input, window)?;
+    let planes = Planes::from_shape(input, window)?;
     match grad.device() {
         Device::Cpu => {
             let dx = cpu::average_gradient(&values(&channels_last(grad)?)?, &planes);
             from_channels_last(dx, input, grad)
         }
-        device => cuda::average_gradient(&*gpu::of(device)?, grad, input, &planes),
+        device => cuda::average_gradient(&*gpu::for_device(device)?, grad, input, &planes),
     }
 }
 
 /// Largest values of windows, of X's dtype, and which place in its window each came from (`u8`, in reading order).
 pub fn max(x: &Tensor, window: Window) -> Result<(Tensor, Tensor)> {
-    let planes = Planes::of(x.dims(), window)?;
+    let planes = Planes::from_shape(x.dims(), window)?;
     let shape = planes.pooled_shape(x);
     match x.device() {
         Device::Cpu => {
-            let lying = channels_last(x)?;
-            let (y, places) = match input(&lying)? {
-                Input::Floats(values) => {
+            let tensor = channels_last(x)?;
+            let (y, places) = match input(&tensor)? {
+                SequenceValues::Floats(values) => {
                     let (y, places) = cpu::max(&values, &planes);
                     (from_channels_last(y, &shape, x)?, places)
                 }
-                Input::Spikes(values) => {
+                SequenceValues::Spikes(values) => {
                     let (y, places) = cpu::max(&values, &planes);
                     (from_channels_last(y, &shape, x)?, places)
                 }
             };
             Ok((y, from_channels_last(places, &shape, x)?))
         }
-        device => cuda::max(&*gpu::of(device)?, x, &planes),
+        device => cuda::max(&*gpu::for_device(device)?, x, &planes),
     }
 }
 
 /// The input's gradient, of shape `input`, from the maxima's gradient and their places.
 pub fn max_gradient(grad: &Tensor, places: &Tensor, input: &[usize], window: Window) -> Result<Tensor> {
-    let planes = Planes::of(input, window)?;
+    let planes = Planes::from_shape(input, window)?;
     match grad.device() {
         Device::Cpu => {
-            let (lying, places) = (channels_last(grad)?, channels_last(places)?);
-            let dx = cpu::max_gradient(&values(&lying)?, &values(&places)?, &planes);
+            let (tensor, places) = (channels_last(grad)?, channels_last(places)?);
+            let dx = cpu::max_gradient(&values(&tensor)?, &values(&places)?, &planes);
             from_channels_last(dx, input, grad)
         }
-        device => cuda::max_gradient(&*gpu::of(device)?, grad, places, input, &planes),
+        device => cuda::max_gradient(&*gpu::for_device(device)?, grad, places, input, &planes),
     }
 }
 
@@ -92,7 +92,7 @@ pub struct Planes {
 
 impl Planes {
     /// Of images [..., C, H, W].
-    pub fn of(shape: &[usize], window: Window) -> Result<Self> {
+    pub fn from_shape(shape: &[usize], window: Window) -> Result<Self> {
         let &[ref lead @ .., channels, height, width] = shape else { bail!("pool: expected images, found {shape:?}") };
         if lead.is_empty() || window.0 == 0 || window.1 == 0 || window.0 > height || window.1 > width {
             bail!("pool: a window of {window:?} does not fit {shape:?}")

@@ -47,8 +47,8 @@ pub fn multiply(
 ) {
     assert!(a.holds(m, k) && b.holds(k, n), "operand too short for a {m} x {k} by {k} x {n} product");
     assert!(c_row >= n && Matrix::rows(c, c_row).holds(m, n), "result too short for {m} x {n}");
-    // SAFETY: the assertions above put every element that the three index ranges reach inside its slice, `c` is borrowed
-    // mutably and so overlaps neither operand, and its rows do not overlap one another (`c_row >= n`).
+    // SAFETY: the assertions above put every element that the three index ranges reach inside its slice, `c` is
+    // borrowed mutably and so overlaps neither operand, and its rows do not overlap one another (`c_row >= n`).
     unsafe {
         gemm::gemm(
             m,
@@ -74,8 +74,8 @@ pub fn multiply(
     }
 }
 
-/// `a b` with `a` m x k and `b` k x n, as a dense m x n, on all threads: blocks of `a`'s rows, whose size depends on the
-/// shapes alone.
+/// `a b` with `a` m x k and `b` k x n, as a dense m x n, on all threads: blocks of `a`'s rows, whose size depends on
+/// the shapes alone.
 pub fn multiply_parallel((m, n, k): (usize, usize, usize), a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
     let mut c = vec![0f32; m * n];
     if c.is_empty() {

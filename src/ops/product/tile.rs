@@ -2,23 +2,23 @@
 
 use pulp::Simd;
 
-/// Columns of a panel: two vectors of the widest instruction set that we use. Sums are the same bits for narrower ones, which
-/// take a panel in several pieces.
+/// Columns of a panel: two vectors of the widest instruction set that we use. Sums are the same bits for narrower ones,
+/// which take a panel in several pieces.
 pub const PANEL: usize = 32;
 /// Rows of A are taken in multiples of this number.
 pub const ROWS: usize = 8;
 
 /// A matrix for [`multiply_panel`], whose element (i, l) is `data[i * row + l * column]`.
 #[derive(Clone, Copy)]
-pub struct Strided<'a> {
+pub struct StridedMatrix<'a> {
     pub data: &'a [f32],
     pub row: usize,
     pub column: usize,
 }
 
-/// `c[i][j] = sum over l of a[i][l] b[l][j]`, or `+=` when `accumulate`: `rows` rows, a multiple of [`ROWS`]; `depth` products a
-/// sum, added in order; `width` columns, [`PANEL`] or half of it. `b` has rows of `width` floats without gaps, rows of `c` are
-/// `c_row` apart.
+/// `c[i][j] = sum over l of a[i][l] b[l][j]`, or `+=` when `accumulate`: `rows` rows, a multiple of [`ROWS`]; `depth`
+/// products a sum, added in order; `width` columns, [`PANEL`] or half of it. `b` has rows of `width` floats without
+/// gaps, rows of `c` are `c_row` apart.
 ///
 /// # Panics
 /// When a slice is too short: a bug in the calling kernel.
@@ -26,7 +26,7 @@ pub struct Strided<'a> {
 pub fn multiply_panel<S: Simd>(
     simd: S,
     (rows, width, depth): (usize, usize, usize),
-    a: Strided<'_>,
+    a: StridedMatrix<'_>,
     b: &[f32],
     c: &mut [f32],
     c_row: usize,
@@ -41,9 +41,9 @@ pub fn multiply_panel<S: Simd>(
     while first_column < width {
         let vectors = if width - first_column >= 2 * S::F32_LANES { 2 } else { 1 };
         for first_row in (0..rows).step_by(tile_rows) {
-            // SAFETY: the assertions above put every element that the tile's rows (below `rows`), its columns (below `width`)
-            // and `depth` reach inside its slice; `width` is a multiple of the lanes, which divide half a panel; `c` is
-            // borrowed mutably and so overlaps neither operand.
+            // SAFETY: the assertions above put every element that the tile's rows (below `rows`), its columns (below
+            // `width`) and `depth` reach inside its slice; `width` is a multiple of the lanes, which divide half a
+            // panel; `c` is borrowed mutably and so overlaps neither operand.
             unsafe {
                 let a = (a.data.as_ptr().add(first_row * a.row), a.row, a.column);
                 let b = (b.as_ptr().add(first_column), width);
@@ -63,8 +63,8 @@ pub fn multiply_panel<S: Simd>(
 /// One tile of M rows and N vectors.
 ///
 /// # Safety
-/// For i < M, l < depth and all columns of N vectors: `a.0 + i a.1 + l a.2`, `b.0 + l b.1 + column` and `c.0 + i c.1 + column`
-/// must be valid, the last for writing.
+/// For i < M, l < depth and all columns of N vectors: `a.0 + i a.1 + l a.2`, `b.0 + l b.1 + column` and `c.0 + i c.1 +
+/// column` must be valid, the last for writing.
 #[inline(always)]
 unsafe fn tile<S: Simd, const M: usize, const N: usize>(
     simd: S,

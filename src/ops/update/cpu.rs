@@ -1,4 +1,4 @@
-//! Moves of parameters on the CPU: every element once, blocks divided among threads.
+//! Optimizer updates on the CPU: every element once, blocks divided among threads.
 
 use super::{Adam, Sgd};
 use rayon::prelude::*;
@@ -41,8 +41,8 @@ pub fn adam(w: &mut [f32], g: &[f32], factor: f32, m: &mut [f32], v: &mut [f32],
     });
 }
 
-/// Partial sums of blocks, in eight lanes each, are collected in order before they are added: the same bits for any number of
-/// threads.
+/// Partial sums of blocks, in eight lanes each, are collected in order before they are added: the same bits for any
+/// number of threads.
 pub fn sum_of_squares(x: &[f32]) -> f64 {
     let block = |x: &[f32]| {
         let (eights, rest) = x.as_chunks::<8>();

@@ -1,7 +1,7 @@
 //! Launches of the update kernels: all parameters together, up to 64 a launch.
 
-use super::{Adam, Item, Permission, Sgd};
-use crate::ops::gpu::{Arguments, Gpu, Grid, Structure, THREADS};
+use super::{Adam, ParameterUpdate, Sgd, StepGuard};
+use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, StructLayout, THREADS};
 use candle_core::{DType, Result, Tensor};
 
 /// Items of a launch: `ITEMS` of update.cu.
@@ -10,12 +10,12 @@ const ITEMS: usize = 64;
 const BLOCK: usize = 4096;
 
 /// `Items` of update.cu, and the blocks that work on them.
-fn items(gpu: &dyn Gpu, items: &[Item<'_>]) -> Result<(Structure, usize)> {
-    let (mut structure, mut blocks) = (Structure::new(), 0);
+fn items(gpu: &dyn Gpu, items: &[ParameterUpdate<'_>]) -> Result<(StructLayout, usize)> {
+    let (mut structure, mut blocks) = (StructLayout::new(), 0);
     for at in 0..ITEMS {
-        let mut entry = Structure::new();
+        let mut entry = StructLayout::new();
         match items.get(at) {
-            Some(Item { w, gradient, moments }) => {
+            Some(ParameterUpdate { w, gradient, moments }) => {
                 let moment = |k: usize| moments.get(k).map_or(Ok(0), |moment| gpu.address(moment));
                 entry = entry
                     .pointer(gpu.address(w)?)
@@ -32,70 +32,71 @@ fn items(gpu: &dyn Gpu, items: &[Item<'_>]) -> Result<(Structure, usize)> {
     Ok((structure.i32(items.len()), blocks))
 }
 
-fn grid(blocks: usize) -> Result<Grid> {
-    Grid::over(blocks * THREADS)
+fn grid(blocks: usize) -> Result<LaunchConfig> {
+    LaunchConfig::over(blocks * THREADS)
 }
 
 /// The norm of all gradients, [1] `f64`.
-pub fn gradient_norm(gpu: &dyn Gpu, all: &[Item<'_>]) -> Result<Tensor> {
+pub fn gradient_norm(gpu: &dyn Gpu, all: &[ParameterUpdate<'_>]) -> Result<Tensor> {
     let count: usize = all.iter().map(|item| item.w.elem_count().div_ceil(BLOCK)).sum();
-    let (parts, norm) = (gpu.unset(&[count], DType::F64)?, gpu.unset(&[1], DType::F64)?);
+    let (parts, norm) = (gpu.alloc_uninit(&[count], DType::F64)?, gpu.alloc_uninit(&[1], DType::F64)?);
     let mut done = 0;
     for some in all.chunks(ITEMS) {
         let (structure, blocks) = items(gpu, some)?;
-        let arguments = Arguments::new().structure(structure).pointer(gpu.address(&parts.narrow(0, done, blocks)?)?);
+        let arguments =
+            KernelArguments::new().structure(structure).pointer(gpu.address(&parts.narrow(0, done, blocks)?)?);
         gpu.launch("squares", grid(blocks)?.shared(size_of::<f64>()), arguments)?;
         done += blocks;
     }
-    let arguments = Arguments::new().pointer(gpu.address(&parts)?).i64(count).pointer(gpu.address(&norm)?);
-    gpu.launch("gradient_norm", Grid::block(THREADS).shared(size_of::<f64>()), arguments)?;
+    let arguments = KernelArguments::new().pointer(gpu.address(&parts)?).i64(count).pointer(gpu.address(&norm)?);
+    gpu.launch("gradient_norm", LaunchConfig::block(THREADS).shared(size_of::<f64>()), arguments)?;
     Ok(norm)
 }
 
-/// What [`Permission::new`] makes.
-pub fn permission(
+/// What [`StepGuard::new`] makes.
+pub fn step_guard(
     gpu: &dyn Gpu,
     score: &Tensor,
     norm: &Tensor,
     clip: Option<f64>,
     halted: Tensor,
-) -> Result<Permission> {
-    let factor = gpu.unset(&[1], DType::F32)?;
-    let arguments = Arguments::new()
+) -> Result<StepGuard> {
+    let factor = gpu.alloc_uninit(&[1], DType::F32)?;
+    let arguments = KernelArguments::new()
         .pointer(gpu.address(score)?)
         .pointer(gpu.address(norm)?)
         .f64(clip.unwrap_or(0.0))
         .pointer(gpu.address(&halted)?)
         .pointer(gpu.address(&factor)?);
-    gpu.launch("permission", Grid::block(1), arguments)?;
-    Ok(Permission { halted, factor })
+    gpu.launch("permission", LaunchConfig::block(1), arguments)?;
+    Ok(StepGuard { halted, factor })
 }
 
-pub fn sgd(gpu: &dyn Gpu, all: &[Item<'_>], sgd: &Sgd, permission: &Permission) -> Result<()> {
+pub fn sgd(gpu: &dyn Gpu, all: &[ParameterUpdate<'_>], sgd: &Sgd, step_guard: &StepGuard) -> Result<()> {
     let Sgd { rate, momentum, weight_decay } = *sgd;
-    move_all(gpu, "sgd", all, permission, |arguments| arguments.f32(rate).f32(momentum).f32(weight_decay))
+    move_all(gpu, "sgd", all, step_guard, |arguments| arguments.f32(rate).f32(momentum).f32(weight_decay))
 }
 
-pub fn adam(gpu: &dyn Gpu, all: &[Item<'_>], adam: &Adam, permission: &Permission) -> Result<()> {
+pub fn adam(gpu: &dyn Gpu, all: &[ParameterUpdate<'_>], adam: &Adam, step_guard: &StepGuard) -> Result<()> {
     let [first, second] = adam.betas;
     let numbers =
         [first, 1.0 - first, second, 1.0 - second, adam.weight_decay, adam.keep, adam.rate, adam.root_scale, adam.eps];
-    let structure = numbers.into_iter().fold(Structure::new(), |structure, number| structure.f32(number as f32));
-    move_all(gpu, "adam", all, permission, |arguments| arguments.structure(structure.clone()))
+    let structure = numbers.into_iter().fold(StructLayout::new(), |structure, number| structure.f32(number as f32));
+    move_all(gpu, "adam", all, step_guard, |arguments| arguments.structure(structure.clone()))
 }
 
 fn move_all(
     gpu: &dyn Gpu,
     kernel: &str,
-    all: &[Item<'_>],
-    permission: &Permission,
-    numbers: impl Fn(Arguments) -> Arguments,
+    all: &[ParameterUpdate<'_>],
+    step_guard: &StepGuard,
+    numbers: impl Fn(KernelArguments) -> KernelArguments,
 ) -> Result<()> {
     for some in all.chunks(ITEMS) {
         let (structure, blocks) = items(gpu, some)?;
-        let arguments = numbers(Arguments::new().structure(structure))
-            .pointer(gpu.address(&permission.halted)?)
-            .pointer(gpu.address(&permission.factor)?);
+        let arguments = numbers(KernelArguments::new().structure(structure))
+            .pointer(gpu.address(&step_guard.halted)?)
+            .pointer(gpu.address(&step_guard.factor)?);
         gpu.launch(kernel, grid(blocks)?, arguments)?;
     }
     Ok(())

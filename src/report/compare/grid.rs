@@ -1,8 +1,8 @@
 //! A comparison as cells to read: the keys in the middle, long values as letters that a legend explains.
 
-use super::{Compared, Comparison};
+use super::{ComparedRun, Comparison};
 use crate::config::settings;
-use crate::run::results::Score;
+use crate::run::results::AccuracyAt;
 use std::collections::BTreeMap;
 use toml::Value;
 
@@ -10,15 +10,16 @@ use toml::Value;
 const LONGEST: usize = 40;
 
 /// A header, a row a run, and what is said below them.
-pub struct Grid {
+pub struct CompareGrid {
     pub header: Vec<String>,
     pub rows: Vec<Vec<String>>,
     pub notes: Vec<String>,
 }
 
-/// Lays a comparison out. Columns: run, state, the differing keys, epochs, final and best accuracy, the best's epoch, firing rate, time.
-pub fn grid(comparison: &Comparison) -> Grid {
-    let mut legend = Legend::default();
+/// Lays a comparison out. Columns: run, state, the differing keys, epochs, final and best accuracy, the best's epoch,
+/// firing rate, time.
+pub fn grid(comparison: &Comparison) -> CompareGrid {
+    let mut legend = DifferenceLegend::default();
     let mut columns: Vec<Vec<String>> = Vec::new();
     for difference in &comparison.differences {
         let shown = |value: &Option<Value>| value.as_ref().map_or("-".into(), |v| legend.short(&difference.key, v));
@@ -27,7 +28,7 @@ pub fn grid(comparison: &Comparison) -> Grid {
     let mut header = vec!["run".to_string(), "state".into()];
     header.extend(comparison.differences.iter().map(|difference| difference.key.clone()));
     header.extend(["epochs", "final top-1", "best top-1", "at epoch", "firing rate", "time"].map(String::from));
-    let row = |(i, run): (usize, &Compared)| {
+    let row = |(i, run): (usize, &ComparedRun)| {
         let mut row = vec![run.run.clone(), run.state.to_string()];
         row.extend(columns.iter().filter_map(|column| column.get(i).cloned()));
         row.extend(results(run));
@@ -41,13 +42,13 @@ pub fn grid(comparison: &Comparison) -> Grid {
     ];
     notes.extend(legend.notes);
     notes.extend(comparison.runs.iter().filter_map(|run| run.problem.clone()));
-    Grid { header, rows, notes }
+    CompareGrid { header, rows, notes }
 }
 
-fn results(run: &Compared) -> [String; 6] {
+fn results(run: &ComparedRun) -> [String; 6] {
     let Some(results) = &run.results else { return [const { String::new() }; 6] };
     let epochs = results.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
-    let percent = |score: Option<Score>| score.map_or(String::new(), |score| format!("{:.2} %", score.top1));
+    let percent = |score: Option<AccuracyAt>| score.map_or(String::new(), |score| format!("{:.2} %", score.top1));
     [
         format!("{}{epochs}", results.epochs_done),
         percent(results.last),
@@ -69,12 +70,12 @@ fn time(seconds: f64) -> String {
 }
 
 #[derive(Default)]
-struct Legend {
+struct DifferenceLegend {
     letters: BTreeMap<(String, String), String>,
     notes: Vec<String>,
 }
 
-impl Legend {
+impl DifferenceLegend {
     /// The value itself, or a letter that stands for it at this key.
     fn short(&mut self, key: &str, value: &Value) -> String {
         let text = settings::text(value);
@@ -110,7 +111,7 @@ mod tests {
 
     #[test]
     fn long_values_become_letters_and_the_same_value_the_same_letter() {
-        let mut legend = Legend::default();
+        let mut legend = DifferenceLegend::default();
         let long = |what: &str| Value::String(what.repeat(41));
         let short: Vec<String> = ["a", "b", "a"].iter().map(|what| legend.short("k", &long(what))).collect();
         assert_eq!(short, ["A", "B", "A"]);

@@ -11,23 +11,23 @@ mod grid;
 mod records;
 mod select;
 
-pub use grid::{Grid, grid};
+pub use grid::{CompareGrid, grid};
 pub use records::{json, records};
-pub use select::{Filter, Order};
+pub use select::{Filter, SortKey};
 
 use crate::config::LARGEST_FILE;
 use crate::config::settings::{Difference, differences};
 use crate::error::Result;
 use crate::files::reading;
 use crate::run::RunFolder;
-use crate::run::results::{Results, Score};
+use crate::run::results::{AccuracyAt, Results};
 use crate::sweep::Sweep;
 use std::path::{Path, PathBuf};
 use toml::Table;
 
 /// One row: a run, or one of a sweep that is still to come.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Compared {
+pub struct ComparedRun {
     /// Its name and version, or what was asked for where there is no run.
     pub run: String,
     pub path: Option<PathBuf>,
@@ -40,11 +40,11 @@ pub struct Compared {
     pub results: Option<Results>,
 }
 
-impl Compared {
+impl ComparedRun {
     /// The run in `path`: its folder, or that of its name for the newest version.
     pub fn open(path: &Path) -> Self {
         match RunFolder::open(path) {
-            Ok(run) => Self::of(&run),
+            Ok(run) => Self::from_run(&run),
             Err(error) => {
                 let nameless = RunFolder::at(path.to_path_buf());
                 let state = match path.exists() {
@@ -59,8 +59,8 @@ impl Compared {
         }
     }
 
-    fn of(run: &RunFolder) -> Self {
-        let results = Results::of(run);
+    fn from_run(run: &RunFolder) -> Self {
+        let results = Results::read(run);
         let config = reading::toml(&run.config(), LARGEST_FILE).map(|(_, config): (_, Table)| config);
         let config = config.map_err(|error| error.to_string());
         let unreadable = |why: &String| format!("{} cannot be read: {why}.", run.config().display());
@@ -86,7 +86,7 @@ impl Compared {
         let folders = sweep.folders(runs)?;
         for (planned, folder) in sweep.runs.iter().zip(folders) {
             all.push(match folder {
-                Some(run) => Self::of(&run),
+                Some(run) => Self::from_run(&run),
                 None => Self {
                     run: planned.name.clone(),
                     path: None,
@@ -110,7 +110,7 @@ impl Compared {
         self.score(|results| results.last)
     }
 
-    fn score(&self, which: impl Fn(&Results) -> Option<Score>) -> Option<f64> {
+    fn score(&self, which: impl Fn(&Results) -> Option<AccuracyAt>) -> Option<f64> {
         Some(which(self.results.as_ref()?)?.top1)
     }
 }
@@ -118,7 +118,7 @@ impl Compared {
 /// Rows in order, and the keys in which they differ (their names aside).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    pub runs: Vec<Compared>,
+    pub runs: Vec<ComparedRun>,
     pub differences: Vec<Difference>,
 }
 
@@ -126,7 +126,7 @@ pub struct Comparison {
 ///
 /// # Errors
 /// [`crate::error::Error::Run`] for a key in `filters` or `order` that no run has.
-pub fn compare(runs: Vec<Compared>, filters: &[Filter], order: &Order) -> Result<Comparison> {
+pub fn compare(runs: Vec<ComparedRun>, filters: &[Filter], order: &SortKey) -> Result<Comparison> {
     let mut runs = select::keep(runs, filters)?;
     select::sort(&mut runs, order)?;
     let configs: Vec<Option<&Table>> = runs.iter().map(|run| run.config.as_ref()).collect();

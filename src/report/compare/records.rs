@@ -1,6 +1,6 @@
 //! A comparison for programs: every value whole, every number with all its digits.
 
-use super::{Compared, Comparison};
+use super::{ComparedRun, Comparison};
 use crate::config::settings;
 use crate::run::results::Results;
 use serde_json::{Map, Value as Json, json};
@@ -26,7 +26,7 @@ pub fn records(comparison: &Comparison) -> Vec<Vec<String>> {
 
 /// `{ "differences": [keys], "runs": [{ "run", "settings": { key: value }, ... }] }`; what is unknown is null.
 pub fn json(comparison: &Comparison) -> Json {
-    let one = |(i, run): (usize, &Compared)| {
+    let one = |(i, run): (usize, &ComparedRun)| {
         let mut object = Map::new();
         object.insert("run".into(), json!(run.run));
         object.insert("path".into(), json!(run.path.as_ref().map(|path| path.display().to_string())));
@@ -47,7 +47,7 @@ pub fn json(comparison: &Comparison) -> Json {
 const NUMBERS: [&str; 8] =
     ["epochs_done", "epochs", "final_top1", "final_epoch", "best_top1", "best_epoch", "firing_rate", "seconds"];
 
-fn numbers(run: &Compared) -> [Json; 8] {
+fn numbers(run: &ComparedRun) -> [Json; 8] {
     let Some(results) = &run.results else { return [const { Json::Null }; 8] };
     let Results { epochs_done, epochs, last, best, firing_rate, seconds, .. } = results;
     [

@@ -1,6 +1,6 @@
 //! Which runs are shown, and in which order.
 
-use super::Compared;
+use super::ComparedRun;
 use crate::config::settings;
 use crate::error::{Error, Result};
 use std::cmp::Ordering;
@@ -29,7 +29,7 @@ impl FromStr for Filter {
 
 /// What decides the order. Runs that lack it come last; equal ones go by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
+pub enum SortKey {
     /// The best accuracy, highest first.
     Best,
     /// The accuracy after the last epoch, highest first.
@@ -39,7 +39,7 @@ pub enum Order {
     Key(String),
 }
 
-impl FromStr for Order {
+impl FromStr for SortKey {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -56,12 +56,13 @@ impl FromStr for Order {
 ///
 /// # Errors
 /// [`Error::Run`] for a key that no run has.
-pub fn keep(runs: Vec<Compared>, filters: &[Filter]) -> Result<Vec<Compared>> {
+pub fn keep(runs: Vec<ComparedRun>, filters: &[Filter]) -> Result<Vec<ComparedRun>> {
     for filter in filters {
         refuse_unknown(&runs, &filter.key, "--where")?;
     }
-    let value = |run: &Compared, key: &str| run.config.as_ref().and_then(|config| settings::get(config, key)).cloned();
-    let fulfils = |run: &Compared, filter: &Filter| {
+    let value =
+        |run: &ComparedRun, key: &str| run.config.as_ref().and_then(|config| settings::get(config, key)).cloned();
+    let fulfils = |run: &ComparedRun, filter: &Filter| {
         value(run, &filter.key).is_some_and(|value| settings::same(&value, &filter.value))
     };
     Ok(runs.into_iter().filter(|run| filters.iter().all(|filter| fulfils(run, filter))).collect())
@@ -71,18 +72,19 @@ pub fn keep(runs: Vec<Compared>, filters: &[Filter]) -> Result<Vec<Compared>> {
 ///
 /// # Errors
 /// [`Error::Run`] for a key that no run has.
-pub fn sort(runs: &mut [Compared], by: &Order) -> Result<()> {
-    if let Order::Key(key) = by {
+pub fn sort(runs: &mut [ComparedRun], by: &SortKey) -> Result<()> {
+    if let SortKey::Key(key) = by {
         refuse_unknown(runs, key, "--sort")?;
     }
-    let value = |run: &Compared, key: &str| run.config.as_ref().and_then(|config| settings::get(config, key)).cloned();
+    let value =
+        |run: &ComparedRun, key: &str| run.config.as_ref().and_then(|config| settings::get(config, key)).cloned();
     let accuracy = |a: Option<f64>, b: Option<f64>| lacking_last(a, b, |a, b| b.total_cmp(a));
     runs.sort_by(|a, b| {
         let first = match by {
-            Order::Best => accuracy(a.best(), b.best()),
-            Order::Final => accuracy(a.last(), b.last()),
-            Order::Name => Ordering::Equal,
-            Order::Key(key) => lacking_last(value(a, key), value(b, key), settings::order),
+            SortKey::Best => accuracy(a.best(), b.best()),
+            SortKey::Final => accuracy(a.last(), b.last()),
+            SortKey::Name => Ordering::Equal,
+            SortKey::Key(key) => lacking_last(value(a, key), value(b, key), settings::order),
         };
         first.then_with(|| a.run.cmp(&b.run))
     });
@@ -96,7 +98,7 @@ fn lacking_last<T>(a: Option<T>, b: Option<T>, order: impl Fn(&T, &T) -> Orderin
     }
 }
 
-fn refuse_unknown(runs: &[Compared], key: &str, option: &str) -> Result<()> {
+fn refuse_unknown(runs: &[ComparedRun], key: &str, option: &str) -> Result<()> {
     let configs: Vec<_> = runs.iter().filter_map(|run| run.config.as_ref()).collect();
     if configs.is_empty() || configs.iter().any(|config| settings::get(config, key).is_some()) {
         return Ok(());

@@ -3,7 +3,7 @@
 use super::Figure;
 use super::axis::Axis;
 use super::colours::{TEST, TRAIN};
-use super::lines::{Chart, Line};
+use super::lines::{Chart, PlotLine};
 use crate::error::Result;
 use crate::run::metrics::EpochMetrics;
 
@@ -16,7 +16,8 @@ pub fn accuracy(epochs: &[EpochMetrics]) -> Result<Figure> {
     let test: Vec<_> = epochs.iter().filter_map(|line| Some((line.epoch as f64, line.test?.top1))).collect();
     let best = test.iter().copied().reduce(|best, other| if other.1 > best.1 { other } else { best });
     let y = Axis::percent(train.iter().chain(&test).map(|&(_, top1)| top1));
-    let line = |name: &str, colour, points, dots| Line { name: name.into(), colour, points, band: Vec::new(), dots };
+    let line =
+        |name: &str, colour, points, dots| PlotLine { name: name.into(), colour, points, band: Vec::new(), dots };
     let of_best = |(epoch, top1): (f64, f64)| format!("best: {top1:.2} %, epoch {epoch}, chosen on the test images");
     Chart {
         name: "accuracy",

@@ -18,9 +18,9 @@ const SIZE_OF_EM: f64 = 1.24;
 /// Height of the title's line in pixels.
 pub const TITLE: u32 = 34;
 
-pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub type DrawArea<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// Any failure of the drawing itself.
-pub type Painted<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+pub type DrawResult<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Pixels as units.
 pub fn units(pixels: u32) -> i32 {
@@ -49,7 +49,7 @@ pub fn figure(
     title: &str,
     caption: &str,
     size: (u32, u32),
-    paint: impl FnOnce(&Area) -> Painted,
+    paint: impl FnOnce(&DrawArea) -> DrawResult,
 ) -> Result<Figure> {
     let [name, title, caption] = [name, title, caption].map(printable);
     let mut svg = String::new();
@@ -80,7 +80,7 @@ fn with_head(svg: &str, title: &str, (width, height): (u32, u32)) -> String {
 }
 
 /// plotters measures text with fonts that it was given, once a process.
-fn fonts() -> Painted {
+fn fonts() -> DrawResult {
     static FONTS: OnceLock<bool> = OnceLock::new();
     let known = FONTS.get_or_init(|| {
         let regular = register_font(FAMILY, FontStyle::Normal, dejavu::sans::regular());

@@ -8,7 +8,8 @@ pub const GRID: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
 pub const TRAIN: RGBColor = APART[0];
 pub const TEST: RGBColor = APART[1];
 
-/// Okabe and Ito's palette (<https://jfly.uni-koeln.de/color/>) without its yellow, which is too light for lines on white.
+/// Okabe and Ito's palette (<https://jfly.uni-koeln.de/color/>) without its yellow, which is too light for lines on
+/// white.
 const APART: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),

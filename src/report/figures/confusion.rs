@@ -1,4 +1,4 @@
-//! Which labels are taken for which.
+//! The confusion matrix as a heat map.
 
 use super::Figure;
 use super::colours::blues;
@@ -12,8 +12,8 @@ const LETTERS: usize = 24;
 /// Mistakes that the caption lists.
 const LISTED: usize = 3;
 
-/// Counts [label][predicted class] as a table whose colours are shares of a label's images; `of` says of which checkpoint. Classes are
-/// called by `names`, where there is one for each, and otherwise by their numbers.
+/// Counts [label][predicted class] as a table whose colours are shares of a label's images; `of` says of which
+/// checkpoint. Classes are called by `names`, where there is one for each, and otherwise by their numbers.
 ///
 /// # Errors
 /// [`crate::error::Error::Run`] when it cannot be drawn.

@@ -1,18 +1,18 @@
-//! Accuracy of networks that stop early.
+//! Accuracy by number of time-steps, and by confidence.
 
 use super::Figure;
 use super::axis::Axis;
 use super::colours::apart;
-use super::lines::{Chart, Line};
-use crate::analysis::early_exit::Curve;
+use super::lines::{Chart, PlotLine};
+use crate::analysis::early_exit::EarlyExitCurve;
 use crate::error::Result;
 
-/// Accuracy against time-steps: the same number for every image, with a ring at the `exit` that gamma tells, and beside it each image's own
-/// number by confidence.
+/// Accuracy against time-steps: the same number for every image, with a ring at the `exit` that gamma tells, and beside
+/// it each image's own number by confidence.
 ///
 /// # Errors
 /// [`crate::error::Error::Run`] when it cannot be drawn.
-pub fn early_exit(curve: &Curve, exit: Option<usize>) -> Result<Figure> {
+pub fn early_exit(curve: &EarlyExitCurve, exit: Option<usize>) -> Result<Figure> {
     let fixed: Vec<(f64, f64)> = curve.steps.iter().map(|at| (at.time_steps as f64, at.top1)).collect();
     let mut own: Vec<(f64, f64)> = curve.confidences.iter().map(|at| (at.time_steps, at.top1)).collect();
     own.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -23,7 +23,7 @@ pub fn early_exit(curve: &Curve, exit: Option<usize>) -> Result<Figure> {
         ((at.time_steps as f64, at.top1), words)
     });
     let colours = apart(2);
-    let line = |name: &str, colour: usize, points| Line {
+    let line = |name: &str, colour: usize, points| PlotLine {
         name: name.into(),
         colour: colours.get(colour).copied().unwrap_or(super::colours::INK),
         points,

@@ -3,7 +3,7 @@
 use super::Figure;
 use super::axis::Axis;
 use super::colours::in_order;
-use super::lines::{Chart, Line};
+use super::lines::{Chart, PlotLine};
 use crate::error::Result;
 use crate::run::metrics::EpochMetrics;
 
@@ -25,10 +25,10 @@ pub fn firing_rates(epochs: &[EpochMetrics]) -> Result<Figure> {
         };
         epochs.iter().filter_map(rate).collect::<Vec<_>>()
     };
-    let lines: Vec<Line> = layers
+    let lines: Vec<PlotLine> = layers
         .iter()
         .zip(in_order(layers.len()))
-        .map(|(layer, colour)| Line {
+        .map(|(layer, colour)| PlotLine {
             name: (*layer).to_string(),
             colour,
             points: of_layer(layer),

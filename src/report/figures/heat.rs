@@ -1,6 +1,6 @@
 //! Tables of numbers as colours, with a scale beside them.
 
-use super::canvas::{Area, Painted, TITLE, UNIT, WIDTH, figure, text, units, width};
+use super::canvas::{DrawArea, DrawResult, TITLE, UNIT, WIDTH, figure, text, units, width};
 use super::colours::{AXIS, INK, is_dark};
 use super::{Figure, printable};
 use crate::error::Result;
@@ -36,7 +36,7 @@ pub struct Heat<'a> {
 }
 
 /// Where everything lies, in pixels.
-struct Layout {
+struct HeatLayout {
     left: u32,
     bottom: u32,
     /// The height of the columns' labels.
@@ -57,7 +57,7 @@ impl Heat<'_> {
         let (table, lines) = (columns * wide / UNIT, self.rows.len() as u32 * high / UNIT);
         let below = if self.upwards { self.widest_column() } else { 16 };
         let size = (WIDTH.max(left + table + SCALE), TITLE + lines.max(60) + below + 46);
-        let layout = Layout { left, bottom: lines, below, cell: (wide as i32, high as i32) };
+        let layout = HeatLayout { left, bottom: lines, below, cell: (wide as i32, high as i32) };
         figure(self.name, self.title, self.caption, size, |area| {
             self.paint_cells(area, &layout)?;
             self.paint_labels(area, &layout)?;
@@ -69,7 +69,7 @@ impl Heat<'_> {
         self.columns.iter().map(|column| width(&printable(column), LABELS)).max().unwrap_or(0)
     }
 
-    fn paint_cells(&self, area: &Area, layout: &Layout) -> Painted {
+    fn paint_cells(&self, area: &DrawArea, layout: &HeatLayout) -> DrawResult {
         let (wide, high) = layout.cell;
         let (low, top) = self.range;
         let middle = Pos::new(HPos::Center, VPos::Center);
@@ -94,7 +94,7 @@ impl Heat<'_> {
         Ok(area.draw(&Rectangle::new(frame, AXIS.stroke_width(UNIT)))?)
     }
 
-    fn paint_labels(&self, area: &Area, layout: &Layout) -> Painted {
+    fn paint_labels(&self, area: &DrawArea, layout: &HeatLayout) -> DrawResult {
         let (wide, high) = layout.cell;
         let right = text(LABELS).pos(Pos::new(HPos::Right, VPos::Center));
         for (i, row) in every(&self.rows, 0, units(16), high) {
@@ -120,7 +120,7 @@ impl Heat<'_> {
     }
 
     /// From the lowest value, below, to the highest.
-    fn paint_scale(&self, area: &Area, left: u32, high: u32) -> Painted {
+    fn paint_scale(&self, area: &DrawArea, left: u32, high: u32) -> DrawResult {
         const SHADES: u32 = 64;
         let (x, right) = (units(left), units(left + 14));
         let y = |share: f64| units(high) - (f64::from(units(high)) * share).round() as i32;

@@ -3,7 +3,7 @@
 use super::Figure;
 use super::axis::Axis;
 use super::colours::TRAIN;
-use super::lines::{Chart, Line};
+use super::lines::{Chart, PlotLine};
 use crate::error::Result;
 use crate::run::metrics::EpochMetrics;
 
@@ -20,7 +20,7 @@ pub fn learning_rate(epochs: &[EpochMetrics]) -> Result<Figure> {
         caption: "At the last step of every epoch.",
         x: ("epoch", Axis::epochs(epochs.last().map_or(1, |line| line.epoch))),
         y: ("learning rate", Axis::log(&rates)),
-        lines: vec![Line { name: String::new(), colour: TRAIN, points, band: Vec::new(), dots: rates.len() <= 40 }],
+        lines: vec![PlotLine { name: String::new(), colour: TRAIN, points, band: Vec::new(), dots: rates.len() <= 40 }],
         ring: None,
     }
     .draw()

@@ -1,6 +1,6 @@
 //! Legends: below a chart, in as many rows as they need, so that they cover nothing and nothing is cut.
 
-use super::canvas::{Area, Painted, text, units, width};
+use super::canvas::{DrawArea, DrawResult, text, units, width};
 use super::colours::INK;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -14,29 +14,29 @@ const GAP: u32 = 18;
 
 /// What a line's points look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub enum PointMark {
     Line,
     Points,
     /// A ring around one point.
     Ring,
 }
 
-pub struct Entry {
+pub struct LegendEntry {
     pub name: String,
     pub colour: RGBColor,
-    pub mark: Mark,
+    pub mark: PointMark,
 }
 
 /// Entries in rows, each with its left end in pixels.
-pub struct Legend<'a> {
-    rows: Vec<Vec<(u32, &'a Entry)>>,
+pub struct FigureLegend<'a> {
+    rows: Vec<Vec<(u32, &'a LegendEntry)>>,
     /// Of the widest row, in pixels.
     pub width: u32,
 }
 
-impl<'a> Legend<'a> {
+impl<'a> FigureLegend<'a> {
     /// Fills rows of `room` pixels; an entry that is wider has a row of its own.
-    pub fn new(entries: &'a [Entry], room: u32) -> Self {
+    pub fn new(entries: &'a [LegendEntry], room: u32) -> Self {
         let mut legend = Self { rows: Vec::new(), width: 0 };
         let mut left = 0;
         for entry in entries {
@@ -59,22 +59,24 @@ impl<'a> Legend<'a> {
         self.rows.len() as u32 * ROW
     }
 
-    pub fn paint(&self, area: &Area, left: u32) -> Painted {
+    pub fn paint(&self, area: &DrawArea, left: u32) -> DrawResult {
         let style = text(SIZE).pos(Pos::new(HPos::Left, VPos::Center));
         for (number, row) in self.rows.iter().enumerate() {
             let y = units(number as u32 * ROW + ROW / 2);
-            for (start, Entry { name, colour, mark }) in row {
+            for (start, LegendEntry { name, colour, mark }) in row {
                 let x = units(left + start);
                 let line =
                     |to: i32| PathElement::new([(x, y), (x + to, y)], colour.stroke_width(2 * super::canvas::UNIT));
                 let middle = (x + units(14), y);
                 match mark {
-                    Mark::Line => area.draw(&line(units(28)))?,
-                    Mark::Points => {
+                    PointMark::Line => area.draw(&line(units(28)))?,
+                    PointMark::Points => {
                         area.draw(&line(units(28)))?;
                         area.draw(&Circle::new(middle, units(3), colour.filled()))?;
                     }
-                    Mark::Ring => area.draw(&Circle::new(middle, units(6), INK.stroke_width(super::canvas::UNIT)))?,
+                    PointMark::Ring => {
+                        area.draw(&Circle::new(middle, units(6), INK.stroke_width(super::canvas::UNIT)))?
+                    }
                 }
                 area.draw_text(name, &style, (x + units(34), y))?;
             }

@@ -1,9 +1,9 @@
 //! Lines over axes, with bands around them and a legend below.
 
 use super::axis::Axis;
-use super::canvas::{Painted, TITLE, UNIT, WIDTH, figure, text, units, width};
+use super::canvas::{DrawResult, TITLE, UNIT, WIDTH, figure, text, units, width};
 use super::colours::{AXIS, GRID, INK};
-use super::legend::{Entry, Legend, Mark};
+use super::legend::{FigureLegend, LegendEntry, PointMark};
 use super::{Figure, printable};
 use crate::error::Result;
 use plotters::prelude::*;
@@ -12,7 +12,7 @@ use plotters::prelude::*;
 const HEIGHT: u32 = 306;
 const LABELS: f64 = 12.5;
 
-pub struct Line {
+pub struct PlotLine {
     /// For the legend; empty where the axis says it all.
     pub name: String,
     pub colour: RGBColor,
@@ -29,7 +29,7 @@ pub struct Chart<'a> {
     pub caption: &'a str,
     pub x: (&'a str, Axis),
     pub y: (&'a str, Axis),
-    pub lines: Vec<Line>,
+    pub lines: Vec<PlotLine>,
     /// A point with a ring around it, and what the legend says of it.
     pub ring: Option<((f64, f64), String)>,
 }
@@ -37,12 +37,16 @@ pub struct Chart<'a> {
 impl Chart<'_> {
     pub fn draw(&self) -> Result<Figure> {
         let named = self.lines.iter().filter(|line| !line.name.is_empty() && !line.points.is_empty());
-        let mut entries: Vec<Entry> = named.map(Line::entry).collect();
-        let ring = self.ring.iter().map(|(_, words)| Entry { name: printable(words), colour: INK, mark: Mark::Ring });
+        let mut entries: Vec<LegendEntry> = named.map(PlotLine::entry).collect();
+        let ring = self.ring.iter().map(|(_, words)| LegendEntry {
+            name: printable(words),
+            colour: INK,
+            mark: PointMark::Ring,
+        });
         entries.extend(ring);
         let widest = self.y.1.ticks.iter().map(|&tick| width(&self.y.1.label(tick), LABELS)).max().unwrap_or(0);
         let left = widest + 38;
-        let legend = Legend::new(&entries, WIDTH.saturating_sub(22 + left));
+        let legend = FigureLegend::new(&entries, WIDTH.saturating_sub(22 + left));
         let size = (WIDTH.max(left + 6 + legend.width), TITLE + HEIGHT + legend.height() + 10);
         figure(self.name, self.title, self.caption, size, |area| {
             let (chart, below) = area.split_vertically(units(HEIGHT));
@@ -51,7 +55,7 @@ impl Chart<'_> {
         })
     }
 
-    fn paint(&self, area: &super::canvas::Area, left: u32) -> Painted {
+    fn paint(&self, area: &super::canvas::DrawArea, left: u32) -> DrawResult {
         let mut chart = ChartBuilder::on(area)
             .margin_top(units(6))
             .margin_left(units(6))
@@ -94,9 +98,9 @@ impl Chart<'_> {
     }
 }
 
-impl Line {
-    fn entry(&self) -> Entry {
-        let mark = if self.dots { Mark::Points } else { Mark::Line };
-        Entry { name: printable(&self.name), colour: self.colour, mark }
+impl PlotLine {
+    fn entry(&self) -> LegendEntry {
+        let mark = if self.dots { PointMark::Points } else { PointMark::Line };
+        LegendEntry { name: printable(&self.name), colour: self.colour, mark }
     }
 }

@@ -3,7 +3,7 @@
 use super::Figure;
 use super::axis::Axis;
 use super::colours::{TEST, TRAIN};
-use super::lines::{Chart, Line};
+use super::lines::{Chart, PlotLine};
 use crate::error::Result;
 use crate::run::metrics::EpochMetrics;
 
@@ -16,7 +16,8 @@ pub fn loss(epochs: &[EpochMetrics]) -> Result<Figure> {
     let test: Vec<_> = epochs.iter().filter_map(|line| Some((line.epoch as f64, line.test?.loss))).collect();
     let all = train.iter().chain(&test).map(|&(_, loss)| loss);
     let y = Axis::from_zero(all);
-    let line = |name: &str, colour, points, dots| Line { name: name.into(), colour, points, band: Vec::new(), dots };
+    let line =
+        |name: &str, colour, points, dots| PlotLine { name: name.into(), colour, points, band: Vec::new(), dots };
     Chart {
         name: "loss",
         title: "Loss",

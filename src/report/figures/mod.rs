@@ -1,7 +1,7 @@
 //! Figures of runs: plain numbers to SVG, one file a figure; and SVG to PNG.
 //!
-//! Text stays text in the SVG. Colours can be told apart by people who see no red or green; lines that have an order, such as
-//! the layers of a network, go from dark to light.
+//! Text stays text in the SVG. Colours can be told apart by people who see no red or green; lines that have an order,
+//! such as the layers of a network, go from dark to light.
 
 mod accuracy;
 mod axis;
@@ -29,9 +29,9 @@ pub use gamma::gamma;
 pub use learning_rate::learning_rate;
 pub use loss::loss;
 pub use png::png;
-pub use raster::{Fired, raster};
+pub use raster::{SpikeRaster, raster};
 pub use rates_by_step::rates_by_step;
-pub use settings::{Curve, Point, settings};
+pub use settings::{SeedMean, SeedMeanCurve, settings};
 
 /// A figure, drawn.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ pub fn printable(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::error::Result;
-    use crate::run::metrics::{EpochMetrics, Scores};
+    use crate::run::metrics::{EpochMetrics, SplitMetrics};
 
     /// All texts of a figure, and its width and height in pixels, as a reader of SVG finds them.
     fn read(figure: &Figure) -> (Vec<String>, f32, f32) {
@@ -72,7 +72,7 @@ mod tests {
     }
 
     fn epochs(layers: &[String]) -> Vec<EpochMetrics> {
-        let scores = Scores { loss: 1.0, top1: 50.0, top5: 90.0 };
+        let scores = SplitMetrics { loss: 1.0, top1: 50.0, top5: 90.0 };
         let line = |epoch| EpochMetrics {
             epoch,
             train: scores,

@@ -1,6 +1,6 @@
-//! When neurons fire.
+//! Spike raster of one image.
 
-use super::canvas::{Area, Painted, TITLE, UNIT, WIDTH, figure, text, units, width};
+use super::canvas::{DrawArea, DrawResult, TITLE, UNIT, WIDTH, figure, text, units, width};
 use super::colours::{AXIS, INK, apart};
 use super::{Figure, printable};
 use crate::error::Result;
@@ -15,7 +15,7 @@ const HEIGHT: i32 = 8;
 const GAP: i32 = 6;
 
 /// The neurons of one layer: its name, and for every time-step which of them fire.
-pub struct Fired {
+pub struct SpikeRaster {
     pub layer: String,
     pub steps: Vec<Vec<bool>>,
 }
@@ -24,7 +24,7 @@ pub struct Fired {
 ///
 /// # Errors
 /// [`crate::error::Error::Run`] when it cannot be drawn.
-pub fn raster(layers: &[Fired], of: &str) -> Result<Figure> {
+pub fn raster(layers: &[SpikeRaster], of: &str) -> Result<Figure> {
     let time_steps = layers.iter().map(|layer| layer.steps.len()).max().unwrap_or(0).max(1);
     let left = layers.iter().map(|layer| width(&printable(&layer.layer), LABELS)).max().unwrap_or(0) + 24;
     let wide = (WIDTH.saturating_sub(left + 16) * UNIT / time_steps as u32).clamp(1, 40 * UNIT) as i32;
@@ -42,7 +42,7 @@ pub fn raster(layers: &[Fired], of: &str) -> Result<Figure> {
 }
 
 /// The neurons of a layer that are shown.
-fn shown(layer: &Fired) -> impl Iterator<Item = usize> {
+fn shown(layer: &SpikeRaster) -> impl Iterator<Item = usize> {
     let all = layer.steps.first().map_or(0, Vec::len);
     let some = all.min(NEURONS);
     (0..some).map(move |i| i * all / some.max(1))
@@ -50,12 +50,12 @@ fn shown(layer: &Fired) -> impl Iterator<Item = usize> {
 
 /// Paints a layer and returns where the next begins.
 fn paint(
-    area: &Area,
-    layer: &Fired,
+    area: &DrawArea,
+    layer: &SpikeRaster,
     (left, top, wide): (i32, i32, i32),
     time_steps: usize,
     colour: RGBColor,
-) -> Painted<i32> {
+) -> DrawResult<i32> {
     let mut y = top;
     for neuron in shown(layer) {
         for (t, step) in layer.steps.iter().enumerate() {
@@ -75,7 +75,7 @@ fn paint(
 }
 
 /// The numbers of the time-steps, and their name.
-fn paint_steps(area: &Area, time_steps: usize, (left, top, wide): (i32, i32, i32)) -> Painted {
+fn paint_steps(area: &DrawArea, time_steps: usize, (left, top, wide): (i32, i32, i32)) -> DrawResult {
     let room = units(width(&time_steps.to_string(), LABELS) + 8);
     let every = [1, 2, 5, 10, 20, 50, 100, 200, 500].into_iter().find(|&every| every * wide >= room).unwrap_or(1000);
     let below = text(LABELS).pos(Pos::new(HPos::Center, VPos::Top));

@@ -3,19 +3,19 @@
 use super::Figure;
 use super::axis::Axis;
 use super::colours::apart;
-use super::lines::{Chart, Line};
+use super::lines::{Chart, PlotLine};
 use crate::error::Result;
 
 /// One setting's line, averaged over its seeds.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Curve {
+pub struct SeedMeanCurve {
     pub name: String,
-    pub points: Vec<Point>,
+    pub points: Vec<SeedMean>,
 }
 
 /// What the seeds of a setting gave in one epoch.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Point {
+pub struct SeedMean {
     pub epoch: usize,
     pub mean: f64,
     /// The least and the greatest of the seeds.
@@ -23,15 +23,16 @@ pub struct Point {
     pub high: f64,
 }
 
-/// All curves over each other, with a band from the least to the greatest of the seeds. `percent` keeps the axis below 100.
+/// All curves over each other, with a band from the least to the greatest of the seeds. `percent` keeps the axis below
+/// 100.
 ///
 /// # Errors
 /// [`crate::error::Error::Run`] when it cannot be drawn.
-pub fn settings(name: &str, title: &str, y: &str, percent: bool, curves: &[Curve]) -> Result<Figure> {
+pub fn settings(name: &str, title: &str, y: &str, percent: bool, curves: &[SeedMeanCurve]) -> Result<Figure> {
     let ends = curves.iter().flat_map(|curve| &curve.points).flat_map(|point| [point.low, point.high]);
     let axis = if percent { Axis::percent(ends) } else { Axis::from_zero(ends) };
     let last = curves.iter().flat_map(|curve| &curve.points).map(|point| point.epoch).max().unwrap_or(1);
-    let line = |(curve, colour): (&Curve, _)| Line {
+    let line = |(curve, colour): (&SeedMeanCurve, _)| PlotLine {
         name: curve.name.clone(),
         colour,
         points: curve.points.iter().map(|point| (point.epoch as f64, point.mean)).collect(),

@@ -1,10 +1,10 @@
-//! A network on the test images, label by label.
+//! The confusion matrix of a network on the test images.
 
 use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::ops::finite;
-use crate::train::evaluate::{Effort, logits};
+use crate::train::evaluate::{EvaluationOptions, logits};
 
 /// Images by label and predicted class.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +20,12 @@ impl Confusion {
     ///
     /// # Errors
     /// [`Error::Data`] for a label that the network has no class for; what reading data and computing can give.
-    pub fn of(network: &Network, batches: &Batches<'_>, effort: Effort) -> Result<Self> {
+    pub fn measure(network: &Network, batches: &Batches<'_>, options: EvaluationOptions) -> Result<Self> {
         let classes = network.plan().classes;
         let mut counts = vec![vec![0u64; classes]; classes];
         for batch in batches.iter_from(0) {
             let batch = batch?;
-            let (logits, _) = logits(network, &batch, effort)?;
+            let (logits, _) = logits(network, &batch, options)?;
             finite::check_logits(&logits)?;
             let predicted = logits.argmax(1)?.to_vec1::<u32>()?;
             for (label, class) in batch.labels.to_vec1::<u32>()?.into_iter().zip(predicted) {

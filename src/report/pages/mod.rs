@@ -9,16 +9,16 @@ mod sweep_page;
 
 pub use confusion::Confusion;
 pub use run_page::run_page;
-pub use sweep::{Seeded, Setting, SweepRecord};
+pub use sweep::{Seeded, SweepRecord, SweepSetting};
 pub use sweep_page::sweep_page;
 
 use crate::error::Result;
 use crate::report::figures::{self, Figure};
 use crate::run::metrics::EpochMetrics;
-use series::{Gamma, Read, Record};
+use series::{Gamma, ReadResult, Record};
 
 /// A figure, or a sentence in its place.
-pub enum Shown {
+pub enum FigureOrReason {
     Figure(Figure),
     Absent { title: &'static str, reason: String },
 }
@@ -27,18 +27,18 @@ pub enum Shown {
 pub struct RunReport {
     pub record: Record,
     /// The table of `bntt check`: a head, a row a layer, the total.
-    pub layers: Read<Vec<Vec<String>>>,
-    pub figures: Vec<Shown>,
+    pub layers: ReadResult<Vec<Vec<String>>>,
+    pub figures: Vec<FigureOrReason>,
 }
 
 /// A sweep with its figures.
 pub struct SweepReport {
     pub record: SweepRecord,
-    pub figures: Vec<Shown>,
+    pub figures: Vec<FigureOrReason>,
 }
 
 /// A figure of what a run measured.
-type Draw = fn(&[EpochMetrics]) -> Result<Figure>;
+type DrawFigure = fn(&[EpochMetrics]) -> Result<Figure>;
 
 /// All figures of a run, in the order of the page; `confusion` is absent where it was not asked for.
 ///
@@ -46,11 +46,11 @@ type Draw = fn(&[EpochMetrics]) -> Result<Figure>;
 /// [`crate::error::Error::Run`] when a figure cannot be drawn.
 pub fn run_figures(
     record: &Record,
-    gamma: Read<Gamma>,
-    confusion: Option<Read<(Confusion, String)>>,
-) -> Result<Vec<Shown>> {
+    gamma: ReadResult<Gamma>,
+    confusion: Option<ReadResult<(Confusion, String)>>,
+) -> Result<Vec<FigureOrReason>> {
     let mut shown = Vec::new();
-    let curves: [(&'static str, Draw); 4] = [
+    let curves: [(&'static str, DrawFigure); 4] = [
         ("Loss", figures::loss),
         ("Top-1 accuracy", figures::accuracy),
         ("Learning rate", figures::learning_rate),
@@ -59,17 +59,17 @@ pub fn run_figures(
     for (title, draw) in curves {
         shown.push(match &record.metrics {
             Ok(epochs) if epochs.is_empty() => absent(title, "No epoch is complete yet."),
-            Ok(epochs) => Shown::Figure(draw(epochs)?),
+            Ok(epochs) => FigureOrReason::Figure(draw(epochs)?),
             Err(reason) => absent(title, reason),
         });
     }
     shown.push(match gamma {
-        Ok((layers, of)) => Shown::Figure(figures::gamma(&layers, &of.words)?),
+        Ok((layers, of)) => FigureOrReason::Figure(figures::gamma(&layers, &of.words)?),
         Err(reason) => absent("Mean gamma by layer and time-step", &reason),
     });
     match confusion {
         Some(Ok((confusion, of))) => {
-            shown.push(Shown::Figure(figures::confusion(&confusion.counts, confusion.names.as_deref(), &of)?))
+            shown.push(FigureOrReason::Figure(figures::confusion(&confusion.counts, confusion.names.as_deref(), &of)?))
         }
         Some(Err(reason)) => shown.push(absent("Confusion matrix", &reason)),
         None => {}
@@ -81,7 +81,7 @@ pub fn run_figures(
 ///
 /// # Errors
 /// [`crate::error::Error::Run`] when a figure cannot be drawn.
-pub fn sweep_figures(record: &SweepRecord) -> Result<Vec<Shown>> {
+pub fn sweep_figures(record: &SweepRecord) -> Result<Vec<FigureOrReason>> {
     let settings = record.settings();
     let curves = |value: fn(&EpochMetrics) -> Option<f64>| {
         let curves = settings.iter().map(|setting| setting.curve(value));
@@ -97,18 +97,18 @@ pub fn sweep_figures(record: &SweepRecord) -> Result<Vec<Shown>> {
         true => absent("Top-1 accuracy on the test images", nothing),
         false => {
             let title = "Top-1 accuracy on the test images";
-            Shown::Figure(figures::settings("test-accuracy", title, "top-1 accuracy, %", true, &accuracies)?)
+            FigureOrReason::Figure(figures::settings("test-accuracy", title, "top-1 accuracy, %", true, &accuracies)?)
         }
     }];
     for (name, title, curves) in losses {
         shown.push(match curves.is_empty() {
             true => absent(title, nothing),
-            false => Shown::Figure(figures::settings(name, title, "cross-entropy, nats", false, &curves)?),
+            false => FigureOrReason::Figure(figures::settings(name, title, "cross-entropy, nats", false, &curves)?),
         });
     }
     Ok(shown)
 }
 
-fn absent(title: &'static str, reason: &str) -> Shown {
-    Shown::Absent { title, reason: reason.to_string() }
+fn absent(title: &'static str, reason: &str) -> FigureOrReason {
+    FigureOrReason::Absent { title, reason: reason.to_string() }
 }

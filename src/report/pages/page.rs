@@ -1,6 +1,6 @@
 //! Pieces of an HTML page that stands by itself: no script, nothing fetched.
 
-use super::Shown;
+use super::FigureOrReason;
 use crate::report::figures::{Figure, printable};
 
 const STYLE: &str = "\
@@ -111,21 +111,21 @@ pub fn table(rows: &[Vec<String>], left: usize, total: bool) -> String {
 }
 
 /// Figures side by side where there is room.
-pub fn figures(shown: &[Shown]) -> String {
+pub fn figures(shown: &[FigureOrReason]) -> String {
     let all: String = shown.iter().map(figure).collect();
     format!("<div class=\"figures\">\n{all}</div>\n")
 }
 
-fn figure(shown: &Shown) -> String {
+fn figure(shown: &FigureOrReason) -> String {
     match shown {
-        Shown::Figure(Figure { name, caption, svg, .. }) => format!(
+        FigureOrReason::Figure(Figure { name, caption, svg, .. }) => format!(
             "<figure id=\"{}\">\n<div class=\"drawing\">{}</div>\n<figcaption>{}</figcaption>\n</figure>\n",
             escape(name),
             // Inside HTML the name of the format's namespace is understood.
             svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1),
             escape(caption)
         ),
-        Shown::Absent { title, reason } => {
+        FigureOrReason::Absent { title, reason } => {
             format!("<figure class=\"absent\"><strong>{}</strong> {}</figure>\n", escape(title), escape(reason))
         }
     }
@@ -140,7 +140,7 @@ mod tests {
         let hostile = "<script>alert('a')</script> & \"b\"\u{0}\u{1b}[31m";
         let safe = "&lt;script&gt;alert(&#39;a&#39;)&lt;/script&gt; &amp; &quot;b&quot;[31m";
         assert_eq!(escape(hostile), safe);
-        let absent = [Shown::Absent { title: "Loss", reason: hostile.into() }];
+        let absent = [FigureOrReason::Absent { title: "Loss", reason: hostile.into() }];
         for html in [
             section(hostile, ""),
             paragraph(hostile),

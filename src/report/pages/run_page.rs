@@ -1,9 +1,9 @@
 //! The page of one run.
 
 use super::page::{details, facts, figures, page, paragraph, section, table, verbatim};
-use super::series::Read;
+use super::series::ReadResult;
 use super::{RunReport, series::Record};
-use crate::run::provenance::{Git, Outcome, Provenance, Session};
+use crate::run::provenance::{Git, Outcome, Provenance, SessionRecord};
 
 /// A longer table of epochs is folded.
 const LONGEST: usize = 30;
@@ -23,7 +23,7 @@ pub fn run_page(report: &RunReport) -> String {
     page(&title, &body)
 }
 
-fn or_sentence<T>(read: &Read<T>, show: impl FnOnce(&T) -> String) -> String {
+fn or_sentence<T>(read: &ReadResult<T>, show: impl FnOnce(&T) -> String) -> String {
     match read {
         Ok(value) => show(value),
         Err(reason) => paragraph(reason),
@@ -33,9 +33,9 @@ fn or_sentence<T>(read: &Read<T>, show: impl FnOnce(&T) -> String) -> String {
 fn head(record: &Record) -> Vec<(&'static str, String)> {
     let summary = &record.summary;
     let mut pairs = vec![("state", state(record))];
-    let asked = summary.epochs.map_or(String::new(), |epochs| format!(" of {epochs}"));
+    let requested = summary.epochs.map_or(String::new(), |epochs| format!(" of {epochs}"));
     let seconds: f64 = record.epochs().iter().map(|line| line.seconds).sum();
-    pairs.push(("epochs", format!("{}{asked}, in {}", summary.epochs_done, duration(seconds))));
+    pairs.push(("epochs", format!("{}{requested}, in {}", summary.epochs_done, duration(seconds))));
     if let (Some(top1), Some(epoch)) = (summary.best_accuracy, summary.best_epoch) {
         pairs.push(("best top-1 accuracy", format!("{top1:.2} %, epoch {epoch}, chosen on the test images")));
     }
@@ -87,7 +87,8 @@ fn epochs(record: &Record) -> String {
         ["epoch", "train loss", "train top-1", "test loss", "test top-1", "test top-5", "learning rate", "images/s"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for line in record.epochs() {
-        let test = |value: fn(&crate::run::metrics::Scores) -> String| line.test.as_ref().map_or(String::new(), value);
+        let test =
+            |value: fn(&crate::run::metrics::SplitMetrics) -> String| line.test.as_ref().map_or(String::new(), value);
         rows.push(vec![
             line.epoch.to_string(),
             format!("{:.4}", line.train.loss),
@@ -132,7 +133,7 @@ fn provenance(provenance: &Provenance) -> String {
 }
 
 /// `of_first`: the checksum of what the first session's repository had not committed, which is in the run's folder.
-fn of_session(session: &Session, of_first: Option<&str>) -> Vec<(&'static str, String)> {
+fn of_session(session: &SessionRecord, of_first: Option<&str>) -> Vec<(&'static str, String)> {
     let host = &session.host;
     let git = session.git.as_ref().map_or("not recorded".to_string(), |git| {
         format!("{}{}", git.commit.as_deref().unwrap_or("no commit"), uncommitted(git, of_first))
@@ -186,16 +187,16 @@ mod tests {
             diff: diff.into(),
             untracked: untracked.iter().map(ToString::to_string).collect(),
         };
-        let of = |git: &Git| uncommitted(git, Some("ab12"));
-        assert_eq!(of(&git(false, None, "", &[])), "");
-        let first = of(&git(true, Some("ab12"), "", &["a"]));
+        let described = |git: &Git| uncommitted(git, Some("ab12"));
+        assert_eq!(described(&git(false, None, "", &[])), "");
+        let first = described(&git(true, Some("ab12"), "", &["a"]));
         assert_eq!(first, ", with uncommitted changes: in uncommitted.diff, SHA-256 ab12");
-        let other = of(&git(true, Some("cd34"), "", &[]));
+        let other = described(&git(true, Some("cd34"), "", &[]));
         assert_eq!(other, ", with uncommitted changes: not those of the first session, SHA-256 cd34");
-        assert_eq!(of(&git(true, None, "", &["a"])), ", with files that git does not track");
-        assert_eq!(of(&git(true, None, "", &[])), ", with uncommitted changes: which are not recorded");
+        assert_eq!(described(&git(true, None, "", &["a"])), ", with files that git does not track");
+        assert_eq!(described(&git(true, None, "", &[])), ", with uncommitted changes: which are not recorded");
         // As older versions recorded it.
-        let old = of(&git(true, None, "-a\n+b\n", &[]));
+        let old = described(&git(true, None, "-a\n+b\n", &[]));
         assert_eq!(old, ", with uncommitted changes: 2 lines of diff in provenance.json");
     }
 

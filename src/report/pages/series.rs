@@ -1,36 +1,37 @@
-//! A run folder as plain data. What cannot be read becomes a sentence in its place, so that the rest is still shown.
+//! Reads a run folder for a page. What cannot be read becomes a sentence in its place, and the rest is still shown.
 
 use crate::config::LARGEST_FILE;
 use crate::error::Error;
-use crate::experiment::{Checked, Experiment};
+use crate::experiment::{CheckedExperiment, Experiment};
 use crate::files::reading;
+use crate::layers::LayerKind;
 use crate::network::{self, Gammas};
 use crate::run::checkpoint;
 use crate::run::listing::{self, RunSummary};
 use crate::run::metrics::{self, EpochMetrics};
 use crate::run::provenance::Provenance;
-use crate::run::{RunFolder, Which};
+use crate::run::{CheckpointKind, RunFolder};
 use candle_core::{Device, Tensor};
 
 /// What was read, or a sentence that says why it could not be.
-pub type Read<T> = Result<T, String>;
+pub type ReadResult<T> = Result<T, String>;
 
 /// A run, without its weights.
 pub struct Record {
     pub summary: RunSummary,
-    pub metrics: Read<Vec<EpochMetrics>>,
+    pub metrics: ReadResult<Vec<EpochMetrics>>,
     /// The text of config.toml.
-    pub config: Read<String>,
-    pub experiment: Read<Checked>,
-    pub provenance: Read<Provenance>,
+    pub config: ReadResult<String>,
+    pub experiment: ReadResult<CheckedExperiment>,
+    pub provenance: ReadResult<Provenance>,
 }
 
 /// Mean gamma at every time-step, by layer, and the checkpoint it is from.
-pub type Gamma = (Gammas, Of);
+pub type Gamma = (Gammas, CheckpointLabel);
 
 /// Which checkpoint a figure is about, in words: "The best checkpoint, epoch 9, chosen on the test images."
-pub struct Of {
-    pub which: Which,
+pub struct CheckpointLabel {
+    pub which: CheckpointKind,
     pub words: String,
 }
 
@@ -39,11 +40,11 @@ impl Record {
     pub fn read(run: &RunFolder) -> Self {
         let config = run.config();
         Self {
-            summary: listing::of(run),
-            metrics: metrics::so_far(run).map_err(said),
-            config: reading::text(&config, LARGEST_FILE).map_err(|e| said(Error::io("read", &config)(e))),
-            experiment: Experiment::load(&config, &[]).map_err(said),
-            provenance: Provenance::load(&run.provenance()).map_err(said),
+            summary: listing::summarize(run),
+            metrics: metrics::so_far(run).map_err(error_text),
+            config: reading::text(&config, LARGEST_FILE).map_err(|e| error_text(Error::io("read", &config)(e))),
+            experiment: Experiment::load(&config, &[]).map_err(error_text),
+            provenance: Provenance::load(&run.provenance()).map_err(error_text),
         }
     }
 
@@ -54,15 +55,15 @@ impl Record {
 }
 
 /// The checkpoint that was asked for; the last where the run has no best.
-pub fn choose(run: &RunFolder, asked: Which) -> Which {
-    if run.checkpoint(asked).exists() { asked } else { Which::Last }
+pub fn choose(run: &RunFolder, requested: CheckpointKind) -> CheckpointKind {
+    if run.checkpoint(requested).exists() { requested } else { CheckpointKind::Last }
 }
 
-impl Of {
-    pub fn new(which: Which, epoch: usize) -> Self {
+impl CheckpointLabel {
+    pub fn new(which: CheckpointKind, epoch: usize) -> Self {
         let words = match which {
-            Which::Best => format!("The best checkpoint, epoch {epoch}, chosen on the test images."),
-            Which::Last => format!("The last checkpoint, after epoch {epoch}."),
+            CheckpointKind::Best => format!("The best checkpoint, epoch {epoch}, chosen on the test images."),
+            CheckpointKind::Last => format!("The last checkpoint, after epoch {epoch}."),
         };
         Self { which, words }
     }
@@ -72,11 +73,15 @@ impl Of {
 ///
 /// # Errors
 /// A sentence when there is no whole checkpoint or no BNTT layer.
-pub fn gamma(run: &RunFolder, asked: Which, experiment: &Read<Checked>) -> Read<Gamma> {
-    let which = choose(run, asked);
-    let checkpoint = checkpoint::load(&run.checkpoint(which), &Device::Cpu).map_err(said)?;
+pub fn gamma(
+    run: &RunFolder,
+    requested: CheckpointKind,
+    experiment: &ReadResult<CheckedExperiment>,
+) -> ReadResult<Gamma> {
+    let which = choose(run, requested);
+    let checkpoint = checkpoint::load(&run.checkpoint(which), &Device::Cpu).map_err(error_text)?;
     let is_bntt = |index: usize, gamma: &Tensor| match experiment {
-        Ok(checked) => checked.plan.kinds.get(index) == Some(&"bntt"),
+        Ok(checked) => checked.plan.kinds.get(index) == Some(&LayerKind::Bntt),
         // Without a config it is told by its shape: other norms have one group for all time-steps.
         Err(_) => gamma.dims().first().is_some_and(|&groups| groups > 1),
     };
@@ -84,11 +89,11 @@ pub fn gamma(run: &RunFolder, asked: Which, experiment: &Read<Checked>) -> Read<
     if layers.is_empty() {
         return Err("The network has no BNTT layer, and so no gamma by time-step.".into());
     }
-    Ok((layers, Of::new(which, checkpoint.progress.epoch)))
+    Ok((layers, CheckpointLabel::new(which, checkpoint.progress.epoch)))
 }
 
 /// An error as a sentence of the page.
-pub fn said(error: Error) -> String {
+pub fn error_text(error: Error) -> String {
     let text = error.to_string();
     if text.ends_with(['.', '!', '?']) { text } else { text + "." }
 }

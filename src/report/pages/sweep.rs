@@ -3,7 +3,7 @@
 use super::series::Record;
 use crate::analysis::statistic::Statistic;
 use crate::error::Result;
-use crate::report::figures::{Curve, Point};
+use crate::report::figures::{SeedMean, SeedMeanCurve};
 use crate::run::metrics::{self, EpochMetrics};
 use crate::sweep::Sweep;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ pub struct Seeded {
 }
 
 /// The runs that differ in nothing but their seed.
-pub struct Setting<'a> {
+pub struct SweepSetting<'a> {
     pub values: &'a [(String, String)],
     pub runs: Vec<&'a Seeded>,
 }
@@ -52,12 +52,12 @@ impl SweepRecord {
     }
 
     /// In the order of their first runs.
-    pub fn settings(&self) -> Vec<Setting<'_>> {
-        let mut settings: Vec<Setting> = Vec::new();
+    pub fn settings(&self) -> Vec<SweepSetting<'_>> {
+        let mut settings: Vec<SweepSetting> = Vec::new();
         for run in &self.runs {
             match settings.iter_mut().find(|setting| setting.values == run.settings) {
                 Some(setting) => setting.runs.push(run),
-                None => settings.push(Setting { values: &run.settings, runs: vec![run] }),
+                None => settings.push(SweepSetting { values: &run.settings, runs: vec![run] }),
             }
         }
         settings
@@ -81,7 +81,7 @@ impl Seeded {
     }
 }
 
-impl Setting<'_> {
+impl SweepSetting<'_> {
     /// `BNTT, time_steps 5`; `all runs` where a sweep has nothing but seeds.
     pub fn name(&self) -> String {
         let part = |(key, value): &(String, String)| match key.as_str() {
@@ -97,11 +97,11 @@ impl Setting<'_> {
     /// A quantity of the runs that are complete, averaged over them.
     pub fn of_complete(&self, value: impl Fn(&Seeded) -> Option<f64>) -> Option<Statistic> {
         let complete = self.runs.iter().filter(|run| run.state() == "completed");
-        Statistic::of(&complete.filter_map(|run| value(run)).collect::<Vec<_>>())
+        Statistic::from_values(&complete.filter_map(|run| value(run)).collect::<Vec<_>>())
     }
 
     /// A quantity by epoch, averaged over the runs that have come to the epoch.
-    pub fn curve(&self, value: impl Fn(&EpochMetrics) -> Option<f64>) -> Curve {
+    pub fn curve(&self, value: impl Fn(&EpochMetrics) -> Option<f64>) -> SeedMeanCurve {
         let mut epochs: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
         for line in self.runs.iter().filter_map(|run| run.record.as_ref()).flat_map(Record::epochs) {
             if let Some(value) = value(line) {
@@ -111,8 +111,8 @@ impl Setting<'_> {
         let point = |(epoch, values): (usize, Vec<f64>)| {
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             let (low, high) = values.iter().fold((mean, mean), |(low, high), &value| (low.min(value), high.max(value)));
-            Point { epoch, mean, low, high }
+            SeedMean { epoch, mean, low, high }
         };
-        Curve { name: self.name(), points: epochs.into_iter().map(point).collect() }
+        SeedMeanCurve { name: self.name(), points: epochs.into_iter().map(point).collect() }
     }
 }

@@ -52,7 +52,7 @@ fn runs(record: &SweepRecord) -> String {
         let percent = |top1: Option<f64>| top1.map_or(String::new(), |top1| format!("{top1:.2} %"));
         let summary = run.record.as_ref().map(|record| &record.summary);
         let epochs = summary.map_or(String::new(), |summary| match summary.epochs {
-            Some(asked) => format!("{} of {asked}", summary.epochs_done),
+            Some(requested) => format!("{} of {requested}", summary.epochs_done),
             None => summary.epochs_done.to_string(),
         });
         let epoch = summary.and_then(|summary| summary.best_epoch);

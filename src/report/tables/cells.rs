@@ -1,7 +1,7 @@
 //! What a cell holds: mean and deviation over seeds, and what was published.
 
 use super::published::Published;
-use super::runs::Found;
+use super::runs::CellRun;
 use crate::analysis::statistic::Statistic;
 
 /// One experiment's runs, and what was published of it. Accuracies in percent.
@@ -29,15 +29,18 @@ impl Cell {
     }
 
     /// The runs of one experiment, one a seed; with `seeds`, those that are missing are noted.
-    pub fn of(place: String, runs: &[Found], seeds: Option<&[u64]>) -> Self {
+    pub fn from_runs(place: String, runs: &[CellRun], seeds: Option<&[u64]>) -> Self {
         let complete: Vec<(f64, f64)> = runs.iter().filter_map(|run| run.results.complete()).collect();
         let (last, best): (Vec<f64>, Vec<f64>) = complete.into_iter().unzip();
         let mut notes = Vec::new();
         for run in runs.iter().filter(|run| run.results.complete().is_none()) {
             let results = &run.results;
-            let asked = results.epochs.map_or(String::new(), |epochs| format!(" of {epochs}"));
+            let requested = results.epochs.map_or(String::new(), |epochs| format!(" of {epochs}"));
             let done = results.epochs_done;
-            notes.push(format!("{place}: {} ({}, {done}{asked} epochs) does not count.", results.run, results.state));
+            notes.push(format!(
+                "{place}: {} ({}, {done}{requested} epochs) does not count.",
+                results.run, results.state
+            ));
         }
         let lacking: Vec<String> = seeds
             .into_iter()
@@ -50,7 +53,7 @@ impl Cell {
             notes.push(format!("{place}: {word} {} not run.", lacking.join(", ")));
         }
         let missing = if runs.is_empty() { "not run" } else { "unfinished" };
-        let (last, best) = (Statistic::of(&last), Statistic::of(&best));
+        let (last, best) = (Statistic::from_values(&last), Statistic::from_values(&best));
         Self { place, last, best, missing, paper: None, independent: None, notes }
     }
 

@@ -1,7 +1,7 @@
 //! CSV as RFC 4180 has it: a record a cell, every number with all its digits, what is unknown empty.
 
 use super::published::Published;
-use super::{Row, Table};
+use super::{FilledTable, TableRow};
 use crate::analysis::statistic::Statistic;
 use crate::run::metrics;
 
@@ -21,8 +21,9 @@ const NUMBERS: [&str; 13] = [
     "notes",
 ];
 
-/// A header and a record a cell. Accuracies are in percent, differences in points; numbers that are not confirmed are left out.
-pub fn render(table: &Table) -> String {
+/// A header and a record a cell. Accuracies are in percent, differences in points; numbers that are not confirmed are
+/// left out.
+pub fn render(table: &FilledTable) -> String {
     let head = |(i, head): (usize, &String)| if head.is_empty() { format!("row{}", i + 1) } else { head.clone() };
     let mut header: Vec<String> = table.heads.iter().enumerate().map(head).collect();
     if !table.columns.is_empty() {
@@ -34,7 +35,7 @@ pub fn render(table: &Table) -> String {
     lines(&records)
 }
 
-fn records_of(table: &Table, Row { labels, cells }: &Row) -> Vec<Vec<String>> {
+fn records_of(table: &FilledTable, TableRow { labels, cells }: &TableRow) -> Vec<Vec<String>> {
     let mut records = Vec::new();
     for (i, cell) in cells.iter().enumerate() {
         let mut record = labels.clone();
@@ -86,15 +87,15 @@ mod tests {
     #[test]
     fn names_that_a_spreadsheet_would_run_are_texts_and_negative_differences_stay_numbers() {
         let mut cell = Cell::absent("@place".into(), "why");
-        cell.last = Statistic::of(&[-1.5]);
+        cell.last = Statistic::from_values(&[-1.5]);
         cell.notes = vec!["-note".into()];
-        let table = Table {
+        let table = FilledTable {
             title: None,
             caption: None,
             label: None,
             heads: vec!["=head".into()],
             columns: vec!["+column".into()],
-            rows: vec![Row { labels: vec!["=1+1".into()], cells: vec![cell] }],
+            rows: vec![TableRow { labels: vec!["=1+1".into()], cells: vec![cell] }],
             notes: Vec::new(),
         };
         let text = render(&table);

@@ -13,7 +13,7 @@ use toml::Table;
 
 /// A checked file: labels are unique, and every cell has one place to look for its runs or a reason why there are none.
 #[derive(Debug, Clone, PartialEq)]
-pub struct File {
+pub struct TableFile {
     pub path: PathBuf,
     pub title: Option<String>,
     pub caption: Option<String>,
@@ -24,15 +24,15 @@ pub struct File {
     pub runs: Option<PathBuf>,
     /// Empty where every row is one cell.
     pub columns: Vec<String>,
-    pub rows: Vec<(String, Vec<Entry>)>,
+    pub rows: Vec<(String, Vec<CellSpec>)>,
 }
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct CellSpec {
     /// Its place, as messages name it.
     pub place: String,
-    pub source: Source,
+    pub source: CellSource,
     /// Only runs with these seeds.
     pub seeds: Option<Vec<u64>>,
     pub paper: Option<Published>,
@@ -41,7 +41,7 @@ pub struct Entry {
 
 /// Where a cell's experiment comes from.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Source {
+pub enum CellSource {
     Config {
         path: PathBuf,
         set: Table,
@@ -56,7 +56,7 @@ pub enum Source {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct WrittenTable {
     title: Option<String>,
     caption: Option<String>,
     label: Option<String>,
@@ -64,16 +64,16 @@ struct Written {
     head: String,
     runs: Option<PathBuf>,
     seeds: Option<Vec<u64>>,
-    rows: Vec<Row>,
+    rows: Vec<RowSpec>,
     #[serde(default)]
-    columns: Vec<Column>,
+    columns: Vec<ColumnSpec>,
     #[serde(default)]
-    cells: Vec<Known>,
+    cells: Vec<KnownCell>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Row {
+struct RowSpec {
     label: String,
     config: Option<PathBuf>,
     #[serde(default)]
@@ -89,7 +89,7 @@ struct Row {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Column {
+struct ColumnSpec {
     label: String,
     config: Option<PathBuf>,
     #[serde(default)]
@@ -102,7 +102,7 @@ struct Column {
 /// What is known of one cell of a table with columns.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Known {
+struct KnownCell {
     row: String,
     column: String,
     paper: Option<Published>,
@@ -114,35 +114,36 @@ struct Known {
 ///
 /// # Errors
 /// [`Error::Io`] when it cannot be read, [`Error::Run`] naming the place of a mistake.
-pub fn read(path: &Path) -> Result<File> {
+pub fn read(path: &Path) -> Result<TableFile> {
     let refuse = |problem: String| Error::Run(format!("{}: {problem}", path.display()));
-    let (_, written): (_, Written) = reading::toml(path, LARGEST_FILE).map_err(|error| refuse(error.to_string()))?;
+    let (_, written): (_, WrittenTable) =
+        reading::toml(path, LARGEST_FILE).map_err(|error| refuse(error.to_string()))?;
     check(&written).map_err(&refuse)?;
     let beside = |other: &PathBuf| path.parent().unwrap_or(Path::new("")).join(other);
-    let columns: Vec<Option<&Column>> = match written.columns.is_empty() {
+    let columns: Vec<Option<&ColumnSpec>> = match written.columns.is_empty() {
         true => vec![None],
         false => written.columns.iter().map(Some).collect(),
     };
     let mut rows = Vec::new();
     for row in &written.rows {
-        let entry = |column: &Option<&Column>| {
+        let entry = |column: &Option<&ColumnSpec>| {
             let known = column.and_then(|column| {
                 written.cells.iter().find(|known| known.row == row.label && known.column == column.label)
             });
             let place = column.map_or(row.label.clone(), |column| format!("{}, {}", row.label, column.label));
             let absent = known.and_then(|known| known.absent.as_ref()).or(row.absent.as_ref());
             let source = match absent {
-                Some(reason) => Source::Absent(reason.clone()),
+                Some(reason) => CellSource::Absent(reason.clone()),
                 None => source(row, *column, beside).map_err(|problem| refuse(format!("{place}: {problem}")))?,
             };
             let seeds = row.seeds.clone().or_else(|| written.seeds.clone());
             let paper = known.and_then(|known| known.paper.clone()).or_else(|| row.paper.clone());
             let independent = known.and_then(|known| known.independent.clone()).or_else(|| row.independent.clone());
-            Ok(Entry { place, source, seeds, paper, independent })
+            Ok(CellSpec { place, source, seeds, paper, independent })
         };
         rows.push((row.label.clone(), columns.iter().map(entry).collect::<Result<_>>()?));
     }
-    Ok(File {
+    Ok(TableFile {
         path: path.to_path_buf(),
         title: written.title,
         caption: written.caption,
@@ -155,8 +156,12 @@ pub fn read(path: &Path) -> Result<File> {
 }
 
 /// A row's and a column's share of a cell, put together.
-fn source(row: &Row, column: Option<&Column>, beside: impl Fn(&PathBuf) -> PathBuf) -> Result<Source, String> {
-    let of_column = |part: fn(&Column) -> Option<&PathBuf>| column.and_then(part);
+fn source(
+    row: &RowSpec,
+    column: Option<&ColumnSpec>,
+    beside: impl Fn(&PathBuf) -> PathBuf,
+) -> Result<CellSource, String> {
+    let of_column = |part: fn(&ColumnSpec) -> Option<&PathBuf>| column.and_then(part);
     let configs: Vec<_> = row.config.iter().chain(of_column(|column| column.config.as_ref())).collect();
     let sweeps: Vec<_> = row.sweep.iter().chain(of_column(|column| column.sweep.as_ref())).collect();
     let both = |of_row: &Table, of_column: Option<&Table>| -> Table {
@@ -166,8 +171,8 @@ fn source(row: &Row, column: Option<&Column>, beside: impl Fn(&PathBuf) -> PathB
     let set = both(&row.set, column.map(|column| &column.set));
     let settings = both(&row.settings, column.map(|column| &column.settings));
     match (configs.as_slice(), sweeps.as_slice()) {
-        ([config], []) if settings.is_empty() => Ok(Source::Config { path: beside(config), set }),
-        ([], [sweep]) if set.is_empty() => Ok(Source::Sweep { path: beside(sweep), settings }),
+        ([config], []) if settings.is_empty() => Ok(CellSource::Config { path: beside(config), set }),
+        ([], [sweep]) if set.is_empty() => Ok(CellSource::Sweep { path: beside(sweep), settings }),
         ([_], []) => Err("`settings` choose runs of a sweep, but there is a `config`: write `set`".into()),
         ([], [_]) => Err("`set` changes a config, but there is a `sweep`: write `settings`".into()),
         ([], []) => Err("expected a `config` or a `sweep` in the row or the column, found neither; \
@@ -177,7 +182,7 @@ fn source(row: &Row, column: Option<&Column>, beside: impl Fn(&PathBuf) -> PathB
     }
 }
 
-fn check_paths(written: &Written) -> Result<(), String> {
+fn check_paths(written: &WrittenTable) -> Result<(), String> {
     let of_rows = written.rows.iter().map(|row| (row.label.as_str(), &row.config, &row.sweep));
     let of_columns = written.columns.iter().map(|column| (column.label.as_str(), &column.config, &column.sweep));
     for (label, config, sweep) in of_rows.chain(of_columns) {
@@ -193,7 +198,7 @@ fn check_paths(written: &Written) -> Result<(), String> {
     }
 }
 
-fn check(written: &Written) -> Result<(), String> {
+fn check(written: &WrittenTable) -> Result<(), String> {
     if written.rows.is_empty() {
         return Err("expected at least one [[rows]], found none".into());
     }
@@ -206,7 +211,7 @@ fn check(written: &Written) -> Result<(), String> {
             return Err(format!("{what}: the label {twice:?} stands twice, so that nothing could name one of them"));
         }
     }
-    for Known { row, column, .. } in &written.cells {
+    for KnownCell { row, column, .. } in &written.cells {
         for (what, label, labels) in [("row", row, &rows), ("column", column, &columns)] {
             if !labels.contains(&label.as_str()) {
                 let meant = suggestion(label, labels.iter().copied());

@@ -2,12 +2,12 @@
 
 use super::cells::Cell;
 use super::published::{Evidence, Published};
-use super::{Row, Table};
+use super::{FilledTable, TableRow};
 use crate::analysis::statistic::Statistic;
 
 /// A header, rows of texts, of which the first `left` are labels, and notes below.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grid {
+pub struct TextGrid {
     pub header: Vec<String>,
     pub rows: Vec<Vec<String>>,
     pub left: usize,
@@ -16,9 +16,9 @@ pub struct Grid {
 
 const BEST: &str = "best epoch, chosen on test images";
 
-/// Lays a table out. Without columns, a row is a line with last, best, the paper's number and the differences as its columns; with columns, these
-/// are lines of their own below each other.
-pub fn grid(table: &Table) -> Grid {
+/// Lays a table out. Without columns, a row is a line with last, best, the paper's number and the differences as its
+/// columns; with columns, these are lines of their own below each other.
+pub fn grid(table: &FilledTable) -> TextGrid {
     let mut notes = vec![
         "Top-1 accuracy on the test images in %: mean ± sample standard deviation over n runs with different seeds. \
          Differences are in points."
@@ -31,10 +31,10 @@ pub fn grid(table: &Table) -> Grid {
     notes.extend(sources("independent", cells().filter_map(|cell| Some((cell, cell.independent.as_ref()?)))));
     notes.extend(cells().flat_map(|cell| cell.notes.clone()));
     notes.extend(table.notes.clone());
-    Grid { notes, ..grid }
+    TextGrid { notes, ..grid }
 }
 
-fn one_line_a_row(table: &Table) -> Grid {
+fn one_line_a_row(table: &FilledTable) -> TextGrid {
     let cells = || table.rows.iter().flat_map(|row| &row.cells);
     let papers = cells().any(|cell| cell.paper.is_some());
     let independent = cells().any(|cell| cell.independent.is_some());
@@ -46,7 +46,7 @@ fn one_line_a_row(table: &Table) -> Grid {
     if independent {
         header.push("independent".into());
     }
-    let row = |row: &Row| {
+    let row = |row: &TableRow| {
         let mut texts = row.labels.clone();
         for cell in &row.cells {
             texts.extend([
@@ -63,10 +63,10 @@ fn one_line_a_row(table: &Table) -> Grid {
         }
         texts
     };
-    Grid { header, rows: table.rows.iter().map(row).collect(), left: table.heads.len(), notes: Vec::new() }
+    TextGrid { header, rows: table.rows.iter().map(row).collect(), left: table.heads.len(), notes: Vec::new() }
 }
 
-fn lines_of_rows(table: &Table) -> Grid {
+fn lines_of_rows(table: &FilledTable) -> TextGrid {
     let mut header = table.heads.clone();
     header.push(String::new());
     header.extend(table.columns.clone());
@@ -92,7 +92,7 @@ fn lines_of_rows(table: &Table) -> Grid {
             line("independent", &|cell| published(&cell.independent));
         }
     }
-    Grid { header, rows, left: table.heads.len() + 1, notes: Vec::new() }
+    TextGrid { header, rows, left: table.heads.len() + 1, notes: Vec::new() }
 }
 
 fn ours(cell: &Cell, statistic: Option<Statistic>) -> String {

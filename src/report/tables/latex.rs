@@ -1,10 +1,10 @@
 //! LaTeX: a floating table with the rules of booktabs.
 
-use super::{Grid, Table, grid};
+use super::{FilledTable, TextGrid, grid};
 
 /// Text for a document that loads booktabs.
-pub fn render(table: &Table) -> String {
-    let Grid { header, rows, left, notes } = grid(table);
+pub fn render(table: &FilledTable) -> String {
+    let TextGrid { header, rows, left, notes } = grid(table);
     let mut text = String::from("% needs \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n");
     let caption: Vec<&str> = table.title.iter().chain(&table.caption).map(|part| part.trim_end_matches('.')).collect();
     if !caption.is_empty() {
@@ -28,7 +28,8 @@ pub fn render(table: &Table) -> String {
     text + "\\end{table}\n"
 }
 
-/// Text that means nothing to LaTeX but what it says. Brackets are hidden in braces: after `\\` they would be an argument.
+/// Text that means nothing to LaTeX but what it says. Brackets are hidden in braces: after `\\` they would be an
+/// argument.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {

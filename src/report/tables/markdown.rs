@@ -1,10 +1,10 @@
 //! Markdown: tables with pipes, aligned so that the text can be read as well.
 
-use super::{Grid, Table, grid as lay_out};
+use super::{FilledTable, TextGrid, grid as lay_out};
 
 /// Title, caption, table and notes.
-pub fn render(table: &Table) -> String {
-    let Grid { header, rows, left, notes: below } = lay_out(table);
+pub fn render(table: &FilledTable) -> String {
+    let TextGrid { header, rows, left, notes: below } = lay_out(table);
     let mut text = String::new();
     for part in [table.title.as_ref().map(|title| format!("## {}", plain(title))), table.caption.as_deref().map(plain)]
     {

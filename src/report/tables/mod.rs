@@ -34,23 +34,24 @@
 //! absent = "..."
 //! ```
 //!
-//! **Which runs belong to a cell**: those that compute the same as the cell's experiment ([`crate::run::identity`]) with whatever seed, wherever they are
-//! below the folder of runs; a key that the row or the column sets always counts. Of a sweep, those that the sweep itself takes for its own. Of
-//! several runs with the same seed the newest complete one counts, since they repeat each other. A run counts when it has done all its epochs.
+//! **Which runs belong to a cell**: those that compute the same as the cell's experiment ([`crate::run::identity`])
+//! with whatever seed, wherever they are below the folder of runs; a key that the row or the column sets always counts.
+//! Of a sweep, those that the sweep itself takes for its own. Of several runs with the same seed the newest complete
+//! one counts, since they repeat each other. A run counts when it has done all its epochs.
 
 mod cells;
 pub mod csv;
 mod file;
+mod from_file;
+mod from_sweep;
 mod grid;
 pub mod latex;
 pub mod markdown;
-mod of_file;
-mod of_sweep;
 mod published;
 mod runs;
 
 pub use cells::Cell;
-pub use grid::{Grid, grid};
+pub use grid::{TextGrid, grid};
 pub use published::{Evidence, Published};
 
 use crate::config::LARGEST_FILE;
@@ -60,7 +61,7 @@ use std::path::Path;
 
 /// A table whose cells are filled.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Table {
+pub struct FilledTable {
     pub title: Option<String>,
     pub caption: Option<String>,
     /// For references in LaTeX.
@@ -69,31 +70,32 @@ pub struct Table {
     pub heads: Vec<String>,
     /// Empty where every row is one cell.
     pub columns: Vec<String>,
-    pub rows: Vec<Row>,
+    pub rows: Vec<TableRow>,
     /// What belongs to no cell, as sentences.
     pub notes: Vec<String>,
 }
 
 /// A row's labels and cells.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct TableRow {
     pub labels: Vec<String>,
     pub cells: Vec<Cell>,
 }
 
-impl Table {
-    /// Reads a table's file, or a sweep's (a row for every setting of its axes), and the runs below `runs`; `None` takes the folder that the file
-    /// names, or `./runs`.
+impl FilledTable {
+    /// Reads a table's file, or a sweep's (a row for every setting of its axes), and the runs below `runs`; `None`
+    /// takes the folder that the file names, or `./runs`.
     ///
     /// # Errors
-    /// [`Error::Run`] or [`Error::Config`] naming the file and the place of a mistake; [`Error::Io`] when something cannot be read.
+    /// [`Error::Run`] or [`Error::Config`] naming the file and the place of a mistake; [`Error::Io`] when something
+    /// cannot be read.
     pub fn load(path: &Path, runs: Option<&Path>) -> Result<Self> {
         let refuse = |problem: String| Error::Run(format!("{}: {problem}", path.display()));
         let (_, table): (_, toml::Table) =
             reading::toml(path, LARGEST_FILE).map_err(|error| refuse(error.to_string()))?;
         match (table.contains_key("rows"), table.contains_key("network"), table.contains_key("base")) {
-            (true, ..) => of_file::fill(file::read(path)?, runs),
-            (false, false, true) => of_sweep::fill(path, runs.unwrap_or(Path::new("runs"))),
+            (true, ..) => from_file::fill(file::read(path)?, runs),
+            (false, false, true) => from_sweep::fill(path, runs.unwrap_or(Path::new("runs"))),
             _ => Err(refuse(
                 "expected the file of a table, with [[rows]], or of a sweep, with `base` and `grid`, found neither. \
                  The tables that come with the program are in tables/."

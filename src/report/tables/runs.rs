@@ -3,15 +3,15 @@
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::run::RunFolder;
-use crate::run::identity::{Plan, Recorded};
+use crate::run::identity::{RecordedRun, RunQuery};
 use crate::run::listing;
 use crate::run::results::Results;
-use crate::sweep::{Planned, Sweep};
+use crate::sweep::{Sweep, SweepRun};
 use std::path::{Path, PathBuf};
 
 /// A run of a cell.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
+pub struct CellRun {
     pub seed: u64,
     pub results: Results,
 }
@@ -19,7 +19,7 @@ pub struct Found {
 /// All runs below a folder, and those that cannot be told apart.
 #[derive(Debug, Default)]
 pub struct Runs {
-    found: Vec<(Recorded, Results)>,
+    found: Vec<(RecordedRun, Results)>,
     /// Folders, and which of their files cannot be read.
     unreadable: Vec<(PathBuf, &'static str)>,
 }
@@ -33,30 +33,30 @@ impl Runs {
         let mut runs = Self::default();
         for (.., path) in listing::folders(root)? {
             let folder = RunFolder::at(path);
-            match Recorded::read(folder.clone()) {
-                Ok(recorded) => runs.found.push((recorded, Results::of(&folder))),
+            match RecordedRun::read(folder.clone()) {
+                Ok(recorded) => runs.found.push((recorded, Results::read(&folder))),
                 Err(file) => runs.unreadable.push((folder.path().to_path_buf(), file)),
             }
         }
         Ok(runs)
     }
 
-    /// The runs of an experiment, in which the keys `set` count, one a seed and those in ascending order: of several, the newest that is complete,
-    /// or the newest if none is.
-    pub fn of(&self, experiment: &Experiment, set: &[String], seeds: Option<&[u64]>) -> Vec<Found> {
+    /// The runs of an experiment, in which the keys `set` count, one a seed and those in ascending order: of several,
+    /// the newest that is complete, or the newest if none is.
+    pub fn matching(&self, experiment: &Experiment, set: &[String], seeds: Option<&[u64]>) -> Vec<CellRun> {
         let mut experiment = experiment.clone();
         experiment.make_paths_absolute();
-        let plan = Plan { experiment: &experiment, set, any_seed: true };
-        let same = plan.of(self.found.iter().map(|(recorded, _)| recorded));
-        let wanted = |run: &&(Recorded, Results)| {
+        let plan = RunQuery { experiment: &experiment, set, any_seed: true };
+        let same = plan.matching(self.found.iter().map(|(recorded, _)| recorded));
+        let wanted = |run: &&(RecordedRun, Results)| {
             let of_plan = same.iter().any(|recorded| recorded.folder == run.0.folder);
             of_plan && seeds.is_none_or(|seeds| seeds.contains(&run.0.experiment.seed))
         };
         let runs = self.found.iter().filter(wanted);
-        let mut runs: Vec<Found> =
-            runs.map(|(run, results)| Found { seed: run.experiment.seed, results: results.clone() }).collect();
+        let mut runs: Vec<CellRun> =
+            runs.map(|(run, results)| CellRun { seed: run.experiment.seed, results: results.clone() }).collect();
         let rank =
-            |run: &Found| (run.results.complete().is_some(), run.results.started.clone(), run.results.run.clone());
+            |run: &CellRun| (run.results.complete().is_some(), run.results.started.clone(), run.results.run.clone());
         runs.sort_by_key(|run| (run.seed, std::cmp::Reverse(rank(run))));
         runs.dedup_by_key(|run| run.seed);
         runs
@@ -71,13 +71,14 @@ impl Runs {
     }
 }
 
-/// The runs of a sweep that `wanted` chooses by their plans, of those that the sweep itself takes for its own: its `folders`.
-pub fn of_sweep(sweep: &Sweep, folders: &[Option<RunFolder>], wanted: impl Fn(&Planned) -> bool) -> Vec<Found> {
+/// The runs of a sweep that `wanted` chooses by their plans, of those that the sweep itself takes for its own: its
+/// `folders`.
+pub fn of_sweep(sweep: &Sweep, folders: &[Option<RunFolder>], wanted: impl Fn(&SweepRun) -> bool) -> Vec<CellRun> {
     let folders = sweep.runs.iter().zip(folders).filter(|(planned, _)| wanted(planned));
-    let found = |(planned, folder): (&Planned, &Option<RunFolder>)| {
-        folder.as_ref().map(|run| Found { seed: planned.seed, results: Results::of(run) })
+    let found = |(planned, folder): (&SweepRun, &Option<RunFolder>)| {
+        folder.as_ref().map(|run| CellRun { seed: planned.seed, results: Results::read(run) })
     };
-    let mut found: Vec<Found> = folders.filter_map(found).collect();
+    let mut found: Vec<CellRun> = folders.filter_map(found).collect();
     found.sort_by_key(|run| run.seed);
     found
 }

@@ -1,15 +1,15 @@
 //! A checkpoint: a folder with the model, the optimizer's state and how far the run has come.
 //!
-//! A new checkpoint is written beside the old one and then takes its place, so that a run that is killed at any moment can
-//! go on from the one or the other. Of `last` the old one stays as `last.previous`, should the new one ever be damaged; `best` has none, since
-//! that would be another epoch's.
+//! A new checkpoint is written beside the old one and then takes its place, so that a run that is killed at any moment
+//! can go on from the one or the other. Of `last` the old one stays as `last.previous`, should the new one ever be
+//! damaged; `best` has none, since that would be another epoch's.
 //!
-//! Whoever reads weights to use them reads the very folder that was asked for, or is refused ([`load`]). Only a run that is continued may fall back
-//! to what lies beside it ([`candidates`]): it comes to the same end from there.
+//! Whoever reads weights to use them reads the very folder that was asked for, or is refused ([`load`]). Only a run
+//! that is continued may fall back to what lies beside it ([`candidates`]): it comes to the same end from there.
 
 mod progress;
 
-pub use progress::{Fired, Partial, Progress};
+pub use progress::{Partial, TrainingProgress};
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::files::durable::{self, beside, sha256_hex};
+use crate::files::atomic::{self, beside, sha256_hex};
 use crate::files::weights;
 use crate::ops::finite;
 use crate::run::records::{self, Records};
@@ -35,18 +35,18 @@ pub struct Checkpoint {
     pub model: BTreeMap<String, Tensor>,
     /// The optimizer's state by name.
     pub optimizer: BTreeMap<String, Tensor>,
-    pub progress: Progress,
+    pub progress: TrainingProgress,
     /// The folder that was read.
     pub folder: PathBuf,
 }
 
 /// What is saved.
 #[derive(Debug, Clone, Copy)]
-pub struct Contents<'a> {
+pub struct CheckpointContents<'a> {
     pub model: &'a BTreeMap<String, Tensor>,
     pub optimizer: &'a BTreeMap<String, Tensor>,
     /// Its checksums are filled in.
-    pub progress: &'a Progress,
+    pub progress: &'a TrainingProgress,
     /// Of a checkpoint that a run may be continued from; the one that it replaces is then kept as `<folder>.previous`.
     pub records: Option<&'a Records>,
 }
@@ -55,26 +55,26 @@ pub struct Contents<'a> {
 ///
 /// # Errors
 /// [`Error::Io`] when a file cannot be written; the checkpoint that was there is then still whole.
-pub fn save(folder: &Path, contents: Contents<'_>) -> Result<()> {
+pub fn save(folder: &Path, contents: CheckpointContents<'_>) -> Result<()> {
     let [new, previous] = [beside(folder, ".new"), beside(folder, ".previous")];
     mend(folder)?;
-    durable::remove_folder(&new)?;
+    atomic::remove_folder(&new)?;
     let written = write(&new, contents);
     if written.is_err() {
         // On a full disk half a checkpoint is in the way.
-        let _ = durable::remove_folder(&new);
+        let _ = atomic::remove_folder(&new);
     }
     written?;
-    durable::replace_folder(&new, folder, &previous)?;
+    atomic::replace_folder(&new, folder, &previous)?;
     if contents.records.is_none() {
-        durable::remove_folder(&previous)?;
+        atomic::remove_folder(&previous)?;
     }
     Ok(())
 }
 
 /// Writes the files of a checkpoint into the folder `new`, which is made, and waits until the disk has them.
-fn write(new: &Path, contents: Contents<'_>) -> Result<()> {
-    let Contents { model, optimizer, progress, records } = contents;
+fn write(new: &Path, contents: CheckpointContents<'_>) -> Result<()> {
+    let CheckpointContents { model, optimizer, progress, records } = contents;
     fs::create_dir(new).map_err(Error::io("create", new))?;
     let mut progress = progress.clone();
     for (name, tensors, sha256) in
@@ -83,18 +83,18 @@ fn write(new: &Path, contents: Contents<'_>) -> Result<()> {
         let path = new.join(name);
         let bytes = weights::to_bytes(&path, tensors)?;
         *sha256 = sha256_hex(&bytes);
-        durable::write_and_sync(&path, &bytes)?;
+        atomic::write_and_sync(&path, &bytes)?;
     }
     let unwritable = |path: &Path, e: toml::ser::Error| Error::Run(format!("cannot write {}: {e}.", path.display()));
     if let Some(records) = records {
         let path = new.join(records::FILE);
         let text = records.to_text().map_err(|e| unwritable(&path, e))?;
-        durable::write_and_sync(&path, text.as_bytes())?;
+        atomic::write_and_sync(&path, text.as_bytes())?;
     }
     let path = new.join(progress::FILE);
     let text = progress.to_text().map_err(|e| unwritable(&path, e))?;
-    durable::write_and_sync(&path, text.as_bytes())?;
-    durable::sync_folder(new)
+    atomic::write_and_sync(&path, text.as_bytes())?;
+    atomic::sync_folder(new)
 }
 
 /// Puts back what a killed `save` left beside an absent `folder`.
@@ -109,14 +109,14 @@ pub fn mend(folder: &Path) -> Result<()> {
     match [new, previous].into_iter().find(|left| load(left, &Device::Cpu).is_ok()) {
         Some(left) => {
             fs::rename(&left, folder).map_err(Error::io("rename", &left))?;
-            durable::sync_folder(folder.parent().unwrap_or(Path::new(".")))
+            atomic::sync_folder(folder.parent().unwrap_or(Path::new(".")))
         }
         None => Ok(()),
     }
 }
 
-/// Where a checkpoint may lie that a run can go on from, the newest first: a run that was killed while saving leaves it beside `folder`, and one
-/// that was damaged has an older one there.
+/// Where a checkpoint may lie that a run can go on from, the newest first: a run that was killed while saving leaves it
+/// beside `folder`, and one that was damaged has an older one there.
 pub fn candidates(folder: &Path) -> [PathBuf; 3] {
     [folder.to_path_buf(), beside(folder, ".new"), beside(folder, ".previous")]
 }
@@ -129,7 +129,7 @@ pub fn load(folder: &Path, device: &Device) -> Result<Checkpoint> {
     if !folder.is_dir() {
         return Err(Error::Weights(format!("there is no checkpoint folder {}.", folder.display())));
     }
-    let progress = Progress::load(folder)?;
+    let progress = TrainingProgress::load(folder)?;
     let read = |name: &str, sha256: &str| {
         let path = folder.join(name);
         let (tensors, found) = weights::load_with_sha256(&path, device)?;

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::files::nesting;
 use crate::files::reading;
 use crate::files::sealed;
+use crate::network::SpikeCount;
 
 pub(super) const FILE: &str = "progress.toml";
 /// The format that is written, with a checksum of its own and one of the data.
@@ -21,7 +22,7 @@ const LARGEST: u64 = 1 << 16;
 /// How far a run has come: `progress.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Progress {
+pub struct TrainingProgress {
     /// The file format: 2.
     pub version: u32,
     /// The run's name.
@@ -68,20 +69,10 @@ pub struct Partial {
     /// Time spent on the epoch.
     pub seconds: f64,
     /// Of every LIF layer, in the network's order.
-    pub neurons: Vec<Fired>,
+    pub neurons: Vec<SpikeCount>,
 }
 
-/// How often the neurons of a layer fired.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fired {
-    pub layer: String,
-    pub spikes: i64,
-    /// Neurons x time-steps x images.
-    pub chances: u64,
-}
-
-impl Progress {
+impl TrainingProgress {
     /// The state of a run that has not done a step.
     pub fn new(experiment: &str, config_sha256: &str, data_sha256: &str) -> Self {
         Self {
@@ -103,7 +94,8 @@ impl Progress {
     /// Reads a checkpoint folder's `progress.toml`.
     ///
     /// # Errors
-    /// [`crate::error::Error::Weights`] when it is missing, malformed, of another version of the format, or has another SHA-256 than it says.
+    /// [`crate::error::Error::Weights`] when it is missing, malformed, of another version of the format, or has another
+    /// SHA-256 than it says.
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
         let text =
@@ -126,7 +118,8 @@ impl Progress {
         toml::to_string(self).map(|body| sealed::seal(&body))
     }
 
-    /// Whether the numbers are those of a run of `epochs` epochs of `steps` steps of `batch` images each: no step is left out or done twice.
+    /// Whether the numbers are those of a run of `epochs` epochs of `steps` steps of `batch` images each: no step is
+    /// left out or done twice.
     ///
     /// # Errors
     /// What cannot be, as the rest of a sentence.

@@ -4,14 +4,14 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::program::Program;
-use super::repository::{self, Seen};
+use super::repository::{self, RepositoryState};
 use crate::error::{Error, Result};
-use crate::files::durable::{Aside, sha256_hex};
+use crate::experiment::GitRecord;
+use crate::files::atomic::{AtomicFile, sha256_hex};
 
 /// A longer diff is cut in `uncommitted.diff`.
 const LONGEST_DIFF: usize = 256 << 10;
@@ -21,19 +21,6 @@ const LONGEST_UNTRACKED: usize = 16 << 10;
 /// A repository that takes longer is not recorded.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What of the repository of the current directory is recorded.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Recorded {
-    /// The commit, whether anything differs from it, the names of files that are not tracked, and the diff, in `uncommitted.diff`.
-    #[default]
-    Diff,
-    /// The commit and whether anything differs from it.
-    Commit,
-    /// Nothing; git is not run.
-    None,
-}
-
 /// The state of a git repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Git {
@@ -42,8 +29,8 @@ pub struct Git {
     pub commit: Option<String>,
     /// Whether anything differs from the commit.
     pub dirty: bool,
-    /// SHA-256 of `git diff HEAD` (of its first 16 MiB); absent where that is empty, or not to be recorded. That of the run's first session is in
-    /// `uncommitted.diff`, which has the same SHA-256 unless it was cut.
+    /// SHA-256 of `git diff HEAD` (of its first 16 MiB); absent where that is empty, or not to be recorded. That of the
+    /// run's first session is in `uncommitted.diff`, which has the same SHA-256 unless it was cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff_sha256: Option<String>,
     /// The diff itself, as older versions recorded it.
@@ -59,19 +46,20 @@ pub struct Git {
 pub struct Uncommitted(Vec<u8>);
 
 impl Git {
-    /// The repository that `folder` lies in, and its diff; none where there is none, no `git`, or one that gives no answer in time, which is warned
-    /// of. Nothing is run that the repository names: no hook, filter, driver or monitor.
-    pub fn of(folder: &Path, recorded: Recorded) -> (Option<Self>, Uncommitted) {
+    /// The repository that `folder` lies in, and its diff; none where there is none, no `git`, or one that gives no
+    /// answer in time, which is warned of. Nothing is run that the repository names: no hook, filter, driver or
+    /// monitor.
+    pub fn read(folder: &Path, recorded: GitRecord) -> (Option<Self>, Uncommitted) {
         Self::within(PATIENCE, folder, recorded).unwrap_or_else(|problem| {
             warn!("the state of the git repository is not recorded: {problem}");
             (None, Uncommitted::default())
         })
     }
 
-    fn within(limit: Duration, folder: &Path, recorded: Recorded) -> Result<(Option<Self>, Uncommitted), String> {
+    fn within(limit: Duration, folder: &Path, recorded: GitRecord) -> Result<(Option<Self>, Uncommitted), String> {
         let nothing = (None, Uncommitted::default());
         let git = match Program::find() {
-            Some(git) if recorded != Recorded::None => git,
+            Some(git) if recorded != GitRecord::None => git,
             _ => return Ok(nothing),
         };
         let folder = folder.to_path_buf();
@@ -79,10 +67,10 @@ impl Git {
         Ok(seen.map_or(nothing, |seen| Self::record(seen, recorded)))
     }
 
-    fn record(seen: Seen, recorded: Recorded) -> (Option<Self>, Uncommitted) {
-        let Seen { commit, diff, untracked } = seen;
+    fn record(seen: RepositoryState, recorded: GitRecord) -> (Option<Self>, Uncommitted) {
+        let RepositoryState { commit, diff, untracked } = seen;
         let dirty = !diff.is_empty() || !untracked.is_empty();
-        if recorded != Recorded::Diff {
+        if recorded != GitRecord::Diff {
             return (
                 Some(Self { commit, dirty, diff_sha256: None, diff: String::new(), untracked: vec![] }),
                 Uncommitted::default(),
@@ -108,7 +96,7 @@ impl Uncommitted {
         if self.0.is_empty() {
             return Ok(());
         }
-        let mut file = Aside::create_with_mode(path, 0o600)?;
+        let mut file = AtomicFile::create_with_mode(path, 0o600)?;
         let kept = self.0.get(..end_of_a_character(&self.0, LONGEST_DIFF)).unwrap_or(&self.0);
         file.write_all(kept).map_err(Error::io("write", path))?;
         if kept.len() < self.0.len() {
@@ -143,7 +131,7 @@ mod tests {
         run(Command::new("git").args(["init", "--quiet"]).arg(folder.path()));
         run(Command::new("mkfifo").arg(&pipe));
         let limit = Duration::from_millis(500);
-        let problem = Git::within(limit, folder.path(), Recorded::Diff).unwrap_err();
+        let problem = Git::within(limit, folder.path(), GitRecord::Diff).unwrap_err();
         assert_eq!(problem, "git did not answer within 0.5 s");
         // As long as somebody waits for the pipe's other end, it can be opened.
         let began = std::time::Instant::now();
@@ -152,7 +140,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(5));
         }
         std::fs::remove_file(&pipe).unwrap();
-        assert!(Git::within(PATIENCE, folder.path(), Recorded::Diff).unwrap().0.is_some());
+        assert!(Git::within(PATIENCE, folder.path(), GitRecord::Diff).unwrap().0.is_some());
     }
 
     #[test]
@@ -160,7 +148,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(Command::new("git").args(["init", "--quiet"]).arg(folder.path()).status().unwrap().success());
         std::fs::write(folder.path().join(".git/index"), "no index").unwrap();
-        let problem = Git::within(PATIENCE, folder.path(), Recorded::Diff).unwrap_err();
+        let problem = Git::within(PATIENCE, folder.path(), GitRecord::Diff).unwrap_err();
         assert_eq!(problem, "`git diff` failed");
     }
 

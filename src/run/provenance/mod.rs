@@ -5,30 +5,20 @@ mod program;
 mod repository;
 mod sealed;
 
-pub use git::{Git, Recorded, Uncommitted};
+pub use git::{Git, Uncommitted};
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::files::durable::write_atomically;
+use crate::files::atomic::write_atomically;
 use crate::files::reading;
 
 /// Bytes of the file. Those of older versions have a diff a session.
 const LARGEST_FILE: u64 = 1 << 28;
-
-/// What is recorded of where a run comes from. Nothing that is computed depends on it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProvenanceConfig {
-    /// What of the git repository of the current directory.
-    #[serde(default)]
-    pub git: Recorded,
-}
 
 /// Everything needed to tell how a run came about, and how it ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,7 +36,7 @@ pub struct Provenance {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<String>,
     /// The first is the run's start; each `resume` adds one.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<SessionRecord>,
 }
 
 /// How a run stands.
@@ -62,7 +52,7 @@ pub enum Outcome {
 
 /// One process that worked on the run: a resume may use other code on another machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Session {
+pub struct SessionRecord {
     /// The command line.
     pub command: Vec<String>,
     pub bntt_version: String,
@@ -76,7 +66,8 @@ pub struct Session {
     pub threads: usize,
     /// Epochs that were completed when the session began.
     pub from_epoch: usize,
-    /// What was not as it should have been, and was accepted by the user: from here on the run is not the one that it would have been.
+    /// What was not as it should have been, and was accepted by the user: from here on the run is not the one that it
+    /// would have been.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<String>,
     pub started: String,
@@ -96,7 +87,7 @@ pub struct Host {
 impl Provenance {
     /// A run that starts now, by this process's command line, in a repository.
     pub fn begin(seed: u64, device: &str, threads: usize, data: BTreeMap<String, String>, git: Option<Git>) -> Self {
-        let session = Session::begin(0, device, threads, git);
+        let session = SessionRecord::begin(0, device, threads, git);
         let started = session.started.clone();
         Self {
             outcome: Outcome::Running,
@@ -113,7 +104,7 @@ impl Provenance {
     pub fn resume(&mut self, from_epoch: usize, device: &str, threads: usize, git: Option<Git>) {
         self.outcome = Outcome::Running;
         self.ended = None;
-        self.sessions.push(Session::begin(from_epoch, device, threads, git));
+        self.sessions.push(SessionRecord::begin(from_epoch, device, threads, git));
     }
 
     /// Notes what the newest session takes as it is.
@@ -153,7 +144,7 @@ impl Provenance {
     }
 }
 
-impl Session {
+impl SessionRecord {
     fn begin(from_epoch: usize, device: &str, threads: usize, git: Option<Git>) -> Self {
         Self {
             command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),

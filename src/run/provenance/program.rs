@@ -17,28 +17,29 @@ use parking_lot::Mutex;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// A key and its value; without one it is on.
-pub type Setting = (String, Option<OsString>);
+pub type GitConfigValue = (String, Option<OsString>);
 
 /// Where `git` is, and the one that runs, if any.
 #[derive(Clone)]
 pub struct Program {
     path: PathBuf,
-    running: Arc<Mutex<Running>>,
+    running: Arc<Mutex<ChildProcess>>,
 }
 
 #[derive(Default)]
-struct Running {
+struct ChildProcess {
     child: Option<Child>,
     /// Nobody waits for it any more.
     over: bool,
 }
 
 /// What `git` is run on.
-pub enum Place<'a> {
-    /// The repository that a folder lies in, with its own settings: for commands that run no program, whatever these say.
+pub enum GitTarget<'a> {
+    /// The repository that a folder lies in, with its own settings: for commands that run no program, whatever these
+    /// say.
     In(&'a Path),
     /// A git folder with settings of ours, and the work tree and objects of the repository.
-    With { git_folder: &'a Path, work_tree: &'a Path, objects: &'a Path, settings: &'a [Setting] },
+    With { git_folder: &'a Path, work_tree: &'a Path, objects: &'a Path, settings: &'a [GitConfigValue] },
 }
 
 impl Program {
@@ -53,7 +54,8 @@ impl Program {
     /// Does `work`, which runs git, on a thread of its own.
     ///
     /// # Errors
-    /// Why there is no result, as the end of a sentence: mostly that it has taken longer than `limit`. The git that runs then is killed.
+    /// Why there is no result, as the end of a sentence: mostly that it has taken longer than `limit`. The git that
+    /// runs then is killed.
     pub fn within<T: Send + 'static>(
         &self,
         limit: Duration,
@@ -83,7 +85,7 @@ impl Program {
     /// The end of a sentence.
     pub fn run(
         &self,
-        place: &Place<'_>,
+        place: &GitTarget<'_>,
         arguments: &[&str],
         input: Option<File>,
         most: u64,
@@ -125,7 +127,7 @@ impl Program {
         }
     }
 
-    fn command(&self, place: &Place<'_>) -> Command {
+    fn command(&self, place: &GitTarget<'_>) -> Command {
         let mut command = Command::new(&self.path);
         for (name, _) in env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"GIT_") {
@@ -141,10 +143,10 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         match place {
-            Place::In(folder) => {
+            GitTarget::In(folder) => {
                 command.current_dir(folder);
             }
-            Place::With { git_folder, work_tree, objects, settings } => {
+            GitTarget::With { git_folder, work_tree, objects, settings } => {
                 for (key, value) in *settings {
                     let mut setting = OsString::from(key);
                     if let Some(value) = value {

@@ -1,8 +1,9 @@
 //! Looking at a git repository without ever running a program that it names.
 //!
-//! A repository's settings name programs: monitors of its files, hooks, filters, drivers and pagers of diffs, ways to fetch. They are not
-//! switched off one by one. Commands that look at the work tree run on a git folder of our own, with a copy of the index and the settings
-//! of [`HARMLESS`] alone; the repository's own is asked where it lies, at which commit it is and what its settings are, which runs nothing.
+//! A repository's settings name programs: monitors of its files, hooks, filters, drivers and pagers of diffs, ways to
+//! fetch. They are not switched off one by one. Commands that look at the work tree run on a git folder of our own,
+//! with a copy of the index and the settings of [`HARMLESS`] alone; the repository's own is asked where it lies, at
+//! which commit it is and what its settings are, which runs nothing.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -14,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
-use super::program::{Place, Program, Setting};
+use super::program::{GitConfigValue, GitTarget, Program};
 use crate::files::reading;
 
 /// Settings that decide whether a file has changed, and name no program.
@@ -44,7 +45,7 @@ const LARGEST_COPY: u64 = 1 << 30;
 const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What was seen of a repository.
-pub struct Seen {
+pub struct RepositoryState {
     /// Absent before the first commit.
     pub commit: Option<String>,
     /// `git diff HEAD`, cut after [`LONGEST_DIFF`] bytes.
@@ -57,13 +58,13 @@ pub struct Seen {
 ///
 /// # Errors
 /// The end of a sentence, when there is one that cannot be looked at.
-pub fn look(git: &Program, folder: &Path) -> Result<Option<Seen>, String> {
+pub fn look(git: &Program, folder: &Path) -> Result<Option<RepositoryState>, String> {
     let Some(repository) = Repository::find(git, folder) else { return Ok(None) };
-    let copy = Copy::of(git, &repository)?;
+    let copy = Copy::make(git, &repository)?;
     let diff = copy.diff()?;
     let listed = copy.run(&["ls-files", "-z", "--others", "--exclude-standard"], None, LONGEST_NAMES)?;
     let untracked = names(&listed).map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-    Ok(Some(Seen { commit: repository.commit.clone(), diff, untracked }))
+    Ok(Some(RepositoryState { commit: repository.commit.clone(), diff, untracked }))
 }
 
 struct Repository {
@@ -79,7 +80,7 @@ struct Repository {
 
 impl Repository {
     fn find(git: &Program, folder: &Path) -> Option<Self> {
-        let ask = |arguments: &[&str]| git.run(&Place::In(folder), arguments, None, LONGEST_ANSWER).ok();
+        let ask = |arguments: &[&str]| git.run(&GitTarget::In(folder), arguments, None, LONGEST_ANSWER).ok();
         let path = |argument: &str| {
             let answer = ask(&["rev-parse", argument])?;
             let answer = answer.strip_suffix(b"\n")?;
@@ -106,16 +107,17 @@ struct Copy<'a> {
     repository: &'a Repository,
     folder: TempDir,
     objects: PathBuf,
-    settings: Vec<Setting>,
+    settings: Vec<GitConfigValue>,
     /// Whether the repository has filters, without which a file's content is not what was committed.
     filters: bool,
 }
 
 impl<'a> Copy<'a> {
-    fn of(git: &'a Program, repository: &'a Repository) -> Result<Self, String> {
+    fn make(git: &'a Program, repository: &'a Repository) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|e| format!("cannot make a temporary folder: {e}"))?;
-        let listed = git.run(&Place::In(&repository.work_tree), &["config", "--list", "-z"], None, LONGEST_ANSWER)?;
-        let mut settings: Vec<Setting> = vec![("core.bigFileThreshold".into(), Some(LARGEST_COMPARED.into()))];
+        let listed =
+            git.run(&GitTarget::In(&repository.work_tree), &["config", "--list", "-z"], None, LONGEST_ANSWER)?;
+        let mut settings: Vec<GitConfigValue> = vec![("core.bigFileThreshold".into(), Some(LARGEST_COMPARED.into()))];
         let mut filters = false;
         for entry in names(&listed) {
             let (key, value) = match entry.iter().position(|&byte| byte == b'\n') {
@@ -159,8 +161,8 @@ impl<'a> Copy<'a> {
         Ok(())
     }
 
-    /// Copies the index. With its own time of change git compares the content of files that are as new as it; with one in the future it believes
-    /// lengths and times.
+    /// Copies the index. With its own time of change git compares the content of files that are as new as it; with one
+    /// in the future it believes lengths and times.
     fn place_index(&self, own_time: bool) -> Result<(), String> {
         let (from, to) = (self.repository.git_folder.join("index"), self.folder.path().join("index"));
         let future = SystemTime::now().checked_add(A_YEAR);
@@ -172,7 +174,7 @@ impl<'a> Copy<'a> {
     }
 
     fn run(&self, arguments: &[&str], input: Option<File>, most: u64) -> Result<Vec<u8>, String> {
-        let place = Place::With {
+        let place = GitTarget::With {
             git_folder: self.folder.path(),
             work_tree: &self.repository.work_tree,
             objects: &self.objects,
@@ -184,7 +186,8 @@ impl<'a> Copy<'a> {
     /// What differs from the commit, in the form that more arguments ask for.
     fn differences(&self, form: &[&str]) -> Result<Vec<u8>, String> {
         let plain = ["diff", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames"];
-        // Of submodules their commits alone: their own settings name programs too. Without a commit there is nothing to compare with but the index.
+        // Of submodules their commits alone: their own settings name programs too. Without a commit there is nothing to
+        // compare with but the index.
         let what = ["--ignore-submodules=dirty", if self.repository.commit.is_some() { "HEAD" } else { "--cached" }];
         self.run(&[&plain[..], form, &what].concat(), None, LONGEST_DIFF)
     }
@@ -205,7 +208,8 @@ impl<'a> Copy<'a> {
         self.differences(&["--patch"])
     }
 
-    /// Files that seem to differ for the sole reason that their filter is not run: they have one, and lengths and times are as the index has them.
+    /// Files that seem to differ for the sole reason that their filter is not run: they have one, and lengths and times
+    /// are as the index has them.
     fn unchanged_but_unfiltered(&self) -> Result<Vec<Vec<u8>>, String> {
         let by_name = ["--name-only", "-z"];
         self.place_index(true)?;

@@ -1,8 +1,9 @@
-//! JSON that has its own checksum: the first key is `"sha256"`, and its 64 digits are those of the text in which they are all zero.
+//! JSON that has its own checksum: the first key is `"sha256"`, and its 64 digits are those of the text in which they
+//! are all zero.
 
 use std::ops::Range;
 
-use crate::files::durable::sha256_hex;
+use crate::files::atomic::sha256_hex;
 
 const KEY: &[u8] = b"\"sha256\"";
 const DIGITS: usize = 64;

@@ -1,8 +1,8 @@
 //! One run of a sweep as a process of its own.
 
+use crate::error::StopReason;
 use crate::error::{Error, Result};
-use crate::sweep::Planned;
-use crate::system::stop::Reason;
+use crate::sweep::SweepRun;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -16,10 +16,10 @@ const MOST_SAID: usize = 1 << 16;
 
 /// A process that trains a run.
 pub struct Child<'a> {
-    pub run: &'a Planned,
+    pub run: &'a SweepRun,
     pub started: Instant,
     /// The signal that was passed on to it.
-    pub told: Option<Reason>,
+    pub told: Option<StopReason>,
     process: std::process::Child,
     said: UnixStream,
     heard: Vec<u8>,
@@ -30,7 +30,7 @@ impl<'a> Child<'a> {
     ///
     /// # Errors
     /// [`Error::Run`] when the operating system has no process for it.
-    pub fn start(mut command: Command, run: &'a Planned) -> Result<Self> {
+    pub fn start(mut command: Command, run: &'a SweepRun) -> Result<Self> {
         let refused = |e: io::Error| Error::Run(format!("cannot start a process for the run: {e}."));
         // A socket and no pipe: it can be read without a thread that waits.
         let (said, theirs) = UnixStream::pair().map_err(refused)?;
@@ -43,12 +43,13 @@ impl<'a> Child<'a> {
     }
 
     /// Passes a signal on, once.
-    pub fn tell(&mut self, reason: Reason) {
+    pub fn report(&mut self, reason: StopReason) {
         if self.told.is_none()
             && let Ok(id) = libc::pid_t::try_from(self.process.id())
         {
             self.told = Some(reason);
-            // SAFETY: a plain call; the child has not been waited for, so that the number is still its own. One that has just ended takes no harm.
+            // SAFETY: a plain call; the child has not been waited for, so that the number is still its own. One that
+            // has just ended takes no harm.
             unsafe { libc::kill(id, reason.signal()) };
         }
     }

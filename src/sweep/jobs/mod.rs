@@ -1,18 +1,20 @@
-//! The runs of a sweep on this machine, some at a time, each a process of its own: one that fails leaves the others alone.
+//! The runs of a sweep on this machine, some at a time, each a process of its own: one that fails leaves the others
+//! alone.
 //!
-//! Another process may work on the same runs. Whose a run is, its lock tells; how it ended, its folder tells, not what the process said. A run that
-//! is at work elsewhere is passed over, and looked at again when nothing else is due.
+//! Another process may work on the same runs. Whose a run is, its lock tells; how it ended, its folder tells, not what
+//! the process said. A run that is at work elsewhere is passed over, and looked at again when nothing else is due.
 
 mod child;
-mod standing;
+mod folder_state;
 #[cfg(test)]
 mod tests;
 
 use self::child::{Child, command};
-use self::standing::{Found, Waiting, judge, look};
-use super::{Due, Frozen, Planned, Sweep};
+use self::folder_state::{FolderState, QueuedRun, judge, look};
+use super::{FrozenConfigs, IncompleteRuns, Sweep, SweepRun};
+use crate::error::StopReason;
 use crate::error::{Error, Result};
-use crate::system::stop::{Reason, Stop};
+use crate::system::signals::Stop;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
@@ -23,30 +25,30 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 const ITSELF: &str = "/proc/self/exe";
 
 /// What is told while the jobs work.
-pub enum Event<'a> {
+pub enum JobEvent<'a> {
     /// A run begins, or goes on.
-    Started { run: &'a Planned },
+    Started { run: &'a SweepRun },
     /// It ended well.
-    Completed { run: &'a Planned, seconds: f64 },
+    Completed { run: &'a SweepRun, seconds: f64 },
     /// It was asked to stop, and can be resumed.
-    Stopped { run: &'a Planned },
+    Stopped { run: &'a SweepRun },
     /// It ended with an error, the last that it said.
-    Failed { run: &'a Planned, said: String },
+    Failed { run: &'a SweepRun, said: String },
     /// Another process works on it.
-    AtWork { run: &'a Planned },
+    AtWork { run: &'a SweepRun },
     /// Another process has completed it.
-    CompletedElsewhere { run: &'a Planned },
+    CompletedElsewhere { run: &'a SweepRun },
 }
 
 /// How the jobs ended together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Ended {
+pub struct JobsOutcome {
     /// Runs that failed, here or in another process meanwhile.
     pub failed: usize,
     /// Runs that are left to another process.
     pub at_work: usize,
     /// Why not all runs were begun.
-    pub stopped: Option<Reason>,
+    pub stopped: Option<StopReason>,
 }
 
 /// With what the runs are trained.
@@ -59,56 +61,63 @@ pub struct Jobs<'a> {
 }
 
 /// The runs of a sweep, where each of them is.
-struct Work<'w, 'a> {
+struct SweepJobs<'w, 'a> {
     jobs: &'w Jobs<'w>,
     program: &'w Path,
-    frozen: Frozen,
-    waiting: VecDeque<Waiting<'a>>,
-    elsewhere: Vec<Waiting<'a>>,
+    frozen: FrozenConfigs,
+    waiting: VecDeque<QueuedRun<'a>>,
+    elsewhere: Vec<QueuedRun<'a>>,
     at_work: Vec<Child<'a>>,
-    ended: Ended,
+    ended: JobsOutcome,
 }
 
-type Tell<'t, 'a> = &'t mut dyn FnMut(Event<'a>);
+type ReportEvent<'t, 'a> = &'t mut dyn FnMut(JobEvent<'a>);
 
 impl Jobs<'_> {
-    /// Trains the runs that are due, until all are done or a stop is asked for; then those at work are asked to stop, and waited for.
+    /// Trains the runs that are due, until all are done or a stop is asked for; then those at work are asked to stop,
+    /// and waited for.
     ///
     /// # Errors
     /// [`Error::Io`] when nothing can be written below `runs`, [`Error::Run`] when this program cannot find itself.
-    pub fn train<'a>(&self, due: &Due<'a>, mut tell: impl FnMut(Event<'a>)) -> Result<Ended> {
+    pub fn train<'a>(&self, due: &IncompleteRuns<'a>, mut report: impl FnMut(JobEvent<'a>)) -> Result<JobsOutcome> {
         let itself = Path::new(ITSELF);
         let found = std::env::current_exe();
         let program = found.map_err(|e| Error::Run(format!("cannot find this program to start runs: {e}.")))?;
-        self.train_with(if itself.exists() { itself } else { &program }, due, &mut tell)
+        self.train_with(if itself.exists() { itself } else { &program }, due, &mut report)
     }
 
-    fn train_with<'a>(&self, program: &Path, due: &Due<'a>, tell: Tell<'_, 'a>) -> Result<Ended> {
-        let elsewhere: Vec<Waiting<'a>> = due.at_work.iter().map(|run| pass_over(Waiting::new(run), tell)).collect();
+    fn train_with<'a>(
+        &self,
+        program: &Path,
+        due: &IncompleteRuns<'a>,
+        report: ReportEvent<'_, 'a>,
+    ) -> Result<JobsOutcome> {
+        let elsewhere: Vec<QueuedRun<'a>> =
+            due.at_work.iter().map(|run| pass_over(QueuedRun::new(run), report)).collect();
         if due.to_train.is_empty() {
-            return Ok(Ended { at_work: elsewhere.len(), ..Ended::default() });
+            return Ok(JobsOutcome { at_work: elsewhere.len(), ..JobsOutcome::default() });
         }
-        let mut work = Work {
+        let mut work = SweepJobs {
             jobs: self,
             program,
-            frozen: Frozen::begin(self.runs)?,
-            waiting: due.to_train.iter().map(|run| Waiting::read(run, self.runs)).collect(),
+            frozen: FrozenConfigs::begin(self.runs)?,
+            waiting: due.to_train.iter().map(|run| QueuedRun::read(run, self.runs)).collect(),
             elsewhere,
             at_work: Vec::new(),
-            ended: Ended::default(),
+            ended: JobsOutcome::default(),
         };
         loop {
-            work.ended.stopped = work.ended.stopped.or(self.stop.asked());
-            let is_free = work.hear(tell);
-            work.begin(is_free, tell);
+            work.ended.stopped = work.ended.stopped.or(self.stop.requested());
+            let is_free = work.hear(report);
+            work.begin(is_free, report);
             if work.at_work.is_empty() {
-                return Ok(Ended { at_work: work.elsewhere.len(), ..work.ended });
+                return Ok(JobsOutcome { at_work: work.elsewhere.len(), ..work.ended });
             }
             std::thread::sleep(BETWEEN_LOOKS);
         }
     }
 
-    fn start<'a>(&self, program: &Path, frozen: &Frozen, run: &'a Planned) -> Result<Child<'a>> {
+    fn start<'a>(&self, program: &Path, frozen: &FrozenConfigs, run: &'a SweepRun) -> Result<Child<'a>> {
         let absolute = |path: &Path| std::path::absolute(path).map_err(Error::io("find", path));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = cores.checked_div(self.at_a_time).unwrap_or(1).max(1);
@@ -117,22 +126,23 @@ impl Jobs<'_> {
     }
 }
 
-impl<'a> Work<'_, 'a> {
-    /// Passes a stop on to the processes, and takes up what became of those that ended. Whether any did, or there is none.
-    fn hear(&mut self, tell: Tell<'_, 'a>) -> bool {
+impl<'a> SweepJobs<'_, 'a> {
+    /// Passes a stop on to the processes, and takes up what became of those that ended. Whether any did, or there is
+    /// none.
+    fn hear(&mut self, report: ReportEvent<'_, 'a>) -> bool {
         let mut still = Vec::new();
         let before = self.at_work.len();
         for mut child in std::mem::take(&mut self.at_work) {
-            self.ended.stopped.into_iter().for_each(|reason| child.tell(reason));
+            self.ended.stopped.into_iter().for_each(|reason| child.report(reason));
             match child.ended() {
                 Ok(None) => still.push(child),
                 Ok(Some(status)) => match judge(&child, status, self.jobs.runs) {
-                    Event::AtWork { run } => self.elsewhere.push(pass_over(Waiting::new(run), tell)),
-                    event => self.count(event, tell),
+                    JobEvent::AtWork { run } => self.elsewhere.push(pass_over(QueuedRun::new(run), report)),
+                    event => self.count(event, report),
                 },
                 Err(e) => {
                     let said = format!("cannot wait for its process: {e}.");
-                    self.count(Event::Failed { run: child.run, said }, tell);
+                    self.count(JobEvent::Failed { run: child.run, said }, report);
                 }
             }
         }
@@ -140,8 +150,9 @@ impl<'a> Work<'_, 'a> {
         self.at_work.is_empty() || self.at_work.len() < before
     }
 
-    /// Begins runs that wait, as many as may be at work; where none waits and `is_free` says so, those that were at work elsewhere.
-    fn begin(&mut self, is_free: bool, tell: Tell<'_, 'a>) {
+    /// Begins runs that wait, as many as may be at work; where none waits and `is_free` says so, those that were at
+    /// work elsewhere.
+    fn begin(&mut self, is_free: bool, report: ReportEvent<'_, 'a>) {
         if self.waiting.is_empty() && is_free && self.ended.stopped.is_none() {
             self.waiting = std::mem::take(&mut self.elsewhere).into();
         }
@@ -151,30 +162,30 @@ impl<'a> Work<'_, 'a> {
         {
             let run = next.run;
             match look(&next, self.jobs.runs) {
-                Found::Due => match self.jobs.start(self.program, &self.frozen, run) {
+                FolderState::Due => match self.jobs.start(self.program, &self.frozen, run) {
                     Ok(child) => {
-                        tell(Event::Started { run });
+                        report(JobEvent::Started { run });
                         self.at_work.push(child);
                     }
-                    Err(error) => self.count(Event::Failed { run, said: error.to_string() }, tell),
+                    Err(error) => self.count(JobEvent::Failed { run, said: error.to_string() }, report),
                 },
-                Found::AtWork => self.elsewhere.push(pass_over(next, tell)),
-                Found::Completed => tell(Event::CompletedElsewhere { run }),
-                Found::Failed(said) => self.count(Event::Failed { run, said }, tell),
+                FolderState::AtWork => self.elsewhere.push(pass_over(next, report)),
+                FolderState::Completed => report(JobEvent::CompletedElsewhere { run }),
+                FolderState::Failed(said) => self.count(JobEvent::Failed { run, said }, report),
             }
         }
     }
 
-    fn count(&mut self, event: Event<'a>, tell: Tell<'_, 'a>) {
-        self.ended.failed = self.ended.failed.saturating_add(matches!(event, Event::Failed { .. }).into());
-        tell(event);
+    fn count(&mut self, event: JobEvent<'a>, report: ReportEvent<'_, 'a>) {
+        self.ended.failed = self.ended.failed.saturating_add(matches!(event, JobEvent::Failed { .. }).into());
+        report(event);
     }
 }
 
 /// Tells of a run that is at work elsewhere, the first time. What becomes of it there is not done again here.
-fn pass_over<'a>(waiting: Waiting<'a>, tell: Tell<'_, 'a>) -> Waiting<'a> {
+fn pass_over<'a>(waiting: QueuedRun<'a>, report: ReportEvent<'_, 'a>) -> QueuedRun<'a> {
     if !waiting.passed_over {
-        tell(Event::AtWork { run: waiting.run });
+        report(JobEvent::AtWork { run: waiting.run });
     }
-    Waiting { failed_after: None, passed_over: true, ..waiting }
+    QueuedRun { failed_after: None, passed_over: true, ..waiting }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::files::lock::Lock;
 use crate::run::RunFolder;
-use crate::run::metrics::{EpochMetrics, Scores};
+use crate::run::metrics::{EpochMetrics, SplitMetrics};
 use crate::run::provenance::{Outcome, Provenance};
 use std::cell::RefCell;
 use std::os::unix::fs::PermissionsExt;
@@ -14,14 +14,14 @@ const BASE: &str = "name = 'a'\ndata = { dataset = 'digits', batch_size = 64 }\n
                     training = { epochs = 1 }\n[network]\ntime_steps = 2\nencoder = 'poisson'\n\
                     layers = ['flatten', 'lif', { linear = { features = 'classes' } }]";
 
-struct Desk(tempfile::TempDir);
+struct Workspace(tempfile::TempDir);
 
-impl Desk {
+impl Workspace {
     fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        std::fs::write(desk.path("base.toml"), BASE).unwrap();
-        std::fs::write(desk.path("trial.toml"), "base = 'base.toml'\nseeds = [0, 1]").unwrap();
-        desk
+        let workspace = Self(tempfile::tempdir().unwrap());
+        std::fs::write(workspace.path("base.toml"), BASE).unwrap();
+        std::fs::write(workspace.path("trial.toml"), "base = 'base.toml'\nseeds = [0, 1]").unwrap();
+        workspace
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -37,7 +37,7 @@ impl Desk {
     }
 
     /// A run in a state, as another process would leave it; that of a run at work is held as long as its lock.
-    fn leave(&self, run: &Planned, outcome: Outcome) -> Lock {
+    fn leave(&self, run: &SweepRun, outcome: Outcome) -> Lock {
         let (_, lock) = RunFolder::create_with(&self.path("runs"), &run.name, |folder| {
             std::fs::write(folder.config(), run.checked.experiment.to_toml()?).unwrap();
             let data = run.checked.experiment.load_data()?.checksums;
@@ -52,15 +52,16 @@ impl Desk {
         lock
     }
 
-    /// What is told of the first run, and how all ended, where the script is the program and `meanwhile` happens as the first begins.
-    fn told(&self, program: &Path, meanwhile: impl Fn(&Planned) -> Option<Lock>) -> (Vec<String>, Ended) {
+    /// What is told of the first run, and how all ended, where the script is the program and `meanwhile` happens as the
+    /// first begins.
+    fn told(&self, program: &Path, meanwhile: impl Fn(&SweepRun) -> Option<Lock>) -> (Vec<String>, JobsOutcome) {
         let sweep = Sweep::load(&self.path("trial.toml")).unwrap();
         let (runs, stop) = (self.path("runs"), Stop::never());
         let jobs = Jobs { sweep: &sweep, runs: &runs, at_a_time: 1, stop: &stop };
-        let due = Due { to_train: vec![&sweep.runs[0]], at_work: Vec::new() };
+        let due = IncompleteRuns { to_train: vec![&sweep.runs[0]], at_work: Vec::new() };
         let (told, held) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
         let ended = jobs.train_with(program, &due, &mut |event| {
-            if let Event::Started { run } = event {
+            if let JobEvent::Started { run } = event {
                 held.borrow_mut().extend(meanwhile(run));
             }
             told.borrow_mut().push(words(&event));
@@ -71,7 +72,7 @@ impl Desk {
 
 /// Those of the one epoch that is asked for.
 fn metrics() -> String {
-    let scores = Scores { loss: 1.0, top1: 50.0, top5: 90.0 };
+    let scores = SplitMetrics { loss: 1.0, top1: 50.0, top5: 90.0 };
     let epoch = EpochMetrics {
         epoch: 1,
         train: scores,
@@ -85,14 +86,14 @@ fn metrics() -> String {
     serde_json::to_string(&epoch).unwrap() + "\n"
 }
 
-fn words(event: &Event<'_>) -> String {
+fn words(event: &JobEvent<'_>) -> String {
     match event {
-        Event::Started { .. } => "started".into(),
-        Event::Completed { .. } => "completed".into(),
-        Event::Stopped { .. } => "stopped".into(),
-        Event::Failed { said, .. } => format!("failed: {said}"),
-        Event::AtWork { .. } => "at work".into(),
-        Event::CompletedElsewhere { .. } => "completed elsewhere".into(),
+        JobEvent::Started { .. } => "started".into(),
+        JobEvent::Completed { .. } => "completed".into(),
+        JobEvent::Stopped { .. } => "stopped".into(),
+        JobEvent::Failed { said, .. } => format!("failed: {said}"),
+        JobEvent::AtWork { .. } => "at work".into(),
+        JobEvent::CompletedElsewhere { .. } => "completed elsewhere".into(),
     }
 }
 
@@ -125,13 +126,13 @@ fn an_outcome_is_the_exit_code_and_the_folders_state() {
         ("exit 0", None, !held, unsaid("exit status: 0", "not run")),
         ("kill -9 $$", Some(Outcome::Running), !held, unsaid("signal: 9 (SIGKILL)", "killed")),
     ] {
-        let desk = Desk::new();
+        let workspace = Workspace::new();
         // The script waits until the folder says what it is to say.
-        let program =
-            desk.program(&format!("while [ ! -e '{}' ]; do sleep 0.01; done\n{script}", desk.path("go").display()));
-        let (told, ended) = desk.told(&program, |run| {
-            let lock = outcome.clone().map(|outcome| desk.leave(run, outcome));
-            std::fs::write(desk.path("go"), "").unwrap();
+        let program = workspace
+            .program(&format!("while [ ! -e '{}' ]; do sleep 0.01; done\n{script}", workspace.path("go").display()));
+        let (told, ended) = workspace.told(&program, |run| {
+            let lock = outcome.clone().map(|outcome| workspace.leave(run, outcome));
+            std::fs::write(workspace.path("go"), "").unwrap();
             lock.filter(|_| is_held)
         });
         assert_eq!(told, ["started", &expected], "{script}");
@@ -143,56 +144,57 @@ fn an_outcome_is_the_exit_code_and_the_folders_state() {
 #[test]
 fn a_run_that_has_done_all_its_epochs_is_complete_though_nobody_recorded_it() {
     for outcome in [Outcome::Running, Outcome::Interrupted] {
-        let desk = Desk::new();
-        let program = desk.program(&format!("while [ ! -e '{}' ]; do sleep 0.01; done", desk.path("go").display()));
-        let (told, ended) = desk.told(&program, |run| {
-            drop(desk.leave(run, outcome.clone()));
-            std::fs::write(run.run(&desk.path("runs")).unwrap().unwrap().metrics_jsonl(), metrics()).unwrap();
-            std::fs::write(desk.path("go"), "").unwrap();
+        let workspace = Workspace::new();
+        let program =
+            workspace.program(&format!("while [ ! -e '{}' ]; do sleep 0.01; done", workspace.path("go").display()));
+        let (told, ended) = workspace.told(&program, |run| {
+            drop(workspace.leave(run, outcome.clone()));
+            std::fs::write(run.run(&workspace.path("runs")).unwrap().unwrap().metrics_jsonl(), metrics()).unwrap();
+            std::fs::write(workspace.path("go"), "").unwrap();
             None
         });
-        assert_eq!((told, ended), (vec!["started".into(), "completed".into()], Ended::default()));
+        assert_eq!((told, ended), (vec!["started".into(), "completed".into()], JobsOutcome::default()));
     }
 }
 
 #[test]
 fn a_process_that_cannot_be_started_is_a_failed_run_and_the_others_are_tried() {
-    let desk = Desk::new();
-    let sweep = Sweep::load(&desk.path("trial.toml")).unwrap();
-    let (runs, stop) = (desk.path("runs"), Stop::never());
+    let workspace = Workspace::new();
+    let sweep = Sweep::load(&workspace.path("trial.toml")).unwrap();
+    let (runs, stop) = (workspace.path("runs"), Stop::never());
     let jobs = Jobs { sweep: &sweep, runs: &runs, at_a_time: 2, stop: &stop };
     let mut told = Vec::new();
     let due = sweep.due(&runs).unwrap();
-    let ended = jobs.train_with(&desk.path("absent"), &due, &mut |event| told.push(words(&event))).unwrap();
-    assert_eq!(ended, Ended { failed: 2, at_work: 0, stopped: None });
+    let ended = jobs.train_with(&workspace.path("absent"), &due, &mut |event| told.push(words(&event))).unwrap();
+    assert_eq!(ended, JobsOutcome { failed: 2, at_work: 0, stopped: None });
     let expected = "failed: cannot start a process for the run: No such file or directory (os error 2).";
     assert_eq!(told, [expected, expected]);
 }
 
 #[test]
 fn a_process_that_talks_on_and_on_is_heard_to_its_end() {
-    let desk = Desk::new();
+    let workspace = Workspace::new();
     let script = "i=0; while [ $i -lt 20000 ]; do echo 'error: not the last, and forty characters long' >&2; i=$((i+1)); done\n\
                   echo 'error: end' >&2; exit 1";
-    let (told, _) = desk.told(&desk.program(script), |_| None);
+    let (told, _) = workspace.told(&workspace.program(script), |_| None);
     assert_eq!(told, ["started", "failed: end"]);
     // What it started may hold its standard error, and is not waited for.
-    let (told, _) =
-        desk.told(&desk.program("sleep 600 & echo $! > \"$0.child\"; echo 'error: end' >&2; exit 1"), |_| None);
+    let (told, _) = workspace
+        .told(&workspace.program("sleep 600 & echo $! > \"$0.child\"; echo 'error: end' >&2; exit 1"), |_| None);
     assert_eq!(told, ["started", "failed: end"]);
-    let id = std::fs::read_to_string(desk.path("program.child")).unwrap();
+    let id = std::fs::read_to_string(workspace.path("program.child")).unwrap();
     assert!(Command::new("kill").arg(id.trim()).status().unwrap().success());
 }
 
 #[test]
 fn a_run_is_told_to_stop_once_and_one_that_had_not_begun_has_not_failed() {
-    let desk = Desk::new();
-    let sweep = Sweep::load(&desk.path("trial.toml")).unwrap();
-    let (runs, stop) = (desk.path("runs"), Stop::after(2));
+    let workspace = Workspace::new();
+    let sweep = Sweep::load(&workspace.path("trial.toml")).unwrap();
+    let (runs, stop) = (workspace.path("runs"), Stop::after(2));
     let jobs = Jobs { sweep: &sweep, runs: &runs, at_a_time: 1, stop: &stop };
     let mut told = Vec::new();
-    let program = desk.program("exec sleep 600");
+    let program = workspace.program("exec sleep 600");
     let ended = jobs.train_with(&program, &sweep.due(&runs).unwrap(), &mut |event| told.push(words(&event))).unwrap();
     assert_eq!(told, ["started", "stopped"]);
-    assert_eq!(ended, Ended { failed: 0, at_work: 0, stopped: Some(Reason::Term) });
+    assert_eq!(ended, JobsOutcome { failed: 0, at_work: 0, stopped: Some(StopReason::Term) });
 }

@@ -12,7 +12,7 @@ const OVER: [&str; 9] =
     ["BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"];
 
 /// A task of a job array.
-pub struct Task {
+pub struct ArrayTask {
     pub job: String,
     pub index: usize,
     pub state: String,
@@ -46,7 +46,8 @@ pub fn most_tasks() -> usize {
     largest_array(&text)
 }
 
-/// From the lines `MaxArraySize = 1001`, below which the indices of tasks stay, and `SchedulerParameters = ...,max_array_tasks=500`.
+/// From the lines `MaxArraySize = 1001`, below which the indices of tasks stay, and `SchedulerParameters =
+/// ...,max_array_tasks=500`.
 fn largest_array(config: &str) -> usize {
     let settings =
         config.lines().filter_map(|line| line.split_once('=')).map(|(key, value)| (key.trim(), value.trim()));
@@ -58,7 +59,7 @@ fn largest_array(config: &str) -> usize {
 }
 
 /// The tasks of these jobs that SLURM still knows of.
-pub fn tasks<'a>(jobs: impl Iterator<Item = &'a str>) -> Vec<Task> {
+pub fn tasks<'a>(jobs: impl Iterator<Item = &'a str>) -> Vec<ArrayTask> {
     let jobs = jobs.collect::<Vec<_>>().join(",");
     if jobs.is_empty() {
         return Vec::new();
@@ -83,10 +84,10 @@ pub fn tasks<'a>(jobs: impl Iterator<Item = &'a str>) -> Vec<Task> {
 }
 
 /// `1234 7 RUNNING`.
-fn task(line: &str) -> Option<Task> {
+fn task(line: &str) -> Option<ArrayTask> {
     let mut words = line.split_whitespace();
     let (job, index, state) = (words.next()?, words.next()?.parse().ok()?, words.next()?);
-    Some(Task { job: job.into(), index, state: state.into() })
+    Some(ArrayTask { job: job.into(), index, state: state.into() })
 }
 
 /// Runs sbatch; the number of the job.

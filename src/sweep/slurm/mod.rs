@@ -1,16 +1,17 @@
 //! A sweep as SLURM's job arrays: one task a run that is neither complete nor queued already.
 //!
-//! Every submission has a folder of its own, `<runs>/<sweep>.slurm/0001`, which stays: the experiments of its runs as they were then (`0.toml`, ...),
-//! the script, the job's number, a log a task. Task N is `bntt run N.toml --resume-or-start`: so a task that SLURM queues again, after a
-//! preemption or a node's failure, loses nothing. A minute before the job's time is over the task saves, and asks to be queued again.
+//! Every submission has a folder of its own, `<runs>/<sweep>.slurm/0001`, which stays: the experiments of its runs as
+//! they were then (`0.toml`, ...), the script, the job's number, a log a task. Task N is `bntt run N.toml
+//! --resume-or-start`: so a task that SLURM queues again, after a preemption or a node's failure, loses nothing. A
+//! minute before the job's time is over the task saves, and asks to be queued again.
 
 mod commands;
 mod script;
 mod submission;
 
-use super::{Planned, Sweep};
+use super::{Sweep, SweepRun};
 use crate::error::{Error, Result};
-use crate::experiment::{Checked, Experiment};
+use crate::experiment::{CheckedExperiment, Experiment};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use submission::Submission;
@@ -25,9 +26,10 @@ pub struct Job {
 /// Submits the runs that are due, in as many arrays as SLURM's largest demands; `options` go to sbatch.
 ///
 /// # Errors
-/// [`Error::Run`] for options that are this program's own, for paths that SLURM cannot be told, and with what sbatch said, or that there is none;
-/// it names what was submitted before. [`Error::Io`] when a submission's folder cannot be written.
-pub fn submit(sweep: &Sweep, due: &[&Planned], runs: &Path, options: &[String]) -> Result<Vec<Job>> {
+/// [`Error::Run`] for options that are this program's own, for paths that SLURM cannot be told, and with what sbatch
+/// said, or that there is none; it names what was submitted before. [`Error::Io`] when a submission's folder cannot be
+/// written.
+pub fn submit(sweep: &Sweep, due: &[&SweepRun], runs: &Path, options: &[String]) -> Result<Vec<Job>> {
     commands::check(options)?;
     let folder = folder(sweep, runs)?;
     let most = commands::most_tasks();
@@ -41,35 +43,35 @@ pub fn submit(sweep: &Sweep, due: &[&Planned], runs: &Path, options: &[String]) 
 }
 
 /// A task that SLURM still knows of.
-pub struct Task {
+pub struct KnownTask {
     /// SLURM's word: `PENDING`, `RUNNING`.
     pub state: String,
     /// The experiment that it trains.
     config: PathBuf,
 }
 
-impl Task {
+impl KnownTask {
     /// Whether it trains, or will, what `run` is now: a sweep's file may have changed since.
-    pub fn is_to_train(&self, run: &Planned) -> bool {
-        let same = |found: Checked| found.experiment == run.checked.experiment;
+    pub fn is_to_train(&self, run: &SweepRun) -> bool {
+        let same = |found: CheckedExperiment| found.experiment == run.checked.experiment;
         !commands::is_over(&self.state) && Experiment::load(&self.config, &[]).is_ok_and(same)
     }
 }
 
-/// The tasks that SLURM still knows of, by the name of their run, whichever submission they are of, in order. None where nothing was submitted; a
-/// warning where SLURM cannot be asked.
+/// The tasks that SLURM still knows of, by the name of their run, whichever submission they are of, in order. None
+/// where nothing was submitted; a warning where SLURM cannot be asked.
 ///
 /// # Errors
 /// [`Error::Io`] when the folder of the submissions cannot be read.
-pub fn tasks(sweep: &Sweep, runs: &Path) -> Result<BTreeMap<String, Vec<Task>>> {
+pub fn tasks(sweep: &Sweep, runs: &Path) -> Result<BTreeMap<String, Vec<KnownTask>>> {
     let submissions = Submission::all(&folder(sweep, runs)?)?;
     let known = commands::tasks(submissions.iter().filter_map(Submission::job));
-    let mut tasks: BTreeMap<String, Vec<Task>> = BTreeMap::new();
+    let mut tasks: BTreeMap<String, Vec<KnownTask>> = BTreeMap::new();
     for submission in &submissions {
         for task in known.iter().filter(|task| Some(task.job.as_str()) == submission.job()) {
             if let Some(name) = submission.name(task.index) {
                 let (state, config) = (task.state.clone(), submission.config(task.index));
-                tasks.entry(name).or_default().push(Task { state, config });
+                tasks.entry(name).or_default().push(KnownTask { state, config });
             }
         }
     }

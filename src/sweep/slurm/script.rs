@@ -84,7 +84,8 @@ impl Paths<'_> {
     }
 }
 
-/// Whether SLURM would take a backslash out of the path, and leave its `%a` as it is: then the script itself sends its output to the file.
+/// Whether SLURM would take a backslash out of the path, and leave its `%a` as it is: then the script itself sends its
+/// output to the file.
 fn is_escaped(path: &Path) -> bool {
     path.as_os_str().as_bytes().contains(&b'\\')
 }

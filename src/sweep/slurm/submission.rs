@@ -3,9 +3,9 @@
 use super::{Job, commands, script::Paths};
 use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
-use crate::files::durable::{create_folders, sync_folder, write_and_sync, write_atomically};
+use crate::files::atomic::{create_folders, sync_folder, write_and_sync, write_atomically};
 use crate::files::reading;
-use crate::sweep::{Planned, Sweep};
+use crate::sweep::{Sweep, SweepRun};
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
@@ -22,7 +22,7 @@ pub struct Submission {
 
 impl Submission {
     /// Writes down the experiments of `due` and the script, in a new folder below `container`.
-    pub fn prepare(container: &Path, sweep: &Sweep, due: &[&Planned], runs: &Path) -> Result<Self> {
+    pub fn prepare(container: &Path, sweep: &Sweep, due: &[&SweepRun], runs: &Path) -> Result<Self> {
         create_folders(container)?;
         let mut made = Self { folder: new_folder(container)?, job: None, runs: due.len(), output: OsString::new() };
         let absolute = |path: &Path| std::path::absolute(path).map_err(Error::io("find", path));

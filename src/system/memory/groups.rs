@@ -1,5 +1,5 @@
-//! Memory that control groups grant. The limit of a group holds for all groups inside it, so that every group from this process's own outwards
-//! counts, as far as they can be seen.
+//! Memory that control groups grant. The limit of a group holds for all groups inside it, so that every group from this
+//! process's own outwards counts, as far as they can be seen.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -7,7 +7,7 @@ use super::text;
 
 /// A control group that this process lies in, or that is around it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Group {
+pub struct ControlGroup {
     folder: PathBuf,
     version: Version,
 }
@@ -21,13 +21,13 @@ enum Version {
 }
 
 /// The groups of the process whose `/proc/self` lies below `root`, from its own outwards.
-pub fn groups(root: &Path) -> Vec<Group> {
+pub fn groups(root: &Path) -> Vec<ControlGroup> {
     let (mounts, paths) = (text(&root.join("proc/self/mountinfo")), text(&root.join("proc/self/cgroup")));
     mounts.iter().flat_map(|text| text.lines()).flat_map(|line| of_mount(root, line, paths.as_deref())).collect()
 }
 
 /// The groups that a line of `mountinfo` shows: `31 23 0:28 / /sys/fs/cgroup rw shared:9 - cgroup2 cgroup2 rw`.
-fn of_mount(root: &Path, line: &str, paths: Option<&str>) -> Vec<Group> {
+fn of_mount(root: &Path, line: &str, paths: Option<&str>) -> Vec<ControlGroup> {
     let Some((place, kind)) = line.split_once(" - ") else { return Vec::new() };
     let (place, kind): (Vec<&str>, Vec<&str>) = (place.split(' ').collect(), kind.split(' ').collect());
     let &[_, _, _, shown, point, ..] = place.as_slice() else { return Vec::new() };
@@ -41,13 +41,14 @@ fn of_mount(root: &Path, line: &str, paths: Option<&str>) -> Vec<Group> {
         return Vec::new();
     };
     let point = root.join(point.trim_start_matches('/'));
-    let group = |inside: &Path| Group { folder: point.join(inside), version };
+    let group = |inside: &Path| ControlGroup { folder: point.join(inside), version };
     let mut groups = vec![group(&inside)];
-    groups.extend(inside.ancestors().skip(1).map(group).take_while(Group::holds_those_inside));
+    groups.extend(inside.ancestors().skip(1).map(group).take_while(ControlGroup::holds_those_inside));
     groups
 }
 
-/// This process's group in the hierarchy of the memory controller, as `/proc/self/cgroup` tells it: `4:memory:/a/b`, or `0::/a/b`.
+/// This process's group in the hierarchy of the memory controller, as `/proc/self/cgroup` tells it: `4:memory:/a/b`, or
+/// `0::/a/b`.
 fn own(paths: &str, version: Version) -> Option<&str> {
     paths.lines().find_map(|line| {
         let mut parts = line.splitn(3, ':');
@@ -65,7 +66,8 @@ fn below(path: &str, shown: &str) -> Option<PathBuf> {
     let normal = |inside: &&Path| inside.components().all(|part| matches!(part, Component::Normal(_)));
     match Path::new(path).strip_prefix(shown).ok().filter(normal) {
         Some(inside) => Some(inside.into()),
-        // Paths are told from the root of a namespace, and this is around it: which of its groups is ours cannot be known.
+        // Paths are told from the root of a namespace, and this is around it: which of its groups is ours cannot be
+        // known.
         None if Path::new(shown).starts_with("/..") => Some(PathBuf::new()),
         None => None,
     }
@@ -78,8 +80,9 @@ fn unescaped(text: &str) -> String {
         .fold(text.into(), |text: String, (code, sign)| text.replace(code, sign))
 }
 
-impl Group {
-    /// Bytes that the group may still take: its limit less what it holds, but for files that it has not used for long, which are given up first.
+impl ControlGroup {
+    /// Bytes that the group may still take: its limit less what it holds, but for files that it has not used for long,
+    /// which are given up first.
     pub fn left(&self) -> Option<u64> {
         let [held, files] = match self.version {
             Version::One => ["memory.usage_in_bytes", "total_inactive_file"],
@@ -146,7 +149,7 @@ mod tests {
     }
 
     fn left(root: &tempfile::TempDir) -> Vec<Option<u64>> {
-        groups(root.path()).iter().map(Group::left).collect()
+        groups(root.path()).iter().map(ControlGroup::left).collect()
     }
 
     #[test]

@@ -1,20 +1,21 @@
-//! How much memory this process may take: by the machine, by every control group around it, and by limits of its own (`ulimit`).
+//! How much memory this process may take: by the machine, by every control group around it, and by limits of its own
+//! (`ulimit`).
 
 use std::path::Path;
 
 use super::groups::groups;
 use super::{field, text};
 
-/// Bytes that could still be taken: the least of what the machine has free, of what every group has left, and of the room below the process's
-/// own limits. `None` where nothing tells.
+/// Bytes that could still be taken: the least of what the machine has free, of what every group has left, and of the
+/// room below the process's own limits. `None` where nothing tells.
 pub fn available(root: &Path) -> Option<u64> {
     let machine = meminfo(root, "MemAvailable:");
     let own = OWN.iter().filter_map(|limit| limit.left(root));
     groups(root).iter().filter_map(|group| group.left()).chain(own).chain(machine).min()
 }
 
-/// Bytes that can be had at all: the machine's memory with the room it may move memory to, or less where a limit says so. `None` where nothing
-/// tells.
+/// Bytes that can be had at all: the machine's memory with the room it may move memory to, or less where a limit says
+/// so. `None` where nothing tells.
 pub fn total(root: &Path) -> Option<u64> {
     let swap = meminfo(root, "SwapTotal:").unwrap_or(0);
     let machine = meminfo(root, "MemTotal:").map(|memory| memory.saturating_add(swap));
@@ -28,7 +29,7 @@ pub fn is_address_space_limited(root: &Path) -> bool {
 }
 
 /// A limit that a process has for itself.
-struct Own {
+struct ProcessLimit {
     /// As `/proc/self/limits` calls it.
     name: &'static str,
     /// What of it is taken, in `/proc/self/status`.
@@ -36,11 +37,11 @@ struct Own {
 }
 
 /// `RLIMIT_AS`.
-const ADDRESSES: Own = Own { name: "Max address space", taken: "VmSize:" };
+const ADDRESSES: ProcessLimit = ProcessLimit { name: "Max address space", taken: "VmSize:" };
 /// Besides it `RLIMIT_DATA`.
-const OWN: [Own; 2] = [ADDRESSES, Own { name: "Max data size", taken: "VmData:" }];
+const OWN: [ProcessLimit; 2] = [ADDRESSES, ProcessLimit { name: "Max data size", taken: "VmData:" }];
 
-impl Own {
+impl ProcessLimit {
     /// `None` where it is unlimited.
     fn most(&self, root: &Path) -> Option<u64> {
         let limits = text(&root.join("proc/self/limits"))?;

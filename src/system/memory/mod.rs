@@ -1,17 +1,19 @@
-//! How much memory this process holds, as the operating system counts it, how much it may have, and keeping what has been freed.
+//! How much memory this process holds, as the operating system counts it, how much it may have, and keeping what has
+//! been freed.
 
-mod exhausted;
+mod allocator;
 mod groups;
 mod limits;
 
-pub use exhausted::{Noting, explain};
+pub use allocator::{RecordingAllocator, explain};
 
 use std::path::Path;
 
 /// Keeps freed memory for the next allocation instead of giving it back to the operating system.
 ///
-/// Every training step takes and frees the same few hundred megabytes; fresh pages for them cost a tenth of the step. Where
-/// the process's addresses are limited (`ulimit -v`) all threads share one heap. Without effect where the C library is not GNU's.
+/// Every training step takes and frees the same few hundred megabytes; fresh pages for them cost a tenth of the step.
+/// Where the process's addresses are limited (`ulimit -v`) all threads share one heap. Without effect where the C
+/// library is not GNU's.
 pub fn keep_freed() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
@@ -39,14 +41,14 @@ pub fn current() -> Option<u64> {
     status("VmRSS:")
 }
 
-/// Bytes of memory that this process could still take without pushing others out: the least that the machine, the control groups around it and
-/// its own limits leave. `None` where nothing tells.
+/// Bytes of memory that this process could still take without pushing others out: the least that the machine, the
+/// control groups around it and its own limits leave. `None` where nothing tells.
 pub fn available() -> Option<u64> {
     limits::available(Path::new("/"))
 }
 
-/// Bytes that this process could have in all, as the machine with the room it may move memory to, its control groups and its own limits allow.
-/// `None` where nothing tells.
+/// Bytes that this process could have in all, as the machine with the room it may move memory to, its control groups
+/// and its own limits allow. `None` where nothing tells.
 pub fn total() -> Option<u64> {
     limits::total(Path::new("/"))
 }

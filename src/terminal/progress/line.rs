@@ -2,7 +2,7 @@
 
 /// What is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct State {
+pub struct BarState {
     pub epoch: usize,
     pub epochs: usize,
     pub step: usize,
@@ -15,9 +15,9 @@ pub struct State {
 
 /// Seconds left of the epoch and of the run.
 ///
-/// The epoch's pace is that of its steps so far. A whole epoch takes as long as the `whole_epochs` before took on average,
-/// evaluation included, and as long as its steps while there are none.
-pub fn left(state: &State, skipped: usize, in_epoch: f64, whole_epochs: usize, whole: f64) -> (f64, f64) {
+/// The epoch's pace is that of its steps so far. A whole epoch takes as long as the `whole_epochs` before took on
+/// average, evaluation included, and as long as its steps while there are none.
+pub fn left(state: &BarState, skipped: usize, in_epoch: f64, whole_epochs: usize, whole: f64) -> (f64, f64) {
     let a_step = in_epoch / state.step.saturating_sub(skipped).max(1) as f64;
     let of_epoch = a_step * state.steps.saturating_sub(state.step) as f64;
     let an_epoch = match whole_epochs {
@@ -28,8 +28,8 @@ pub fn left(state: &State, skipped: usize, in_epoch: f64, whole_epochs: usize, w
 }
 
 /// One line of at most `width` characters: as much of the state as fits, with a bar of at most `cells` cells.
-pub fn line(state: &State, width: usize, cells: usize) -> String {
-    let State { epoch, epochs, step, steps, accuracy, .. } = *state;
+pub fn line(state: &BarState, width: usize, cells: usize) -> String {
+    let BarState { epoch, epochs, step, steps, accuracy, .. } = *state;
     let percent = (step.min(steps) * 100).checked_div(steps).unwrap_or(100);
     let Some((of_epoch, of_run)) = state.left else {
         return fitting(&[format!("epoch {epoch}/{epochs} step {step}/{steps}"), format!("{epoch}/{epochs}")], width);
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_line_of_forty_columns_still_tells_loss_accuracy_and_times() {
-        let mut state = State {
+        let mut state = BarState {
             epoch: 3,
             epochs: 100,
             step: 120,
@@ -101,14 +101,15 @@ mod tests {
             "epoch 3/100 [=========                     ] step 120/390 loss 1.2346 accuracy 45.6 % 1m05s left, run 2h10m"
         );
         state =
-            State { epoch: 100, step: 1000, steps: 1563, accuracy: 100.0, left: Some((3599.0, 356_400.0)), ..state };
+            BarState { epoch: 100, step: 1000, steps: 1563, accuracy: 100.0, left: Some((3599.0, 356_400.0)), ..state };
         assert_eq!(line(&state, 39, 30), "100/100 63% 1.235 100.0% 59m59s/4d03h");
     }
 
     #[test]
     fn the_time_left_is_that_of_the_steps_and_epochs_so_far() {
-        let state = State { epoch: 2, epochs: 5, step: 30, steps: 100, loss: 0.0, accuracy: 0.0, left: None };
-        // No whole epoch yet: 10 s for 30 - 10 steps are 0.5 s a step, 35 s for the rest, 50 s for each of 3 more epochs.
+        let state = BarState { epoch: 2, epochs: 5, step: 30, steps: 100, loss: 0.0, accuracy: 0.0, left: None };
+        // No whole epoch yet: 10 s for 30 - 10 steps are 0.5 s a step, 35 s for the rest, 50 s for each of 3 more
+        // epochs.
         assert_eq!(left(&state, 10, 10.0, 0, 0.0), (35.0, 185.0));
         // Two whole epochs took 140 s together.
         assert_eq!(left(&state, 0, 15.0, 2, 140.0), (35.0, 35.0 + 3.0 * 70.0));

@@ -13,16 +13,17 @@ mod terminal;
 pub use bytes::ByteBar;
 pub(crate) use terminal::standard_error;
 
-use line::{State, left, line};
+use line::{BarState, left, line};
 
 /// Elsewhere than on a terminal a line is written this often at most.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
 
-/// Shows the steps of one epoch after the other. The bar vanishes with each epoch; the epoch's result is the caller's to log.
+/// Shows the steps of one epoch after the other. The bar vanishes with each epoch; the epoch's result is the caller's
+/// to log.
 pub struct EpochBar {
     log: Log,
     bar: Option<ProgressBar>,
-    state: State,
+    state: BarState,
     began: Instant,
     /// When the current epoch began, and the steps that had been done by then.
     epoch_began: Instant,
@@ -35,7 +36,7 @@ pub struct EpochBar {
 impl EpochBar {
     pub fn new(log: &Log) -> Self {
         let now = Instant::now();
-        let state = State { epoch: 0, epochs: 0, step: 0, steps: 0, loss: 0.0, accuracy: 0.0, left: None };
+        let state = BarState { epoch: 0, epochs: 0, step: 0, steps: 0, loss: 0.0, accuracy: 0.0, left: None };
         let log = log.clone();
         Self { log, bar: None, state, began: now, epoch_began: now, skipped: 0, whole_epochs: 0, last_line: now }
     }
@@ -57,7 +58,7 @@ impl EpochBar {
             self.whole_epochs += 1;
         }
         self.skipped = done;
-        self.state = State { epoch, epochs, step: done, steps, left: None, ..self.state };
+        self.state = BarState { epoch, epochs, step: done, steps, left: None, ..self.state };
         if self.log.style().terminal {
             let bar = self.log.bars().add(ProgressBar::new(0));
             // `wide_msg` cuts the line at the terminal's width even when that changes.
@@ -70,7 +71,7 @@ impl EpochBar {
     /// Shows that a step is done. `loss` and `accuracy` (percent) are shown as they are: pass the epoch's means so far.
     pub fn step(&mut self, loss: f64, accuracy: f64) {
         let step = self.state.step + 1;
-        self.state = State { step, loss, accuracy, ..self.state };
+        self.state = BarState { step, loss, accuracy, ..self.state };
         let in_epoch = self.epoch_began.elapsed().as_secs_f64();
         let whole = self.epoch_began.duration_since(self.began).as_secs_f64();
         self.state.left = Some(left(&self.state, self.skipped, in_epoch, self.whole_epochs, whole));

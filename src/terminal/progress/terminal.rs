@@ -9,7 +9,8 @@ use indicatif::{ProgressDrawTarget, TermLike};
 /// Drawings a second at most.
 const RATE: u8 = 20;
 
-/// Where bars are drawn on standard error, which is a terminal. [`indicatif`] ends the process where its own terminal cannot be written to.
+/// Where bars are drawn on standard error, which is a terminal. [`indicatif`] ends the process where its own terminal
+/// cannot be written to.
 pub(crate) fn standard_error() -> ProgressDrawTarget {
     let terminal = Terminal { term: Term::buffered_stderr(), closed: AtomicBool::new(false) };
     ProgressDrawTarget::term_like_with_hz(Box::new(terminal), RATE)
@@ -127,7 +128,7 @@ mod tests {
     }
 
     /// How often a terminal is asked while a bar is drawn, lines are written above it, and it vanishes.
-    fn asked(kind: ErrorKind) -> usize {
+    fn requested(kind: ErrorKind) -> usize {
         let term = Refusing(kind, Arc::default());
         let terminal = Terminal { term: term.clone(), closed: AtomicBool::new(false) };
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::term_like(Box::new(terminal)));
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_closed_terminal_is_asked_once_and_one_that_is_busy_again_and_again() {
-        assert_eq!(asked(ErrorKind::BrokenPipe), 1);
-        assert!(asked(ErrorKind::WouldBlock) > 10);
+        assert_eq!(requested(ErrorKind::BrokenPipe), 1);
+        assert!(requested(ErrorKind::WouldBlock) > 10);
     }
 }

@@ -1,11 +1,11 @@
 //! The non-zero inputs of a convolution, channel by channel: what the sparse way works on.
 //!
-//! Images are cut into strips, a few rows of one image or a few whole images, so small that the outputs a strip reaches stay in the
-//! first-level cache, 32 channels at a time. These outputs lie in a frame that is 2 rows and 2 columns larger than the strip, so
-//! that all nine taps of every input fall inside it: the input at (row, column) of the strip meets the output at
-//! (row + 2 - i, column + 2 - j) of the frame in tap (i, j).
+//! Images are cut into strips, a few rows of one image or a few whole images, so small that the outputs a strip reaches
+//! stay in the first-level cache, 32 channels at a time. These outputs lie in a frame that is 2 rows and 2 columns
+//! larger than the strip, so that all nine taps of every input fall inside it: the input at (row, column) of the strip
+//! meets the output at (row + 2 - i, column + 2 - j) of the frame in tap (i, j).
 
-use super::super::Geometry;
+use crate::ops::Geometry;
 use crate::ops::product::tile::PANEL;
 use crate::ops::simd::arch;
 use std::ops::Range;
@@ -16,22 +16,22 @@ const FRAME: usize = 7 * 1024;
 const PIXELS: usize = 128;
 
 /// An input value that may be zero.
-pub trait Input: Copy + Into<f32> + Sync + PartialEq + Default {
+pub trait InputValue: Copy + Into<f32> + Sync + PartialEq + Default {
     /// Whether every value that is not zero is one.
     const SPIKES: bool;
 }
 
-impl Input for u8 {
+impl InputValue for u8 {
     const SPIKES: bool = true;
 }
 
-impl Input for f32 {
+impl InputValue for f32 {
     const SPIKES: bool = false;
 }
 
 /// How images [H, W, C] of a 3x3 convolution of stride 1 are cut into strips.
 #[derive(Clone, Copy)]
-pub struct Strips {
+pub struct StripShape {
     pub channels: usize,
     pub height: usize,
     pub width: usize,
@@ -43,8 +43,8 @@ pub struct Strips {
     images: usize,
 }
 
-impl Strips {
-    pub fn of(g: &Geometry) -> Self {
+impl StripShape {
+    pub fn from_geometry(g: &Geometry) -> Self {
         let rows = (FRAME / PANEL / (g.width + 2)).saturating_sub(2).clamp(1, g.height);
         let rows = g.height.div_ceil(g.height.div_ceil(rows));
         let frame = (g.height + 2) * (g.width + 2) * PANEL;
@@ -63,7 +63,7 @@ impl Strips {
 
     /// Whether positions in a frame fit the events' type.
     pub fn fits(g: &Geometry) -> bool {
-        let strips = Self::of(g);
+        let strips = Self::from_geometry(g);
         strips.frame_pixels(strips.rows) * strips.images <= usize::from(u16::MAX)
     }
 
@@ -88,8 +88,8 @@ impl Strips {
         (rows + 2) * self.frame_row()
     }
 
-    /// The runs of an image's output pixels that lie in its frame around `rows`, as (first pixel of the frame, first output pixel,
-    /// length).
+    /// The runs of an image's output pixels that lie in its frame around `rows`, as (first pixel of the frame, first
+    /// output pixel, length).
     pub fn runs(&self, rows: &Range<usize>) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
         let (Self { padding, out_height, out_width, .. }, frame_row) = (*self, self.frame_row());
         let (first_row, rows) = (rows.start, rows.len() + 2);
@@ -104,7 +104,7 @@ impl Strips {
 
 /// The non-zero inputs of one strip.
 #[derive(Default)]
-pub struct Events {
+pub struct NonZeros {
     /// Where each channel's events begin, and their number.
     starts: Vec<usize>,
     /// Pixels of the frame that tap (2, 2) meets, in rising order.
@@ -115,9 +115,9 @@ pub struct Events {
     bits: Vec<u8>,
 }
 
-impl Events {
+impl NonZeros {
     /// Gathers the events of rows `rows` of `images`, each [H, W, C]; their frames lie one after another.
-    pub fn gather<T: Input>(&mut self, images: &[&[T]], strips: &Strips, rows: &Range<usize>) {
+    pub fn gather<T: InputValue>(&mut self, images: &[&[T]], strips: &StripShape, rows: &Range<usize>) {
         let (channels, width) = (strips.channels, strips.width);
         let elements = rows.start * width * channels..rows.end * width * channels;
         // Each image's pixels fill up their last group of 8.
@@ -157,14 +157,14 @@ impl Events {
     }
 
     /// Pixels and, unless all are one, values of a channel's events.
-    pub fn of(&self, channel: usize) -> (&[u16], &[f32]) {
+    pub fn in_channel(&self, channel: usize) -> (&[u16], &[f32]) {
         let range = self.starts[channel]..self.starts[channel + 1];
         (&self.pixels[range.clone()], self.values.get(range).unwrap_or_default())
     }
 }
 
 /// Sets the bits of all pixels `x` [pixels, C] that are not zero.
-fn mark<T: Input>(x: &[T], channels: usize, bits: &mut [u8]) {
+fn mark<T: InputValue>(x: &[T], channels: usize, bits: &mut [u8]) {
     arch().dispatch(
         #[inline(always)]
         || {
@@ -180,7 +180,7 @@ fn mark<T: Input>(x: &[T], channels: usize, bits: &mut [u8]) {
 }
 
 /// The share of inputs that are not zero.
-pub fn density<T: Input>(x: &[T]) -> f64 {
+pub fn density<T: InputValue>(x: &[T]) -> f64 {
     let count = arch().dispatch(
         #[inline(always)]
         || x.iter().map(|&value| u32::from(value != T::default())).sum::<u32>(),

@@ -1,7 +1,8 @@
-//! The filters of F(2x2, 3x3): G f G^T of every filter, G^T u G of every filter's gradient, a panel of output channels at a time.
+//! The filters of F(2x2, 3x3): G f G^T of every filter, G^T u G of every filter's gradient, a panel of output channels
+//! at a time.
 
-use super::super::Geometry;
 use super::transform::apart;
+use crate::ops::Geometry;
 use crate::ops::product::tile::PANEL;
 use crate::ops::scratch::Scratch;
 use crate::ops::simd::arch;
@@ -24,20 +25,20 @@ impl Filters {
     /// Of the weight [O, C, 3, 3].
     pub fn new(w: &[f32], g: &Geometry) -> Self {
         let filters = w.as_chunks::<9>().0;
-        Self::of(g, |o, c| filters[o * g.in_channels + c])
+        Self::transformed(g, |o, c| filters[o * g.in_channels + c])
     }
 
     /// Of the weight [C, O, 3, 3] of the convolution whose reverse `g` is: filters turned by half a turn.
     pub fn turned(w: &[f32], g: &Geometry) -> Self {
         let filters = w.as_chunks::<9>().0;
-        Self::of(g, |o, c| {
+        Self::transformed(g, |o, c| {
             let mut filter = filters[c * g.out_channels + o];
             filter.reverse();
             filter
         })
     }
 
-    fn of(g: &Geometry, filter: impl Fn(usize, usize) -> [f32; 9] + Sync) -> Self {
+    fn transformed(g: &Geometry, filter: impl Fn(usize, usize) -> [f32; 9] + Sync) -> Self {
         let size = apart(g.in_channels * g.out_channels);
         let mut u = Scratch::zeroed(16 * size);
         // A task writes a run of channels of one panel in each of the 16 elements.
@@ -51,7 +52,7 @@ impl Filters {
             }
         }
         tasks.into_par_iter().for_each(|(panel, first, parts)| {
-            arch().dispatch(Lift { panel, first, filter: &filter, parts });
+            arch().dispatch(FilterTransform { panel, first, filter: &filter, parts });
         });
         Self(u)
     }
@@ -69,7 +70,7 @@ fn split<'a>(rest: &mut &'a mut [f32], floats: usize) -> &'a mut [f32] {
 }
 
 /// The transform of a run of channels of one panel.
-struct Lift<'a, F> {
+struct FilterTransform<'a, F> {
     panel: Range<usize>,
     first: usize,
     filter: &'a F,
@@ -77,7 +78,7 @@ struct Lift<'a, F> {
     parts: Vec<&'a mut [f32]>,
 }
 
-impl<F: Fn(usize, usize) -> [f32; 9]> WithSimd for Lift<'_, F> {
+impl<F: Fn(usize, usize) -> [f32; 9]> WithSimd for FilterTransform<'_, F> {
     type Output = ();
 
     #[inline(always)]
@@ -119,13 +120,13 @@ pub fn back(u: &[f32], g: &Geometry) -> Vec<f32> {
     let mut w = vec![0f32; o * c * 9];
     w.par_chunks_mut(PANEL * c * 9).enumerate().for_each(|(number, w)| {
         let panel = number * PANEL..number * PANEL + w.len() / (c * 9);
-        arch().dispatch(Lower { u, panel, o, c, w });
+        arch().dispatch(InverseFilterTransform { u, panel, o, c, w });
     });
     w
 }
 
 /// The transform back of one panel of output channels.
-struct Lower<'a> {
+struct InverseFilterTransform<'a> {
     u: &'a [f32],
     panel: Range<usize>,
     o: usize,
@@ -134,7 +135,7 @@ struct Lower<'a> {
     w: &'a mut [f32],
 }
 
-impl WithSimd for Lower<'_> {
+impl WithSimd for InverseFilterTransform<'_> {
     type Output = ();
 
     #[inline(always)]

@@ -9,16 +9,16 @@ mod transform;
 mod unfold;
 mod winograd;
 
-use super::Geometry;
-use crate::ops::fresh::{Fresh, Part};
-pub use events::Input;
+use crate::ops::Geometry;
+use crate::ops::uninit::{UninitBuffer, UninitPart};
+pub use events::InputValue;
 use events::density;
 use filters::Filters;
 use rayon::prelude::*;
 
 /// How a convolution is computed on the CPU. All give the same results but for rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Algorithm {
     /// Additions for every input that is not zero: 3x3 kernels of stride 1.
     Sparse,
     /// Winograd's F(2x2, 3x3): 3x3 kernels of stride 1, channels in multiples of 16.
@@ -31,16 +31,16 @@ pub enum Way {
 const SPARSE: f64 = 0.35;
 
 /// The ways that a convolution of this geometry takes, in words; which of two, the density of its input decides.
-pub fn ways(g: &Geometry) -> &'static str {
-    match (Way::Sparse.open(g), Way::dense(g)) {
-        (true, Way::Winograd) => "sparse / Winograd",
+pub fn algorithms(g: &Geometry) -> &'static str {
+    match (Algorithm::Sparse.open(g), Algorithm::dense(g)) {
+        (true, Algorithm::Winograd) => "sparse / Winograd",
         (true, _) => "sparse / patches",
-        (false, Way::Winograd) => "Winograd",
+        (false, Algorithm::Winograd) => "Winograd",
         (false, _) => "patches",
     }
 }
 
-impl Way {
+impl Algorithm {
     /// Whether convolutions of this geometry can go this way.
     pub fn open(self, g: &Geometry) -> bool {
         match self {
@@ -56,11 +56,11 @@ impl Way {
     }
 
     /// The fastest for `x`.
-    fn of<T: Input>(x: &[T], g: &Geometry) -> Self {
+    fn choose<T: InputValue>(x: &[T], g: &Geometry) -> Self {
         if Self::Sparse.open(g) && density(x) < SPARSE { Self::Sparse } else { Self::dense(g) }
     }
 
-    fn forward<T: Input>(self, images: Vec<Image<'_, T>>, w: &[f32], g: &Geometry) {
+    fn forward<T: InputValue>(self, images: Vec<Image<'_, T>>, w: &[f32], g: &Geometry) {
         match self {
             _ if images.is_empty() => {}
             Self::Sparse => sparse::forward(images, &sparse::taps(w, g), g),
@@ -73,7 +73,7 @@ impl Way {
 /// One image [H, W, C] and the room for its outputs [H', W', O].
 struct Image<'a, T> {
     x: &'a [T],
-    y: Part<'a, f32>,
+    y: UninitPart<'a, f32>,
 }
 
 /// `images` in groups of `size`, the last perhaps smaller.
@@ -82,15 +82,16 @@ fn in_groups<'a, T>(images: Vec<Image<'a, T>>, size: usize) -> Vec<Vec<Image<'a,
     (0..images.len().div_ceil(size)).map(|_| images.by_ref().take(size).collect()).collect()
 }
 
-/// Y [N, H', W', O] of X [N, H, W, C]. Each image goes the way that its own share of zeros makes the faster one, unless it is told
-/// which: what becomes of it does not depend on the others.
-pub fn forward<T: Input>(x: &[T], w: &[f32], g: &Geometry, n: usize, way: Option<Way>) -> Vec<f32> {
-    let mut y = Fresh::new(n * g.out_channels * g.out_pixels());
+/// Y [N, H', W', O] of X [N, H, W, C]. Each image goes the way that its own share of zeros makes the faster one, unless
+/// it is told which: what becomes of it does not depend on the others.
+pub fn forward<T: InputValue>(x: &[T], w: &[f32], g: &Geometry, n: usize, algorithm: Option<Algorithm>) -> Vec<f32> {
+    let mut y = UninitBuffer::new(n * g.out_channels * g.out_pixels());
     let (inputs, outputs) = (x.par_chunks(g.in_channels * g.in_pixels()), y.parts(g.out_channels * g.out_pixels()));
-    let is_sparse = |image: &Image<'_, T>| way.unwrap_or_else(|| Way::of(image.x, g)) == Way::Sparse;
+    let is_sparse =
+        |image: &Image<'_, T>| algorithm.unwrap_or_else(|| Algorithm::choose(image.x, g)) == Algorithm::Sparse;
     let (sparse, others): (Vec<_>, Vec<_>) = inputs.zip(outputs).map(|(x, y)| Image { x, y }).partition(is_sparse);
-    Way::Sparse.forward(sparse, w, g);
-    way.unwrap_or(Way::dense(g)).forward(others, w, g);
+    Algorithm::Sparse.forward(sparse, w, g);
+    algorithm.unwrap_or(Algorithm::dense(g)).forward(others, w, g);
     y.done()
 }
 
@@ -99,7 +100,7 @@ pub fn input_gradient(dy: &[f32], w: &[f32], g: &Geometry, n: usize) -> Vec<f32>
     let Some(reversed) = g.reversed().filter(winograd::fits) else {
         return unfold::input_gradient(dy, w, g, n);
     };
-    let mut dx = Fresh::new(n * g.in_channels * g.in_pixels());
+    let mut dx = UninitBuffer::new(n * g.in_channels * g.in_pixels());
     let inputs = dy.chunks(g.out_channels * g.out_pixels()).zip(dx.parts(g.in_channels * g.in_pixels()));
     let images = inputs.map(|(x, y)| Image { x, y }).collect();
     winograd::forward(images, &Filters::turned(w, &reversed), &reversed);
@@ -107,11 +108,17 @@ pub fn input_gradient(dy: &[f32], w: &[f32], g: &Geometry, n: usize) -> Vec<f32>
 }
 
 /// dW [O, C, k, k], the way that all inputs' share of zeros makes the fastest, unless it is told which.
-pub fn weight_gradient<T: Input>(x: &[T], dy: &[f32], g: &Geometry, n: usize, way: Option<Way>) -> Vec<f32> {
-    match way.unwrap_or_else(|| Way::of(x, g)) {
-        Way::Sparse => sparse::weight_gradient(x, dy, g, n),
-        Way::Winograd => winograd::weight_gradient(x, dy, g, n),
-        Way::Unfold => unfold::weight_gradient(x, dy, g, n),
+pub fn weight_gradient<T: InputValue>(
+    x: &[T],
+    dy: &[f32],
+    g: &Geometry,
+    n: usize,
+    algorithm: Option<Algorithm>,
+) -> Vec<f32> {
+    match algorithm.unwrap_or_else(|| Algorithm::choose(x, g)) {
+        Algorithm::Sparse => sparse::weight_gradient(x, dy, g, n),
+        Algorithm::Winograd => winograd::weight_gradient(x, dy, g, n),
+        Algorithm::Unfold => unfold::weight_gradient(x, dy, g, n),
     }
 }
 
@@ -151,7 +158,7 @@ mod tests {
     }
 
     /// Every way's outputs and gradients against the definition.
-    fn check(g: &Geometry, n: usize, ways: &[Way]) {
+    fn check(g: &Geometry, n: usize, algorithms: &[Algorithm]) {
         let mut x = random(n * g.in_channels * g.in_pixels(), 1);
         x.iter_mut().filter(|x| x.abs() > 0.2).for_each(|x| *x = 0.0);
         let w = random(g.out_channels * g.patch(), 2);
@@ -162,10 +169,10 @@ mod tests {
             dx[xi] += dy[yi] * w[wi];
             dw[wi] += dy[yi] * x[xi];
         });
-        for &way in ways {
-            assert!(way.open(g), "{way:?} of {g:?}");
-            close(&y, &forward(&x, &w, g, n, Some(way)), &format!("y by {way:?} of {g:?}"));
-            close(&dw, &weight_gradient(&x, &dy, g, n, Some(way)), &format!("dw by {way:?} of {g:?}"));
+        for &algorithm in algorithms {
+            assert!(algorithm.open(g), "{algorithm:?} of {g:?}");
+            close(&y, &forward(&x, &w, g, n, Some(algorithm)), &format!("y by {algorithm:?} of {g:?}"));
+            close(&dw, &weight_gradient(&x, &dy, g, n, Some(algorithm)), &format!("dw by {algorithm:?} of {g:?}"));
         }
         close(&dx, &unfold::input_gradient(&dy, &w, g, n), &format!("dx of {g:?}"));
         close(&dx, &input_gradient(&dy, &w, g, n), &format!("dx of {g:?}"));
@@ -185,7 +192,7 @@ mod tests {
             check(
                 &Geometry { in_channels: 3, out_channels: 4, kernel, stride, padding, height, width },
                 5,
-                &[Way::Unfold],
+                &[Algorithm::Unfold],
             );
         }
     }
@@ -203,7 +210,7 @@ mod tests {
             (2, 2, 1, 3, (64, 96)),
         ] {
             let g = Geometry { in_channels, out_channels, kernel: 3, stride: 1, padding, height, width };
-            check(&g, n, &[Way::Unfold, Way::Winograd, Way::Sparse]);
+            check(&g, n, &[Algorithm::Unfold, Algorithm::Winograd, Algorithm::Sparse]);
         }
     }
 
@@ -222,11 +229,15 @@ mod tests {
             let bytes: Vec<u8> = random(7 * channels * 36, 4).iter().map(|v| u8::from(*v > 0.2)).collect();
             let floats: Vec<f32> = bytes.iter().map(|&b| f32::from(b)).collect();
             let (w, dy) = (random(16 * g.patch(), 5), random(7 * 16 * 36, 6));
-            for way in [None, Some(Way::Sparse), Some(Way::Unfold)] {
-                let (from_bytes, from_floats) = (forward(&bytes, &w, &g, 7, way), forward(&floats, &w, &g, 7, way));
-                assert!(from_bytes == from_floats, "{way:?}, {channels} channels");
-                let by_bytes = weight_gradient(&bytes, &dy, &g, 7, way);
-                assert!(by_bytes == weight_gradient(&floats, &dy, &g, 7, way), "{way:?}, {channels} channels");
+            for algorithm in [None, Some(Algorithm::Sparse), Some(Algorithm::Unfold)] {
+                let (from_bytes, from_floats) =
+                    (forward(&bytes, &w, &g, 7, algorithm), forward(&floats, &w, &g, 7, algorithm));
+                assert!(from_bytes == from_floats, "{algorithm:?}, {channels} channels");
+                let by_bytes = weight_gradient(&bytes, &dy, &g, 7, algorithm);
+                assert!(
+                    by_bytes == weight_gradient(&floats, &dy, &g, 7, algorithm),
+                    "{algorithm:?}, {channels} channels"
+                );
             }
         }
     }

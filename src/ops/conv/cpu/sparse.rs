@@ -1,13 +1,13 @@
-//! 3x3 convolutions of stride 1 whose inputs are mostly zero: for every input that is not, nine additions of a vector of output
-//! channels (multiplied by the input's value where it is no spike).
+//! 3x3 convolutions of stride 1 whose inputs are mostly zero: for every input that is not, nine additions of a vector
+//! of output channels (multiplied by the input's value where it is no spike).
 //!
-//! Forward holds one input channel's weights in registers and adds them to the outputs around each event; the weight's gradient
-//! holds one channel's sums in registers and adds the outputs' gradients around each event. Work is in proportion to the number of
-//! events. A strip's events are those of [`Events`].
+//! Forward holds one input channel's weights in registers and adds them to the outputs around each event; the weight's
+//! gradient holds one channel's sums in registers and adds the outputs' gradients around each event. Work is in
+//! proportion to the number of events. A strip's events are those of [`NonZeros`].
 
-use super::super::Geometry;
-use super::events::{Events, Input, Strips};
+use super::events::{InputValue, NonZeros, StripShape};
 use super::{Image, in_groups};
+use crate::ops::Geometry;
 use crate::ops::product::tile::PANEL;
 use crate::ops::scratch::Scratch;
 use crate::ops::simd::arch;
@@ -24,7 +24,7 @@ const TAPS: usize = 9 * PANEL;
 
 /// Whether this way is open.
 pub fn fits(g: &Geometry) -> bool {
-    g.kernel == 3 && g.stride == 1 && g.padding <= 2 && Strips::fits(g)
+    g.kernel == 3 && g.stride == 1 && g.padding <= 2 && StripShape::fits(g)
 }
 
 /// Output channels of panel `panel`.
@@ -47,10 +47,10 @@ pub fn taps(w: &[f32], g: &Geometry) -> Scratch {
 }
 
 /// Y [H', W', O] of X [H, W, C], for each of `images`.
-pub fn forward<T: Input>(images: Vec<Image<'_, T>>, taps: &[f32], g: &Geometry) {
-    let (c, o, strips) = (g.in_channels, g.out_channels, Strips::of(g));
+pub fn forward<T: InputValue>(images: Vec<Image<'_, T>>, taps: &[f32], g: &Geometry) {
+    let (c, o, strips) = (g.in_channels, g.out_channels, StripShape::from_geometry(g));
     in_groups(images, strips.images()).into_par_iter().for_each_init(
-        || (Events::default(), Scratch::default()),
+        || (NonZeros::default(), Scratch::default()),
         |(events, frame), images| {
             let (images, mut outputs): (Vec<&[T]>, Vec<&mut [f32]>) =
                 images.into_iter().map(|image| (image.x, image.y.zero())).unzip();
@@ -59,7 +59,7 @@ pub fn forward<T: Input>(images: Vec<Image<'_, T>>, taps: &[f32], g: &Geometry) 
                 let per_image = strips.frame_pixels(rows.len()) * PANEL;
                 for (panel, taps) in taps.chunks(c * TAPS).enumerate() {
                     let frame = frame.lend_zeroed(images.len() * per_image);
-                    arch().dispatch(Spread { events, taps, frame, row: strips.frame_row() });
+                    arch().dispatch(ScatterTask { events, taps, frame, row: strips.frame_row() });
                     let width = width(panel, o);
                     for (y, frame) in outputs.iter_mut().zip(frame.chunks_exact(per_image)) {
                         for (from, to, length) in strips.runs(&rows) {
@@ -77,9 +77,10 @@ pub fn forward<T: Input>(images: Vec<Image<'_, T>>, taps: &[f32], g: &Geometry) 
     );
 }
 
-/// dW [O, C, 3, 3] from X [N, H, W, C] and dY [N, H', W', O]. Every sum has one owner, which goes through the strips in order.
-pub fn weight_gradient<T: Input>(x: &[T], dy: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
-    let (c, o, strips) = (g.in_channels, g.out_channels, Strips::of(g));
+/// dW [O, C, 3, 3] from X [N, H, W, C] and dY [N, H', W', O]. Every sum has one owner, which goes through the strips in
+/// order.
+pub fn weight_gradient<T: InputValue>(x: &[T], dy: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
+    let (c, o, strips) = (g.in_channels, g.out_channels, StripShape::from_geometry(g));
     let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
     // [panels of O][C][3, 3, 32].
     let mut sums = Scratch::zeroed(o.div_ceil(PANEL) * c * TAPS);
@@ -94,11 +95,11 @@ pub fn weight_gradient<T: Input>(x: &[T], dy: &[f32], g: &Geometry, n: usize) ->
         let pieces: Vec<_> =
             groups.flat_map(|(images, dy)| strips.rows().map(move |rows| (images, dy, rows))).collect();
         let gather = |(images, _, rows): &(&[&[T]], &[f32], Range<usize>)| {
-            let mut events = Events::default();
+            let mut events = NonZeros::default();
             events.gather(images, &strips, rows);
             events
         };
-        let events: Vec<Events> = pieces.par_iter().map(gather).collect();
+        let events: Vec<NonZeros> = pieces.par_iter().map(gather).collect();
         tasks.par_iter_mut().for_each_init(Scratch::default, |frame, (panel, first, sums)| {
             let width = width(*panel, o);
             for ((images, dy, rows), events) in pieces.iter().zip(&events) {
@@ -113,7 +114,7 @@ pub fn weight_gradient<T: Input>(x: &[T], dy: &[f32], g: &Geometry, n: usize) ->
                         }
                     }
                 }
-                arch().dispatch(Collect { events, first: *first, sums, frame, row: strips.frame_row() });
+                arch().dispatch(GatherTask { events, first: *first, sums, frame, row: strips.frame_row() });
             }
         });
     }
@@ -128,21 +129,21 @@ pub fn weight_gradient<T: Input>(x: &[T], dy: &[f32], g: &Geometry, n: usize) ->
 }
 
 /// Adds every event's taps to the frame.
-struct Spread<'a> {
-    events: &'a Events,
+struct ScatterTask<'a> {
+    events: &'a NonZeros,
     /// [C][3, 3, 32].
     taps: &'a [f32],
     frame: &'a mut [f32],
     row: usize,
 }
 
-impl WithSimd for Spread<'_> {
+impl WithSimd for ScatterTask<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         for (channel, taps) in self.taps.chunks_exact(TAPS).enumerate() {
-            let (pixels, values) = self.events.of(channel);
+            let (pixels, values) = self.events.in_channel(channel);
             // Nine taps of two vectors fill the wider register files, of one vector the others.
             match (S::REGISTER_COUNT >= 32 && 2 * S::F32_LANES <= PANEL, values.is_empty()) {
                 (true, true) => spread::<S, 2, true>(simd, pixels, values, taps, self.frame, self.row),
@@ -178,8 +179,8 @@ fn spread<S: Simd, const N: usize, const SPIKES: bool>(
                 for j in 0..3 {
                     for (k, &tap) in held[3 * i + j].iter().enumerate() {
                         let at = (usize::from(pixel) + (2 - i) * row + 2 - j) * PANEL + first + k * S::F32_LANES;
-                        // SAFETY: pixels rise, so that `reach` bounds the pixel of every tap; the frame holds a panel for
-                        // each pixel below it (asserted), and a vector at `first + k lanes` lies inside a panel.
+                        // SAFETY: pixels rise, so that `reach` bounds the pixel of every tap; the frame holds a panel
+                        // for each pixel below it (asserted), and a vector at `first + k lanes` lies inside a panel.
                         unsafe {
                             let to = frame.as_mut_ptr().add(at).cast::<S::f32s>();
                             let old = to.read_unaligned();
@@ -195,8 +196,8 @@ fn spread<S: Simd, const N: usize, const SPIKES: bool>(
 }
 
 /// Adds the frame around every event to the sums of its channel.
-struct Collect<'a> {
-    events: &'a Events,
+struct GatherTask<'a> {
+    events: &'a NonZeros,
     /// The channel of the first sums.
     first: usize,
     /// [channels][3, 3, 32].
@@ -205,13 +206,13 @@ struct Collect<'a> {
     row: usize,
 }
 
-impl WithSimd for Collect<'_> {
+impl WithSimd for GatherTask<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         for (channel, sums) in self.sums.chunks_exact_mut(TAPS).enumerate() {
-            let (pixels, values) = self.events.of(self.first + channel);
+            let (pixels, values) = self.events.in_channel(self.first + channel);
             match (S::REGISTER_COUNT >= 32 && 2 * S::F32_LANES <= PANEL, values.is_empty()) {
                 (true, true) => collect::<S, 2, true>(simd, pixels, values, sums, self.frame, self.row),
                 (true, false) => collect::<S, 2, false>(simd, pixels, values, sums, self.frame, self.row),

@@ -1,7 +1,7 @@
-//! The transforms of F(2x2, 3x3) on pixels whose channels lie side by side, so that a vector holds channels of one pixel:
-//! B^T d B of inputs, A^T m A to outputs, A e A^T of gradients. Those of filters are in [`super::filters`].
+//! The transforms of F(2x2, 3x3) on pixels whose channels lie side by side, so that a vector holds channels of one
+//! pixel: B^T d B of inputs, A^T m A to outputs, A e A^T of gradients. Those of filters are in [`super::filters`].
 
-use super::super::Geometry;
+use crate::ops::Geometry;
 use crate::ops::scratch::Scratch;
 use pulp::Simd;
 use std::ops::Range;
@@ -19,7 +19,7 @@ pub struct Plane {
 }
 
 impl Plane {
-    pub fn of(g: &Geometry) -> Self {
+    pub fn from_geometry(g: &Geometry) -> Self {
         let (out_height, out_width) = (g.out_height(), g.out_width());
         Self {
             height: g.height,
@@ -37,24 +37,24 @@ impl Plane {
     }
 }
 
-/// Floats from one of a tile's 16 elements to the next, where each element takes `floats`: an odd number of cache lines, since sixteen
-/// stores side by side at a power of two from one another would fall into one set of the cache.
+/// Floats from one of a tile's 16 elements to the next, where each element takes `floats`: an odd number of cache
+/// lines, since sixteen stores side by side at a power of two from one another would fall into one set of the cache.
 pub fn apart(floats: usize) -> usize {
     (floats.div_ceil(16) | 1) * 16
 }
 
 /// Where an image's transformed tiles go among those of other images: `tiles` in all, this image's from `first` on.
 #[derive(Clone, Copy)]
-pub struct Place {
+pub struct TileOffset {
     pub tiles: usize,
     pub first: usize,
 }
 
 /// Four rows of pixels as floats, with zeros where a tile hangs over the border.
 #[derive(Default)]
-pub struct Rows([Scratch; 4]);
+pub struct PaddedRows([Scratch; 4]);
 
-impl Rows {
+impl PaddedRows {
     /// Makes room for rows of `floats` and empties them.
     fn clear(&mut self, floats: usize) {
         for row in &mut self.0 {
@@ -80,8 +80,8 @@ pub fn inputs<S: Simd, T: Copy + Into<f32>>(
     channels: usize,
     plane: &Plane,
     rows: Range<usize>,
-    (v, place): (&mut [f32], Place),
-    d: &mut Rows,
+    (v, place): (&mut [f32], TileOffset),
+    d: &mut PaddedRows,
 ) {
     let (line, n) = (plane.width * channels, channels / S::F32_LANES);
     d.clear((2 * plane.tile_columns + 2).max(plane.width + plane.padding) * channels);
@@ -124,13 +124,13 @@ fn before<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 4] {
     [simd.sub_f32s(a, c), simd.add_f32s(b, c), simd.sub_f32s(c, b), simd.sub_f32s(b, d)]
 }
 
-/// Writes A^T m A of tile rows to channels `panel` of their outputs `y` [rows, W', O], from the 16 elements [`apart`] of `m`, each
-/// [tiles][width of the panel].
+/// Writes A^T m A of tile rows to channels `panel` of their outputs `y` [rows, W', O], from the 16 elements [`apart`]
+/// of `m`, each [tiles][width of the panel].
 #[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "k counts through sixteen slices at once")]
 pub fn outputs<S: Simd>(
     simd: S,
-    (m, place): (&[f32], Place),
+    (m, place): (&[f32], TileOffset),
     plane: &Plane,
     y: &mut [f32],
     (channels, panel): (usize, Range<usize>),
@@ -169,7 +169,8 @@ fn after<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 2] {
     [simd.add_f32s(a, sum), simd.sub_f32s(difference, d)]
 }
 
-/// Writes A e A^T of one image's output gradient [H', W', O] to `v`, 16 elements [`apart`] of [panels][tiles][width] each.
+/// Writes A e A^T of one image's output gradient [H', W', O] to `v`, 16 elements [`apart`] of [panels][tiles][width]
+/// each.
 #[inline(always)]
 pub fn gradients<S: Simd>(
     simd: S,
@@ -177,7 +178,7 @@ pub fn gradients<S: Simd>(
     channels: usize,
     plane: &Plane,
     panels: impl Iterator<Item = Range<usize>>,
-    (v, place): (&mut [f32], Place),
+    (v, place): (&mut [f32], TileOffset),
 ) {
     let mut elements = split::<S>(v, apart(place.tiles * channels));
     for panel in panels {

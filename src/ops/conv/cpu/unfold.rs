@@ -1,13 +1,13 @@
-//! The convolution of any kernel, stride and padding: the patch under every output pixel becomes a row of a matrix, and a strip
-//! of rows that stays in the cache is one product. The plain twin of the faster ways.
+//! The convolution of any kernel, stride and padding: the patch under every output pixel becomes a row of a matrix, and
+//! a strip of rows that stays in the cache is one product. The plain twin of the faster ways.
 //!
 //! Weights are used as [k, k, C, O]: a patch is k runs of pixels that lie side by side in memory.
 
-use super::super::Geometry;
 use super::Image;
-use crate::ops::fresh::Fresh;
+use crate::ops::Geometry;
 use crate::ops::product::{Matrix, multiply};
 use crate::ops::sum_in_order;
+use crate::ops::uninit::UninitBuffer;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -47,7 +47,7 @@ pub fn forward<T: Copy + Into<f32> + Sync>(images: Vec<Image<'_, T>>, w: &[f32],
 pub fn input_gradient(dy: &[f32], w: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
     let w = by_patch(w, g);
     let (in_size, out_pixels) = (g.in_channels * g.in_pixels(), g.out_pixels());
-    let mut dx = Fresh::new(n * in_size);
+    let mut dx = UninitBuffer::new(n * in_size);
     let images = dy.par_chunks(g.out_channels * out_pixels);
     dx.parts(in_size).into_par_iter().zip(images).for_each_init(Vec::new, |patches, (dx, dy)| {
         patches.resize(out_pixels * g.patch(), 0f32);
@@ -58,8 +58,8 @@ pub fn input_gradient(dy: &[f32], w: &[f32], g: &Geometry, n: usize) -> Vec<f32>
     dx.done()
 }
 
-/// dW [O, C, k, k], the sum over images of patches(X)^T dY: over a number of parts that depends on the shapes alone, each in the
-/// order of the images, then over the parts.
+/// dW [O, C, k, k], the sum over images of patches(X)^T dY: over a number of parts that depends on the shapes alone,
+/// each in the order of the images, then over the parts.
 pub fn weight_gradient<T: Copy + Into<f32> + Sync>(x: &[T], dy: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
     let (in_size, line) = (g.in_channels * g.in_pixels(), g.out_width() * g.out_channels);
     let out_size = g.out_height() * line;

@@ -1,0 +1,210 @@
+//! A list of layers, one after the other: planned, built and run. A network is a chain behind an encoder; a layer that
+//! holds layers of its own, such as a residual block, holds a chain.
+
+use super::observer::{LayerIo, Observer};
+use super::plan::{BuildContext, LayerPlan, SavedForBackward, SequenceSpec, numbers};
+use super::{ForwardContext, Layer, LayerConfig, Output, Parameter, SavedTensors};
+use candle_core::{Result, Tensor};
+
+/// Layers with their weights.
+pub struct Chain {
+    nodes: Vec<Node>,
+}
+
+/// A layer, or a norm fused with its LIF layer.
+struct Node {
+    place: Place,
+    layer: Box<dyn Layer>,
+}
+
+/// Where a layer stands.
+struct Place {
+    /// Its place in the list; of fused ones, the norm's.
+    index: usize,
+    /// `layers.3`, the prefix of its tensors' names.
+    name: String,
+    /// `layers.4.lif`, where it gives spikes of its own.
+    neurons: Option<String>,
+}
+
+/// A layer that does not fit: its place in the list, and a sentence.
+pub type ChainMistake = (usize, String);
+
+/// Infers the shapes and costs of `layers` on sequences of `input`. `context` is that of the list; its place and what
+/// follows are set for each layer.
+///
+/// # Errors
+/// The first layer that does not fit: shapes after it are unknown.
+pub fn plan(
+    layers: &[LayerConfig],
+    input: &SequenceSpec,
+    context: &BuildContext,
+) -> std::result::Result<Vec<LayerPlan>, ChainMistake> {
+    let mut plans: Vec<LayerPlan> = Vec::with_capacity(layers.len());
+    let mut input = input.clone();
+    let mut before: Option<&LayerConfig> = None;
+    for (index, layer) in layers.iter().enumerate() {
+        let planned = layer.spec().plan(&input, &context.at(index, layers)).and_then(|plan| {
+            let sizes = [&[context.time_steps], plan.output.shape.as_slice()].concat();
+            numbers("its output of all time-steps", &sizes).map(|_| plan)
+        });
+        let mut plan = planned.map_err(|problem| (index, problem))?;
+        if before.is_some_and(|before| before.fuses(Some(layer))) {
+            (plan.fused, plan.kept) = (true, SavedForBackward::Nothing);
+        }
+        input = plan.output.clone();
+        before = Some(layer);
+        plans.push(plan);
+    }
+    Ok(plans)
+}
+
+impl Chain {
+    /// The layers that `plans` describe, with initial weights. Names of tensors begin with `prefix`: `layers`.
+    pub fn build(layers: &[LayerConfig], plans: &[LayerPlan], context: &BuildContext, prefix: &str) -> Result<Self> {
+        let mut nodes = Vec::with_capacity(layers.len());
+        for (index, (layer, plan)) in layers.iter().zip(plans).enumerate() {
+            if plan.fused {
+                continue;
+            }
+            let context = context.at(index, layers);
+            let next = context.following.first();
+            let (last, spiking) = match next {
+                Some(next) if layer.fuses(Some(next)) => (index.saturating_add(1), next),
+                _ => (index, layer),
+            };
+            let neurons = matches!(spiking, LayerConfig::Lif(_)).then(|| format!("{prefix}.{last}.lif"));
+            let place = Place { index, name: format!("{prefix}.{index}"), neurons };
+            nodes.push(Node { place, layer: layer.build(next, plan, &context)? });
+        }
+        Ok(Self { nodes })
+    }
+
+    /// Training: the last layer's sequence and what [`backward`](Self::backward) needs, layer by layer.
+    pub fn forward(
+        &mut self,
+        x: Tensor,
+        context: &ForwardContext<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<(Tensor, Vec<SavedTensors>)> {
+        let nodes = self.nodes.iter_mut().map(|node| (&node.place, &mut node.layer));
+        through(nodes, x, observer, |layer, x| {
+            let (output, saved) = layer.forward(x, context)?;
+            Ok((None, output, saved))
+        })
+    }
+
+    /// Evaluation: the last layer's sequence.
+    pub fn evaluate(&self, x: Tensor, observer: &mut dyn Observer) -> Result<Tensor> {
+        let (y, _) = through(self.nodes(), x, observer, |layer, x| {
+            let output = layer.evaluate(&x)?;
+            Ok((Some(x), output, SavedTensors::nothing()))
+        })?;
+        Ok(y)
+    }
+
+    /// Evaluation that can be walked back by [`input_gradient`](Self::input_gradient).
+    pub fn evaluate_saving(&self, x: Tensor) -> Result<(Tensor, Vec<SavedTensors>)> {
+        through(self.nodes(), x, &mut (), |layer, x| {
+            let (output, saved) = layer.evaluate_saving(x)?;
+            Ok((None, output, saved))
+        })
+    }
+
+    /// Adds the gradients of all parameters, from that of the last layer's sequence; the first layer's input's gradient
+    /// where it is `wanted`. Each entry of `saved` is freed as it is used.
+    pub fn backward(
+        &mut self,
+        saved: Vec<SavedTensors>,
+        mut grad: Tensor,
+        wanted: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Tensor>> {
+        for (i, (node, saved)) in self.nodes.iter_mut().zip(saved).enumerate().rev() {
+            let next = node.layer.backward(saved, grad, i > 0 || wanted)?;
+            observer.backward(&node.place.name);
+            match next {
+                Some(next) => grad = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(grad))
+    }
+
+    /// The input's gradient of an evaluation, weights and running statistics being constants.
+    pub fn input_gradient(&self, saved: Vec<SavedTensors>, grad: Tensor) -> Result<Tensor> {
+        self.nodes.iter().zip(saved).rev().try_fold(grad, |grad, (node, saved)| node.layer.input_gradient(saved, grad))
+    }
+
+    /// Learned tensors with their full names (`layers.0.weight`), in the order of the layers.
+    pub fn parameters(&self) -> Vec<(String, &Parameter)> {
+        let mut found = Vec::new();
+        for Node { place, layer } in &self.nodes {
+            found.extend(layer.parameters().into_iter().map(|p| (place.tensor(p.name), p)));
+        }
+        found
+    }
+
+    /// The same, to be changed.
+    pub fn parameters_mut(&mut self) -> Vec<(String, &mut Parameter)> {
+        let mut found = Vec::new();
+        for Node { place, layer } in &mut self.nodes {
+            found.extend(layer.parameters_mut().into_iter().map(|p| (place.tensor(p.name), p)));
+        }
+        found
+    }
+
+    /// All tensors of a checkpoint: parameters and running statistics.
+    pub fn state(&self) -> Vec<(String, &Tensor)> {
+        let mut found = Vec::new();
+        for Node { place, layer } in &self.nodes {
+            found.extend(layer.state().into_iter().map(|(name, tensor)| (place.tensor(name), tensor)));
+        }
+        found
+    }
+
+    /// The same, to be replaced.
+    pub fn state_mut(&mut self) -> Vec<(String, &mut Tensor)> {
+        let mut found = Vec::new();
+        for Node { place, layer } in &mut self.nodes {
+            found.extend(layer.state_mut().into_iter().map(|(name, tensor)| (place.tensor(name), tensor)));
+        }
+        found
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = (&Place, &Box<dyn Layer>)> {
+        self.nodes.iter().map(|node| (&node.place, &node.layer))
+    }
+}
+
+impl Place {
+    /// `layers.3.weight`.
+    fn tensor(&self, name: &str) -> String {
+        format!("{}.{name}", self.name)
+    }
+}
+
+/// Takes a sequence through layers. `apply` gives the input back where the layer has not taken it over, the output, and
+/// what the way back needs.
+fn through<'n, L>(
+    nodes: impl Iterator<Item = (&'n Place, L)>,
+    mut x: Tensor,
+    observer: &mut dyn Observer,
+    mut apply: impl FnMut(L, Tensor) -> Result<(Option<Tensor>, Output, SavedTensors)>,
+) -> Result<(Tensor, Vec<SavedTensors>)> {
+    let mut all = Vec::new();
+    for (Place { index, name, neurons }, layer) in nodes {
+        let (input, output, saved) = apply(layer, x)?;
+        observer.layer(&LayerIo {
+            index: *index,
+            name,
+            neurons: neurons.as_deref(),
+            input: input.as_ref(),
+            output: &output,
+            saved_bytes: saved.bytes(),
+        })?;
+        all.push(saved);
+        x = output.sequence;
+    }
+    Ok((x, all))
+}

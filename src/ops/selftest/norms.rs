@@ -1,0 +1,96 @@
+//! Cases: batch norms, alone and fused with LIF.
+
+use super::{Checks, SEQUENCES, TYPES, currents, rounded, values};
+use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};
+use crate::ops::lif::LifConfig;
+use crate::ops::norm_lif;
+use candle_core::{DType, Result};
+
+pub fn check(checks: &mut Checks<'_>) -> Result<()> {
+    // Many rows too, so that there are several chunks.
+    for (shape, constant) in SEQUENCES.into_iter().chain([(&[2, 40, 8, 16, 16][..], false), (&[2, 3, 2100][..], false)])
+    {
+        for groups in [shape[0], 1] {
+            for (dtype, within) in TYPES {
+                let case = format!("{shape:?}{}, {groups} groups", if constant { " constant" } else { "" });
+                one(checks, &case, (shape, constant, groups), (dtype, within))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn one(
+    checks: &mut Checks<'_>,
+    case: &str,
+    (shape, constant, groups): (&[usize], bool, usize),
+    (dtype, within): (DType, f32),
+) -> Result<()> {
+    let lif = LifConfig { leak: 0.9, ..LifConfig::default() };
+    let (mut x, mut exact) = currents(shape, constant, 1, dtype)?;
+    if dtype == DType::F32 && !constant {
+        // A mean that is large against the deviation, where sums of squares lose their digits.
+        (x, exact) = ((x + 30.0)?, (exact + 30.0)?);
+    }
+    let g = Groups::from_tensor(&exact, groups)?;
+    let (x, tensor, exact_lying) = (checks.sent(&x)?, checks.sent(&x.contiguous()?)?, exact.contiguous()?);
+
+    let with = batch_norm::statistics(&exact_lying, groups)?;
+    let found = batch_norm::cuda::statistics(checks.gpu, &tensor, &g)?;
+    // A mean is a sum of values that may nearly cancel: right to the last digits of what was added.
+    let size = (with.mean.abs()? + with.variance.sqrt()?)?;
+    checks.close_each("batch norm mean", case, 1e-6, &with.mean, &found.mean, &size)?;
+    checks.close("batch norm variance", case, 1e-4, &with.variance, &found.variance)?;
+
+    let scale = (values(&[groups, shape[2]], 3)? + 2.0)?;
+    let shift = (groups == 1).then(|| values(&[shape[2]], 4)).transpose()?;
+    let there = Normalization {
+        with: Statistics { mean: checks.sent(&with.mean)?, variance: checks.sent(&with.variance)? },
+        scale: checks.sent(&scale)?,
+        shift: shift.as_ref().map(|shift| checks.sent(shift)).transpose()?,
+        eps: 1e-4,
+    };
+    let norm = Normalization { with, scale, shift, eps: 1e-4 };
+    let y = batch_norm::normalize(&exact_lying, &norm)?;
+    checks.close(
+        "batch norm",
+        case,
+        within * 4.0,
+        &y,
+        &batch_norm::cuda::normalize(checks.gpu, &tensor, &there, &g)?,
+    )?;
+
+    let grad = values(shape, 5)?;
+    let (exact_grad, grad) = (rounded(&grad, dtype)?, checks.sent(&grad.to_dtype(dtype)?)?);
+    compare(
+        checks,
+        ("batch norm gradient", case, within),
+        &batch_norm::gradients(&exact_lying, &exact_grad, &norm)?,
+        &batch_norm::cuda::gradients(checks.gpu, &tensor, &grad, &there, &g)?,
+    )?;
+
+    let spikes = norm_lif::forward(&exact, &norm, &lif)?;
+    let found = norm_lif::cuda::forward(checks.gpu, &x, &there, &lif, &g)?;
+    checks.same("norm and lif spikes", case, &spikes.spikes, &found.spikes)?;
+    checks.same("norm and lif spikes counted", case, &spikes.count, &found.count)?;
+    checks.twice("norm and lif gradient", case, |gpu| {
+        Ok(norm_lif::cuda::gradients(gpu, &x, &grad, &there, &lif, &g)?.scale)
+    })?;
+    compare(
+        checks,
+        ("norm and lif gradient", case, within),
+        &norm_lif::gradients(&exact, &exact_grad, &norm, &lif)?,
+        &norm_lif::cuda::gradients(checks.gpu, &x, &grad, &there, &lif, &g)?,
+    )
+}
+
+fn compare(
+    checks: &mut Checks<'_>,
+    (op, case, within): (&str, &str, f32),
+    expected: &Gradients,
+    found: &Gradients,
+) -> Result<()> {
+    checks.close(op, &format!("{case}, input"), within * 8.0, &expected.input, &found.input)?;
+    checks.close(op, &format!("{case}, scale"), within * 8.0, &expected.scale, &found.scale)?;
+    checks.close(op, &format!("{case}, shift"), within * 8.0, &expected.shift, &found.shift)
+}

@@ -1,0 +1,110 @@
+//! A table's file filled with runs.
+
+use super::cells::Cell;
+use super::file::{CellSource, CellSpec, TableFile};
+use super::runs::{Runs, of_sweep};
+use super::{FilledTable, TableRow};
+use crate::config::settings;
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::run::RunFolder;
+use crate::sweep::{Sweep, SweepRun};
+use std::collections::{BTreeMap, btree_map};
+use std::path::{Path, PathBuf};
+
+/// Loads every experiment that the file names and finds its runs.
+pub fn fill(file: TableFile, runs: Option<&Path>) -> Result<FilledTable> {
+    let root = runs.or(file.runs.as_deref()).unwrap_or(Path::new("runs"));
+    let mut sources = RunSources { root, runs: Runs::below(root)?, sweeps: BTreeMap::new() };
+    let mut rows = Vec::new();
+    for (label, entries) in &file.rows {
+        let cells = entries.iter().map(|entry| sources.cell(entry).map_err(|error| at(&file, entry, &error)));
+        rows.push(TableRow { labels: vec![label.clone()], cells: cells.collect::<Result<_>>()? });
+    }
+    let TableFile { title, caption, label, head, columns, .. } = file;
+    Ok(FilledTable { title, caption, label, heads: vec![head], columns, rows, notes: sources.runs.notes() })
+}
+
+fn at(file: &TableFile, entry: &CellSpec, error: &Error) -> Error {
+    Error::Run(format!("{}: {}: {error}", file.path.display(), entry.place))
+}
+
+/// Where the runs of all cells come from.
+struct RunSources<'a> {
+    root: &'a Path,
+    runs: Runs,
+    /// Every sweep that was asked for, and its runs' folders.
+    sweeps: BTreeMap<PathBuf, (Sweep, Vec<Option<RunFolder>>)>,
+}
+
+impl RunSources<'_> {
+    fn cell(&mut self, entry: &CellSpec) -> Result<Cell> {
+        let place = entry.place.clone();
+        let seeds = entry.seeds.clone();
+        let cell = match &entry.source {
+            CellSource::Absent(reason) => Cell::absent(place, reason),
+            CellSource::Config { path, set } => {
+                let overrides: Vec<String> = set.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                let experiment = Experiment::load(path, &overrides)?.experiment;
+                let set: Vec<String> = set.keys().cloned().collect();
+                Cell::from_runs(place, &self.runs.matching(&experiment, &set, seeds.as_deref()), seeds.as_deref())
+            }
+            CellSource::Sweep { path, settings } => {
+                let (sweep, folders) = self.sweep(path)?;
+                let planned = chosen(sweep, settings)?;
+                if planned.is_empty() {
+                    return Err(none(sweep, settings));
+                }
+                let seeds = seeds.unwrap_or_else(|| planned.iter().map(|run| run.seed).collect());
+                let names: Vec<&String> = planned.iter().map(|run| &run.name).collect();
+                let wanted = |run: &SweepRun| names.contains(&&run.name) && seeds.contains(&run.seed);
+                Cell::from_runs(place, &of_sweep(sweep, folders, wanted), Some(&seeds))
+            }
+        };
+        Ok(Cell { paper: entry.paper.clone(), independent: entry.independent.clone(), ..cell })
+    }
+
+    fn sweep(&mut self, path: &Path) -> Result<&(Sweep, Vec<Option<RunFolder>>)> {
+        Ok(match self.sweeps.entry(path.to_path_buf()) {
+            btree_map::Entry::Occupied(known) => known.into_mut(),
+            btree_map::Entry::Vacant(unknown) => {
+                let sweep = Sweep::load(path)?;
+                let folders = sweep.folders(self.root)?;
+                unknown.insert((sweep, folders))
+            }
+        })
+    }
+}
+
+/// The runs of a sweep that differ in their seeds alone.
+fn chosen<'a>(sweep: &'a Sweep, settings: &toml::Table) -> Result<Vec<&'a SweepRun>> {
+    if let Some(key) = settings.keys().find(|key| !sweep.axes.contains(key)) {
+        let meant = settings::suggestion(key, sweep.axes.iter().map(String::as_str));
+        let (axes, path) = (sweep.axes.join(", "), sweep.path.display());
+        return Err(Error::Run(format!("settings: expected an axis of {path} ({axes}), found {key}.{meant}")));
+    }
+    let fits = |run: &&SweepRun| {
+        settings.iter().all(|(key, wanted)| {
+            let value = run.settings.iter().find(|(axis, _)| axis == key).map(|(_, text)| settings::parse(text));
+            value
+                .is_some_and(|value| settings::same(&value, wanted) || settings::text(&value) == settings::text(wanted))
+        })
+    };
+    let runs: Vec<&SweepRun> = sweep.runs.iter().filter(fits).collect();
+    if let Some(first) = runs.first()
+        && let Some(other) = runs.iter().find(|run| run.settings != first.settings)
+    {
+        return Err(Error::Run(format!(
+            "settings: expected the settings of one experiment of {}, found several, {} and {}: name more axes",
+            sweep.path.display(),
+            first.name,
+            other.name
+        )));
+    }
+    Ok(runs)
+}
+
+fn none(sweep: &Sweep, settings: &toml::Table) -> Error {
+    let wanted: Vec<String> = settings.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    Error::Run(format!("settings: no run of {} has {}", sweep.path.display(), wanted.join(", ")))
+}

@@ -1,0 +1,121 @@
+//! A run that goes on from its last checkpoint.
+
+use super::damaged::{keep_what_is_damaged, put_aside};
+use super::{SessionEnd, SessionOptions, train_to_end};
+use crate::error::Result;
+use crate::experiment::CheckedExperiment;
+use crate::files::lock::Lock;
+use crate::ops::device;
+use crate::run::checkpoint;
+use crate::run::metrics::Metrics;
+use crate::run::provenance::{Git, Outcome, Provenance};
+use crate::run::{CheckpointKind, RunFolder};
+use crate::system::threads;
+use crate::train::Trainer;
+use crate::train::memory_check::refuse_what_does_not_fit;
+use crate::train::resumption::{self, Examination, ResumePoint, Verdict};
+use std::path::Path;
+use tracing::{info, warn};
+
+/// Continues the run in `folder` (the newest version where it is the folder of a name) with `overrides` that change no
+/// number. The continued run is the one that was never stopped, to the last bit.
+///
+/// # Errors
+/// [`Error::Interrupted`](crate::error::Error::Interrupted) when it was asked to stop: all is saved then. A config,
+/// records, data or checkpoints that are not those of the run, unless `options` accept them; nothing is changed then.
+pub fn resume(folder: &Path, overrides: &[String], options: SessionOptions<'_>) -> Result<SessionEnd> {
+    let folder = RunFolder::open(folder)?;
+    let checked = resumption::load(&folder, overrides)?;
+    let threads = threads::start(checked.experiment.training.threads);
+    let lock = folder.take_lock()?;
+    go_on(&folder, lock, &checked, threads, options)
+}
+
+/// Continues the run in `folder`, which is locked, as `checked` says.
+pub(super) fn go_on(
+    folder: &RunFolder,
+    _lock: Lock,
+    checked: &CheckedExperiment,
+    threads: usize,
+    options: SessionOptions<'_>,
+) -> Result<SessionEnd> {
+    let SessionOptions { insist, accepted, log, stop, .. } = options;
+    let experiment = &checked.experiment;
+    let device = experiment.training.open_device()?;
+    let Examination { verdict, .. } = resumption::examine(folder, checked, accepted, &device);
+    let ResumePoint { checkpoint, records, mut losses } = match verdict? {
+        Verdict::Complete { epochs, untidy } => {
+            mend_checkpoints(folder)?;
+            untidy.map(|keep| Metrics::open(folder, *keep)).transpose()?;
+            record_completion(folder)?;
+            return Ok(SessionEnd::WasComplete { run: folder.clone(), epochs });
+        }
+        Verdict::GoesOn(point) => *point,
+    };
+    refuse_what_does_not_fit(checked, &device, insist)?;
+    let dataset = experiment.load_data()?;
+    match resumption::check_data(folder, &checkpoint, &dataset.checksums) {
+        Err(problem) if accepted.data => losses.push(problem.to_string()),
+        checked => checked?,
+    }
+
+    // Everything that can be wrong has been read; from here on files change.
+    let (epoch, step) = (checkpoint.progress.epoch, checkpoint.progress.step);
+    let device_name = device::name(&device);
+    let (git, _) = Git::read(Path::new("."), experiment.provenance.git);
+    let mut provenance = match Provenance::load(&folder.provenance()) {
+        Ok(mut provenance) => {
+            warn_of_another_kind_of_device(&provenance, &device_name);
+            provenance.resume(epoch, &device_name, threads, git);
+            provenance
+        }
+        Err(error) => {
+            // The record is not the run: it begins again, beside what is left of the old one.
+            let old = put_aside(&folder.provenance())?;
+            warn!("{error} A new one is begun, and the old one kept as {}.", old.display());
+            Provenance::begin(experiment.seed, &device_name, threads, dataset.checksums.clone(), git)
+        }
+    };
+    provenance.accept(&losses);
+    provenance.save(&folder.provenance())?;
+    log.write_to(&folder.log())?;
+    if !losses.is_empty() {
+        keep_what_is_damaged(folder, &losses)?;
+    }
+    mend_checkpoints(folder)?;
+    let inside = if step > 0 { format!(" and {step} steps") } else { String::new() };
+    info!("resuming {} after epoch {epoch}{inside} of {}", folder.path().display(), experiment.training.epochs);
+    let trainer = || Ok(Trainer::resume(checked, &dataset, folder, (checkpoint, records), device.clone())?.until(stop));
+    train_to_end(trainer, checked, &device, &mut provenance, folder, log)
+}
+
+/// Completes saves that were cut short.
+fn mend_checkpoints(folder: &RunFolder) -> Result<()> {
+    [CheckpointKind::Best, CheckpointKind::Last]
+        .into_iter()
+        .try_for_each(|which| checkpoint::mend(&folder.checkpoint(which)))
+}
+
+/// A run that was killed after its last checkpoint has no end in its record, and would be taken up again by a sweep for
+/// ever.
+fn record_completion(folder: &RunFolder) -> Result<()> {
+    match Provenance::load(&folder.provenance()) {
+        Ok(mut provenance) if provenance.outcome != Outcome::Completed => {
+            // When it ended stays unrecorded where it is: it was not now.
+            provenance.outcome = Outcome::Completed;
+            provenance.save(&folder.provenance())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The CPU and a GPU round differently.
+fn warn_of_another_kind_of_device(provenance: &Provenance, now: &str) {
+    let kind = |name: &str| name.split([':', ' ']).next().unwrap_or_default().to_string();
+    if let Some(before) = provenance.sessions.last().filter(|session| kind(&session.device) != kind(now)) {
+        warn!(
+            "the run was computed on {} and goes on on {now}: it will not have the bits of an undisturbed run",
+            before.device
+        );
+    }
+}

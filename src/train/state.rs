@@ -1,0 +1,117 @@
+//! What is trained: the network, the optimizer's moments, how far both are, and the sums of the epoch at work.
+
+use super::epoch::EpochSums;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::experiment::{CheckedExperiment, Experiment};
+use crate::files::atomic::sha256_hex;
+use crate::network::Network;
+use crate::ops::cross_entropy::BatchScore;
+use crate::ops::finite;
+use crate::optimizers::{Optimizer, TrainingPosition};
+use crate::run::checkpoint::{self, Checkpoint, TrainingProgress};
+use crate::run::identity;
+use crate::run::metrics::SplitMetrics;
+use candle_core::{Device, Tensor};
+use std::collections::BTreeMap;
+
+/// All that a checkpoint holds and a training step changes.
+pub struct TrainingState {
+    pub network: Network,
+    pub optimizer: Optimizer,
+    pub progress: TrainingProgress,
+    /// The sums of the epoch that is not over.
+    pub sums: EpochSums,
+}
+
+/// Tensors by name.
+pub type Tensors = BTreeMap<String, Tensor>;
+
+/// What to try when training left the finite numbers.
+const ADVICE: &str = "; stopped before any checkpoint of it: try a lower learning rate, a warmup or training.clip";
+
+impl TrainingState {
+    /// Before the first step.
+    pub fn new(experiment: &Experiment, dataset: &Dataset, network: Network) -> Result<Self> {
+        let progress = first_progress(experiment, dataset)?;
+        Ok(Self { network, optimizer: Optimizer::new(&experiment.optimizer), progress, sums: EpochSums::default() })
+    }
+
+    /// As a checkpoint has it.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for a checkpoint of another network, optimizer or data set.
+    pub fn from_checkpoint(
+        checked: &CheckedExperiment,
+        dataset: &Dataset,
+        checkpoint: Checkpoint,
+        device: &Device,
+    ) -> Result<Self> {
+        let CheckedExperiment { experiment, plan, .. } = checked;
+        let Checkpoint { model, optimizer: moments, progress, folder } = checkpoint;
+        let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
+        checkpoint::matching(&network.state_shapes(), &model, &folder.join("model.safetensors"))?;
+        network.load_state(&model)?;
+        let mut optimizer = Optimizer::new(&experiment.optimizer);
+        let shapes = network.parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
+        optimizer.load_state(&moments, &shapes.collect::<Vec<_>>())?;
+        let batch = experiment.data.batch_size;
+        let steps = dataset.train.len().checked_div(batch).unwrap_or_default();
+        progress.check(experiment.training.epochs, steps, batch).map_err(|problem| {
+            Error::Weights(format!("the checkpoint {} does not belong to this run: {problem}.", folder.display()))
+        })?;
+        let sums = progress.partial.as_ref().map(|partial| EpochSums::from_partial(partial, device)).transpose()?;
+        Ok(Self { network, optimizer, progress, sums: sums.unwrap_or_default() })
+    }
+
+    /// Counts a step as done, and its images into the epoch's sums.
+    pub fn count_step(&mut self, position: TrainingPosition, score: &BatchScore) {
+        self.sums.score.add(score);
+        self.progress.step = position.step + 1;
+        self.progress.global_step += 1;
+    }
+
+    /// Counts an epoch as done. Whether its accuracy on the test images is the best so far.
+    pub fn end_epoch(&mut self, test: Option<&SplitMetrics>) -> bool {
+        let progress = &mut self.progress;
+        self.sums = EpochSums::default();
+        (progress.epoch, progress.step, progress.partial) = (progress.epoch + 1, 0, None);
+        let Some(test) = test.filter(|test| progress.best_top1.is_none_or(|best| test.top1 > best)) else {
+            return false;
+        };
+        (progress.best_top1, progress.best_epoch) = (Some(test.top1), Some(progress.epoch));
+        true
+    }
+
+    /// The tensors of the network and of the optimizer.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when one of them is not finite: neither evaluated nor saved.
+    pub fn tensors(&mut self) -> Result<(Tensors, Tensors)> {
+        let (model, optimizer) = (self.network.state(), self.optimizer.state()?);
+        match finite::first(model.iter().chain(&optimizer))? {
+            None => Ok((model, optimizer)),
+            Some(place) => Err(self.diverged(&place.to_string())),
+        }
+    }
+
+    /// What to say of numbers that are not finite.
+    pub fn diverged(&self, problem: &str) -> Error {
+        Error::Diverged(format!("{}: {problem}{ADVICE}", self.place()))
+    }
+
+    /// "after step 12 of epoch 3", the last that is done.
+    pub fn place(&self) -> String {
+        match (self.progress.epoch, self.progress.step) {
+            (0, 0) => "before the first step".into(),
+            (epoch, 0) => format!("after epoch {epoch}"),
+            (epoch, step) => format!("after step {step} of epoch {}", epoch + 1),
+        }
+    }
+}
+
+/// The progress of a run that has not done a step.
+pub fn first_progress(experiment: &Experiment, dataset: &Dataset) -> Result<TrainingProgress> {
+    let config_sha256 = sha256_hex(experiment.to_toml()?.as_bytes());
+    Ok(TrainingProgress::new(&experiment.name, &config_sha256, &identity::data_sha256(&dataset.checksums)))
+}
