@@ -11,9 +11,9 @@
 //! Equality is exact, since the bits are a function of the code, the experiment and the kind of instructions alone.
 //! Measured on 2026-11-27 (2 virtual cores of an Intel Xeon with AVX-512): 1 and 2 threads give equal bits, AVX2 and
 //! AVX-512 give equal bits, and so do optimisation levels 1 and 3. Without vector instructions sums have another order.
-//! In `poisson` the largest relative difference that this makes is 5e-11. In `direct` it is 7e-9 until, at about the
-//! tenth step, a membrane potential at the threshold falls on its other side; from there on single steps differ by up
-//! to 5.5 %. A tolerance that held for both orders would therefore see nothing: instead each order has losses of its
+//! In `poisson` the largest relative difference that this makes is 5e-11. In `direct` it is 9e-9 until, at the twelfth
+//! step, a membrane potential at the threshold falls on its other side; from there on single steps differ by up to
+//! 5.5 %. A tolerance that held for both orders would therefore see nothing: instead each order has losses of its
 //! own. Not measured: a machine whose caches make the library of products cut its sums elsewhere. These networks'
 //! products are small, so that there is hardly anything to cut; a loss that moves on one machine alone, by less than
 //! 1e-6 in the first steps, would be that.
@@ -80,7 +80,8 @@ fn compare(experiment: &str, order: &str, instructions: &str, threads: usize) {
     let loss = |line: &str| line.rsplit(' ').next().and_then(|loss| loss.parse::<f64>().ok()).expect("a loss");
     panic!(
         "{experiment}, {instructions}, {threads} threads: the first loss that moved is {found}, expected {expected} \
-         (epoch.step loss): by {:.1e} of its value. The head of tests/golden.rs says what to do if it was meant to move.",
+         (epoch.step loss): by {:.1e} of its value. The head of tests/golden.rs says what \
+         to do if it was meant to move.",
         (loss(found) / loss(expected) - 1.0).abs()
     );
 }
