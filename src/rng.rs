@@ -4,6 +4,9 @@
 //! state that advances, so the same seed gives the same numbers for any number of threads, any batch size and any
 //! device, and a resumed run needs no generator state.
 
+// Counters and lanes of the generator: wrapping and masked where they could overflow.
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
 /// What a stream of numbers is for. The values are part of the file format: a change alters every seeded run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]

@@ -1,7 +1,7 @@
 //! The worked diffs of CONTRIBUTING.md apply to the source as it is, one after the other.
 //!
-//! `BNTT_CONTRIBUTING=1 cargo test --release --test contributing` builds a copy of the crate with all of them as well, which
-//! takes as long as a first build, and trains the experiment that stands below them.
+//! `BNTT_CONTRIBUTING=1 cargo test --release --test contributing` builds a copy of the crate with all of them as well,
+//! which takes as long as a first build, and trains the experiment that stands below them.
 
 use std::fs;
 use std::path::Path;

@@ -138,9 +138,9 @@ fn candles_autograd_gives_the_same_gradients_through_conv_bntt_and_lif() -> Resu
     let grad = bntt.backward(bntt_saved, grad, true)?.expect("an input gradient");
     let grad = conv.backward(conv_saved, grad, true)?.expect("an input gradient");
     assert_close(&expected(&x), &grad, "input")?;
-    let own = |layer: &Box<dyn Layer>| layer.parameters()[0].gradient.clone().expect("a gradient");
-    assert_close(&expected(&weight), &own(&conv), "conv weight")?;
-    assert_close(&expected(&gamma), &own(&bntt), "gamma")
+    let own = |layer: &dyn Layer| layer.parameters()[0].gradient.clone().expect("a gradient");
+    assert_close(&expected(&weight), &own(&*conv), "conv weight")?;
+    assert_close(&expected(&gamma), &own(&*bntt), "gamma")
 }
 
 #[test]

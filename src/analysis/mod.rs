@@ -1,5 +1,8 @@
 //! What is measured on a trained network: energy, robustness, early exit; and statistics over seeds.
 
+// Counts of operations and spikes: those of a network that fits the machine are far below 2^64.
+#![allow(clippy::arithmetic_side_effects)]
+
 pub mod attack;
 pub mod early_exit;
 pub mod energy;

@@ -11,7 +11,7 @@ use super::safetensors::TensorFile;
 use super::{DataShape, Dataset, DatasetSpec, Split, SplitValues, files, warnings};
 use crate::error::{Error, Result};
 
-/// Two safetensors files. Each holds `labels` [N] (u8, u32, i32 or i64) and either `images` [N, C, H, W] or already
+/// Two safetensors files. Each holds `labels` `[N]` (u8, u32, i32 or i64) and either `images` [N, C, H, W] or already
 /// coded `sequences` [N, T, C, H, W]; these are u8, which stand for 0..1, or f32, which are taken as they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

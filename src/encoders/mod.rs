@@ -26,7 +26,7 @@ pub trait Encoder {
     /// through Poisson spikes straight through.
     fn gradient(&self, images: &Tensor, grad: &Tensor) -> Result<Tensor>;
 
-    /// What the first layer gets of an image [C, H, W] at a time-step: [C, H, W], or [F] features.
+    /// What the first layer gets of an image [C, H, W] at a time-step: [C, H, W], or `[F]` features.
     fn signal(&self, image: [usize; 3]) -> Vec<usize> {
         image.to_vec()
     }

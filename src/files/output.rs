@@ -36,10 +36,10 @@ pub fn write(path: &Path, bytes: &[u8], inputs: &[PathBuf]) -> Result<()> {
     }
 }
 
-/// What [`write`] would refuse at once: to be asked before a long computation.
+/// What [`write()`] would refuse at once: to be asked before a long computation.
 ///
 /// # Errors
-/// [`Error::Run`] as [`write`], and where there is no folder to write into.
+/// [`Error::Run`] as [`write()`], and where there is no folder to write into.
 pub fn check(path: &Path, inputs: &[PathBuf]) -> Result<()> {
     let refuse = |problem: String| Err(Error::Run(format!("{} cannot be written: {problem}.", path.display())));
     if path.is_dir() {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Batch norm whose mean, variance and gamma are shared by all time-steps: statistics over time, batch and space
 /// together.
 ///
-/// Y[t, c] = gamma[c] (I[t, c] - m[c]) / sqrt(v[c] + eps) (+ beta[c]). With `beta = false`, the default, it differs
+/// `Y[t, c] = gamma[c] (I[t, c] - m[c]) / sqrt(v[c] + eps) (+ beta[c])`. With `beta = false`, the default, it differs
 /// from `bntt` in the sharing alone. Source: Ioffe & Szegedy 2015, applied to the sequence with T folded into the
 /// batch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -5,32 +5,22 @@
 //! currents and images are `f32`, spikes `u8`. A sequence that is the same at every time-step (direct coding) is a
 //! tensor whose stride in time is 0; conv, linear, pool and flatten compute such a sequence once.
 
-// The arithmetic of sizes, which come from a file. That of tensors, whose operators give a `Result`, the lint takes for
-// the same.
 mod batch_norm;
 mod bntt;
 mod chain;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod conv;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod dropout;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod flatten;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod init;
 mod lif;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod linear;
 mod norm;
 mod norm_lif;
 mod observer;
 mod output;
 mod parameter;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod plan;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod pool;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod saved;
 mod tdbn;
 
@@ -95,7 +85,7 @@ registry! {
 }
 
 impl LayerConfig {
-    /// Whether this layer and the one after it are built as one, [`norm_lif::NormLif`].
+    /// Whether this layer and the one after it are built as one, `norm_lif::NormLif`.
     pub fn fuses(&self, next: Option<&Self>) -> bool {
         self.spec().as_norm().is_some() && matches!(next, Some(Self::Lif(_)))
     }

@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor};
 pub struct Output {
     /// [T, B, ...].
     pub sequence: Tensor,
-    /// The number of spikes, [1] `i64`, on the sequence's device: reading it would make a GPU wait.
+    /// The number of spikes, `[1]` `i64`, on the sequence's device: reading it would make a GPU wait.
     pub fired: Option<Tensor>,
 }
 

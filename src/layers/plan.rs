@@ -13,7 +13,7 @@ pub const MOST_NUMBERS: usize = 1 << 40;
 /// How many numbers a tensor of these sizes has.
 ///
 /// # Errors
-/// More than [`MOST_NUMBERS`]: a sentence that begins with `what` the numbers are.
+/// More than `MOST_NUMBERS`: a sentence that begins with `what` the numbers are.
 pub fn numbers(what: &str, sizes: &[usize]) -> Result<usize, String> {
     let product = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
     product.filter(|&product| product <= MOST_NUMBERS).ok_or_else(|| {
@@ -28,7 +28,7 @@ pub fn numbers(what: &str, sizes: &[usize]) -> Result<usize, String> {
 /// What flows between two layers, per image and time-step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SequenceSpec {
-    /// [C, H, W] or [F].
+    /// [C, H, W] or `[F]`.
     pub shape: Vec<usize>,
     /// Spikes are stored otherwise than currents: see [`Precision`].
     pub spikes: bool,

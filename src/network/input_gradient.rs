@@ -7,7 +7,7 @@ use crate::ops::cross_entropy::score_and_gradient;
 use candle_core::Tensor;
 
 impl Network {
-    /// The gradient [B, C, H, W] of the mean cross-entropy of `labels` [B] by the normalised `images` [B, C, H, W],
+    /// The gradient [B, C, H, W] of the mean cross-entropy of `labels` `[B]` by the normalised `images` [B, C, H, W],
     /// weights and running statistics being constants: back through time as in training, with the neurons' surrogate
     /// gradient and a detached reset, and through the encoder as [`crate::encoders::Encoder::gradient`] has it.
     pub fn input_gradient(&self, images: &Tensor, labels: &Tensor, draw: &RandomKey<'_>) -> Result<Tensor> {

@@ -1,11 +1,38 @@
 //! A network: encoder, layers and readout. Built in two steps, so that mistakes and costs are known before any memory
 //! is taken: [`NetworkPlan`] infers shapes, [`Network`] holds weights.
+//!
+//! ```
+//! use bntt::data::DataShape;
+//! use bntt::encoders::{DirectConfig, EncoderConfig};
+//! use bntt::network::{Network, NetworkConfig, NetworkPlan};
+//! use candle_core::{DType, Device, Tensor};
+//!
+//! // As in a file: one table, a layer an entry.
+//! let config: NetworkConfig = toml::from_str(
+//!     r#"
+//!     time_steps = 5
+//!     encoder = { direct = {} }
+//!     layers = [{ flatten = {} }, { linear = { features = 20 } }, { lif = { leak = 0.9 } }, { linear = { features = "classes" } }]
+//!     "#,
+//! )
+//! .expect("a network");
+//! assert_eq!(config.encoder, EncoderConfig::Direct(DirectConfig {}));
+//! let data = DataShape { channels: 1, height: 4, width: 4, classes: 3, time_steps: None, train: 0, test: 0 };
+//! let plan = NetworkPlan::new(&config, &data, Default::default()).expect("layers that fit");
+//! assert_eq!(plan.parameters(), 16 * 20 + 20 * 3);
+//!
+//! let network = Network::build(&config, plan, 0, &Device::Cpu)?;
+//! let images = Tensor::ones((2, 1, 4, 4), DType::F32, &Device::Cpu)?;
+//! let (logits, activity) = network.evaluate(&images, 0, &[0, 1], 5)?;
+//! assert_eq!(logits.dims(), [2, 3]);
+//! assert_eq!(activity.firing_rates()?[0].0, "layers.2.lif");
+//! # Ok::<(), bntt::error::Error>(())
+//! ```
 
 mod activity;
 mod gamma;
 mod input_gradient;
 mod not_finite;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 mod plan;
 mod state;
 
@@ -99,7 +126,7 @@ pub fn evaluated_together(plan: &NetworkPlan, device: &Device) -> usize {
         Device::Cpu => EVALUATION_BYTES.saturating_mul(rayon::current_num_threads()),
         _ => EVALUATION_BYTES_GPU,
     };
-    (room / plan.largest_signal(1).max(1)).max(1)
+    room.checked_div(plan.largest_signal(1)).unwrap_or(room).max(1)
 }
 
 /// What a training forward leaves for backward, layer by layer; each entry is freed as backward uses it.
@@ -134,7 +161,8 @@ impl Network {
         &self.plan
     }
 
-    /// Training: logits [B, K] of normalised `inputs` [B, C, H, W] (or sequences), what backward needs, and the activity.
+    /// Training: logits [B, K] of normalised `inputs` [B, C, H, W] (or sequences), what backward needs, and the
+    /// activity.
     pub fn forward(
         &mut self,
         inputs: &Tensor,

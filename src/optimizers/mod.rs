@@ -1,7 +1,7 @@
 //! Optimizers: from gradients to new weights.
 //!
-//! [`OptimizerConfig`] is the list of them. An optimizer's moments are named tensors that a checkpoint holds. Updates are
-//! in place and need no graph: see [`crate::ops::update`].
+//! [`OptimizerConfig`] is the list of them. An optimizer's moments are named tensors that a checkpoint holds. Updates
+//! are in place and need no graph: see [`crate::ops::update`].
 
 mod adam;
 mod schedule;
@@ -28,8 +28,8 @@ pub trait OptimizerSpec {
     /// Names of the moments kept for every parameter, which begin at 0.
     fn moments(&self) -> &'static [&'static str];
 
-    /// Moves every parameter against its gradient at learning rate `lr`, and its moments, in place; `step` counts from 1.
-    /// Nothing moves where `step_guard` says so.
+    /// Moves every parameter against its gradient at learning rate `lr`, and its moments, in place; `step` counts from
+    /// 1. Nothing moves where `step_guard` says so.
     fn update(
         &self,
         items: &[ParameterUpdate<'_>],
@@ -79,7 +79,7 @@ impl Optimizer {
     }
 
     /// Moves every parameter against its gradient at learning rate `lr`, gradients scaled down where their common norm
-    /// is above `clip`, and clears the gradients. Returns the norm, [1] `f64`, before clipping. Nothing moves, now or
+    /// is above `clip`, and clears the gradients. Returns the norm, `[1]` `f64`, before clipping. Nothing moves, now or
     /// later, once the norm or the loss in `score` is not finite.
     pub fn step(
         &mut self,
@@ -88,7 +88,7 @@ impl Optimizer {
         clip: Option<f64>,
         score: &Tensor,
     ) -> Result<Tensor> {
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         let mut moved = Vec::with_capacity(parameters.len());
         for (name, parameter) in parameters {
             let Some(gradient) = parameter.gradient.take() else { continue };
@@ -130,7 +130,8 @@ impl Optimizer {
         let Some(&[steps]) = steps.as_deref() else {
             return Err(Error::Weights("optimizer state: expected one number \"steps\", found none".into()));
         };
-        let expected = if steps == 0 { 1 } else { 1 + parameters.len() * self.config.moment_count() };
+        let expected =
+            if steps == 0 { 1 } else { parameters.len().saturating_mul(self.config.moment_count()).saturating_add(1) };
         if state.len() != expected {
             let problem = format!("optimizer state: expected {expected} tensors, found {}", state.len());
             return Err(Error::Weights(format!("{problem}: it belongs to another optimizer or network")));

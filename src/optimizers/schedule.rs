@@ -101,7 +101,7 @@ impl ScheduleConfig {
             }
             Self::Warmup(WarmupConfig { epochs, then }) if now.epoch >= *epochs => {
                 let rest = now.epochs.saturating_sub(*epochs);
-                then.factor(TrainingPosition { epoch: now.epoch - epochs, epochs: rest, ..now })
+                then.factor(TrainingPosition { epoch: now.epoch.saturating_sub(*epochs), epochs: rest, ..now })
             }
             Self::Warmup(WarmupConfig { epochs, .. }) => {
                 let [epoch, steps, step, epochs] = [now.epoch, now.steps, now.step, *epochs].map(|count| count as f64);
@@ -125,7 +125,7 @@ impl ScheduleConfig {
             }
             Self::Warmup(WarmupConfig { epochs: rise, then }) if *rise < epochs => {
                 let below = |(key, problem)| (format!("warmup.then.{key}"), problem);
-                then.warnings(epochs - rise).into_iter().map(below).collect()
+                then.warnings(epochs.saturating_sub(*rise)).into_iter().map(below).collect()
             }
             Self::Warmup(WarmupConfig { epochs: rise, .. }) => {
                 let problem = format!(
@@ -143,20 +143,21 @@ impl MilestonesConfig {
         let reached: Vec<f64> = self.at.iter().map(|at| milestone(*at, epochs)).collect();
         let last = epochs as f64 - 1.0;
         // Thousandths, rounded down: of 15 epochs 13.5 round to the last, 14.
-        let least = (2 * epochs as u128).saturating_sub(3) * 1000 / (2 * epochs.max(1) as u128);
+        let halves = (epochs as u128).saturating_mul(2);
+        let least = halves.saturating_sub(3).saturating_mul(1000).checked_div(halves).unwrap_or_default();
         let expected = match epochs {
             0 | 1 => "Expected more than one epoch".to_string(),
             _ => format!("Expected less than {}", least as f64 / 1000.0),
         };
         let warning = |(i, at): (usize, &f64)| {
-            let (here, before) = (reached[i], &reached[..i]);
+            let (here, before) = (*reached.get(i)?, reached.get(..i)?);
             let problem = if here >= last {
                 format!(
                     "{at} of the {epochs} epochs that the schedule has is reached as the last of them ends: the learning rate never \
                      changes for it. {expected}; leave it out or train longer."
                 )
             } else {
-                let other = self.at[before.iter().position(|reached| *reached == here)?];
+                let other = self.at.get(before.iter().position(|reached| *reached == here)?)?;
                 format!(
                     "{other} and {at} of the {epochs} epochs that the schedule has are reached in the same epoch: the learning rate \
                      changes twice at once. Leave one of them out or train longer."

@@ -2,6 +2,5 @@
 
 pub mod amounts;
 pub mod logging;
-#[cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 pub mod printing;
 pub mod progress;

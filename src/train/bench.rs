@@ -246,15 +246,19 @@ fn layer_reports(checked: &CheckedExperiment, watches: &[Stopwatch], rates: &[(S
         let steps = if own.output.constant { 1 } else { plan.time_steps };
         Some(LayerReport {
             layer: layer.clone(),
-            kind: format!("{}{}", plan.kinds[index], if fused { " lif" } else { "" }),
-            forward: PhaseTiming::from_seconds(watches.iter().map(|profiler| profiler.forward[place].1).collect()),
-            backward: PhaseTiming::from_seconds(watches.iter().map(|profiler| profiler.backward[place]).collect()),
+            kind: format!("{}{}", plan.kinds.get(index)?, if fused { " lif" } else { "" }),
+            forward: PhaseTiming::from_seconds(
+                watches.iter().filter_map(|watch| watch.forward.get(place).map(|(_, seconds, _)| *seconds)).collect(),
+            ),
+            backward: PhaseTiming::from_seconds(
+                watches.iter().filter_map(|watch| watch.backward.get(place).copied()).collect(),
+            ),
             macs: own.macs * (steps * checked.experiment.data.batch_size) as u64,
             kept_bytes: *kept,
             firing_rate: firing_rate(if fused { index + 1 } else { index }),
         })
     };
-    watches.first().map_or(Vec::new(), |profiler| profiler.forward.iter().enumerate().filter_map(report).collect())
+    watches.first().map_or(Vec::new(), |watch| watch.forward.iter().enumerate().filter_map(report).collect())
 }
 
 /// A batch of random images, or sequences, with random labels.

@@ -1,8 +1,11 @@
 //! The training loop: back-propagation through time, epoch by epoch.
 //!
-//! [`Trainer::train_until`] is the loop. What is trained is in [`state::TrainingState`], what is written in
-//! [`output::RunOutput`]; one step, from a batch to moved weights, is [`step`]. [`session`] starts, resumes and refuses
+//! [`Trainer::train_until`] is the loop. What is trained is in `state::TrainingState`, what is written in
+//! `output::RunOutput`; one step, from a batch to moved weights, is [`step`]. [`session`] starts, resumes and refuses
 //! runs.
+
+// Counts of epochs and steps, which the checks of the config keep far below their types.
+#![allow(clippy::arithmetic_side_effects)]
 
 pub mod bench;
 pub mod doctor;

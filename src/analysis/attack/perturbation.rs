@@ -31,7 +31,7 @@ pub enum Perturbation {
 pub struct Images<'a> {
     /// [B, C, H, W], 0..1.
     pub pixels: &'a Tensor,
-    /// [B].
+    /// `[B]`.
     pub labels: &'a Tensor,
     /// Each image's place in its split.
     pub indices: &'a [u32],

@@ -1,9 +1,9 @@
 //! Data sets from their official addresses into a folder, whole or not at all.
 //!
-//! An archive is fetched ([`transfer`]) to `NAME.part` ([`part`]), checked ([`checksum`]), unpacked aside ([`unpack`]),
-//! moved into place ([`moving`]) and recorded in the folder's `SHA256SUMS` ([`sums`]). Whatever stops it at whatever
+//! An archive is fetched (`transfer`) to `NAME.part` (`part`), checked (`checksum`), unpacked aside (`unpack`),
+//! moved into place (`moving`) and recorded in the folder's `SHA256SUMS` (`sums`). Whatever stops it at whatever
 //! moment, the same command goes on where it was. Nothing that takes long is done without listening for a request to
-//! stop ([`waiting`]).
+//! stop (`waiting`).
 
 mod catalogue;
 mod checksum;

@@ -16,9 +16,9 @@ use candle_core::{Device, Result, Tensor, bail};
 pub struct BatchSource<'a> {
     /// [N, C, H, W] `u8`.
     pub pixels: &'a Tensor,
-    /// [N] `u32`.
+    /// `[N]` `u32`.
     pub labels: &'a Tensor,
-    /// [C] each.
+    /// `[C]` each.
     pub mean: &'a Tensor,
     pub std: &'a Tensor,
 }
@@ -31,7 +31,7 @@ pub struct Crop {
     pub flip: bool,
 }
 
-/// Images [B, C, H, W] and labels [B], image by image as `cuts` says.
+/// Images [B, C, H, W] and labels `[B]`, image by image as `cuts` says.
 pub fn gather(source: &BatchSource<'_>, indices: &[u32], cuts: &[Crop]) -> Result<(Tensor, Tensor)> {
     let (n, channels, height, width) = source.pixels.dims4()?;
     if indices.len() != cuts.len() || source.labels.dims() != [n] || source.mean.dims() != [channels] {

@@ -3,13 +3,13 @@
 //! The sequence X [T, B, C, ...] is cut along time into G groups of T / G steps. For group g and channel c, with m and
 //! v the mean and the biased variance of X over the group's steps, the batch and the space,
 //!
-//!   Y = scale[g, c] (X - m[g, c]) / sqrt(v[g, c] + eps) + shift[c].
+//!   Y = scale[g, c] (X - m[g, c]) / sqrt(v[g, c] + eps) + `shift[c]`.
 //!
 //! G = T is Batch Normalization Through Time (Kim & Panda 2021, eq. 6: every time-step has statistics and a scale gamma
 //! of its own, and no shift); G = 1 shares them over time, as ordinary batch norm and tdBN do.
 //!
 //! Gradients flow through m and v: with h = (X - m) / sqrt(v + eps) and <.> the mean over what m is taken over,
-//! dX = scale / sqrt(v + eps) (dY - <dY> - h <dY h>), d scale = sum dY h, d shift = sum dY.
+//! `dX = scale / sqrt(v + eps) (dY - <dY> - h <dY h>)`, `d scale = sum dY h`, `d shift = sum dY`.
 
 pub(super) mod cpu;
 pub mod cuda;
@@ -31,7 +31,7 @@ pub struct Normalization {
     pub with: Statistics,
     /// [G, C].
     pub scale: Tensor,
-    /// [C].
+    /// `[C]`.
     pub shift: Option<Tensor>,
     /// Added to the variance.
     pub eps: f64,
@@ -51,7 +51,7 @@ impl Normalization {
     }
 }
 
-/// Gradients of the input [T, B, C, ...], the scale [G, C] and the shift [C].
+/// Gradients of the input [T, B, C, ...], the scale [G, C] and the shift `[C]`.
 pub struct Gradients {
     pub input: Tensor,
     pub scale: Tensor,

@@ -1,7 +1,7 @@
-//! A learned number for every channel: Y[n, o, ...] = X[n, o, ...] + b[o], db[o] = sum over n and space of dY[n, o,
+//! A learned number for every channel: Y[n, o, ...] = X[n, o, ...] + `b[o]`, `db[o]` = sum over n and space of dY[n, o,
 //! ...].
 //!
-//! X [T, B, O, H, W] or [T, B, O], b [O].
+//! X [T, B, O, H, W] or [T, B, O], b `[O]`.
 
 pub mod cuda;
 
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 /// Rows of channels per task, and per partial sum of the gradient.
 const ROWS: usize = 1024;
 
-/// `x` plus `bias` [O].
+/// `x` plus `bias` `[O]`.
 pub fn add(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
     match x.device() {
         Device::Cpu => {
@@ -32,7 +32,7 @@ pub fn add(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// The bias's gradient [O] from the output's, `grad`; sums in double precision, in order.
+/// The bias's gradient `[O]` from the output's, `grad`; sums in double precision, in order.
 pub fn gradient(grad: &Tensor, channels: usize) -> Result<Tensor> {
     match grad.device() {
         Device::Cpu => {

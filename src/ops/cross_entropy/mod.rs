@@ -1,8 +1,8 @@
 //! Softmax cross-entropy of time-averaged logits.
 //!
-//! With logits Z [B, K], labels y [B] and smoothing e, the target of image b is q = (1 - e) onehot(y) + e / K and
+//! With logits Z [B, K], labels y `[B]` and smoothing e, the target of image b is q = (1 - e) onehot(y) + e / K and
 //!
-//!   loss = - (1 / B) sum over b, k of q[b, k] log softmax(Z[b])[k],   dloss/dZ = (softmax(Z) - q) / B.
+//!   loss = - (1 / B) sum over b, k of q[b, k] log softmax(`Z[b]`)`[k]`,   dloss/dZ = (softmax(Z) - q) / B.
 //!
 //! An image of whose logits one is not finite is predicted wrong, and makes the loss NaN: a NaN compares false with
 //! every other number, and would else count as right.
@@ -28,7 +28,7 @@ pub struct BatchScore {
 }
 
 impl BatchScore {
-    /// Scores lie where their logits lay: [4] `f64`, the fields in order. Reading one makes a GPU wait; sums of them
+    /// Scores lie where their logits lay: `[4]` `f64`, the fields in order. Reading one makes a GPU wait; sums of them
     /// are scores too.
     pub fn read(tensor: &Tensor) -> Result<Self> {
         match tensor.to_vec1::<f64>()?.as_slice() {
@@ -66,7 +66,7 @@ impl BatchScore {
     }
 }
 
-/// The score of `logits` [B, K] against `labels` [B] (`u32`), as [`BatchScore::read`] takes it.
+/// The score of `logits` [B, K] against `labels` `[B]` (`u32`), as [`BatchScore::read`] takes it.
 pub fn score(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor> {
     match logits.device() {
         Device::Cpu => rows(logits, labels, smoothing)?.0.to_tensor(),

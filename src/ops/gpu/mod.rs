@@ -1,7 +1,7 @@
 //! What the ops ask of a GPU: memory, launches of their kernels, matrix products and convolutions.
 //!
 //! An op's `cuda.rs` says which of its kernels (`<op>.cu`) runs over which grid with which arguments, in terms of
-//! [`Gpu`] and of tensors that lie where it computes. In a build with the `cuda` feature [`device`] is a real one. The
+//! [`Gpu`] and of tensors that lie where it computes. In a build with the `cuda` feature `device` is a real one. The
 //! tests bring another one, on which tensors lie in ordinary memory and the same kernels, compiled for the host, run a
 //! thread after the other: so that grids, arguments and arithmetic are checked on machines without a GPU.
 

@@ -104,7 +104,7 @@ impl LifConfig {
 pub struct SpikeOutput {
     /// [T, ...], 0 or 1: `u8`, or `bf16` where the currents are.
     pub spikes: Tensor,
-    /// How many are 1: [1] (`i64`).
+    /// How many are 1: `[1]` (`i64`).
     pub count: Tensor,
 }
 

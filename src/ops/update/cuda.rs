@@ -36,7 +36,7 @@ fn grid(blocks: usize) -> Result<LaunchConfig> {
     LaunchConfig::over(blocks * THREADS)
 }
 
-/// The norm of all gradients, [1] `f64`.
+/// The norm of all gradients, `[1]` `f64`.
 pub fn gradient_norm(gpu: &dyn Gpu, all: &[ParameterUpdate<'_>]) -> Result<Tensor> {
     let count: usize = all.iter().map(|item| item.w.elem_count().div_ceil(BLOCK)).sum();
     let (parts, norm) = (gpu.alloc_uninit(&[count], DType::F64)?, gpu.alloc_uninit(&[1], DType::F64)?);

@@ -49,7 +49,7 @@ pub struct Adam {
 /// Whether a step may be taken, and how large its gradients may be. It lies on the device, so that a GPU need not be
 /// waited for.
 pub struct StepGuard {
-    /// [1] `f32`: 1 once a loss or a norm was not finite; no step moves anything then.
+    /// `[1]` `f32`: 1 once a loss or a norm was not finite; no step moves anything then.
     pub halted: Tensor,
     /// [1] `f32`: what gradients are multiplied with.
     factor: Tensor,
@@ -121,7 +121,7 @@ pub fn adam(items: &[ParameterUpdate<'_>], adam: &Adam, step_guard: &StepGuard) 
     }
 }
 
-/// The Euclidean norm of all items' gradients together, [1] `f64`; not finite as soon as one element is not.
+/// The Euclidean norm of all items' gradients together, `[1]` `f64`; not finite as soon as one element is not.
 pub fn gradient_norm(items: &[ParameterUpdate<'_>]) -> Result<Tensor> {
     match items.first().map_or(&Device::Cpu, |item| item.w.device()) {
         Device::Cpu => {

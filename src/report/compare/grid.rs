@@ -88,7 +88,7 @@ impl DifferenceLegend {
         }
         let before = self.letters.keys().filter(|(other, _)| other == key).count();
         let letter = match u8::try_from(before) {
-            Ok(number @ 0..26) => char::from(b'A' + number).to_string(),
+            Ok(number @ 0..26) => char::from(b'A'.saturating_add(number)).to_string(),
             _ => format!("A{before}"),
         };
         self.notes.push(format!("{key} {letter}: {text}"));

@@ -3,6 +3,9 @@
 //! Text stays text in the SVG. Colours can be told apart by people who see no red or green; lines that have an order,
 //! such as the layers of a network, go from dark to light.
 
+// Figures index and add pixels: sizes are those of the figure, indices those of what is drawn.
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
 mod accuracy;
 mod axis;
 mod canvas;

@@ -30,9 +30,10 @@ impl Confusion {
             let predicted = logits.argmax(1)?.to_vec1::<u32>()?;
             for (label, class) in batch.labels.to_vec1::<u32>()?.into_iter().zip(predicted) {
                 let cell = counts.get_mut(label as usize).and_then(|row| row.get_mut(class as usize));
-                *cell.ok_or_else(|| {
+                let cell = cell.ok_or_else(|| {
                     Error::Data(format!("a test image has the label {label}, and the network has {classes} classes."))
-                })? += 1;
+                })?;
+                *cell = cell.saturating_add(1);
             }
         }
         Ok(Self { counts, names: None })

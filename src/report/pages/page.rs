@@ -100,7 +100,7 @@ pub fn table(rows: &[Vec<String>], left: usize, total: bool) -> String {
     let mut html = String::from("<div class=\"scroll\"><table>\n");
     for (number, row) in rows.iter().enumerate() {
         let (tag, scope) = if number == 0 { ("th", " scope=\"col\"") } else { ("td", "") };
-        html += if total && number + 1 == rows.len() { "<tr class=\"total\">" } else { "<tr>" };
+        html += if total && number.saturating_add(1) == rows.len() { "<tr class=\"total\">" } else { "<tr>" };
         for (column, cell) in row.iter().enumerate() {
             let class = if column < left { "" } else { " class=\"number\"" };
             html += &format!("<{tag}{scope}{class}>{}</{tag}>", escape(cell));

@@ -101,7 +101,7 @@ fn epochs(record: &Record) -> String {
             format!("{:.0}", line.images_per_second),
         ]);
     }
-    match rows.len() - 1 {
+    match rows.len().saturating_sub(1) {
         0 => paragraph("No epoch is complete yet."),
         epochs if epochs > LONGEST => details(&format!("All {epochs} epochs"), &table(&rows, 0, false)),
         _ => table(&rows, 0, false),
@@ -124,7 +124,8 @@ fn provenance(provenance: &Provenance) -> String {
     ]);
     let of_first = sessions.first().and_then(|session| session.git.as_ref()?.diff_sha256.as_deref());
     for (number, session) in sessions.iter().enumerate() {
-        let title = if sessions.len() == 1 { "Session".to_string() } else { format!("Session {}", number + 1) };
+        let title =
+            if sessions.len() == 1 { "Session".to_string() } else { format!("Session {}", number.saturating_add(1)) };
         html += &format!("<h3>{title}</h3>\n{}", facts(&of_session(session, of_first)));
     }
     let mut rows = vec![vec!["data".to_string(), "SHA-256".to_string()]];

@@ -24,7 +24,9 @@ const NUMBERS: [&str; 13] = [
 /// A header and a record a cell. Accuracies are in percent, differences in points; numbers that are not confirmed are
 /// left out.
 pub fn render(table: &FilledTable) -> String {
-    let head = |(i, head): (usize, &String)| if head.is_empty() { format!("row{}", i + 1) } else { head.clone() };
+    let head = |(i, head): (usize, &String)| {
+        if head.is_empty() { format!("row{}", i.saturating_add(1)) } else { head.clone() }
+    };
     let mut header: Vec<String> = table.heads.iter().enumerate().map(head).collect();
     if !table.columns.is_empty() {
         header.push("column".into());

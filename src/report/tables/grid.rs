@@ -92,7 +92,7 @@ fn lines_of_rows(table: &FilledTable) -> TextGrid {
             line("independent", &|cell| published(&cell.independent));
         }
     }
-    TextGrid { header, rows, left: table.heads.len() + 1, notes: Vec::new() }
+    TextGrid { header, rows, left: table.heads.len().saturating_add(1), notes: Vec::new() }
 }
 
 fn ours(cell: &Cell, statistic: Option<Statistic>) -> String {

@@ -32,7 +32,7 @@ pub fn grid(header: &[String], rows: &[Vec<String>], left: usize) -> String {
     };
     let rule = |(column, &width): (usize, &usize)| match column < left {
         true => format!(" {} |", "-".repeat(width)),
-        false => format!(" {}: |", "-".repeat(width - 1)),
+        false => format!(" {}: |", "-".repeat(width.saturating_sub(1))),
     };
     let rules: String = widths.iter().enumerate().map(rule).collect();
     format!("{}|{rules}\n{}", line(&header), rows.iter().map(line).collect::<String>())

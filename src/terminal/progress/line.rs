@@ -30,7 +30,7 @@ pub fn left(state: &BarState, skipped: usize, in_epoch: f64, whole_epochs: usize
 /// One line of at most `width` characters: as much of the state as fits, with a bar of at most `cells` cells.
 pub fn line(state: &BarState, width: usize, cells: usize) -> String {
     let BarState { epoch, epochs, step, steps, accuracy, .. } = *state;
-    let percent = (step.min(steps) * 100).checked_div(steps).unwrap_or(100);
+    let percent = step.min(steps).saturating_mul(100).checked_div(steps).unwrap_or(100);
     let Some((of_epoch, of_run)) = state.left else {
         return fitting(&[format!("epoch {epoch}/{epochs} step {step}/{steps}"), format!("{epoch}/{epochs}")], width);
     };
@@ -38,10 +38,10 @@ pub fn line(state: &BarState, width: usize, cells: usize) -> String {
     let (loss, short_loss) = (number(state.loss, 4), number(state.loss, 3));
     let tail = format!("loss {loss} accuracy {accuracy:.1} % {of_epoch} left, run {of_run}");
     let without_bar = format!("epoch {epoch}/{epochs} step {step}/{steps} {tail}");
-    let room = width.saturating_sub(without_bar.len() + 3).min(cells);
+    let room = width.saturating_sub(without_bar.len()).saturating_sub(3).min(cells);
     if room >= 10 {
-        let full = room * percent / 100;
-        let bar = format!("{}{}", "=".repeat(full), " ".repeat(room - full));
+        let full = room.saturating_mul(percent).checked_div(100).unwrap_or_default();
+        let bar = format!("{}{}", "=".repeat(full), " ".repeat(room.saturating_sub(full)));
         return format!("epoch {epoch}/{epochs} [{bar}] step {step}/{steps} {tail}");
     }
     let variants = [

@@ -55,7 +55,7 @@ impl EpochBar {
             self.began = self.epoch_began;
             self.whole_epochs = 0;
         } else {
-            self.whole_epochs += 1;
+            self.whole_epochs = self.whole_epochs.saturating_add(1);
         }
         self.skipped = done;
         self.state = BarState { epoch, epochs, step: done, steps, left: None, ..self.state };
@@ -70,7 +70,7 @@ impl EpochBar {
 
     /// Shows that a step is done. `loss` and `accuracy` (percent) are shown as they are: pass the epoch's means so far.
     pub fn step(&mut self, loss: f64, accuracy: f64) {
-        let step = self.state.step + 1;
+        let step = self.state.step.saturating_add(1);
         self.state = BarState { step, loss, accuracy, ..self.state };
         let in_epoch = self.epoch_began.elapsed().as_secs_f64();
         let whole = self.epoch_began.duration_since(self.began).as_secs_f64();
