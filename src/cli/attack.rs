@@ -1,10 +1,11 @@
 //! `bntt attack`.
 
-use super::table::{fitting, terminal_width};
 use super::trained::{CheckpointChoice, Trained};
 use crate::analysis::attack::{self, AttackContext, Perturbation};
 use crate::analysis::statistic::Statistic;
 use crate::error::{Error, Result};
+use crate::report::table::text::{self, terminal_width};
+use crate::report::table::{Printout, Table, json};
 use crate::train::memory_check::refuse_gradients_that_do_not_fit;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -54,8 +55,8 @@ pub struct AttackArguments {
     /// Poisson draws over which an attacker averages each gradient.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     gradient_draws: u16,
-    #[arg(long, value_enum, default_value = "text")]
-    format: super::NumberFormat,
+    #[command(flatten)]
+    format: super::FormatArgument,
 }
 
 /// A share of the range of a pixel: `8/255` or `0.03`.
@@ -105,7 +106,8 @@ pub fn attack(arguments: &AttackArguments) -> Result<()> {
         columns.push(column(Path::new(run), &overrides, &perturbations, arguments)?);
     }
     let report = AttackReport { runs: columns, draws: arguments.draws, gradient_draws: arguments.gradient_draws };
-    super::print(&arguments.format.render(&report, || text(&report))?)
+    let (text, table) = describe(&report);
+    arguments.format.print(Printout::new(text, vec![table]).with_json(json::value(&report)?))
 }
 
 /// Clean images first, then attacks, then noise. Without any choice both attacks.
@@ -163,7 +165,7 @@ fn column(
     })
 }
 
-fn text(report: &AttackReport) -> String {
+fn describe(report: &AttackReport) -> (String, Table) {
     let of_run = |column: &AccuracyColumn| {
         let name =
             column.run.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>();
@@ -185,12 +187,20 @@ fn text(report: &AttackReport) -> String {
     let rows: Vec<Vec<String>> = rows.iter().enumerate().map(row).collect();
     let legend = names.iter().enumerate().map(|(i, name)| format!("[{}] {name}\n", i.saturating_add(1)));
     let images = report.runs.iter().map(|column| column.images).max().unwrap_or(0);
-    format!(
+    let table = Table {
+        header,
+        rows,
+        left: 1,
+        notes: names.iter().zip(1..).map(|(name, i)| format!("[{i}] {name}")).collect(),
+        ..Table::default()
+    };
+    let text = format!(
         "{}\n{}{images} test images; mean ± standard deviation over {} draws where something is random.\n",
-        fitting(&header, &rows, 1, terminal_width()),
+        text::render(&table, terminal_width()),
         legend.collect::<String>(),
         report.draws
-    )
+    );
+    (text, table)
 }
 
 #[cfg(test)]

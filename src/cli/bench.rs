@@ -1,9 +1,9 @@
 //! `bntt bench`.
 
 use super::path_argument::path;
-use super::table::table;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::report::table::{Printout, Table, json, text};
 use crate::terminal::amounts::{bytes, count};
 use crate::train::bench::{BenchReport, PhaseTiming, measure};
 use crate::train::memory_check::{refuse_what_does_not_fit, with_memory_explained};
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  bntt bench configs/vgg9_cifar10_bntt.toml network.time_steps=5 data.batch_size=16\n  \
-                  bntt bench configs/vgg5_cifar10_direct.toml --layers --json"
+                  bntt bench configs/vgg5_cifar10_direct.toml --layers --format json"
 )]
 pub struct BenchArguments {
     /// Experiment file.
@@ -35,9 +35,11 @@ pub struct BenchArguments {
     /// Show every layer.
     #[arg(long)]
     layers: bool,
-    /// Print one line of JSON, with all layers and times in seconds.
-    #[arg(long)]
+    /// One line of JSON, as `--format json` prints over several.
+    #[arg(long, hide = true, conflicts_with = "format")]
     json: bool,
+    #[command(flatten)]
+    format: super::FormatArgument,
 }
 
 pub fn bench(arguments: &BenchArguments) -> Result<()> {
@@ -50,11 +52,12 @@ pub fn bench(arguments: &BenchArguments) -> Result<()> {
         let line = serde_json::to_string(&report).map_err(|e| Error::Run(format!("bench: cannot write JSON: {e}")))?;
         return super::print(&format!("{line}\n"));
     }
-    super::print(&describe(&report, arguments.layers))
+    let (text, tables) = describe(&report, arguments.layers);
+    arguments.format.print(Printout::new(text, tables).with_json(json::value(&report)?))
 }
 
-fn describe(report: &BenchReport, layers: bool) -> String {
-    let mut rows = vec![["part", "median ms", "minimum", "spread"].map(String::from).to_vec()];
+fn describe(report: &BenchReport, layers: bool) -> (String, Vec<Table>) {
+    let mut rows = Vec::new();
     for (part, timing) in [
         ("data", report.data),
         ("forward", report.forward),
@@ -70,6 +73,7 @@ fn describe(report: &BenchReport, layers: bool) -> String {
             milliseconds(timing.spread),
         ]);
     }
+    let parts = Table::new(&["part", "median ms", "minimum", "spread"], rows, 1);
     let mut text = format!(
         "{}: {}, {} threads; {} time-steps, batches of {}, {} repeats\n\n{}\n\
          {:.1} images a second in training, {:.1} in evaluation\n\
@@ -81,7 +85,7 @@ fn describe(report: &BenchReport, layers: bool) -> String {
         report.time_steps,
         report.batch_size,
         report.repeats,
-        table(&rows, 1),
+        text::render(&parts, None),
         report.images_per_second,
         report.evaluation_images_per_second,
         report.milliseconds_per_image_and_time_step,
@@ -90,17 +94,20 @@ fn describe(report: &BenchReport, layers: bool) -> String {
         report.peak_memory_bytes.map_or("unknown".into(), |peak| bytes(peak as usize)),
         report.device_peak_bytes.map_or(String::new(), |peak| format!(", {} of the device", bytes(peak as usize))),
     );
+    let mut tables = vec![parts];
     if layers {
+        let layers = layer_table(report);
         text.push('\n');
-        text += &layer_table(report);
+        text += &text::render(&layers, None);
+        tables.push(layers);
     }
-    text
+    (text, tables)
 }
 
-fn layer_table(report: &BenchReport) -> String {
+fn layer_table(report: &BenchReport) -> Table {
     let head =
         ["layer", "kind", "forward ms", "backward ms", "MACs", "forward GFLOP/s", "backward", "kept", "firing rate"];
-    let mut rows = vec![head.map(String::from).to_vec()];
+    let mut rows = Vec::new();
     for layer in &report.layers {
         let rate = |products: f64, timing: PhaseTiming| match layer.macs {
             0 => String::new(),
@@ -118,7 +125,7 @@ fn layer_table(report: &BenchReport) -> String {
             layer.firing_rate.map_or(String::new(), |rate| format!("{rate:.3}")),
         ]);
     }
-    table(&rows, 2)
+    Table::new(&head, rows, 2)
 }
 
 fn milliseconds(seconds: f64) -> String {

@@ -1,11 +1,11 @@
 //! `bntt check`.
 
 use super::path_argument::path;
-use super::table::table;
 use crate::config;
 use crate::error::Result;
 use crate::experiment::{CheckedExperiment, Experiment};
 use crate::ops::device;
+use crate::report::table::{Printout, Table, json, text};
 use crate::terminal::amounts::{bytes, count, grouped};
 use std::path::PathBuf;
 
@@ -25,12 +25,24 @@ pub struct CheckArguments {
     /// Values that replace the file's, as in `network.lif.leak=0.9`.
     #[arg(value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    #[command(flatten)]
+    format: super::FormatArgument,
 }
 
 pub fn check(arguments: &CheckArguments) -> Result<()> {
     let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
     let warnings = [config::overruled(&arguments.overrides), checked.experiment.warnings()].concat();
-    super::print(&(describe(&checked) + &warned(&warnings)))
+    let (text, tables) = describe(&checked);
+    let json = serde_json::json!({
+        "name": checked.experiment.name,
+        "layers": tables.first().map(json::objects),
+        "parameters": checked.plan.parameters(),
+        "macs_per_image_and_time_step": checked.plan.macs(),
+        "saved_bytes": checked.plan.kept_bytes(checked.experiment.data.batch_size),
+        "peak_bytes": checked.peak_bytes(checked.plan.time_steps, checked.experiment.data.batch_size),
+        "warnings": warnings,
+    });
+    arguments.format.print(Printout::new(text + &warned(&warnings), tables).with_json(json))
 }
 
 /// Warnings below a report; nothing where there are none.
@@ -41,32 +53,33 @@ fn warned(warnings: &[String]) -> String {
 }
 
 /// The report of `bntt check`.
-pub fn describe(checked: &CheckedExperiment) -> String {
+pub fn describe(checked: &CheckedExperiment) -> (String, Vec<Table>) {
     let CheckedExperiment { experiment, shape, plan } = checked;
     let (time_steps, batch) = (plan.time_steps, experiment.data.batch_size);
     let (on_gpu, device) = match device::open(&experiment.training.device) {
         Ok(device) => (!device.is_cpu(), device::name(&device)),
         Err(problem) => (true, format!("{}, which cannot be used here: {problem}", experiment.training.device)),
     };
-    let rows = layers(checked, on_gpu);
+    let (layers, peaks) = (layers(checked, on_gpu), memory(checked));
     let input = plan.input.describe();
-    format!(
+    let text = format!(
         "{}: {input}, {} classes; {time_steps} time-steps, batches of {batch}; on {device}\n\n{}\n\
          MACs are per image and time-step. \"kept\" is what a training step keeps for its backward pass.{}\n\n{}",
         experiment.name,
         shape.classes,
-        table(&rows, 4),
+        text::render(&layers, None),
         if on_gpu { "" } else { " A convolution goes the sparse\nway where few enough of its inputs are not zero." },
-        memory(checked)
-    )
+        peak_words(&peaks)
+    );
+    (text, vec![layers, peaks])
 }
 
 /// A head, a row a layer and the total: kinds, output shapes, ways, parameters, MACs, bytes kept.
-pub fn layers(checked: &CheckedExperiment, on_gpu: bool) -> Vec<Vec<String>> {
+pub fn layers(checked: &CheckedExperiment, on_gpu: bool) -> Table {
     let CheckedExperiment { experiment, plan, .. } = checked;
     let (time_steps, batch) = (plan.time_steps, experiment.data.batch_size);
     let head = ["layer", "kind", "output", "computed by", "parameters", "MACs", "kept"];
-    let mut rows = vec![head.map(String::from).to_vec()];
+    let mut rows = Vec::new();
     let layers = plan.kinds.iter().zip(&plan.layers).zip(&experiment.network.layers);
     for (index, ((kind, layer), config)) in layers.enumerate() {
         let path = match index.checked_sub(1) {
@@ -92,15 +105,16 @@ pub fn layers(checked: &CheckedExperiment, on_gpu: bool) -> Vec<Vec<String>> {
         count(plan.macs()),
         bytes(plan.kept_bytes(batch)),
     ]);
-    rows
+    Table::new(&head, rows, 4)
 }
 
 /// The predicted peak at half, the same and double T and batch size.
-fn memory(checked: &CheckedExperiment) -> String {
+fn memory(checked: &CheckedExperiment) -> Table {
     let CheckedExperiment { experiment, plan, .. } = checked;
     let around = |n: usize| [n / 2, n, n.saturating_mul(2)].into_iter().filter(|&n| n > 0).collect::<Vec<_>>();
     let batches = around(experiment.data.batch_size);
-    let mut rows = vec![[vec!["T".to_string()], batches.iter().map(|b| format!("batch {b}")).collect()].concat()];
+    let header = [vec!["T".to_string()], batches.iter().map(|b| format!("batch {b}")).collect()].concat();
+    let mut rows = Vec::new();
     for time_steps in around(plan.time_steps) {
         let peaks = batches.iter().filter_map(|&batch| checked.peak_bytes(time_steps, batch)).map(bytes);
         let row: Vec<String> = std::iter::once(time_steps.to_string()).chain(peaks).collect();
@@ -108,8 +122,10 @@ fn memory(checked: &CheckedExperiment) -> String {
             rows.push(row);
         }
     }
-    format!(
-        "Predicted peak memory of a training step (weights, optimizer and activations, without the data set):\n{}",
-        table(&rows, 0)
-    )
+    Table { header, rows, ..Table::default() }
+}
+
+fn peak_words(peaks: &Table) -> String {
+    let of = "weights, optimizer and activations, without the data set";
+    format!("Predicted peak memory of a training step ({of}):\n{}", text::render(peaks, None))
 }

@@ -1,10 +1,10 @@
 //! `bntt compare`.
 
 use super::path_argument::path;
-use super::table::{fitting, terminal_width};
-use crate::error::{Error, Result};
-use crate::report::compare::{self, CompareGrid, ComparedRun, Comparison, Filter, SortKey};
-use crate::report::tables::{csv, markdown};
+use crate::error::Result;
+use crate::report::compare::{self, ComparedRun, Comparison, Filter, SortKey};
+use crate::report::table::text::terminal_width;
+use crate::report::table::{self, Printout, Table};
 use std::path::PathBuf;
 
 /// Show runs side by side: the settings in which they differ, accuracy, epochs, firing rate, time.
@@ -28,17 +28,8 @@ pub struct CompareArguments {
     /// Only runs with this value, compared as TOML (0.50 is 0.5); all of several conditions.
     #[arg(long = "where", value_name = "KEY=VALUE")]
     filters: Vec<Filter>,
-    /// csv and json hold every value whole.
-    #[arg(long, value_enum, default_value = "text")]
-    format: CompareFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum CompareFormat {
-    Text,
-    Markdown,
-    Csv,
-    Json,
+    #[command(flatten)]
+    format: super::FormatArgument,
 }
 
 pub fn compare(arguments: &CompareArguments) -> Result<()> {
@@ -50,29 +41,19 @@ pub fn compare(arguments: &CompareArguments) -> Result<()> {
         }
     }
     let comparison = compare::compare(runs, &arguments.filters, &arguments.sort)?;
-    super::print(&match arguments.format {
-        CompareFormat::Text => text(&comparison, terminal_width()),
-        CompareFormat::Markdown => {
-            let CompareGrid { header, rows, notes } = compare::grid(&comparison);
-            let left = comparison.differences.len().saturating_add(2);
-            format!("{}\n{}", markdown::grid(&header, &rows, left), markdown::notes(&notes))
-        }
-        CompareFormat::Csv => csv::lines(&compare::records(&comparison)),
-        CompareFormat::Json => {
-            let text = serde_json::to_string_pretty(&compare::json(&comparison));
-            text.map_err(|e| Error::io("write", "the comparison")(e.into()))? + "\n"
-        }
-    })
+    let printout = Printout::new(text(&comparison, terminal_width()), vec![compare::grid(&comparison)]);
+    let printout = printout.with_records(compare::records(&comparison)).with_json(compare::json(&comparison));
+    arguments.format.print(printout)
 }
 
 /// A table, or a block a run where the table is wider than `width`.
 fn text(comparison: &Comparison, width: Option<usize>) -> String {
-    let CompareGrid { header, rows, notes } = compare::grid(comparison);
-    if rows.is_empty() {
+    let table = compare::grid(comparison);
+    if table.rows.is_empty() {
         return "no run has these values: leave out a --where\n".into();
     }
-    let shown = fitting(&header, &rows, 2, width);
-    format!("{shown}\n{}\n", notes.join("\n"))
+    let shown = table::text::render(&Table { left: 2, ..table.clone() }, width);
+    format!("{shown}\n{}\n", table.notes.join("\n"))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! `bntt data`.
 
 use super::path_argument::path;
-use super::table::table;
 use crate::data::download::{DownloadRequest, PublishedDataset, RetryPolicy, SETS, VerifiedDataset, verify};
 use crate::error::{Error, Result};
+use crate::report::table::text::lines;
 use crate::system::signals::Stop;
 use crate::terminal::amounts::bytes;
 use crate::terminal::logging::Log;
@@ -90,7 +90,7 @@ fn listing() -> String {
             .iter()
             .map(|archive| vec![archive.file.to_string(), archive.about(), archive.urls.join(" or ")])
             .collect();
-        let rows = table(&rows, 3);
+        let rows = lines(&rows, 3);
         rows.lines().for_each(|row| text.push_str(&format!("    {}\n", row.trim_end())));
         text.push('\n');
     }

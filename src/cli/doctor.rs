@@ -1,8 +1,8 @@
 //! `bntt doctor`.
 
 use super::path_argument::path;
-use super::table::table;
 use crate::error::{Error, Result};
+use crate::report::table::{self, Printout, Table, text};
 use crate::run::RunFolder;
 use crate::train::doctor::examine;
 use crate::train::resumption::RunFinding;
@@ -21,6 +21,8 @@ pub struct DoctorArguments {
     /// Values that `bntt resume` would be given, as in `data.dataset.cifar10.path=/data/cifar10`.
     #[arg(value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    #[command(flatten)]
+    format: super::FormatArgument,
 }
 
 pub fn doctor(arguments: &DoctorArguments) -> Result<()> {
@@ -29,12 +31,19 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<()> {
     let rows = diagnosis.findings.iter().map(|RunFinding { what, found, wrong }| {
         vec![what.clone(), if *wrong { "WRONG" } else { "ok" }.to_string(), found.clone()]
     });
-    super::print(&format!(
-        "{}\n\n{}\n{}\n",
-        run.path().display(),
-        table(&rows.collect::<Vec<_>>(), 3),
-        diagnosis.verdict
-    ))?;
+    let table = Table::new(&["what", "state", "found"], rows.collect(), 3);
+    // On a terminal without its head, which says no more than the rows.
+    let text = text::lines(&table.rows, 3);
+    let text = format!("{}\n\n{text}\n{}\n", run.path().display(), diagnosis.verdict);
+    let json = serde_json::json!({
+        "run": run.path().display().to_string(),
+        "healthy": diagnosis.is_healthy(),
+        "resumable": diagnosis.resumable,
+        "verdict": diagnosis.verdict,
+        "findings": table::json::objects(&table),
+    });
+    let table = Table { notes: vec![diagnosis.verdict.clone()], ..table };
+    arguments.format.print(Printout::new(text, vec![table]).with_json(json))?;
     let path = run.path().display();
     match (diagnosis.is_healthy(), diagnosis.resumable) {
         (true, _) => Ok(()),

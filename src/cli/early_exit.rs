@@ -2,14 +2,15 @@
 
 use super::figures::Figures;
 use super::path_argument::path;
-use super::table::{fitting, table, terminal_width};
 use super::trained::RunNetworkArguments;
-use crate::analysis::early_exit::{EarlyExitCurve, curve};
+use crate::analysis::early_exit::{AtConfidence, AtStep, EarlyExitCurve, curve};
 use crate::analysis::energy::{Constants, products};
 use crate::error::{Error, Result};
 use crate::experiment::{EarlyExitConfig, ExitLayers};
 use crate::network::Gammas;
 use crate::report::figures;
+use crate::report::table::text::{self, terminal_width};
+use crate::report::table::{Printout, Table, json};
 use crate::train::evaluate::EvaluationOptions;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -44,8 +45,8 @@ pub struct EarlyExitArguments {
     constants: Option<PathBuf>,
     #[command(flatten)]
     figures: Figures,
-    #[arg(long, value_enum, default_value = "text")]
-    format: super::NumberFormat,
+    #[command(flatten)]
+    format: super::FormatArgument,
 }
 
 /// All numbers.
@@ -102,10 +103,12 @@ pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
         }
         Ok(figures)
     })?;
-    super::print(&arguments.format.render(&report, || text(&report))?)
+    let (text, tables) = describe(&report);
+    arguments.format.print(Printout::new(text, tables).with_json(json::value(&report)?))
 }
 
-fn text(report: &EarlyExitReport) -> String {
+/// By time-step, by confidence, and the mean gammas where there are any.
+fn describe(report: &EarlyExitReport) -> (String, Vec<Table>) {
     let EarlyExitReport { curve, exit, gammas, time_steps, threshold, .. } = report;
     let rule = match report.layers {
         ExitLayers::Every => "the mean gamma of every BNTT layer is",
@@ -124,20 +127,27 @@ fn text(report: &EarlyExitReport) -> String {
         [vec![layer.clone()], means.iter().map(|g| format!("{g:.2}")).collect()].concat()
     };
     let rows: Vec<Vec<String>> = gammas.iter().map(of_layer).collect();
-    let gamma = if rows.is_empty() { String::new() } else { fitting(&header, &rows, 1, terminal_width()) + "\n" };
-    format!(
+    let gammas = Table { header, rows, left: 1, ..Table::default() };
+    let gamma = match gammas.rows.is_empty() {
+        true => String::new(),
+        false => text::render(&gammas, terminal_width()) + "\n",
+    };
+    let (steps, confidences) = (by_step(curve, *exit), by_confidence(curve));
+    let text = format!(
         "{gamma}{said}\n\n{}\n{}\n{} images{}. Operations: a sum for every connection of every spike; those before average pools\nare passed on one by one.\n",
-        by_step(curve, *exit),
-        by_confidence(curve),
+        text::render(&steps, None),
+        text::render(&confidences, None),
         curve.images,
         if report.draws == 1 { String::new() } else { format!(", logits averaged over {} draws", report.draws) },
-    )
+    );
+    let mut tables = vec![steps, confidences];
+    tables.extend(Some(gammas).filter(|table| !table.rows.is_empty()));
+    (text, tables)
 }
 
-fn by_step(curve: &EarlyExitCurve, exit: Option<usize>) -> String {
+fn by_step(curve: &EarlyExitCurve, exit: Option<usize>) -> Table {
     let head = ["time-steps", "top-1 %", "firing rate", "operations/image", "energy/image", ""];
-    let mut rows = vec![head.map(String::from).to_vec()];
-    rows.extend(curve.steps.iter().map(|at| {
+    let row = |at: &AtStep| {
         vec![
             at.time_steps.to_string(),
             format!("{:.2}", at.top1),
@@ -146,17 +156,13 @@ fn by_step(curve: &EarlyExitCurve, exit: Option<usize>) -> String {
             crate::terminal::amounts::energy(at.energy),
             if Some(at.time_steps) == exit { "<- exit".into() } else { String::new() },
         ]
-    }));
-    table(&rows, 0)
+    };
+    Table::new(&head, curve.steps.iter().map(row).collect(), 0)
 }
 
-fn by_confidence(curve: &EarlyExitCurve) -> String {
-    let mut rows = vec![["confidence", "mean time-steps", "top-1 %"].map(String::from).to_vec()];
-    rows.extend(
-        curve
-            .confidences
-            .iter()
-            .map(|at| vec![at.confidence.to_string(), format!("{:.2}", at.time_steps), format!("{:.2}", at.top1)]),
-    );
-    table(&rows, 0)
+fn by_confidence(curve: &EarlyExitCurve) -> Table {
+    let row =
+        |at: &AtConfidence| vec![at.confidence.to_string(), format!("{:.2}", at.time_steps), format!("{:.2}", at.top1)];
+    let rows = curve.confidences.iter().map(row).collect();
+    Table::new(&["confidence", "mean time-steps", "top-1 %"], rows, 0)
 }

@@ -2,13 +2,14 @@
 
 use super::figures::Figures;
 use super::path_argument::path;
-use super::table::{fitting, terminal_width};
 use super::trained::{RunNetworkArguments, Trained};
 use crate::analysis::energy::{Constants, CostedLayer, LayerEnergy, LayerSpikes, Meter, account, products, total};
 use crate::error::{Error, Result};
 use crate::network::{LayerIo, Observer};
 use crate::ops::finite;
 use crate::report::figures::{self, SpikeRaster};
+use crate::report::table::text::{self, terminal_width};
+use crate::report::table::{Printout, Table, json};
 use crate::terminal::amounts::{count, energy as joule};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -36,8 +37,8 @@ pub struct EnergyArguments {
     image: usize,
     #[command(flatten)]
     figures: Figures,
-    #[arg(long, value_enum, default_value = "text")]
-    format: super::NumberFormat,
+    #[command(flatten)]
+    format: super::FormatArgument,
 }
 
 /// All numbers, energies in picojoule.
@@ -75,7 +76,8 @@ pub fn energy(arguments: &EnergyArguments) -> Result<()> {
         let image = format!("Test image {} (counted from 0).", arguments.image);
         Ok(vec![figures::rates_by_step(&report.rates)?, figures::raster(&fired(&trained, arguments.image)?, &image)?])
     })?;
-    super::print(&arguments.format.render(&report, || text(&report, &products))?)
+    let (text, table) = describe(&report, &products);
+    arguments.format.print(Printout::new(text, vec![table]).with_json(json::value(&report)?))
 }
 
 /// What flows through the network for all test images, one Poisson draw each, and how many they are.
@@ -130,7 +132,7 @@ fn fired(trained: &Trained, image: usize) -> Result<Vec<SpikeRaster>> {
     Ok(recorder.0)
 }
 
-fn text(report: &EnergyReport, products: &[CostedLayer]) -> String {
+fn describe(report: &EnergyReport, products: &[CostedLayer]) -> (String, Table) {
     let EnergyReport { layers, images, time_steps, constants, .. } = report;
     let header = [
         "layer",
@@ -178,15 +180,17 @@ fn text(report: &EnergyReport, products: &[CostedLayer]) -> String {
             multiplied.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ")
         ),
     };
-    format!(
+    let table = Table { header: header.into(), rows, left: 1, ..Table::default() };
+    let text = format!(
         "{}\n{images} images, {time_steps} time-steps; {multiplied}.\nEnergy per image at {} pJ a multiply-accumulate, {} a sum, {} a memory access, \
          nothing reused.\nThe ANN takes {} times the energy by the formula, {} by the count before pooling, {} with memory.\n",
-        fitting(&header, &rows, 1, terminal_width()),
+        text::render(&table, terminal_width()),
         constants.multiply_accumulate,
         constants.accumulate,
         constants.memory_access,
         ratio(all.formula, all.ann),
         ratio(all.counted, all.ann),
         ratio(all.with_memory, all.ann_with_memory),
-    )
+    );
+    (text, table)
 }

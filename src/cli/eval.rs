@@ -1,8 +1,8 @@
 //! `bntt eval`.
 
-use super::table::table;
 use super::trained::RunNetworkArguments;
 use crate::error::Result;
+use crate::report::table::{Printout, Table, text};
 use crate::system::signals::Stop;
 use crate::train::evaluate;
 use crate::train::evaluate::{EvaluationOptions, evaluate};
@@ -22,6 +22,8 @@ pub struct EvalArguments {
     /// Time-steps to compute, at most the network's; as many as in training unless given.
     #[arg(long, value_name = "N")]
     time_steps: Option<usize>,
+    #[command(flatten)]
+    format: super::FormatArgument,
 }
 
 pub fn eval(arguments: &EvalArguments) -> Result<()> {
@@ -34,19 +36,32 @@ pub fn eval(arguments: &EvalArguments) -> Result<()> {
         .on_test_images(options.time_steps, |network, batches| evaluate(network, batches, options, &Stop::never()))?;
     let evaluation = evaluation.unwrap_or_default();
     let (score, rates) = (evaluation.score, evaluation.activity.firing_rates()?);
-    let mut rows = vec![vec!["layer".to_string(), "firing rate".into()]];
-    rows.extend(rates.into_iter().map(|(layer, rate)| vec![layer, format!("{rate:.4}")]));
+    let row = |(layer, rate): &(String, f64)| vec![layer.clone(), format!("{rate:.4}")];
+    let table = Table::new(&["layer", "firing rate"], rates.iter().map(row).collect(), 1);
     let steps = match options.time_steps {
         steps if steps == all => String::new(),
         steps => format!(", {steps} of {all} time-steps"),
     };
-    super::print(&format!(
+    let text = format!(
         "{} images, {draws} draw{}{steps}: loss {:.4}, top-1 {:.2} %, top-5 {:.2} %\n\n{}",
         score.images,
         if draws == 1 { "" } else { "s" },
         score.loss(),
         score.top1_percent(),
         score.top5_percent(),
-        table(&rows, 1)
-    ))
+        text::render(&table, None)
+    );
+    let json = serde_json::json!({
+        "images": score.images,
+        "draws": draws,
+        "time_steps": options.time_steps,
+        "loss": score.loss(),
+        "top1": score.top1_percent(),
+        "top5": score.top5_percent(),
+        "firing_rates": rates.into_iter().map(|(layer, rate)| (layer, rate.into())).collect::<serde_json::Map<_, _>>(),
+    });
+    let number = |key: &str| json.get(key).map_or(String::new(), ToString::to_string);
+    let keys = ["images", "draws", "time_steps", "loss", "top1", "top5"];
+    let records = vec![keys.map(String::from).to_vec(), keys.map(number).to_vec()];
+    arguments.format.print(Printout::new(text, vec![table]).with_records(records).with_json(json))
 }

@@ -21,11 +21,11 @@ mod schema;
 mod selftest;
 mod subject;
 mod sweep;
-pub(crate) mod table;
 mod tables;
 mod trained;
 
 use crate::error::{Error, Result};
+use crate::report::table::{Format, Printout};
 use crate::terminal::logging::{self, Log};
 use crate::terminal::printing::visible;
 use clap::{Parser, Subcommand};
@@ -138,23 +138,18 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
     }
 }
 
-/// How numbers are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum NumberFormat {
-    Text,
-    /// All digits.
-    Json,
+/// How a command prints: the same for every command.
+#[derive(clap::Args)]
+struct FormatArgument {
+    /// How to print; csv and json have every number with all its digits.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    format: Format,
 }
 
-impl NumberFormat {
-    fn render(self, report: &impl serde::Serialize, text: impl FnOnce() -> String) -> Result<String> {
-        match self {
-            Self::Text => Ok(text()),
-            Self::Json => {
-                let json = serde_json::to_string_pretty(report);
-                Ok(json.map_err(|e| Error::io("write", "the report")(e.into()))? + "\n")
-            }
-        }
+impl FormatArgument {
+    /// Prints to standard output in the form that was asked for.
+    fn print(&self, printout: Printout) -> Result<()> {
+        print(&printout.render(self.format)?)
     }
 }
 

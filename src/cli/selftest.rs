@@ -1,9 +1,9 @@
 //! `bntt selftest`.
 
-use super::table::table;
 use crate::error::{Error, Result};
 use crate::ops::device;
 use crate::ops::selftest::{self, OpFinding};
+use crate::report::table::text::lines;
 use crate::train::selftest::network;
 
 /// Compare every op on this machine's GPU with its twin on the CPU.
@@ -61,7 +61,7 @@ fn describe(findings: &[OpFinding]) -> String {
             if finding.failure.is_some() { "FAILED" } else { "ok" }.into(),
         ]);
     }
-    table(&rows, 2)
+    lines(&rows, 2)
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::path_argument::path;
 use super::run::print_end;
-use super::table::table;
 use crate::error::{Error, Result};
+use crate::report::table::{Printout, Table, text};
 use crate::run::listing::RunSummary;
 use crate::sweep::{FrozenConfigs, JobEvent, Jobs, JobsOutcome, Sweep, SweepRun, slurm};
 use crate::system::signals::Stop;
@@ -43,6 +43,8 @@ pub struct SweepArguments {
     /// Train run number N alone, in this process.
     #[arg(long, group = "instead", value_name = "N")]
     only: Option<usize>,
+    #[command(flatten)]
+    format: super::FormatArgument,
 }
 
 pub fn sweep(arguments: &SweepArguments, log: &Log) -> Result<()> {
@@ -64,10 +66,10 @@ pub fn sweep(arguments: &SweepArguments, log: &Log) -> Result<()> {
         return print_end(&session::start(&frozen.write(run)?, &[], options)?);
     }
     if arguments.dry_run {
-        return super::print(&plan(&sweep, arguments)?);
+        return arguments.format.print(plan(&sweep, arguments)?);
     }
     if arguments.status {
-        return super::print(&states(&sweep, arguments)?);
+        return arguments.format.print(states(&sweep, arguments)?);
     }
     if let Some(options) = &arguments.slurm {
         return submit(&sweep, arguments, options);
@@ -78,7 +80,7 @@ pub fn sweep(arguments: &SweepArguments, log: &Log) -> Result<()> {
     let jobs = Jobs { sweep: &sweep, runs: &arguments.runs, at_a_time: arguments.jobs.into(), stop: &stop };
     let JobsOutcome { failed, at_work, stopped } = jobs.train(&due, report)?;
     // Whether anybody reads it does not change how the runs ended.
-    let shown = states(&sweep, arguments).and_then(|states| super::print(&states));
+    let shown = states(&sweep, arguments).and_then(|states| arguments.format.print(states));
     if at_work > 0 {
         info!("{} at work in another process, which is left to it", runs_are(at_work));
     }
@@ -144,8 +146,9 @@ fn head(sweep: &Sweep, rest: &[&str]) -> Vec<String> {
     ["run"].into_iter().chain(axes).chain(rest.iter().copied()).map(String::from).collect()
 }
 
-fn plan(sweep: &Sweep, arguments: &SweepArguments) -> Result<String> {
-    let mut rows = vec![head(sweep, &["state", "parameters", "MACs", "memory"])];
+fn plan(sweep: &Sweep, arguments: &SweepArguments) -> Result<Printout> {
+    let header = head(sweep, &["state", "parameters", "MACs", "memory"]);
+    let mut rows = Vec::new();
     let standings = sweep.standings(&arguments.runs)?;
     for (number, (run, standing)) in sweep.runs.iter().zip(standings).enumerate() {
         let state = standing.map_or("not run".into(), |found| state_of(run, &found));
@@ -154,14 +157,15 @@ fn plan(sweep: &Sweep, arguments: &SweepArguments) -> Result<String> {
         let costs = [state, grouped(plan.parameters() as u64), count(plan.macs()), peak.map_or(String::new(), bytes)];
         rows.push([vec![number.to_string()], settings(sweep, run), costs.to_vec()].concat());
     }
-    let left = sweep.axes.len().saturating_add(3);
-    Ok(format!(
+    let table = Table { header, rows, left: sweep.axes.len().saturating_add(3), ..Table::default() };
+    let text = format!(
         "{}: {} runs under {}\n\n{}\nMACs are per image and time-step, memory is the predicted peak of a training step.\n",
         sweep.name,
         sweep.runs.len(),
         arguments.runs.display(),
-        table(&rows, left)
-    ))
+        text::render(&table, None)
+    );
+    Ok(Printout::new(text, vec![table]))
 }
 
 /// `completed`, or where a run of another name has computed the same.
@@ -172,9 +176,10 @@ fn state_of(run: &SweepRun, found: &RunSummary) -> String {
     }
 }
 
-fn states(sweep: &Sweep, arguments: &SweepArguments) -> Result<String> {
+fn states(sweep: &Sweep, arguments: &SweepArguments) -> Result<Printout> {
     let tasks = slurm::tasks(sweep, &arguments.runs)?;
-    let mut rows = vec![head(sweep, &["state", "epochs", "best top-1", "epoch"])];
+    let header = head(sweep, &["state", "epochs", "best top-1", "epoch"]);
+    let mut rows = Vec::new();
     let standings = sweep.standings(&arguments.runs)?;
     for (number, (run, standing)) in sweep.runs.iter().zip(standings).enumerate() {
         let (mut state, mut results) = ("not run".to_string(), vec![String::new(); 3]);
@@ -191,5 +196,6 @@ fn states(sweep: &Sweep, arguments: &SweepArguments) -> Result<String> {
         }
         rows.push([vec![number.to_string()], settings(sweep, run), vec![state], results].concat());
     }
-    Ok(format!("{}\n\n{}", sweep.name, table(&rows, sweep.axes.len().saturating_add(3))))
+    let table = Table { header, rows, left: sweep.axes.len().saturating_add(3), ..Table::default() };
+    Ok(Printout::new(format!("{}\n\n{}", sweep.name, text::render(&table, None)), vec![table]))
 }

@@ -2,7 +2,9 @@
 
 use super::path_argument::path;
 use crate::error::Result;
-use crate::report::tables::{FilledTable, csv, latex, markdown};
+use crate::report::table::text::{self, terminal_width};
+use crate::report::table::{Format, Printout, Table, json, markdown};
+use crate::report::tables::{self, FilledTable};
 use std::path::PathBuf;
 
 /// Print a table of runs beside published numbers: mean and deviation over seeds, after the last and the best epoch.
@@ -22,24 +24,20 @@ pub struct TableArguments {
     /// Where run folders are: what the file says, or ./runs, unless given.
     #[arg(long, value_name = "DIR", value_parser = path())]
     runs: Option<PathBuf>,
-    #[arg(long, value_enum, default_value = "markdown")]
-    format: TableFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum TableFormat {
-    Markdown,
-    /// Needs booktabs.
-    Latex,
-    /// A record a cell, all digits.
-    Csv,
+    /// How to print; csv and json have a record a cell, every number with all its digits.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "markdown")]
+    format: Format,
 }
 
 pub fn table(arguments: &TableArguments) -> Result<()> {
-    let table = FilledTable::load(&arguments.file, arguments.runs.as_deref())?;
-    super::print(&match arguments.format {
-        TableFormat::Markdown => markdown::render(&table),
-        TableFormat::Latex => latex::render(&table),
-        TableFormat::Csv => csv::render(&table),
-    })
+    let filled = FilledTable::load(&arguments.file, arguments.runs.as_deref())?;
+    let (table, records) = (tables::grid(&filled), tables::records(&filled));
+    let text = text::render(&table, terminal_width()) + &markdown::notes(&table.notes);
+    let of_records = Table {
+        header: records.first().cloned().unwrap_or_default(),
+        rows: records.iter().skip(1).cloned().collect(),
+        ..Table::default()
+    };
+    let printout = Printout::new(text, vec![table]).with_json(json::objects(&of_records)).with_records(records);
+    super::print(&printout.render(arguments.format)?)
 }

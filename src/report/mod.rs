@@ -3,4 +3,5 @@
 pub mod compare;
 pub mod figures;
 pub mod pages;
+pub mod table;
 pub mod tables;

@@ -28,6 +28,29 @@ pub fn energy(picojoule: f64) -> String {
     scaled(picojoule, 1000.0, &["pJ", "nJ", "uJ", "mJ", "J"])
 }
 
+/// Seconds as people say them: "9.5 s", "12 min 3 s", "5 h 20 min".
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    match whole {
+        0..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// `42s`, `1m05s`, `2h10m`, `5d03h`.
+pub fn short_duration(seconds: f64) -> String {
+    // `as` saturates; an endless time is shown as a very long one.
+    let seconds = seconds.round() as u64;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (minutes, hours, days) {
+        (0, ..) => format!("{seconds}s"),
+        (_, 0, _) => format!("{minutes}m{:02}s", seconds % 60),
+        (.., 0) => format!("{hours}h{:02}m", minutes % 60),
+        _ => format!("{}d{:02}h", days.min(999), hours % 24),
+    }
+}
+
 fn scaled(mut number: f64, base: f64, units: &[&str]) -> String {
     let (mut units, mut digits) = (units.iter(), 0);
     let mut unit = units.next();
@@ -42,6 +65,15 @@ fn scaled(mut number: f64, base: f64, units: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_written_as_people_say_them() {
+        assert_eq!(
+            [9.46, 59.4, 59.9, 723.0, 19_230.0].map(duration),
+            ["9.5 s", "59.4 s", "1 min 0 s", "12 min 3 s", "5 h 20 min"]
+        );
+        assert_eq!([45.0, 65.0, 7_800.0, 274_000.0].map(short_duration), ["45s", "1m05s", "2h10m", "3d04h"]);
+    }
 
     #[test]
     fn numbers_are_written_as_people_read_them() {

@@ -1,7 +1,8 @@
 //! The tables in `tables/`.
 
 use crate::workspace::Workspace;
-use bntt::report::tables::{FilledTable, csv, latex, markdown};
+use bntt::report::table::{csv, latex, markdown};
+use bntt::report::tables::{FilledTable, grid, records};
 use std::path::{Path, PathBuf};
 
 /// What is confirmed: read in the paper (V) or quoted by another text (Q).
@@ -68,7 +69,8 @@ fn confirmed_numbers_are_printed_with_their_mark_and_no_others() {
     let mut printed = Vec::new();
     for path in files() {
         let table = FilledTable::load(&path, Some(empty.path())).unwrap_or_else(|error| panic!("{error}"));
-        let (markdown, latex, csv) = (markdown::render(&table), latex::render(&table), csv::render(&table));
+        let (markdown, latex, csv) =
+            (markdown::render(&grid(&table)), latex::render(&grid(&table)), csv::lines(&records(&table)));
         for cell in table.rows.iter().flat_map(|row| &row.cells) {
             for number in cell.paper.iter().chain(&cell.independent) {
                 let text = number.text();
@@ -96,7 +98,7 @@ fn confirmed_numbers_are_printed_with_their_mark_and_no_others() {
 fn the_unconfirmed_number_is_said_to_be_so() {
     let empty = tempfile::tempdir().expect("a folder");
     let table = FilledTable::load(&folder().join("bntt_accuracy.toml"), Some(empty.path())).expect("a table");
-    let text = markdown::render(&table);
+    let text = markdown::render(&grid(&table));
     let row = text.lines().find(|line| line.starts_with("| Tiny-ImageNet")).expect("a row");
     assert!(row.contains("| unconfirmed |") && row.contains(" not run |"), "{row}");
 }

@@ -1,7 +1,8 @@
 //! `bntt table` on files of its own and on sweeps.
 
 use crate::workspace::Workspace;
-use bntt::report::tables::{FilledTable, csv, latex, markdown};
+use bntt::report::table::{csv, latex, markdown};
+use bntt::report::tables::{FilledTable, grid, records};
 
 const NOTE: &str = "Top-1 accuracy on the test images in %: mean ± sample standard deviation over n runs with different seeds. Differences \
                     are in points.";
@@ -48,7 +49,7 @@ fn load(workspace: &Workspace, file: &str) -> FilledTable {
 
 #[test]
 fn markdown_has_means_deviations_papers_and_differences() {
-    let text = markdown::render(&load(&made_up(), "table.toml"));
+    let text = markdown::render(&grid(&load(&made_up(), "table.toml")));
     let expected = "\
 ## Leak & more
 
@@ -72,7 +73,7 @@ fn markdown_has_means_deviations_papers_and_differences() {
 
 #[test]
 fn latex_has_the_same_with_everything_escaped() {
-    let text = latex::render(&load(&made_up(), "table.toml"));
+    let text = latex::render(&grid(&load(&made_up(), "table.toml")));
     let expected = "\
 % needs \\usepackage{booktabs}
 \\begin{table}
@@ -102,7 +103,7 @@ fn latex_has_the_same_with_everything_escaped() {
 
 #[test]
 fn csv_has_a_record_a_cell_with_all_digits_and_only_confirmed_numbers() {
-    let text = csv::render(&load(&made_up(), "table.toml"));
+    let text = csv::lines(&records(&load(&made_up(), "table.toml")));
     let records: Vec<&str> = text.split("\r\n").collect();
     assert_eq!(
         records[0],
@@ -153,8 +154,12 @@ fn with_columns_last_best_and_paper_are_lines_below_each_other() {
 - 0.5, T 4: seeds 2, 5, 7 not run.
 "
     );
-    assert_eq!(markdown::render(&table), expected);
-    assert!(csv::render(&table).contains("\r\n0.95,T 8,0,,,,,unfinished,,"), "{}", csv::render(&table));
+    assert_eq!(markdown::render(&grid(&table)), expected);
+    assert!(
+        csv::lines(&records(&table)).contains("\r\n0.95,T 8,0,,,,,unfinished,,"),
+        "{}",
+        csv::lines(&records(&table))
+    );
 }
 
 #[test]

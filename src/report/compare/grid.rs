@@ -2,23 +2,18 @@
 
 use super::{ComparedRun, Comparison};
 use crate::config::settings;
+use crate::report::table::Table;
 use crate::run::results::AccuracyAt;
+use crate::terminal::amounts::duration;
 use std::collections::BTreeMap;
 use toml::Value;
 
 /// Longer values, such as whole lists of layers, stand in the legend.
 const LONGEST: usize = 40;
 
-/// A header, a row a run, and what is said below them.
-pub struct CompareGrid {
-    pub header: Vec<String>,
-    pub rows: Vec<Vec<String>>,
-    pub notes: Vec<String>,
-}
-
 /// Lays a comparison out. Columns: run, state, the differing keys, epochs, final and best accuracy, the best's epoch,
 /// firing rate, time.
-pub fn grid(comparison: &Comparison) -> CompareGrid {
+pub fn grid(comparison: &Comparison) -> Table {
     let mut legend = DifferenceLegend::default();
     let mut columns: Vec<Vec<String>> = Vec::new();
     for difference in &comparison.differences {
@@ -42,7 +37,8 @@ pub fn grid(comparison: &Comparison) -> CompareGrid {
     ];
     notes.extend(legend.notes);
     notes.extend(comparison.runs.iter().filter_map(|run| run.problem.clone()));
-    CompareGrid { header, rows, notes }
+    let left = comparison.differences.len().saturating_add(2);
+    Table { header, rows, left, notes, ..Table::default() }
 }
 
 fn results(run: &ComparedRun) -> [String; 6] {
@@ -55,18 +51,8 @@ fn results(run: &ComparedRun) -> [String; 6] {
         percent(results.best),
         results.best.map_or(String::new(), |score| score.epoch.to_string()),
         results.firing_rate.map_or(String::new(), |rate| format!("{rate:.4}")),
-        results.seconds.map_or(String::new(), time),
+        results.seconds.map_or(String::new(), duration),
     ]
-}
-
-/// Seconds as people say them: `9.5 s`, `12 min 3 s`, `5 h 20 min`.
-fn time(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
-        0..60 => format!("{seconds:.1} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
-    }
 }
 
 #[derive(Default)]
@@ -100,14 +86,6 @@ impl DifferenceLegend {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_said_as_people_say_them() {
-        assert_eq!(
-            [9.46, 59.4, 59.9, 723.0, 19_230.0].map(time),
-            ["9.5 s", "59.4 s", "1 min 0 s", "12 min 3 s", "5 h 20 min"]
-        );
-    }
 
     #[test]
     fn long_values_become_letters_and_the_same_value_the_same_letter() {

@@ -11,7 +11,7 @@ mod grid;
 mod records;
 mod select;
 
-pub use grid::{CompareGrid, grid};
+pub use grid::grid;
 pub use records::{json, records};
 pub use select::{Filter, SortKey};
 

@@ -14,6 +14,7 @@ pub use sweep_page::sweep_page;
 
 use crate::error::Result;
 use crate::report::figures::{self, Figure};
+use crate::report::table::Table;
 use crate::run::metrics::EpochMetrics;
 use series::{Gamma, ReadResult, Record};
 
@@ -27,7 +28,7 @@ pub enum FigureOrReason {
 pub struct RunReport {
     pub record: Record,
     /// The table of `bntt check`: a head, a row a layer, the total.
-    pub layers: ReadResult<Vec<Vec<String>>>,
+    pub layers: ReadResult<Table>,
     pub figures: Vec<FigureOrReason>,
 }
 

@@ -1,7 +1,8 @@
 //! Pieces of an HTML page that stands by itself: no script, nothing fetched.
 
 use super::FigureOrReason;
-use crate::report::figures::{Figure, printable};
+use crate::report::figures::Figure;
+use crate::report::table::html::escape;
 
 const STYLE: &str = "\
 :root { color-scheme: light; }
@@ -54,22 +55,6 @@ pub fn page(title: &str, body: &str) -> String {
     )
 }
 
-/// Text as HTML, for elements and attributes in double quotes.
-pub fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in printable(text).chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
-
 /// `title` is text, `body` is HTML.
 pub fn section(title: &str, body: &str) -> String {
     format!("<section>\n<h2>{}</h2>\n{body}</section>\n", escape(title))
@@ -93,21 +78,6 @@ pub fn verbatim(text: &str) -> String {
 pub fn facts(pairs: &[(&str, String)]) -> String {
     let lines = pairs.iter().map(|(what, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(what), escape(value)));
     format!("<dl>\n{}</dl>\n", lines.collect::<String>())
-}
-
-/// A table whose first row is its head; columns from `left` on hold numbers. With `total` the last row is set apart.
-pub fn table(rows: &[Vec<String>], left: usize, total: bool) -> String {
-    let mut html = String::from("<div class=\"scroll\"><table>\n");
-    for (number, row) in rows.iter().enumerate() {
-        let (tag, scope) = if number == 0 { ("th", " scope=\"col\"") } else { ("td", "") };
-        html += if total && number.saturating_add(1) == rows.len() { "<tr class=\"total\">" } else { "<tr>" };
-        for (column, cell) in row.iter().enumerate() {
-            let class = if column < left { "" } else { " class=\"number\"" };
-            html += &format!("<{tag}{scope}{class}>{}</{tag}>", escape(cell));
-        }
-        html += "</tr>\n";
-    }
-    html + "</table></div>\n"
 }
 
 /// Figures side by side where there is room.
@@ -147,7 +117,7 @@ mod tests {
             details(hostile, ""),
             verbatim(hostile),
             facts(&[("what", hostile.into())]),
-            table(&[vec![hostile.into()]], 1, false),
+            crate::report::table::html::rows(&[vec![hostile.into()]], 1, false),
             figures(&absent),
         ] {
             assert!(html.contains(safe) && !html.contains("<script"), "{html}");

@@ -1,9 +1,12 @@
 //! The page of one run.
 
-use super::page::{details, facts, figures, page, paragraph, section, table, verbatim};
+use super::page::{details, facts, figures, page, paragraph, section, verbatim};
 use super::series::ReadResult;
 use super::{RunReport, series::Record};
+use crate::report::table::Table;
+use crate::report::table::html::rows as table;
 use crate::run::provenance::{Git, Outcome, Provenance, SessionRecord};
+use crate::terminal::amounts::duration;
 
 /// A longer table of epochs is folded.
 const LONGEST: usize = 30;
@@ -13,10 +16,10 @@ pub fn run_page(report: &RunReport) -> String {
     let RunReport { record, layers, figures: shown } = report;
     let summary = &record.summary;
     let title = format!("{} v{:04}", summary.name, summary.version);
-    let mut body = format!("<h1>{}</h1>\n", super::page::escape(&title));
+    let mut body = format!("<h1>{}</h1>\n", crate::report::table::html::escape(&title));
     body += &facts(&head(record));
     body += &section("Figures", &figures(shown));
-    body += &section("Layers", &or_sentence(layers, |rows| layer_table(rows)));
+    body += &section("Layers", &or_sentence(layers, layer_table));
     body += &section("Epochs", &epochs(record));
     body += &section("Provenance", &or_sentence(&record.provenance, provenance));
     body += &section("Config", &or_sentence(&record.config, |text| verbatim(text)));
@@ -64,19 +67,10 @@ fn state(record: &Record) -> String {
     }
 }
 
-/// "7.9 s", "12 min 5 s", "3 h 20 min".
-fn duration(seconds: f64) -> String {
-    let whole = seconds.max(0.0).round() as u64;
-    match whole {
-        0..60 => format!("{seconds:.1} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
-    }
-}
-
-fn layer_table(rows: &[Vec<String>]) -> String {
+fn layer_table(layers: &Table) -> String {
     let note = "MACs are multiply-accumulates per image and time-step, dense. \"kept\" is what a training step keeps for its backward pass.";
-    table(rows, 4, true) + &paragraph(note)
+    let rows = [&[layers.header.clone()], layers.rows.as_slice()].concat();
+    table(&rows, layers.left, true) + &paragraph(note)
 }
 
 fn epochs(record: &Record) -> String {
@@ -202,8 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_and_commands_are_written_as_people_read_them() {
-        assert_eq!([7.94, 725.0, 12_000.0].map(duration), ["7.9 s", "12 min 5 s", "3 h 20 min"]);
+    fn commands_are_written_as_people_read_them() {
         let words = ["bntt", "run", "a.toml", "network.layers=['lif']"].map(String::from);
         assert_eq!(command(&words), r"bntt run a.toml 'network.layers=['\''lif'\'']'");
     }

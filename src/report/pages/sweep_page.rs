@@ -1,9 +1,10 @@
 //! The page of a sweep.
 
 use super::SweepReport;
-use super::page::{escape, facts, figures, page, paragraph, section, table};
+use super::page::{facts, figures, page, paragraph, section};
 use super::sweep::{Seeded, SweepRecord};
 use crate::analysis::statistic::Statistic;
+use crate::report::table::html::{escape, rows as table};
 
 /// One HTML file with all runs of a sweep.
 pub fn sweep_page(report: &SweepReport) -> String {

@@ -1,24 +1,16 @@
-//! A table's cells as text, for every format that people read.
+//! A filled table laid out as texts that people read.
 
 use super::cells::Cell;
 use super::published::{Evidence, Published};
 use super::{FilledTable, TableRow};
 use crate::analysis::statistic::Statistic;
-
-/// A header, rows of texts, of which the first `left` are labels, and notes below.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TextGrid {
-    pub header: Vec<String>,
-    pub rows: Vec<Vec<String>>,
-    pub left: usize,
-    pub notes: Vec<String>,
-}
+use crate::report::table::Table;
 
 const BEST: &str = "best epoch, chosen on test images";
 
 /// Lays a table out. Without columns, a row is a line with last, best, the paper's number and the differences as its
 /// columns; with columns, these are lines of their own below each other.
-pub fn grid(table: &FilledTable) -> TextGrid {
+pub fn grid(table: &FilledTable) -> Table {
     let mut notes = vec![
         "Top-1 accuracy on the test images in %: mean ± sample standard deviation over n runs with different seeds. \
          Differences are in points."
@@ -31,10 +23,11 @@ pub fn grid(table: &FilledTable) -> TextGrid {
     notes.extend(sources("independent", cells().filter_map(|cell| Some((cell, cell.independent.as_ref()?)))));
     notes.extend(cells().flat_map(|cell| cell.notes.clone()));
     notes.extend(table.notes.clone());
-    TextGrid { notes, ..grid }
+    let FilledTable { title, caption, label, .. } = table.clone();
+    Table { title, caption, label, notes, ..grid }
 }
 
-fn one_line_a_row(table: &FilledTable) -> TextGrid {
+fn one_line_a_row(table: &FilledTable) -> Table {
     let cells = || table.rows.iter().flat_map(|row| &row.cells);
     let papers = cells().any(|cell| cell.paper.is_some());
     let independent = cells().any(|cell| cell.independent.is_some());
@@ -63,10 +56,10 @@ fn one_line_a_row(table: &FilledTable) -> TextGrid {
         }
         texts
     };
-    TextGrid { header, rows: table.rows.iter().map(row).collect(), left: table.heads.len(), notes: Vec::new() }
+    Table { header, rows: table.rows.iter().map(row).collect(), left: table.heads.len(), ..Table::default() }
 }
 
-fn lines_of_rows(table: &FilledTable) -> TextGrid {
+fn lines_of_rows(table: &FilledTable) -> Table {
     let mut header = table.heads.clone();
     header.push(String::new());
     header.extend(table.columns.clone());
@@ -92,7 +85,7 @@ fn lines_of_rows(table: &FilledTable) -> TextGrid {
             line("independent", &|cell| published(&cell.independent));
         }
     }
-    TextGrid { header, rows, left: table.heads.len().saturating_add(1), notes: Vec::new() }
+    Table { header, rows, left: table.heads.len().saturating_add(1), ..Table::default() }
 }
 
 fn ours(cell: &Cell, statistic: Option<Statistic>) -> String {

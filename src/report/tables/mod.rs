@@ -40,19 +40,18 @@
 //! one counts, since they repeat each other. A run counts when it has done all its epochs.
 
 mod cells;
-pub mod csv;
 mod file;
 mod from_file;
 mod from_sweep;
 mod grid;
-pub mod latex;
-pub mod markdown;
 mod published;
+mod records;
 mod runs;
 
 pub use cells::Cell;
-pub use grid::{TextGrid, grid};
+pub use grid::grid;
 pub use published::{Evidence, Published};
+pub use records::records;
 
 use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
@@ -98,7 +97,7 @@ impl FilledTable {
             (false, false, true) => from_sweep::fill(path, runs.unwrap_or(Path::new("runs"))),
             _ => Err(refuse(
                 "expected the file of a table, with [[rows]], or of a sweep, with `base` and `grid`, found neither. \
-                 The tables that come with the program are in tables/."
+                 The tables that come with the program are in configs/tables/."
                     .into(),
             )),
         }

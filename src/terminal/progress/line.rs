@@ -1,5 +1,6 @@
 //! One line of text that says how far a run is, for any width.
 
+use crate::terminal::amounts::short_duration;
 /// What is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BarState {
@@ -34,7 +35,7 @@ pub fn line(state: &BarState, width: usize, cells: usize) -> String {
     let Some((of_epoch, of_run)) = state.left else {
         return fitting(&[format!("epoch {epoch}/{epochs} step {step}/{steps}"), format!("{epoch}/{epochs}")], width);
     };
-    let (of_epoch, of_run) = (duration(of_epoch), duration(of_run));
+    let (of_epoch, of_run) = (short_duration(of_epoch), short_duration(of_run));
     let (loss, short_loss) = (number(state.loss, 4), number(state.loss, 3));
     let tail = format!("loss {loss} accuracy {accuracy:.1} % {of_epoch} left, run {of_run}");
     let without_bar = format!("epoch {epoch}/{epochs} step {step}/{steps} {tail}");
@@ -64,19 +65,6 @@ fn fitting(variants: &[String], width: usize) -> String {
 /// A number with so many decimals, or in short scientific form when that would be long.
 fn number(value: f64, decimals: usize) -> String {
     if value.abs() < 1000.0 { format!("{value:.decimals$}") } else { format!("{value:.1e}") }
-}
-
-/// `42s`, `1m05s`, `2h10m`, `5d03h`.
-fn duration(seconds: f64) -> String {
-    // `as` saturates; an endless time is shown as a very long one.
-    let seconds = seconds.round() as u64;
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match (minutes, hours, days) {
-        (0, ..) => format!("{seconds}s"),
-        (_, 0, _) => format!("{minutes}m{:02}s", seconds % 60),
-        (.., 0) => format!("{hours}h{:02}m", minutes % 60),
-        _ => format!("{}d{:02}h", days.min(999), hours % 24),
-    }
 }
 
 #[cfg(test)]
@@ -113,9 +101,9 @@ mod tests {
         assert_eq!(left(&state, 10, 10.0, 0, 0.0), (35.0, 185.0));
         // Two whole epochs took 140 s together.
         assert_eq!(left(&state, 0, 15.0, 2, 140.0), (35.0, 35.0 + 3.0 * 70.0));
-        assert_eq!(duration(59.4), "59s");
-        assert_eq!(duration(3599.6), "1h00m");
-        assert_eq!(duration(180_000.0), "2d02h");
-        assert_eq!(duration(f64::INFINITY), "999d07h");
+        assert_eq!(short_duration(59.4), "59s");
+        assert_eq!(short_duration(3599.6), "1h00m");
+        assert_eq!(short_duration(180_000.0), "2d02h");
+        assert_eq!(short_duration(f64::INFINITY), "999d07h");
     }
 }

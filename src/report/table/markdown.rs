@@ -1,20 +1,21 @@
 //! Markdown: tables with pipes, aligned so that the text can be read as well.
 
-use super::{FilledTable, TextGrid, grid as lay_out};
+use super::Table;
 
 /// Title, caption, table and notes.
-pub fn render(table: &FilledTable) -> String {
-    let TextGrid { header, rows, left, notes: below } = lay_out(table);
+pub fn render(table: &Table) -> String {
+    let Table { header, rows, left, notes: below, .. } = table;
     let mut text = String::new();
     for part in [table.title.as_ref().map(|title| format!("## {}", plain(title))), table.caption.as_deref().map(plain)]
     {
         text += &part.map_or_else(String::new, |part| format!("{part}\n\n"));
     }
-    format!("{text}{}\n{}", grid(&header, &rows, left), notes(&below))
+    let gap = if below.is_empty() { "" } else { "\n" };
+    format!("{text}{}{gap}{}", grid(header, rows, *left), notes(below))
 }
 
 /// A table whose first `left` columns go to the left and whose others go to the right.
-pub fn grid(header: &[String], rows: &[Vec<String>], left: usize) -> String {
+fn grid(header: &[String], rows: &[Vec<String>], left: usize) -> String {
     let cells = |row: &[String]| row.iter().map(|cell| plain(cell)).collect::<Vec<_>>();
     let header = cells(header);
     let rows: Vec<Vec<String>> = rows.iter().map(|row| cells(row)).collect();

@@ -1,10 +1,10 @@
 //! LaTeX: a floating table with the rules of booktabs.
 
-use super::{FilledTable, TextGrid, grid};
+use super::Table;
 
 /// Text for a document that loads booktabs.
-pub fn render(table: &FilledTable) -> String {
-    let TextGrid { header, rows, left, notes } = grid(table);
+pub fn render(table: &Table) -> String {
+    let Table { header, rows, left, notes, .. } = table;
     let mut text = String::from("% needs \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n");
     let caption: Vec<&str> = table.title.iter().chain(&table.caption).map(|part| part.trim_end_matches('.')).collect();
     if !caption.is_empty() {
@@ -13,11 +13,11 @@ pub fn render(table: &FilledTable) -> String {
     if let Some(label) = &table.label {
         text += &format!("  \\label{{{label}}}\n");
     }
-    let columns = "l".repeat(left) + &"r".repeat(header.len().saturating_sub(left));
+    let columns = "l".repeat(*left) + &"r".repeat(header.len().saturating_sub(*left));
     let line = |row: &Vec<String>| {
         format!("    {} \\\\\n", row.iter().map(|cell| escape(cell)).collect::<Vec<_>>().join(" & "))
     };
-    text += &format!("  \\begin{{tabular}}{{{columns}}}\n    \\toprule\n{}    \\midrule\n", line(&header));
+    text += &format!("  \\begin{{tabular}}{{{columns}}}\n    \\toprule\n{}    \\midrule\n", line(header));
     text.extend(rows.iter().map(line));
     text += "    \\bottomrule\n  \\end{tabular}\n";
     if !notes.is_empty() {

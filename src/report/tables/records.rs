@@ -1,9 +1,8 @@
-//! CSV as RFC 4180 has it: a record a cell, every number with all its digits, what is unknown empty.
+//! A filled table as records for programs: a record a cell, every number with all its digits, what is unknown empty.
 
 use super::published::Published;
 use super::{FilledTable, TableRow};
 use crate::analysis::statistic::Statistic;
-use crate::run::metrics;
 
 const NUMBERS: [&str; 13] = [
     "n",
@@ -23,7 +22,7 @@ const NUMBERS: [&str; 13] = [
 
 /// A header and a record a cell. Accuracies are in percent, differences in points; numbers that are not confirmed are
 /// left out.
-pub fn render(table: &FilledTable) -> String {
+pub fn records(table: &FilledTable) -> Vec<Vec<String>> {
     let head = |(i, head): (usize, &String)| {
         if head.is_empty() { format!("row{}", i.saturating_add(1)) } else { head.clone() }
     };
@@ -34,7 +33,7 @@ pub fn render(table: &FilledTable) -> String {
     header.extend(NUMBERS.map(String::from));
     let mut records = vec![header];
     records.extend(table.rows.iter().flat_map(|row| records_of(table, row)));
-    lines(&records)
+    records
 }
 
 fn records_of(table: &FilledTable, TableRow { labels, cells }: &TableRow) -> Vec<Vec<String>> {
@@ -68,23 +67,11 @@ fn records_of(table: &FilledTable, TableRow { labels, cells }: &TableRow) -> Vec
     records
 }
 
-/// Records with quotes where they must be, each ended by CR LF.
-pub fn lines(records: &[Vec<String>]) -> String {
-    let line =
-        |record: &Vec<String>| record.iter().map(|cell| metrics::cell(cell)).collect::<Vec<_>>().join(",") + "\r\n";
-    records.iter().map(line).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::table::csv::lines;
     use crate::report::tables::Cell;
-
-    #[test]
-    fn commas_quotes_and_line_breaks_are_quoted() {
-        let records = [["a,b", "say \"x\""], ["two\nlines", "plain"]].map(|record| record.map(String::from).to_vec());
-        assert_eq!(lines(&records), "\"a,b\",\"say \"\"x\"\"\"\r\n\"two\nlines\",plain\r\n");
-    }
 
     #[test]
     fn names_that_a_spreadsheet_would_run_are_texts_and_negative_differences_stay_numbers() {
@@ -100,7 +87,7 @@ mod tests {
             rows: vec![TableRow { labels: vec!["=1+1".into()], cells: vec![cell] }],
             notes: Vec::new(),
         };
-        let text = render(&table);
+        let text = lines(&records(&table));
         let [header, record] = [0, 1].map(|line| text.lines().nth(line).unwrap());
         assert!(header.starts_with("'=head,column,n,"), "{header}");
         assert_eq!(record, "'=1+1,'+column,1,-1.5,,,,,,,,,,,'-note");

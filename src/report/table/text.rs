@@ -1,7 +1,23 @@
-//! Plain text tables.
+//! Plain text: columns that line up, or where they do not fit a block of lines for each row.
+
+use super::Table;
+
+/// The table, or where it is wider than `width` a block of lines for each row; titles and notes are the caller's words.
+pub fn render(table: &Table, width: Option<usize>) -> String {
+    let wide = lines(&[&[table.header.clone()], table.rows.as_slice()].concat(), table.left);
+    let widest = wide.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    if width.is_none_or(|width| widest <= width) {
+        return wide;
+    }
+    let block = |row: &Vec<String>| {
+        let cells = table.header.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+        lines(&cells.map(|(name, cell)| vec![name.clone(), cell.clone()]).collect::<Vec<_>>(), 2)
+    };
+    table.rows.iter().map(block).collect::<Vec<_>>().join("\n")
+}
 
 /// Lines with columns padded to their widest cell: the first `left` columns to the left, the others to the right.
-pub fn table(rows: &[Vec<String>], left: usize) -> String {
+pub fn lines(rows: &[Vec<String>], left: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max().unwrap_or(0);
@@ -21,20 +37,6 @@ pub fn table(rows: &[Vec<String>], left: usize) -> String {
     text
 }
 
-/// The table of `header` and `rows`, or where it is wider than `width` a block of lines for each row.
-pub fn fitting(header: &[String], rows: &[Vec<String>], left: usize, width: Option<usize>) -> String {
-    let wide = table(&[&[header.to_vec()], rows].concat(), left);
-    let widest = wide.lines().map(|line| line.chars().count()).max().unwrap_or(0);
-    if width.is_none_or(|width| widest <= width) {
-        return wide;
-    }
-    let block = |row: &Vec<String>| {
-        let lines = header.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
-        table(&lines.map(|(name, cell)| vec![name.clone(), cell.clone()]).collect::<Vec<_>>(), 2)
-    };
-    rows.iter().map(block).collect::<Vec<_>>().join("\n")
-}
-
 /// The columns of the terminal that standard output is; nothing where it is piped: programs cut lines as they like.
 pub fn terminal_width() -> Option<usize> {
     let terminal = console::Term::stdout();
@@ -48,6 +50,6 @@ mod tests {
     #[test]
     fn columns_line_up_and_lines_end_without_blanks() {
         let rows = [vec!["a".into(), "1".into()], vec!["bcd".into(), "22".into()], vec!["e".into(), String::new()]];
-        assert_eq!(table(&rows, 1), "a     1\nbcd  22\ne\n");
+        assert_eq!(lines(&rows, 1), "a     1\nbcd  22\ne\n");
     }
 }
