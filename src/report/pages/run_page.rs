@@ -69,8 +69,7 @@ fn state(record: &Record) -> String {
 
 fn layer_table(layers: &Table) -> String {
     let note = "MACs are multiply-accumulates per image and time-step, dense. \"kept\" is what a training step keeps for its backward pass.";
-    let rows = [&[layers.header.clone()], layers.rows.as_slice()].concat();
-    table(&rows, layers.left, true) + &paragraph(note)
+    table(&layers.lines(), layers.left, true) + &paragraph(note)
 }
 
 fn epochs(record: &Record) -> String {

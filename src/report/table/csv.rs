@@ -5,7 +5,7 @@ use crate::run::metrics;
 
 /// Header and rows.
 pub fn render(table: &Table) -> String {
-    lines(&[&[table.header.clone()], table.rows.as_slice()].concat())
+    lines(&table.lines())
 }
 
 /// Records with quotes where they must be, each ended by CR LF.

@@ -9,7 +9,7 @@ pub fn render(table: &Table) -> String {
         text.as_ref().map_or(String::new(), |text| format!("<{tag}>{}</{tag}>\n", escape(text)))
     };
     let notes: String = table.notes.iter().map(|note| format!("<p>{}</p>\n", escape(note))).collect();
-    let body = rows(&[&[table.header.clone()], table.rows.as_slice()].concat(), table.left, false);
+    let body = rows(&table.lines(), table.left, false);
     part(&table.title, "h3") + &part(&table.caption, "p") + &body + &notes
 }
 

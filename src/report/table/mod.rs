@@ -33,9 +33,9 @@ impl Table {
         Self { header: header.iter().map(ToString::to_string).collect(), rows, left, ..Self::default() }
     }
 
-    /// The same with a title.
-    pub fn titled(self, title: &str) -> Self {
-        Self { title: Some(title.into()), ..self }
+    /// The header and the rows below it.
+    pub fn lines(&self) -> Vec<Vec<String>> {
+        std::iter::once(&self.header).chain(&self.rows).cloned().collect()
     }
 }
 

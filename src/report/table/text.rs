@@ -4,7 +4,7 @@ use super::Table;
 
 /// The table, or where it is wider than `width` a block of lines for each row; titles and notes are the caller's words.
 pub fn render(table: &Table, width: Option<usize>) -> String {
-    let wide = lines(&[&[table.header.clone()], table.rows.as_slice()].concat(), table.left);
+    let wide = lines(&table.lines(), table.left);
     let widest = wide.lines().map(|line| line.chars().count()).max().unwrap_or(0);
     if width.is_none_or(|width| widest <= width) {
         return wide;
