@@ -26,12 +26,9 @@ pub fn list(arguments: &ListArguments) -> Result<()> {
     let mut objects = Vec::new();
     let mut problems = vec![None];
     for run in runs {
-        let best = run.best_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %"));
-        let epoch = run.best_epoch.map_or(String::new(), |epoch| epoch.to_string());
         let started = run.started.as_deref().and_then(|time| time.get(..16)).unwrap_or_default().replace('T', " ");
-        let epochs = run.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
-        let done = format!("{}{epochs}", run.epochs_done);
-        rows.push(vec![run.path.display().to_string(), run.state.into(), started, done, best, epoch]);
+        let labels = vec![run.path.display().to_string(), run.state.into(), started];
+        rows.push([labels, run.result_cells().to_vec()].concat());
         objects.push(serde_json::json!({
             "run": run.path.display().to_string(),
             "state": run.state,

@@ -185,10 +185,7 @@ fn states(sweep: &Sweep, arguments: &SweepArguments) -> Result<Printout> {
         let (mut state, mut results) = ("not run".to_string(), vec![String::new(); 3]);
         if let Some(found) = standing {
             state = state_of(run, &found);
-            let requested = found.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
-            let best = found.best_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %"));
-            let epoch = found.best_epoch.map_or(String::new(), |epoch| epoch.to_string());
-            results = vec![format!("{}{requested}", found.epochs_done), best, epoch];
+            results = found.result_cells().to_vec();
         }
         let known = || tasks.get(&run.name).into_iter().flatten().map(|task| task.state.as_str());
         if let Some(task) = known().find(|state| *state == "RUNNING").or(known().next_back()) {

@@ -8,7 +8,7 @@ use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
 use crate::experiment::check_name;
 use crate::files::reading;
-use crate::run::metrics::{self, EpochMetrics};
+use crate::run::metrics;
 use crate::run::provenance::{Outcome, Provenance};
 use crate::run::{RunFolder, versions};
 
@@ -31,6 +31,18 @@ pub struct RunSummary {
     pub best_epoch: Option<usize>,
     /// RFC 3339, UTC.
     pub started: Option<String>,
+}
+
+impl RunSummary {
+    /// Epochs done of those asked for, the best accuracy and its epoch, as cells of a table.
+    pub fn result_cells(&self) -> [String; 3] {
+        let asked = self.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
+        [
+            format!("{}{asked}", self.epochs_done),
+            self.best_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %")),
+            self.best_epoch.map_or(String::new(), |epoch| epoch.to_string()),
+        ]
+    }
 }
 
 /// All runs below `root`, sorted by name and version. A root that does not exist has none.
@@ -98,7 +110,7 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
         },
     };
     let metrics = metrics.unwrap_or_default();
-    let best = best(&metrics);
+    let best = metrics::best(&metrics);
     RunSummary {
         name,
         version,
@@ -111,12 +123,6 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
         started: provenance.ok().map(|provenance| provenance.started),
         path: run.path().to_path_buf(),
     }
-}
-
-/// The first of the epochs with the highest top-1 on the test split.
-fn best(metrics: &[EpochMetrics]) -> Option<(usize, f64)> {
-    let evaluated = metrics.iter().filter_map(|line| Some((line.epoch, line.test?.top1)));
-    evaluated.reduce(|best, other| if other.1 > best.1 { other } else { best })
 }
 
 fn epochs_asked_for(config: &Path) -> Option<usize> {

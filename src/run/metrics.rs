@@ -100,6 +100,12 @@ struct StepLine {
     loss: f64,
 }
 
+/// The epoch with the highest top-1 on the test images, the first of several, and that accuracy in percent.
+pub fn best(metrics: &[EpochMetrics]) -> Option<(usize, f64)> {
+    let evaluated = metrics.iter().filter_map(|line| Some((line.epoch, line.test?.top1)));
+    evaluated.reduce(|best, other| if other.1 > best.1 { other } else { best })
+}
+
 /// A file that grows at its end, and the hash of all it holds.
 #[derive(Debug)]
 struct AppendedFile {

@@ -55,6 +55,18 @@ pub struct IncompleteRuns<'a> {
     pub at_work: Vec<&'a SweepRun>,
 }
 
+/// Runs that differ in nothing but their seed, together; in the order of their first runs.
+pub fn by_setting<'r, R>(runs: &'r [R], settings: impl Fn(&R) -> &[(String, String)]) -> Vec<Vec<&'r R>> {
+    let mut groups: Vec<Vec<&R>> = Vec::new();
+    for run in runs {
+        match groups.iter_mut().find(|group| group.iter().all(|other| settings(other) == settings(run))) {
+            Some(group) => group.push(run),
+            None => groups.push(vec![run]),
+        }
+    }
+    groups
+}
+
 impl Sweep {
     /// Reads a sweep's file and checks every run's experiment.
     ///

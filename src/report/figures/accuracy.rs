@@ -5,7 +5,7 @@ use super::axis::Axis;
 use super::colours::{TEST, TRAIN};
 use super::lines::{Chart, PlotLine};
 use crate::error::Result;
-use crate::run::metrics::EpochMetrics;
+use crate::run::metrics::{self, EpochMetrics};
 
 /// Top-1 accuracy on training and test images over the epochs, with a ring around the best on the test images.
 ///
@@ -14,7 +14,7 @@ use crate::run::metrics::EpochMetrics;
 pub fn accuracy(epochs: &[EpochMetrics]) -> Result<Figure> {
     let train: Vec<_> = epochs.iter().map(|line| (line.epoch as f64, line.train.top1)).collect();
     let test: Vec<_> = epochs.iter().filter_map(|line| Some((line.epoch as f64, line.test?.top1))).collect();
-    let best = test.iter().copied().reduce(|best, other| if other.1 > best.1 { other } else { best });
+    let best = metrics::best(epochs).map(|(epoch, top1)| (epoch as f64, top1));
     let y = Axis::percent(train.iter().chain(&test).map(|&(_, top1)| top1));
     let line =
         |name: &str, colour, points, dots| PlotLine { name: name.into(), colour, points, band: Vec::new(), dots };

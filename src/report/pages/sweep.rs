@@ -5,7 +5,7 @@ use crate::analysis::statistic::Statistic;
 use crate::error::Result;
 use crate::report::figures::{SeedMean, SeedMeanCurve};
 use crate::run::metrics::{self, EpochMetrics};
-use crate::sweep::Sweep;
+use crate::sweep::{Sweep, by_setting};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -53,14 +53,8 @@ impl SweepRecord {
 
     /// In the order of their first runs.
     pub fn settings(&self) -> Vec<SweepSetting<'_>> {
-        let mut settings: Vec<SweepSetting> = Vec::new();
-        for run in &self.runs {
-            match settings.iter_mut().find(|setting| setting.values == run.settings) {
-                Some(setting) => setting.runs.push(run),
-                None => settings.push(SweepSetting { values: &run.settings, runs: vec![run] }),
-            }
-        }
-        settings
+        let groups = by_setting(&self.runs, |run| &run.settings).into_iter();
+        groups.filter_map(|runs| Some(SweepSetting { values: &runs.first()?.settings, runs })).collect()
     }
 }
 

@@ -4,22 +4,15 @@ use super::cells::Cell;
 use super::runs;
 use super::{FilledTable, TableRow};
 use crate::error::Result;
-use crate::sweep::{Sweep, SweepRun};
+use crate::sweep::{Sweep, by_setting};
 use std::path::Path;
 
 /// The rows stand in the sweep's order; seeds are what a mean is over.
 pub fn fill(path: &Path, root: &Path) -> Result<FilledTable> {
     let sweep = Sweep::load(path)?;
     let folders = sweep.folders(root)?;
-    let mut groups: Vec<Vec<&SweepRun>> = Vec::new();
-    for planned in &sweep.runs {
-        match groups.iter_mut().find(|group| group.iter().all(|other| other.settings == planned.settings)) {
-            Some(group) => group.push(planned),
-            None => groups.push(vec![planned]),
-        }
-    }
     let mut rows = Vec::new();
-    for group in groups {
+    for group in by_setting(&sweep.runs, |run| &run.settings) {
         let Some(planned) = group.first() else { continue };
         let seeds: Vec<u64> = group.iter().map(|run| run.seed).collect();
         let mut labels: Vec<String> = planned.settings.iter().map(|(_, value)| value.clone()).collect();
