@@ -141,7 +141,7 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
 /// How a command prints: the same for every command.
 #[derive(clap::Args)]
 struct FormatArgument {
-    /// How to print; csv and json have every number with all its digits.
+    /// How to print; json has every number with all its digits.
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }

@@ -56,7 +56,7 @@ pub struct IncompleteRuns<'a> {
 }
 
 /// Runs that differ in nothing but their seed, together; in the order of their first runs.
-pub fn by_setting<'r, R>(runs: &'r [R], settings: impl Fn(&R) -> &[(String, String)]) -> Vec<Vec<&'r R>> {
+pub fn by_setting<R>(runs: &[R], settings: impl Fn(&R) -> &[(String, String)]) -> Vec<Vec<&R>> {
     let mut groups: Vec<Vec<&R>> = Vec::new();
     for run in runs {
         match groups.iter_mut().find(|group| group.iter().all(|other| settings(other) == settings(run))) {

@@ -12,6 +12,7 @@ pub mod doctor;
 mod epoch;
 pub mod evaluate;
 mod health;
+mod initial;
 pub mod memory_check;
 mod output;
 pub mod resumption;
@@ -20,16 +21,17 @@ pub mod session;
 mod state;
 mod step;
 
+pub use initial::{initial_network, save_initial_checkpoint};
 pub use step::{StepOutput, step};
 
 use crate::data::{Batches, Dataset, DeviceDataset};
 use crate::error::{Error, Result, StopReason};
 use crate::experiment::{CheckedExperiment, Experiment};
 use crate::network::Network;
-use crate::optimizers::{Optimizer, TrainingPosition};
-use crate::run::checkpoint::{self, Checkpoint, CheckpointContents};
+use crate::optimizers::TrainingPosition;
+use crate::run::checkpoint::Checkpoint;
 use crate::run::metrics::{EpochMetrics, SplitMetrics};
-use crate::run::records::{Records, VerifiedRecords};
+use crate::run::records::VerifiedRecords;
 use crate::run::{CheckpointKind, RunFolder};
 use crate::system::signals::Stop;
 use crate::terminal::progress::EpochBar;
@@ -61,37 +63,6 @@ pub enum TrainingEnd {
     Completed,
     /// Asked to stop, with a checkpoint of the last step.
     Interrupted(StopReason),
-}
-
-/// A network with the weights that its run starts from.
-///
-/// # Errors
-/// When `training.initial_weights` does not fit, or is not finite.
-pub fn initial_network(checked: &CheckedExperiment, device: &Device) -> Result<Network> {
-    let CheckedExperiment { experiment, plan, .. } = checked;
-    let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
-    if let Some(path) = &experiment.training.initial_weights {
-        network.load_file(path)?;
-    }
-    Ok(network)
-}
-
-/// Saves the checkpoint that a run begins with, so that a run folder is never without one: weights as they were drawn
-/// or given, and no step done.
-///
-/// # Errors
-/// As [`checkpoint::save`].
-pub fn save_initial_checkpoint(
-    experiment: &Experiment,
-    dataset: &Dataset,
-    folder: &RunFolder,
-    network: &mut Network,
-) -> Result<()> {
-    let (model, optimizer) = (network.state(), Optimizer::new(&experiment.optimizer).state()?);
-    let (progress, records) = (state::first_progress(experiment, dataset)?, Records::nothing());
-    let contents =
-        CheckpointContents { model: &model, optimizer: &optimizer, progress: &progress, records: Some(&records) };
-    checkpoint::save(&folder.checkpoint(CheckpointKind::Last), contents)
 }
 
 /// Both splits on `device`, where it is a GPU with room for them; training images that are to be turned stay here.

@@ -34,6 +34,21 @@ pub fn objects(table: &Table) -> Json {
     Json::Array(table.rows.iter().map(object).collect())
 }
 
+/// The header and the records of a list of objects with the same keys; nothing for any other value.
+pub fn records(value: &Json) -> Option<Vec<Vec<String>>> {
+    let objects = value.as_array()?.iter().map(Json::as_object).collect::<Option<Vec<_>>>()?;
+    let keys: Vec<String> = objects.first()?.keys().cloned().collect();
+    let text = |value: &Json| match value {
+        Json::Null => String::new(),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let record =
+        |object: &&Map<String, Json>| keys.iter().map(|key| object.get(key).map_or(String::new(), text)).collect();
+    let records: Vec<Vec<String>> = objects.iter().map(record).collect();
+    Some([vec![keys.clone()], records].concat())
+}
+
 /// `top-1 %` as `top_1_percent`.
 fn key(head: &str) -> String {
     let words = head.replace('%', " percent ");

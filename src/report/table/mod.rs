@@ -47,7 +47,7 @@ pub enum Format {
     Markdown,
     /// Needs booktabs.
     Latex,
-    /// A record a line, every number with all its digits.
+    /// A record a line.
     Csv,
     /// Every number with all its digits; times in seconds, sizes in bytes, energies in picojoule, accuracies in
     /// percent.
@@ -74,9 +74,10 @@ impl Printout {
         Self { text, tables, records: None, json }
     }
 
-    /// The same with numbers for programs.
+    /// The same with numbers for programs; those of a list of objects are the records too.
     pub fn with_json(self, json: Json) -> Self {
-        Self { json, ..self }
+        let records = self.records.or_else(|| json::records(&json));
+        Self { json, records, ..self }
     }
 
     /// The same with records for spreadsheets.
