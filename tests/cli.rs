@@ -128,7 +128,7 @@ fn check_names_the_way_of_every_layer() {
     let ways = [
         "sparse / patches",
         "own kernel",
-        "joined with 1",
+        "fused with 1",
         "sparse / Winograd",
         "  patches  ",
         "own kernel",
@@ -464,7 +464,7 @@ fn bench_needs_no_data_and_says_where_the_time_goes() {
     assert_eq!(line.lines().count(), 1);
     assert_eq!((&report["batch_size"], &report["time_steps"], &report["repeats"]), (&16.into(), &3.into(), &2.into()));
     let layers = report["layers"].as_array().expect("layers");
-    assert_eq!(layers.len(), 11, "norms are joined with their neurons: {line}");
+    assert_eq!(layers.len(), 11, "norms are fused with their neurons: {line}");
     // 3 x 3 x 16 x 32 products for each of 32 x 32 pixels, 3 time-steps and 16 images.
     assert_eq!(layers[2]["macs"].as_u64(), Some(9 * 16 * 32 * 1024 * 3 * 16));
     let kept: u64 = layers.iter().filter_map(|layer| layer["kept_bytes"].as_u64()).sum();

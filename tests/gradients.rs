@@ -155,7 +155,7 @@ fn a_trained_layer_is_a_candle_module_that_gives_floats() -> Result {
 }
 
 #[test]
-fn a_norm_joined_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart() -> Result {
+fn a_norm_fused_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart() -> Result {
     let b = 3;
     let cases: [(&str, usize, &[usize], bool); 6] = [
         ("{ bntt = {} }", 4, &[5, 7, 3], false),

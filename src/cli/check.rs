@@ -83,7 +83,7 @@ pub fn layers(checked: &CheckedExperiment, on_gpu: bool) -> Table {
     let layers = plan.kinds.iter().zip(&plan.layers).zip(&experiment.network.layers);
     for (index, ((kind, layer), config)) in layers.enumerate() {
         let path = match index.checked_sub(1) {
-            Some(before) if layer.fused => format!("joined with {before}"),
+            Some(before) if layer.fused => format!("fused with {before}"),
             _ => config.spec().algorithm(layer, on_gpu).to_string(),
         };
         rows.push(vec![

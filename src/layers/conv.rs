@@ -120,7 +120,7 @@ impl Conv {
 
 impl Conv {
     /// The gradient of the input that the output's `grad` belongs to.
-    fn back(&self, grad: &Tensor) -> Result<Tensor> {
+    fn output_to_input_gradient(&self, grad: &Tensor) -> Result<Tensor> {
         conv::input_gradient(grad, &self.weight.value, &self.geometry, self.precision)
     }
 }
@@ -132,7 +132,7 @@ impl Layer for Conv {
 
     fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {
         let [x] = saved.take()?;
-        self.back(&per_input(&x, &grad)?.1)
+        self.output_to_input_gradient(&per_input(&x, &grad)?.1)
     }
 
     fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
@@ -142,7 +142,7 @@ impl Layer for Conv {
         if let Some(bias) = &mut self.bias {
             bias.accumulate(bias::gradient(&grad, bias.value.elem_count())?)?;
         }
-        wanted.then(|| self.back(&grad)).transpose()
+        wanted.then(|| self.output_to_input_gradient(&grad)).transpose()
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {

@@ -92,7 +92,7 @@ impl Linear {
 
 impl Linear {
     /// The gradient of the input that the output's `grad` belongs to.
-    fn back(&self, grad: &Tensor) -> Result<Tensor> {
+    fn output_to_input_gradient(&self, grad: &Tensor) -> Result<Tensor> {
         linear::input_gradient(grad, &self.weight.value, self.precision)
     }
 }
@@ -104,7 +104,7 @@ impl Layer for Linear {
 
     fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {
         let [x] = saved.take()?;
-        self.back(&per_input(&x, &grad)?.1)
+        self.output_to_input_gradient(&per_input(&x, &grad)?.1)
     }
 
     fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
@@ -114,7 +114,7 @@ impl Layer for Linear {
         if let Some(bias) = &mut self.bias {
             bias.accumulate(bias::gradient(&grad, bias.value.elem_count())?)?;
         }
-        wanted.then(|| self.back(&grad)).transpose()
+        wanted.then(|| self.output_to_input_gradient(&grad)).transpose()
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {

@@ -104,7 +104,7 @@ impl Norm {
     }
 
     /// The batch's statistics, which the running ones follow.
-    pub(super) fn observe(&mut self, x: &Tensor) -> Result<Statistics> {
+    pub(super) fn batch_statistics(&mut self, x: &Tensor) -> Result<Statistics> {
         let groups = self.gamma.value.dim(0)?;
         let batch = match once(x)? {
             // Every time-step's statistics are those of the one that stands for all.
@@ -114,12 +114,12 @@ impl Norm {
             }
             None => batch_norm::statistics(x, groups)?,
         };
-        self.follow(&batch, Groups::from_tensor(x, groups)?.count())?;
+        self.update_running(&batch, Groups::from_tensor(x, groups)?.count())?;
         Ok(batch)
     }
 
     /// What the first `time_steps` steps are normalised with in evaluation: running statistics.
-    pub(super) fn running(&self, time_steps: usize) -> Result<Normalization> {
+    pub(super) fn running_normalization(&self, time_steps: usize) -> Result<Normalization> {
         let groups = self.gamma.value.dim(0)?;
         // A group a time-step, of which the first are wanted; or one group for all.
         let first = |table: &Tensor| table.narrow(0, 0, groups.min(time_steps));
@@ -128,9 +128,9 @@ impl Norm {
         Ok(Normalization { scale: first(&all.scale)?, ..all })
     }
 
-    /// The gradient of the input that [`Norm::running`] normalises: it is a line, whose slope is left.
+    /// The gradient of the input that [`Norm::running_normalization`] normalises: it is a line, whose slope is left.
     pub(super) fn running_gradient(&self, grad: &Tensor) -> Result<Tensor> {
-        let line = self.running(grad.dim(0)?)?;
+        let line = self.running_normalization(grad.dim(0)?)?;
         let with = Statistics { mean: line.with.mean.zeros_like()?, ..line.with };
         batch_norm::normalize(grad, &Normalization { with, shift: None, ..line })
     }
@@ -144,7 +144,7 @@ impl Norm {
         Ok(wanted.then_some(found.input))
     }
 
-    fn follow(&mut self, batch: &Statistics, count: usize) -> Result<()> {
+    fn update_running(&mut self, batch: &Statistics, count: usize) -> Result<()> {
         let unbiased = count as f64 / (count as f64 - 1.0).max(1.0);
         let keep = 1.0 - self.momentum;
         self.running_mean = ((&self.running_mean * keep)? + (&batch.mean * self.momentum)?)?;
@@ -155,7 +155,7 @@ impl Norm {
 
 impl Layer for Norm {
     fn forward(&mut self, x: Tensor, _: &ForwardContext<'_>) -> Result<(Output, SavedTensors)> {
-        let batch = self.observe(&x)?;
+        let batch = self.batch_statistics(&x)?;
         let y = batch_norm::normalize(&x, &self.normalization(&batch)?)?;
         Ok((y.into(), SavedTensors::new([x, batch.mean, batch.variance])))
     }
@@ -168,7 +168,7 @@ impl Layer for Norm {
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {
-        Ok(batch_norm::normalize(x, &self.running(x.dim(0)?)?)?.into())
+        Ok(batch_norm::normalize(x, &self.running_normalization(x.dim(0)?)?)?.into())
     }
 
     fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {

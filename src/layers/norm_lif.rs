@@ -16,7 +16,7 @@ pub struct NormLif {
 
 impl Layer for NormLif {
     fn forward(&mut self, x: Tensor, _: &ForwardContext<'_>) -> Result<(Output, SavedTensors)> {
-        let batch = self.norm.observe(&x)?;
+        let batch = self.norm.batch_statistics(&x)?;
         let spikes = norm_lif::forward(&x, &self.norm.normalization(&batch)?, &self.lif)?;
         Ok((spikes.into(), SavedTensors::new([x, batch.mean, batch.variance])))
     }
@@ -29,7 +29,7 @@ impl Layer for NormLif {
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {
-        Ok(norm_lif::forward(x, &self.norm.running(x.dim(0)?)?, &self.lif)?.into())
+        Ok(norm_lif::forward(x, &self.norm.running_normalization(x.dim(0)?)?, &self.lif)?.into())
     }
 
     /// One after the other: with statistics that are constants, the fused op's gradient would be another.

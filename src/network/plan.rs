@@ -72,7 +72,7 @@ impl NetworkPlan {
             .fold(0, usize::saturating_add)
     }
 
-    /// Every layer, joined ones as one, with what it puts out.
+    /// Every layer, fused ones as one, with what it puts out.
     fn units(&self) -> impl DoubleEndedIterator<Item = (&LayerPlan, &SequenceSpec)> {
         let next = self.layers.iter().skip(1).map(Some).chain(std::iter::once(None));
         let pairs: Vec<_> = self.layers.iter().zip(next).filter(|(layer, _)| !layer.fused).collect();

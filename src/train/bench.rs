@@ -41,7 +41,7 @@ impl PhaseTiming {
     }
 }
 
-/// One layer, or a norm with the neurons it is joined with.
+/// One layer, or a norm with the neurons it is fused with.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LayerReport {
     /// `layers.3`.

@@ -38,7 +38,7 @@ fn lif_gives_the_cpus_spikes_and_gradients() {
 }
 
 #[test]
-fn batch_norm_alone_and_joined_with_neurons_is_the_cpus() {
+fn batch_norm_alone_and_fused_with_neurons_is_the_cpus() {
     check(&["norms"]);
 }
 
