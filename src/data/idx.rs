@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Storage, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -103,45 +102,35 @@ pub(super) const FASHION: [&str; 10] =
     ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
 
 fn load(folder: &Folder) -> Result<Dataset> {
-    let paths = folder.locate()?;
-    for [image_file, label_file] in paths.as_chunks().0 {
-        let [images, labels] = [check_images(image_file)?, check_labels(label_file)?];
-        if images != labels {
+    let mut splits = Vec::with_capacity(2);
+    for [image_file, label_file] in folder.locate()?.as_chunks().0 {
+        let (images, labels) = (read_images(image_file)?, read_labels(label_file)?);
+        let pixels = SHAPE.height.saturating_mul(SHAPE.width);
+        let count = images.len().checked_div(pixels).unwrap_or_default();
+        if count != labels.len() {
             return Err(Error::Data(format!(
-                "{} holds {images} images and {} {labels} labels (both headers, byte 4); expected as many of each; do the \
+                "{} holds {count} images and {} {} labels (both headers, byte 4); expected as many of each; do the \
                  files belong together?",
                 image_file.display(),
-                label_file.display()
+                label_file.display(),
+                labels.len()
             )));
         }
+        let labels = labels.into_iter().map(u32::from).collect();
+        let shape = vec![SHAPE.channels, SHAPE.height, SHAPE.width];
+        splits.push(Split { items: SplitValues::Bytes(images.into()), labels, shape });
     }
     let checksums = folder.checksums()?;
-    let decoded = candle_datasets::vision::mnist::load_dir(folder.path)
-        .map_err(|source| Error::Data(format!("cannot decode the files of {}: {source}.", folder.path.display())))?;
-    let train = split(decoded.train_images, &decoded.train_labels)?;
-    let test = split(decoded.test_images, &decoded.test_labels)?;
+    let (Some(test), Some(train)) = (splits.pop(), splits.pop()) else {
+        return Err(Error::Data(format!("{}: expected two files of images.", folder.path.display())));
+    };
     let shape = DataShape { train: train.len(), test: test.len(), ..SHAPE };
     Ok(Dataset { train, test, shape, checksums })
 }
 
-/// candle divides the pixels by 255; four times the memory, so they become bytes again, exactly.
-fn split(images: Tensor, labels: &Tensor) -> Result<Split> {
-    let images = images.contiguous()?;
-    let (storage, layout) = images.storage_and_layout();
-    let bytes = match &*storage {
-        Storage::Cpu(values) => {
-            let values = values.as_slice::<f32>()?.get(layout.start_offset()..).unwrap_or_default();
-            values.iter().map(|value| (value * 255.0).round() as u8).collect()
-        }
-        _ => return Err(Error::Data("candle decoded the images to another device than the CPU.".into())),
-    };
-    let labels = labels.to_vec1::<u8>()?.into_iter().map(u32::from).collect();
-    Ok(Split { items: SplitValues::Bytes(bytes), labels, shape: vec![SHAPE.channels, SHAPE.height, SHAPE.width] })
-}
-
-/// Checks a file of images against its header and tells how many it holds.
-fn check_images(path: &Path) -> Result<u32> {
-    let (header, _, length) = header::<4>(path, IMAGES, "images")?;
+/// The pixels of a file of images, a byte each, that is as long as its header says.
+fn read_images(path: &Path) -> Result<Vec<u8>> {
+    let (header, file, length) = header::<4>(path, IMAGES, "images")?;
     let [_, count, rows, columns] = header;
     if [rows as usize, columns as usize] != [SHAPE.height, SHAPE.width] {
         return Err(Error::Data(format!(
@@ -153,29 +142,34 @@ fn check_images(path: &Path) -> Result<u32> {
     }
     let expected = u64::from(count).saturating_mul((SHAPE.height * SHAPE.width) as u64).saturating_add(16);
     files::check_length(path, length, expected, &format!("a header of 16 and {count} images of 784"))?;
-    Ok(count)
+    rest(file, expected.saturating_sub(16), path)
 }
 
-/// Checks a file of labels against its header, and every label, and tells how many it holds.
-fn check_labels(path: &Path) -> Result<u32> {
-    let (header, mut file, length) = header::<2>(path, LABELS, "labels")?;
+/// The labels of a file of labels, each of which is checked.
+fn read_labels(path: &Path) -> Result<Vec<u8>> {
+    let (header, file, length) = header::<2>(path, LABELS, "labels")?;
     let [_, count] = header;
-    files::check_length(
-        path,
-        length,
-        u64::from(count).saturating_add(8),
-        &format!("a header of 8 and {count} labels of 1"),
-    )?;
-    let mut labels = Vec::new();
-    file.by_ref().take(count.into()).read_to_end(&mut labels).map_err(Error::io("read", path))?;
+    let expected = u64::from(count).saturating_add(8);
+    files::check_length(path, length, expected, &format!("a header of 8 and {count} labels of 1"))?;
+    let labels = rest(file, count.into(), path)?;
     match labels.iter().enumerate().find(|&(_, &label)| usize::from(label) >= SHAPE.classes) {
-        None => Ok(count),
+        None => Ok(labels),
         Some((i, label)) => Err(Error::Data(format!(
             "{}: the label of record {i} (byte {}) is {label}; expected 0 to {}.",
             path.display(),
             i.saturating_add(8),
             SHAPE.classes - 1
         ))),
+    }
+}
+
+/// The `count` bytes after a file's header.
+fn rest(file: std::fs::File, count: u64, path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = files::room(usize::try_from(count).unwrap_or(usize::MAX), path)?;
+    file.take(count).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    match bytes.len() as u64 == count {
+        true => Ok(bytes),
+        false => Err(Error::Data(format!("{} became shorter while it was read.", path.display()))),
     }
 }
 

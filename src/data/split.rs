@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use candle_core::{Device, Tensor};
+
 use super::{Bytes, DataShape};
 use crate::error::{Error, Result};
 
@@ -16,6 +18,20 @@ pub struct Dataset {
     /// name of a published file, "train" and "test" for the two of `tensors`. Of a folder of thousands of files it is
     /// one, "all files": that of their checksums and their paths within the folder.
     pub checksums: BTreeMap<String, String>,
+}
+
+impl Dataset {
+    /// The same as candle's own type, for code that is written against it: pixels in 0..1, or values as they are,
+    /// `[N, C, H, W]` (`[N, T, C, H, W]` of sequences) and labels `[N]` (`u32`).
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when memory runs out.
+    pub fn to_candle(&self) -> Result<candle_datasets::vision::Dataset> {
+        let [(train_images, train_labels), (test_images, test_labels)] =
+            [self.train.to_candle()?, self.test.to_candle()?];
+        let labels = self.shape.classes;
+        Ok(candle_datasets::vision::Dataset { train_images, train_labels, test_images, test_labels, labels })
+    }
 }
 
 /// One split: `labels.len()` items of `shape`, one after another.
@@ -56,6 +72,20 @@ impl Split {
 
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
+    }
+
+    fn to_candle(&self) -> Result<(Tensor, Tensor)> {
+        let values: Vec<f32> = match &self.items {
+            // Divided as candle divides.
+            SplitValues::Bytes(bytes) => {
+                bytes.iter().map(|&byte| (f64::from(1u8) / 255.0) as f32 * f32::from(byte)).collect()
+            }
+            SplitValues::Counts(counts) => counts.iter().map(|&count| count.into()).collect(),
+            SplitValues::Floats(floats) => floats.clone(),
+        };
+        let shape = [&[self.len()], self.shape.as_slice()].concat();
+        let images = Tensor::from_vec(values, shape, &Device::Cpu)?;
+        Ok((images, Tensor::from_slice(&self.labels, self.len(), &Device::Cpu)?))
     }
 
     /// How many values an item has.

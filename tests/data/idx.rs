@@ -60,6 +60,23 @@ fn pixels_and_labels_are_read_to_the_byte() {
 }
 
 #[test]
+fn pixels_and_labels_are_those_that_candles_reader_finds() {
+    let folder = folder();
+    let (own, candles) =
+        (read(&folder).unwrap().to_candle().unwrap(), candle_datasets::vision::mnist::load_dir(&folder));
+    let candles = candles.unwrap();
+    let flat = |images: &candle_core::Tensor| images.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    assert_eq!(own.train_images.dims(), [2, 1, 28, 28]);
+    assert_eq!(flat(&own.train_images), flat(&candles.train_images));
+    assert_eq!(flat(&own.test_images), flat(&candles.test_images));
+    let labels =
+        |labels: &candle_core::Tensor| labels.to_dtype(candle_core::DType::U32).unwrap().to_vec1::<u32>().unwrap();
+    assert_eq!([labels(&own.train_labels), labels(&own.test_labels)], [vec![7, 0], vec![9]]);
+    assert_eq!(labels(&candles.train_labels), [7, 0]);
+    assert_eq!(own.labels, candles.labels);
+}
+
+#[test]
 fn a_missing_file_is_named_for_either_set() {
     let folder = folder();
     fs::remove_file(folder.path().join(FILES[2])).unwrap();
