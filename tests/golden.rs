@@ -33,17 +33,17 @@ fn fixtures() -> PathBuf {
 
 /// Trains an experiment and tells its losses, a line each: `1.17 2.03` is step 17 of epoch 1.
 fn losses(experiment: &str, instructions: &str, threads: usize) -> String {
-    let desk = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("a folder");
     let output = Command::new(env!("CARGO_BIN_EXE_bntt"))
         .arg("run")
         .arg(fixtures().join(format!("{experiment}.toml")))
         .arg(format!("training.threads={threads}"))
         .env("BNTT_INSTRUCTIONS", instructions)
-        .current_dir(desk.path())
+        .current_dir(folder.path())
         .output()
         .expect("the program");
     assert!(output.status.success(), "{experiment}: {}", String::from_utf8_lossy(&output.stderr));
-    let run = desk.path().join(format!("runs/{experiment}/v0001"));
+    let run = folder.path().join(format!("runs/{experiment}/v0001"));
     let lines = |name: &str| -> Vec<serde_json::Value> {
         let text = std::fs::read_to_string(run.join(name)).expect(name);
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
