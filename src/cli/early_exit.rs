@@ -104,7 +104,8 @@ pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
         Ok(figures)
     })?;
     let (text, tables) = describe(&report);
-    arguments.format.print(Printout::new(text, tables).with_json(json::value(&report)?))
+    let printout = Printout::new(text, tables).with_json(json::value(&report)?);
+    arguments.format.print(printout.with_list(&json::value(&report.curve.steps)?))
 }
 
 /// By time-step, by confidence, and the mean gammas where there are any.

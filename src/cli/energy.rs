@@ -77,7 +77,8 @@ pub fn energy(arguments: &EnergyArguments) -> Result<()> {
         Ok(vec![figures::rates_by_step(&report.rates)?, figures::raster(&fired(&trained, arguments.image)?, &image)?])
     })?;
     let (text, table) = describe(&report, &products);
-    arguments.format.print(Printout::new(text, vec![table]).with_json(json::value(&report)?))
+    let printout = Printout::new(text, vec![table]).with_json(json::value(&report)?);
+    arguments.format.print(printout.with_list(&json::value(&report.layers)?))
 }
 
 /// What flows through the network for all test images, one Poisson draw each, and how many they are.

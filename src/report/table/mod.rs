@@ -80,6 +80,12 @@ impl Printout {
         Self { json, records, ..self }
     }
 
+    /// The same with a list of objects as the records for spreadsheets.
+    pub fn with_list(self, list: &Json) -> Self {
+        let records = json::records(list).or(self.records);
+        Self { records, ..self }
+    }
+
     /// The same with records for spreadsheets.
     pub fn with_records(self, records: Vec<Vec<String>>) -> Self {
         Self { records: Some(records), ..self }
