@@ -4,9 +4,11 @@ use super::path_argument::path;
 use crate::config;
 use crate::error::Result;
 use crate::experiment::{CheckedExperiment, Experiment};
+use crate::layers::Placement;
 use crate::ops::device;
 use crate::report::table::{Printout, Table, json, text};
 use crate::terminal::amounts::{bytes, count, grouped};
+use candle_core::Device;
 use std::path::PathBuf;
 
 /// Check an experiment file and show what it costs; no data set is needed.
@@ -56,11 +58,12 @@ fn warned(warnings: &[String]) -> String {
 pub fn describe(checked: &CheckedExperiment) -> (String, Vec<Table>) {
     let CheckedExperiment { experiment, shape, plan } = checked;
     let (time_steps, batch) = (plan.time_steps, experiment.data.batch_size);
-    let (on_gpu, device) = match device::open(&experiment.training.device) {
-        Ok(device) => (!device.is_cpu(), device::name(&device)),
+    let opened = device::open(&experiment.training.device);
+    let (on_gpu, device) = match &opened {
+        Ok(device) => (!device.is_cpu(), device::name(device)),
         Err(problem) => (true, format!("{}, which cannot be used here: {problem}", experiment.training.device)),
     };
-    let (layers, peaks) = (layers(checked, on_gpu), memory(checked));
+    let (layers, peaks) = (layers(checked, on_gpu, opened.as_ref().ok()), memory(checked));
     let input = plan.input.describe();
     let text = format!(
         "{}: {input}, {} classes; {time_steps} time-steps, batches of {batch}; on {device}\n\n{}\n\
@@ -74,17 +77,19 @@ pub fn describe(checked: &CheckedExperiment) -> (String, Vec<Table>) {
     (text, vec![layers, peaks])
 }
 
-/// A head, a row a layer and the total: kinds, output shapes, ways, parameters, MACs, bytes kept.
-pub fn layers(checked: &CheckedExperiment, on_gpu: bool) -> Table {
+/// A head, a row a layer and the total: kinds, output shapes, ways, parameters, MACs, bytes kept. A GPU is asked for
+/// its ways where it is open.
+pub fn layers(checked: &CheckedExperiment, on_gpu: bool, device: Option<&Device>) -> Table {
     let CheckedExperiment { experiment, plan, .. } = checked;
     let (time_steps, batch) = (plan.time_steps, experiment.data.batch_size);
+    let placement = Placement { on_gpu, device, time_steps, batch, precision: plan.precision };
     let head = ["layer", "kind", "output", "computed by", "parameters", "MACs", "kept"];
     let mut rows = Vec::new();
     let layers = plan.kinds.iter().zip(&plan.layers).zip(&experiment.network.layers);
     for (index, ((kind, layer), config)) in layers.enumerate() {
         let path = match index.checked_sub(1) {
             Some(before) if layer.fused => format!("fused with {before}"),
-            _ => config.spec().algorithm(layer, on_gpu).to_string(),
+            _ => config.spec().algorithm(layer, &placement).to_string(),
         };
         rows.push(vec![
             index.to_string(),

@@ -64,7 +64,8 @@ impl RunOrSweep {
         let figures = run_figures(&record, gamma, confusion)?;
         let sessions = record.provenance.as_ref().map(|provenance| provenance.sessions.as_slice()).unwrap_or_default();
         let on_gpu = sessions.last().is_some_and(|session| session.device.starts_with("cuda"));
-        let layers = record.experiment.as_ref().map(|checked| check::layers(checked, on_gpu)).map_err(Clone::clone);
+        let layers =
+            record.experiment.as_ref().map(|checked| check::layers(checked, on_gpu, None)).map_err(Clone::clone);
         Ok(RunReport { record, layers, figures })
     }
 

@@ -2,7 +2,8 @@
 
 use super::plan::{PlanResult, SavedForBackward, numbers};
 use super::{
-    BuildContext, InitConfig, Layer, LayerPlan, LayerSpec, Output, Parameter, SavedTensors, SequenceSpec, map_sequence,
+    BuildContext, InitConfig, Layer, LayerPlan, LayerSpec, Output, Parameter, Placement, SavedTensors, SequenceSpec,
+    map_sequence,
 };
 use crate::ops::sequence::per_input;
 use crate::ops::{Geometry, conv, gpu};
@@ -84,12 +85,15 @@ impl LayerSpec for ConvConfig {
         Ok(Box::new(Conv::new(self, plan, context)?))
     }
 
-    fn algorithm(&self, plan: &LayerPlan, on_gpu: bool) -> &'static str {
-        match plan.input.image() {
-            _ if on_gpu => gpu::CONVOLUTIONS,
-            Ok(image) => conv::cpu_algorithms(&self.geometry(image)),
-            Err(_) => "own kernel",
+    fn algorithm(&self, plan: &LayerPlan, placement: &Placement<'_>) -> &'static str {
+        let Ok(image) = plan.input.image() else { return "own kernel" };
+        let geometry = &self.geometry(image);
+        if !placement.on_gpu {
+            return conv::cpu_algorithms(geometry);
         }
+        let steps = if plan.input.constant { 1 } else { placement.time_steps };
+        let images = steps.saturating_mul(placement.batch);
+        gpu::convolution_on(placement.device, &gpu::Convolution { geometry, images, precision: placement.precision })
     }
 }
 

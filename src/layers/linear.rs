@@ -2,7 +2,8 @@
 
 use super::plan::{PlanResult, SavedForBackward, numbers};
 use super::{
-    BuildContext, InitConfig, Layer, LayerPlan, LayerSpec, Output, Parameter, SavedTensors, SequenceSpec, map_sequence,
+    BuildContext, InitConfig, Layer, LayerPlan, LayerSpec, Output, Parameter, Placement, SavedTensors, SequenceSpec,
+    map_sequence,
 };
 use crate::ops::sequence::per_input;
 use crate::ops::{Precision, bias, linear};
@@ -66,8 +67,8 @@ impl LayerSpec for LinearConfig {
         Ok(Box::new(Linear::new(self, plan, context)?))
     }
 
-    fn algorithm(&self, _: &LayerPlan, on_gpu: bool) -> &'static str {
-        if on_gpu { "cuBLAS" } else { "blocked products" }
+    fn algorithm(&self, _: &LayerPlan, placement: &Placement<'_>) -> &'static str {
+        if placement.on_gpu { "cuBLAS" } else { "blocked products" }
     }
 }
 

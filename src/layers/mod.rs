@@ -37,7 +37,7 @@ pub use norm::{Norm, NormSpec};
 pub use observer::{LayerIo, Observer};
 pub use output::Output;
 pub use parameter::Parameter;
-pub use plan::{BuildContext, LayerPlan, PlanResult, SavedForBackward, SequenceSpec, numbers};
+pub use plan::{BuildContext, LayerPlan, Placement, PlanResult, SavedForBackward, SequenceSpec, numbers};
 pub use pool::PoolConfig;
 pub use saved::SavedTensors;
 pub use tdbn::TdbnConfig;
@@ -62,7 +62,7 @@ pub trait LayerSpec {
     }
 
     /// By which code the layer is computed, in words: `bntt check` shows it, so that nothing falls back in silence.
-    fn algorithm(&self, _plan: &LayerPlan, _on_gpu: bool) -> &'static str {
+    fn algorithm(&self, _plan: &LayerPlan, _placement: &Placement<'_>) -> &'static str {
         "own kernel"
     }
 }

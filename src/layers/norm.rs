@@ -138,8 +138,8 @@ impl Norm {
     /// Adds to the parameters' gradients and hands on the input's.
     pub(super) fn accumulate(&mut self, found: Gradients, wanted: bool) -> Result<Option<Tensor>> {
         self.gamma.accumulate(if self.factor == 1.0 { found.scale } else { (found.scale * self.factor)? })?;
-        if let Some(beta) = &mut self.beta {
-            beta.accumulate(found.shift)?;
+        if let (Some(beta), Some(shift)) = (&mut self.beta, found.shift) {
+            beta.accumulate(shift)?;
         }
         Ok(wanted.then_some(found.input))
     }

@@ -89,6 +89,16 @@ pub struct LayerPlan {
     pub fused: bool,
 }
 
+/// Where, and on how much, a layer would compute.
+pub struct Placement<'a> {
+    pub on_gpu: bool,
+    /// The GPU, where it is open.
+    pub device: Option<&'a Device>,
+    pub time_steps: usize,
+    pub batch: usize,
+    pub precision: Precision,
+}
+
 /// What a layer keeps from forward to backward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SavedForBackward {

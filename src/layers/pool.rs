@@ -4,6 +4,7 @@ use super::plan::{PlanResult, SavedForBackward};
 use super::{BuildContext, Layer, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSpec, map_sequence};
 use crate::ops::pool::{self, Window};
 use crate::ops::sequence::{once, repeat};
+use crate::ops::sum_over_time::sum_over_time;
 use candle_core::{Result, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,7 +83,7 @@ impl Layer for Pool {
         }
         let [places] = saved.take()?;
         // The places of an input that was constant in time have one step.
-        let grad = if places.dim(0)? < grad.dim(0)? { grad.sum_keepdim(0)? } else { grad };
+        let grad = if places.dim(0)? < grad.dim(0)? { sum_over_time(&grad)? } else { grad };
         pool::max_gradient(&grad, &places, &shape_of(&grad), self.window)
     }
 

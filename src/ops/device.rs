@@ -34,7 +34,7 @@ pub fn open(name: &str) -> Result<Device, String> {
 
 #[cfg(feature = "cuda")]
 fn open_gpu(ordinal: usize) -> Result<Device, String> {
-    crate::ops::gpu::device::Cuda::open(ordinal)
+    crate::ops::gpu::opening::open(ordinal)
 }
 
 #[cfg(not(feature = "cuda"))]

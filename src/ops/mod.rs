@@ -36,6 +36,7 @@ mod scratch;
 pub mod selftest;
 pub mod sequence;
 pub mod simd;
+pub mod sum_over_time;
 mod uninit;
 pub mod update;
 pub(crate) mod values;

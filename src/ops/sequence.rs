@@ -2,6 +2,7 @@
 //! stride of 0 in time.
 
 use super::channels_last::channels_last;
+use super::sum_over_time::sum_over_time;
 use candle_core::{Result, Tensor};
 
 /// The first time-step [1, B, ...] of a sequence that is the same at every step by construction: its stride in time is
@@ -22,7 +23,7 @@ pub fn repeat(step: &Tensor, time_steps: usize) -> Result<Tensor> {
 /// constant, since then its one step served all.
 pub fn per_input(x: &Tensor, grad: &Tensor) -> Result<(Tensor, Tensor)> {
     match once(x)? {
-        Some(step) if grad.dim(0)? > 1 => Ok((step, grad.sum_keepdim(0)?)),
+        Some(step) if grad.dim(0)? > 1 => Ok((step, sum_over_time(grad)?)),
         Some(step) => Ok((step, grad.clone())),
         None => Ok((x.clone(), grad.clone())),
     }

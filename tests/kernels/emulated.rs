@@ -47,7 +47,7 @@ fn compile(folder: &Path) -> PathBuf {
             "-Wno-unknown-pragmas",
             "-c",
         ]);
-        for include in ["tests/kernels", "src/ops/gpu", "src/ops/lif"] {
+        for include in ["tests/kernels", "src/ops/gpu", "src/ops/lif", "src/ops/batch_norm"] {
             command.arg("-I").arg(root.join(include));
         }
         run(command.arg(source).arg("-o").arg(object));
@@ -168,6 +168,11 @@ impl Gpu for Emulated {
         let address = Address(Cell::new(0));
         tensor.inplace_op1(&address)?;
         Ok(address.0.get())
+    }
+
+    /// That of the smallest GPU that the kernels run on.
+    fn most_shared(&self) -> usize {
+        99 * 1024
     }
 
     /// Filled with what no kernel may leave or read.

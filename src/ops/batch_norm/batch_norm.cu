@@ -1,54 +1,5 @@
-// Batch norm over pixels whose channels lie side by side. Statistics and sums: a block sums a chunk of rows of a tile of channels,
-// a thread the same N channels of every few rows; then one thread a channel adds the chunks in order, in double precision.
-#include "kernel.h"
-
-// How rows of channels are divided: gridDim is (chunks, tiles, groups).
-struct Rows {
-    i64 per_group;   // rows of a group
-    int per_chunk;   // rows of a chunk
-    int chunks;      // chunks of a group
-    int channels;    // C
-    int lanes;       // threads side by side in a row, N channels each
-};
-
-struct Place {
-    int channel;     // first of this thread's channels; C or more: it has none
-    int lane;        // among its row's threads
-    int row;         // which of the block's rows
-    int rows;        // rows that the block takes at a time
-    i64 first;       // of the chunk, in its group
-    i64 last;
-    i64 base;        // the group's first element
-};
-
-template <int N> __device__ inline Place place(const Rows &rows) {
-    Place p;
-    p.lane = threadIdx.x % rows.lanes;
-    p.row = threadIdx.x / rows.lanes;
-    p.rows = blockDim.x / rows.lanes;
-    p.channel = (blockIdx.y * rows.lanes + p.lane) * N;
-    p.first = (i64)blockIdx.x * rows.per_chunk;
-    p.last = p.first + rows.per_chunk;
-    if (p.last > rows.per_group) p.last = rows.per_group;
-    p.base = blockIdx.z * rows.per_group * rows.channels;
-    return p;
-}
-
-// Adds two numbers of every thread over the block's rows, in the order of the rows; the threads of row 0 have the sums.
-template <int N> __device__ inline void sum_rows(const Place &p, int lanes, float a[N], float b[N], float *scratch) {
-    for (int k = 0; k < N; k++) {
-        scratch[(threadIdx.x * N + k) * 2] = a[k];
-        scratch[(threadIdx.x * N + k) * 2 + 1] = b[k];
-    }
-    __syncthreads();
-    if (p.row > 0) return;
-    for (int row = 1; row < p.rows; row++) {
-        for (int k = 0; k < N; k++) {
-            a[k] += scratch[((row * lanes + p.lane) * N + k) * 2];
-            b[k] += scratch[((row * lanes + p.lane) * N + k) * 2 + 1];
-        }
-    }
-}
+// Batch norm over pixels whose channels lie side by side: see rows.h for how statistics and sums are divided.
+#include "rows.h"
 
 // Mean and sum of squared distances from it of every chunk and channel: parts [G, chunks, C, 2]. Sums run over distances from the
 // chunk's first row, so that large means do not swallow small deviations.
@@ -88,23 +39,27 @@ KERNEL statistics_bf16_x8(const bf16 *x, Rows rows, float *parts) { statistics<8
 KERNEL statistics_bf16_x1(const bf16 *x, Rows rows, float *parts) { statistics<1>(x, rows, parts); }
 
 // Joins the chunks of every group and channel: mean and biased variance [G, C].
-KERNEL statistics_joined(const float *parts, Rows rows, int groups, float *mean, float *variance) {
-    int at = (int)thread_number();
-    if (at >= groups * rows.channels) return;
-    int group = at / rows.channels, channel = at % rows.channels;
-    double count = 0.0, total = 0.0, squares = 0.0;
-    for (int chunk = 0; chunk < rows.chunks; chunk++) {
-        const float *part = parts + (((i64)group * rows.chunks + chunk) * rows.channels + channel) * 2;
-        i64 first = (i64)chunk * rows.per_chunk, last = first + rows.per_chunk;
-        if (last > rows.per_group) last = rows.per_group;
-        double n = (double)(last - first), joint = count + n;
-        double distance = (double)part[0] - total;
-        total += distance * n / joint;
-        squares += (double)part[1] + distance * distance * count * n / joint;
-        count = joint;
+KERNEL statistics_joined(const float *parts, Rows rows, float *mean, float *variance) {
+    DYNAMIC_SHARED(double, lanes);
+    Join join(rows);
+    double total = 0.0, squares = 0.0;
+    if (join.exists) {
+        for (int chunk = join.lane; chunk < rows.chunks; chunk += JOIN_LANES) {
+            total += (double)join.part(parts, rows, chunk)[0] * rows_of(rows, chunk);
+        }
     }
-    mean[at] = (float)total;
-    variance[at] = (float)(squares / count);
+    double count = (double)rows.per_group, centre = sum_lanes(total, lanes) / count;
+    if (join.exists) {
+        for (int chunk = join.lane; chunk < rows.chunks; chunk += JOIN_LANES) {
+            const float *part = join.part(parts, rows, chunk);
+            double distance = (double)part[0] - centre;
+            squares += (double)part[1] + distance * distance * rows_of(rows, chunk);
+        }
+    }
+    squares = sum_lanes(squares, lanes);
+    if (!join.exists || join.lane > 0) return;
+    mean[join.at] = (float)centre;
+    variance[join.at] = (float)(squares / count);
 }
 
 // Factor and offset [G, C] of Y = factor X + offset.
@@ -182,15 +137,20 @@ GRADIENT_SUMS(gradient_sums_bf16_x1, bf16, 1)
 // Joins the chunks' sums: the scale's gradient [G, C], the sum of dY [G, C] and a, b, c [3, G, C] of dX = a dY + b (X - mean) + c.
 KERNEL gradient_factors(const float *parts, Rows rows, int groups, const float *variance, const float *scale, float eps,
                         float *scale_gradient, float *dy_sum, float *factors) {
-    int at = (int)thread_number(), all = groups * rows.channels;
-    if (at >= all) return;
-    int group = at / rows.channels, channel = at % rows.channels;
+    DYNAMIC_SHARED(double, lanes);
+    Join join(rows);
     double sum = 0.0, centred = 0.0;
-    for (int chunk = 0; chunk < rows.chunks; chunk++) {
-        const float *part = parts + (((i64)group * rows.chunks + chunk) * rows.channels + channel) * 2;
-        sum += (double)part[0];
-        centred += (double)part[1];
+    if (join.exists) {
+        for (int chunk = join.lane; chunk < rows.chunks; chunk += JOIN_LANES) {
+            const float *part = join.part(parts, rows, chunk);
+            sum += (double)part[0];
+            centred += (double)part[1];
+        }
     }
+    sum = sum_lanes(sum, lanes);
+    centred = sum_lanes(centred, lanes);
+    if (!join.exists || join.lane > 0) return;
+    int at = join.at, all = groups * rows.channels;
     double n = (double)rows.per_group;
     double inverse = (double)(1.0f / sqrtf(variance[at] + eps));
     double a = (double)scale[at] * inverse;

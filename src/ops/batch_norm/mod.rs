@@ -13,6 +13,7 @@
 
 pub(super) mod cpu;
 pub mod cuda;
+pub(super) mod rows;
 
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
@@ -49,13 +50,18 @@ impl Normalization {
             eps: self.eps as f32,
         })
     }
+
+    /// The shift's gradient as a tensor, where there is a shift.
+    pub(super) fn shift_gradient(&self, sums: Vec<f32>, device: &Device) -> Result<Option<Tensor>> {
+        self.shift.as_ref().map(|shift| Tensor::from_vec(sums, shift.shape(), device)).transpose()
+    }
 }
 
-/// Gradients of the input [T, B, C, ...], the scale [G, C] and the shift `[C]`.
+/// Gradients of the input [T, B, C, ...], the scale [G, C] and, where there is one, the shift `[C]`.
 pub struct Gradients {
     pub input: Tensor,
     pub scale: Tensor,
-    pub shift: Tensor,
+    pub shift: Option<Tensor>,
 }
 
 /// How a sequence is grouped: G groups of `items` images of C channels of `pixels`.
@@ -79,6 +85,11 @@ impl Groups {
             bail!("batch norm: {t} time-steps do not divide into {groups} groups")
         }
         Ok(Self { groups, items: t / groups * b, channels, pixels })
+    }
+
+    /// One group of all rows of `channels` channels.
+    pub(super) fn whole(x: &Tensor, channels: usize) -> Self {
+        Self { groups: 1, items: x.elem_count() / channels.max(1), channels, pixels: 1 }
     }
 
     /// Values per statistic.
@@ -128,7 +139,7 @@ pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization) -> Result<Grad
             Ok(Gradients {
                 input: from_channels_last(input, x.dims(), x)?,
                 scale: Tensor::from_vec(scale, g.table(), x.device())?,
-                shift: Tensor::from_vec(shift, g.channels, x.device())?,
+                shift: norm.shift_gradient(shift, x.device())?,
             })
         }
         device => cuda::gradients(&*gpu::for_device(device)?, x, grad, norm, &g),

@@ -52,7 +52,7 @@ pub fn gradient(grad: &Tensor, channels: usize) -> Result<Tensor> {
             let total = |channel: usize| parts.iter().map(|part| part[channel]).sum::<f64>() as f32;
             Tensor::from_vec((0..channels).map(total).collect::<Vec<_>>(), channels, grad.device())
         }
-        _ => cuda::gradient(grad, channels),
+        device => cuda::gradient(&*gpu::for_device(device)?, grad, channels),
     }
 }
 

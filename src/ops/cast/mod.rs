@@ -1,6 +1,9 @@
 //! Casts between spikes (`u8`), `f32` and `bf16`.
 
+pub mod cuda;
+
 use super::channels_last::{channels_first, channels_last, from_channels_last};
+use super::gpu;
 use super::values::{SequenceValues, input};
 use candle_core::{DType, Device, Result, Tensor};
 
@@ -16,7 +19,9 @@ pub fn currents(x: &Tensor) -> Result<Tensor> {
                 }
             }
         }
-        _ if x.dtype() == DType::U8 => channels_first(&channels_last(x)?.to_dtype(DType::F32)?),
+        device if x.dtype() == DType::U8 => {
+            channels_first(&cuda::cast(&*gpu::for_device(device)?, &channels_last(x)?, DType::F32)?)
+        }
         _ => Ok(x.clone()),
     }
 }

@@ -26,18 +26,23 @@ template <class W> __device__ inline void weight_by_patch(const float *w, Geomet
 KERNEL weight_by_patch_f32(const float *w, Geometry g, float *to) { weight_by_patch(w, g, to); }
 KERNEL weight_by_patch_bf16(const float *w, Geometry g, bf16 *to) { weight_by_patch(w, g, to); }
 
-// A gradient [O, k, k, C] as [O, C, k, k].
-template <class W> __device__ inline void gradient_by_filter(const W *from, Geometry g, float *gradient) {
+// A gradient [O, k, k, C] as [O, C, k, k], added to what is there where `add` says so.
+template <class W> __device__ inline void gradient_by_filter(const W *from, Geometry g, int add, float *gradient) {
     i64 i = thread_number();
     int taps = g.kernel * g.kernel;
     if (i >= (i64)g.out_channels * g.in_channels * taps) return;
     int tap = (int)(i % taps), c = (int)(i / taps % g.in_channels);
     i64 o = i / taps / g.in_channels;
-    gradient[i] = value_of(from[(o * taps + tap) * g.in_channels + c]);
+    float sum = value_of(from[(o * taps + tap) * g.in_channels + c]);
+    gradient[i] = add ? gradient[i] + sum : sum;
 }
 
-KERNEL gradient_by_filter_f32(const float *from, Geometry g, float *gradient) { gradient_by_filter(from, g, gradient); }
-KERNEL gradient_by_filter_bf16(const bf16 *from, Geometry g, float *gradient) { gradient_by_filter(from, g, gradient); }
+KERNEL gradient_by_filter_f32(const float *from, Geometry g, int add, float *gradient) {
+    gradient_by_filter(from, g, add, gradient);
+}
+KERNEL gradient_by_filter_bf16(const bf16 *from, Geometry g, int add, float *gradient) {
+    gradient_by_filter(from, g, add, gradient);
+}
 
 // The patches under all output pixels of `images` images [H, W, C]: [images, H', W', k, k, C], zero outside the image.
 template <int N, class T, class P> __device__ inline void patches(const T *x, Geometry g, i64 images, P *to) {

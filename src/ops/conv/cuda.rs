@@ -2,12 +2,14 @@
 
 use crate::ops::Geometry;
 use crate::ops::Precision;
+use crate::ops::cast::cuda::cast;
 use crate::ops::channels_last::{channels_first, channels_last};
 use crate::ops::gpu::{Convolution, Gpu, KernelArguments, LaunchConfig, MatrixProduct, StructLayout, suffix, width};
 use candle_core::{DType, Result, Tensor};
 
-/// Bytes of patches that a product takes at a time.
-const PATCHES: usize = 256 << 20;
+/// Bytes of patches that a product takes at a time: few enough that they are still in the device's cache (40 to 60 MB
+/// on the GPUs that the kernels are compiled for) when the product reads them.
+const PATCHES: usize = 24 << 20;
 
 /// `Geometry` of conv.cu.
 fn structure(g: &Geometry) -> StructLayout {
@@ -24,10 +26,10 @@ fn by_patch(gpu: &dyn Gpu, weight: &Tensor, g: &Geometry, dtype: DType) -> Resul
     Ok(w)
 }
 
-/// Images as they lie, of the type that is multiplied; spikes as bytes may stay bytes.
-fn operand(x: &Tensor, dtype: DType, bytes: bool) -> Result<Tensor> {
+/// Images as they lie, of the type that is multiplied; bytes that become `f32` may wait for the patches to be made.
+fn operand(gpu: &dyn Gpu, x: &Tensor, dtype: DType, bytes: bool) -> Result<Tensor> {
     let x = channels_last(x)?;
-    if bytes && x.dtype() == DType::U8 { Ok(x) } else { x.to_dtype(dtype) }
+    if bytes && (x.dtype(), dtype) == (DType::U8, DType::F32) { Ok(x) } else { cast(gpu, &x, dtype) }
 }
 
 /// [..., O, H', W'] of `x` [..., C, H, W].
@@ -40,33 +42,20 @@ pub fn forward(
     precision: Precision,
 ) -> Result<Tensor> {
     let (dtype, own) = (precision.currents(), gpu.convolutions());
-    let (x, w) = (operand(x, dtype, own.is_none() && dtype == DType::F32)?, by_patch(gpu, weight, g, dtype)?);
+    let (x, w) = (operand(gpu, x, dtype, own.is_none())?, by_patch(gpu, weight, g, dtype)?);
     let lead = x.rank() - 3;
     let y = gpu.alloc_uninit(&[&x.dims()[..lead], &[g.out_height(), g.out_width(), g.out_channels]].concat(), dtype)?;
-    match own {
-        Some(own) => own.forward(&x, &w, &y, &Convolution { geometry: g, images, precision })?,
-        None => {
-            let y = y.flatten_all()?;
-            for_chunks(gpu, &x, g, images, dtype, |patches, first, count| {
-                let (m, n) = (count * g.out_pixels(), g.out_channels);
-                let c = &y.narrow(0, first * g.out_pixels() * n, m * n)?;
-                let (a, b) = (patches, &w);
-                let (a_transposed, b_transposed) = (false, true);
-                gpu.multiply(&MatrixProduct {
-                    a,
-                    a_transposed,
-                    b,
-                    b_transposed,
-                    c,
-                    m,
-                    n,
-                    k: g.patch(),
-                    accumulate: false,
-                    precision,
-                })
-            })?;
-        }
+    let task = Convolution { geometry: g, images, precision };
+    if own.map_or(Ok(false), |own| own.forward(&x, &w, &y, &task))? {
+        return channels_first(&y);
     }
+    let flat = y.flatten_all()?;
+    for_chunks(gpu, &x, g, images, dtype, |patches, first, count| {
+        let (m, n, k) = (count * g.out_pixels(), g.out_channels, g.patch());
+        let c = &flat.narrow(0, first * g.out_pixels() * n, m * n)?;
+        let (a, b, a_transposed, b_transposed, accumulate) = (patches, &w, false, true, false);
+        gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c, m, n, k, accumulate, precision })
+    })?;
     channels_first(&y)
 }
 
@@ -80,11 +69,11 @@ pub fn input_gradient(
     precision: Precision,
 ) -> Result<Tensor> {
     let dtype = precision.currents();
-    let (dy, w) = (operand(grad, dtype, false)?, by_patch(gpu, weight, g, dtype)?);
+    let (dy, w) = (operand(gpu, grad, dtype, false)?, by_patch(gpu, weight, g, dtype)?);
     let lead = dy.rank() - 3;
     let dx = gpu.alloc_uninit(&[&dy.dims()[..lead], &[g.height, g.width, g.in_channels]].concat(), dtype)?;
-    if let Some(own) = gpu.convolutions() {
-        own.input_gradient(&dy, &w, &dx, &Convolution { geometry: g, images, precision })?;
+    let task = Convolution { geometry: g, images, precision };
+    if gpu.convolutions().map_or(Ok(false), |own| own.input_gradient(&dy, &w, &dx, &task))? {
         return channels_first(&dx);
     }
     let (dy, flat) = (dy.flatten_all()?, dx.flatten_all()?);
@@ -109,7 +98,7 @@ pub fn input_gradient(
     channels_first(&dx)
 }
 
-/// [O, C, k, k] (`f32`), summed over the sequence.
+/// [O, C, k, k] (`f32`), summed over the sequence; portions of it are added in `f32`.
 pub fn weight_gradient(
     gpu: &dyn Gpu,
     x: &Tensor,
@@ -119,32 +108,33 @@ pub fn weight_gradient(
     precision: Precision,
 ) -> Result<Tensor> {
     let (dtype, own) = (precision.currents(), gpu.convolutions());
-    let x = operand(x, dtype, own.is_none() && dtype == DType::F32)?;
-    let dy = operand(grad, dtype, false)?;
-    // Products add in single precision over all chunks; a device's own convolutions give the type that they multiply.
-    let sums = if own.is_some() { dtype } else { DType::F32 };
-    let dw = gpu.alloc_uninit(&[g.out_channels, g.kernel, g.kernel, g.in_channels], sums)?;
-    match own {
-        Some(own) => own.weight_gradient(&x, &dy, &dw, &Convolution { geometry: g, images, precision })?,
-        None => {
-            let dy = dy.flatten_all()?;
-            for_chunks(gpu, &x, g, images, dtype, |patches, first, count| {
-                let (m, n, k) = (g.out_channels, g.patch(), count * g.out_pixels());
-                let a = &dy.narrow(0, first * g.out_pixels() * m, k * m)?;
-                let (b, c, accumulate) = (patches, &dw, first > 0);
-                let (a_transposed, b_transposed) = (true, false);
-                gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c, m, n, k, accumulate, precision })
-            })?;
+    let (x, dy) = (operand(gpu, x, dtype, own.is_none())?, operand(gpu, grad, dtype, false)?);
+    let gradient = gpu.alloc_uninit(&[g.out_channels, g.in_channels, g.kernel, g.kernel], DType::F32)?;
+    let by_patch = |dtype| gpu.alloc_uninit(&[g.out_channels, g.kernel, g.kernel, g.in_channels], dtype);
+    let add = |dw: &Tensor, first: bool| {
+        let arguments = KernelArguments::new()
+            .pointer(gpu.address(dw)?)
+            .structure(structure(g))
+            .i32(usize::from(!first))
+            .pointer(gpu.address(&gradient)?);
+        let kernel = format!("gradient_by_filter_{}", suffix(dw.dtype())?);
+        gpu.launch(&kernel, LaunchConfig::over(gradient.elem_count())?, arguments)
+    };
+    if let Some(own) = own {
+        let dw = by_patch(dtype)?;
+        let task = Convolution { geometry: g, images, precision };
+        if own.weight_gradient(&x, &dy, &dw, &task, &|first| add(&dw, first))? {
+            return Ok(gradient);
         }
     }
-    let gradient = gpu.alloc_uninit(&[g.out_channels, g.in_channels, g.kernel, g.kernel], DType::F32)?;
-    let arguments =
-        KernelArguments::new().pointer(gpu.address(&dw)?).structure(structure(g)).pointer(gpu.address(&gradient)?);
-    gpu.launch(
-        &format!("gradient_by_filter_{}", suffix(sums)?),
-        LaunchConfig::over(gradient.elem_count())?,
-        arguments,
-    )?;
+    let (dw, dy) = (by_patch(DType::F32)?, dy.flatten_all()?);
+    for_chunks(gpu, &x, g, images, dtype, |patches, first, count| {
+        let (m, n, k) = (g.out_channels, g.patch(), count * g.out_pixels());
+        let a = &dy.narrow(0, first * g.out_pixels() * m, k * m)?;
+        let (b, c, accumulate, a_transposed, b_transposed) = (patches, &dw, first > 0, true, false);
+        gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c, m, n, k, accumulate, precision })
+    })?;
+    add(&dw, true)?;
     Ok(gradient)
 }
 
@@ -166,7 +156,8 @@ fn for_chunks(
     let (x, in_size) = (x.flatten_all()?, g.in_pixels() * g.in_channels);
     let together = images_together(g, dtype, images);
     let patches = gpu.alloc_uninit(&[together * g.out_pixels() * g.patch()], dtype)?;
-    let n = width(if dtype == DType::BF16 { 8 } else { 4 }, &[g.in_channels]);
+    let addresses = [(gpu.address(&x)?, x.dtype()), (gpu.address(&patches)?, dtype)];
+    let n = width(if dtype == DType::BF16 { 8 } else { 4 }, &[g.in_channels], &addresses);
     let kernel = format!("patches_{}_{}_x{n}", suffix(x.dtype())?, suffix(dtype)?);
     for first in (0..images).step_by(together) {
         let count = together.min(images - first);

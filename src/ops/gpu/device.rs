@@ -3,129 +3,74 @@
 //! All work goes to the one stream of candle's device, in the order in which it is asked for; memory is taken and freed
 //! in that order too. So an address stays good for every launch that is asked for while its tensor lives.
 
+use super::libraries::Found;
 use super::memory_pool::MemoryPool;
+use super::modules::Modules;
 use super::upload::Upload;
 #[cfg(feature = "cudnn")]
-use super::{Convolution, Convolutions};
+use super::{Convolution, Convolutions, cudnn::Cudnn};
 use super::{Gpu, KernelArguments, LaunchConfig, MatrixProduct, blas};
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::CudaDType;
-use candle_core::cuda_backend::cudarc::driver::CudaFunction;
-use candle_core::cuda_backend::cudarc::driver::{CudaContext, DevicePtr, DeviceRepr, DriverError, result, sys};
+use candle_core::cuda_backend::cudarc::driver::{DevicePtr, DeviceRepr, result, sys};
 use candle_core::op::BackpropOp;
-use candle_core::{CudaDevice, CudaStorage, DType, Device, Result, Shape, Storage, Tensor, bail};
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use candle_core::{CudaDevice, CudaStorage, DType, Device, Error, Result, Shape, Storage, Tensor, bail};
+use sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN as MOST_SHARED;
+use sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES as DYNAMIC_SHARED;
 
-// `MODULES: &[(name, PTX, kernels)]`, made by build.rs.
-include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
-
-/// Bytes of shared memory that a kernel gets without asking.
+/// Bytes of shared memory that a kernel gets without asking, on every GPU.
 const SHARED: u32 = 48 * 1024;
-
-/// The oldest compute capability that the kernels run on; build.rs compiles for it.
-const OLDEST: (i32, i32) = (8, 0);
 
 /// A device with its kernels.
 pub struct Cuda {
     device: Device,
     cuda: CudaDevice,
+    most_shared: usize,
     pool: MemoryPool,
     upload: Upload,
-    kernels: Mutex<HashMap<String, CudaFunction>>,
+    modules: Modules,
+    /// Where the library is installed.
     #[cfg(feature = "cudnn")]
-    cudnn: super::cudnn::Cudnn,
+    cudnn: Option<Cudnn>,
 }
 
-/// Devices that are open, by number. They stay so to the end of the process.
-static OPEN: Mutex<BTreeMap<usize, Arc<Cuda>>> = Mutex::new(BTreeMap::new());
-
 impl Cuda {
-    /// Opens device number `ordinal`, once.
-    ///
-    /// # Errors
-    /// A sentence, for somebody who asked for that device: no driver, no such device, one that is too old, or in use.
-    pub fn open(ordinal: usize) -> std::result::Result<Device, String> {
-        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = open.get(&ordinal) {
-            return Ok(found.device.clone());
-        }
-        result::init().map_err(|error| match error.0 {
-            sys::CUresult::CUDA_ERROR_NO_DEVICE => {
-                "the NVIDIA driver finds no GPU: see what `nvidia-smi` lists".to_string()
-            }
-            _ => format!("the NVIDIA driver does not start ({error}): see whether `nvidia-smi` works"),
-        })?;
-        let count = CudaContext::device_count().map_err(|error| format!("the GPUs cannot be counted: {error}"))?;
-        if ordinal >= count.max(0) as usize {
-            return Err(match count {
-                ..=0 => "the NVIDIA driver finds no GPU: see what `nvidia-smi` lists".to_string(),
-                1 => "there is one GPU: use \"cuda:0\"".to_string(),
-                _ => format!("there are {count} GPUs: use \"cuda:0\" to \"cuda:{}\"", count - 1),
-            });
-        }
-        // A stream of its own, the same for all threads of the process.
-        let device = Device::new_cuda_with_stream(ordinal).map_err(|error| format!("it cannot be opened: {error}"))?;
-        let made = Self::new(&device).map_err(|error| error.to_string())?;
-        open.insert(ordinal, Arc::new(made));
-        Ok(device)
-    }
-
-    fn new(device: &Device) -> Result<Self> {
+    /// The device that candle has opened, of a process that `found` these libraries.
+    pub(super) fn new(device: &Device, found: Found) -> Result<Self> {
         let Device::Cuda(cuda) = device else { bail!("{:?} is no CUDA device", device.location()) };
-        let (stream, wrap) = (cuda.cuda_stream(), |error: DriverError| candle_core::Error::wrap(error));
+        let stream = cuda.cuda_stream();
         let context = stream.context();
-        let number = |attribute| context.attribute(attribute).map_err(wrap);
-        let found = (
-            number(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
-            number(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
-        );
-        if found < OLDEST {
-            let name = context.name().unwrap_or_else(|_| "it".into());
-            bail!(
-                "{name} has compute capability {}.{}, and the kernels need {}.{} or newer: use another GPU, or \"cpu\"",
-                found.0,
-                found.1,
-                OLDEST.0,
-                OLDEST.1
-            )
-        }
         // SAFETY: events would order streams among each other. Tensors are of one: candle copies on it, and kernels,
         // cuBLAS and cuDNN are launched on it; `upload.rs`, which has another, waits for what it uses. `bntt selftest`
         // tests the numbers on a GPU.
         unsafe { cuda.disable_event_tracking() };
         let pool = MemoryPool::new(context)?;
         pool.keep_freed()?;
-        let made = Self {
+        let modules = Modules::default();
+        modules.try_one(context)?;
+        #[cfg(not(feature = "cudnn"))]
+        let _ = found;
+        Ok(Self {
             device: device.clone(),
             cuda: cuda.clone(),
+            most_shared: context.attribute(MOST_SHARED).map_err(Error::wrap)?.max(SHARED as i32) as usize,
             pool,
             upload: Upload::new(context)?,
-            kernels: Mutex::default(),
+            modules,
             #[cfg(feature = "cudnn")]
-            cudnn: super::cudnn::Cudnn::new(cuda)?,
-        };
-        // A driver older than the toolkit that compiled the kernels says so here, not in the middle of a run.
-        if let Some((_, _, [name, ..])) = MODULES.first() {
-            made.kernel(name)?;
-        }
-        Ok(made)
+            cudnn: found.cudnn.then(|| Cudnn::new(cuda, result::mem_get_info().map_err(Error::wrap)?.1)).transpose()?,
+        })
     }
 
-    /// The open device that holds a tensor.
-    pub fn for_device(device: &Device) -> Result<Arc<Self>> {
-        let Device::Cuda(cuda) = device else { bail!("{:?} is no CUDA device", device.location()) };
-        let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        match open.values().find(|open| open.cuda.id() == cuda.id()) {
-            Some(found) => Ok(Arc::clone(found)),
-            None => bail!("{:?} was not opened by Cuda::open", device.location()),
-        }
+    /// Whether `cuda` is this device.
+    pub(super) fn is(&self, cuda: &CudaDevice) -> bool {
+        self.cuda.id() == cuda.id()
     }
 
     /// Free and total bytes of the device's memory.
     pub fn memory(&self) -> Result<(usize, usize)> {
-        self.cuda.cuda_stream().context().bind_to_thread().map_err(candle_core::Error::wrap)?;
-        result::mem_get_info().map_err(candle_core::Error::wrap)
+        self.cuda.cuda_stream().context().bind_to_thread().map_err(Error::wrap)?;
+        result::mem_get_info().map_err(Error::wrap)
     }
 
     /// Values of the host as a tensor, copied while the device computes.
@@ -144,17 +89,22 @@ impl Cuda {
         self.pool.peak().ok()
     }
 
-    fn kernel(&self, name: &str) -> Result<CudaFunction> {
-        let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = kernels.get(name) {
-            return Ok(found.clone());
-        }
-        let Some((module, ptx, _)) = MODULES.iter().find(|(_, _, names)| names.contains(&name)) else {
-            bail!("this build has no kernel {name}")
+    /// Memory whose elements are unspecified. Where there is none left, what was freed is given back to the driver,
+    /// which may be able to put it together otherwise, and it is asked once more.
+    fn try_alloc<T: CudaDType + DeviceRepr>(&self, length: usize) -> Result<CudaStorage> {
+        let stream = self.cuda.cuda_stream();
+        // SAFETY: any bits are a value of the types that are asked for, and every kernel writes the whole of what it
+        // was given room for before another reads it; tests/kernels fills such room with NaN.
+        let slice = match unsafe { stream.alloc::<T>(length) } {
+            Err(error) if error.0 == sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
+                stream.synchronize().map_err(Error::wrap)?;
+                self.pool.give_back_freed()?;
+                // SAFETY: as above.
+                unsafe { stream.alloc::<T>(length) }
+            }
+            other => other,
         };
-        let function = self.cuda.get_or_load_custom_func(name, module, ptx)?.into_cuda_function();
-        kernels.insert(name.to_string(), function.clone());
-        Ok(function)
+        Ok(CudaStorage::wrap_cuda_slice(slice.map_err(Error::wrap)?, self.cuda.clone()))
     }
 }
 
@@ -182,6 +132,10 @@ impl Gpu for Cuda {
         Ok(address + (start * storage.dtype().size_in_bytes()) as u64)
     }
 
+    fn most_shared(&self) -> usize {
+        self.most_shared
+    }
+
     fn alloc_uninit(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
         let shape = Shape::from(shape);
         let length = shape.elem_count();
@@ -197,9 +151,9 @@ impl Gpu for Cuda {
     }
 
     fn launch(&self, kernel: &str, grid: LaunchConfig, mut arguments: KernelArguments) -> Result<()> {
-        let function = self.kernel(kernel)?;
         let (stream, mut places) = (self.cuda.cuda_stream(), arguments.places()?);
-        stream.context().bind_to_thread().map_err(candle_core::Error::wrap)?;
+        let function = self.modules.kernel(stream.context(), kernel)?;
+        stream.context().bind_to_thread().map_err(Error::wrap)?;
         let [x, y, z] = grid.blocks;
         // SAFETY: the function is of a module that lives as long as `self`; `places` holds as many arguments, laid out
         // as the kernel takes them, as the op's cuda.rs gives (tests/kernels runs the same launches over the same
@@ -207,14 +161,13 @@ impl Gpu for Cuda {
         // stream, after this launch.
         let launched = unsafe {
             if grid.shared > SHARED {
-                let most = sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-                result::function::set_function_attribute(function.cu_function(), most, grid.shared as i32)
-                    .map_err(candle_core::Error::wrap)?;
+                result::function::set_function_attribute(function.cu_function(), DYNAMIC_SHARED, grid.shared as i32)
+                    .map_err(Error::wrap)?;
             }
             let (function, stream) = (function.cu_function(), stream.cu_stream());
             result::launch_kernel(function, (x, y, z), (grid.threads, 1, 1), grid.shared, stream, &mut places)
         };
-        launched.map_err(|error| candle_core::Error::msg(format!("GPU kernel {kernel} over {grid:?}: {error}")))
+        launched.map_err(|error| Error::msg(format!("GPU kernel {kernel} over {grid:?}: {error}")))
     }
 
     fn multiply(&self, product: &MatrixProduct<'_>) -> Result<()> {
@@ -223,32 +176,40 @@ impl Gpu for Cuda {
 
     #[cfg(feature = "cudnn")]
     fn convolutions(&self) -> Option<&dyn Convolutions> {
-        Some(self)
+        self.cudnn.is_some().then_some(self)
+    }
+}
+
+#[cfg(feature = "cudnn")]
+impl Cuda {
+    fn cudnn(&self) -> Result<&Cudnn> {
+        self.cudnn.as_ref().ok_or_else(|| Error::msg("cuDNN was not found on this machine"))
     }
 }
 
 #[cfg(feature = "cudnn")]
 impl Convolutions for Cuda {
-    fn forward(&self, x: &Tensor, w: &Tensor, y: &Tensor, task: &Convolution<'_>) -> Result<()> {
-        self.cudnn.forward(self, x, w, y, task)
+    fn forward(&self, x: &Tensor, w: &Tensor, y: &Tensor, task: &Convolution<'_>) -> Result<bool> {
+        self.cudnn()?.forward(self, x, w, y, task)
     }
 
-    fn input_gradient(&self, dy: &Tensor, w: &Tensor, dx: &Tensor, task: &Convolution<'_>) -> Result<()> {
-        self.cudnn.input_gradient(self, dy, w, dx, task)
+    fn input_gradient(&self, dy: &Tensor, w: &Tensor, dx: &Tensor, task: &Convolution<'_>) -> Result<bool> {
+        self.cudnn()?.input_gradient(self, dy, w, dx, task)
     }
 
-    fn weight_gradient(&self, x: &Tensor, dy: &Tensor, dw: &Tensor, task: &Convolution<'_>) -> Result<()> {
-        self.cudnn.weight_gradient(self, x, dy, dw, task)
+    fn weight_gradient(
+        &self,
+        x: &Tensor,
+        dy: &Tensor,
+        dw: &Tensor,
+        task: &Convolution<'_>,
+        add: &dyn Fn(bool) -> Result<()>,
+    ) -> Result<bool> {
+        self.cudnn()?.weight_gradient(self, x, dy, dw, task, add)
     }
-}
 
-impl Cuda {
-    /// Memory whose elements are unspecified.
-    fn try_alloc<T: CudaDType + DeviceRepr>(&self, length: usize) -> Result<CudaStorage> {
-        // SAFETY: any bits are a value of the types that are asked for, and every kernel writes the whole of what it
-        // was given room for before another reads it; tests/kernels fills such room with NaN.
-        let slice = unsafe { self.cuda.alloc::<T>(length)? };
-        Ok(CudaStorage::wrap_cuda_slice(slice, self.cuda.clone()))
+    fn computes(&self, task: &Convolution<'_>) -> Result<bool> {
+        self.cudnn()?.computes(task)
     }
 }
 

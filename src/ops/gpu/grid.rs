@@ -1,6 +1,6 @@
 //! The launch configuration of a kernel: blocks, threads, shared memory.
 
-use candle_core::{Result, bail};
+use candle_core::{DType, Result, bail};
 
 /// Threads of a block, unless a kernel needs memory for each of them.
 pub const THREADS: usize = 256;
@@ -41,7 +41,23 @@ impl LaunchConfig {
     }
 }
 
-/// How many of up to `most` neighbours a thread takes together: `most` where it divides all of `sizes`, else 1.
-pub fn width(most: usize, sizes: &[usize]) -> usize {
-    if sizes.iter().all(|size| size.is_multiple_of(most)) { most } else { 1 }
+/// How many of up to `most` neighbours a thread takes together: `most` where it divides all of `sizes` and every
+/// address is a multiple of as many elements of its type, else 1.
+pub fn width(most: usize, sizes: &[usize], addresses: &[(u64, DType)]) -> usize {
+    let aligned = |&(address, dtype): &(u64, DType)| address.is_multiple_of((most * dtype.size_in_bytes()) as u64);
+    if sizes.iter().all(|size| size.is_multiple_of(most)) && addresses.iter().all(aligned) { most } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_taken_together_where_sizes_and_addresses_allow_it() {
+        assert_eq!(width(4, &[8, 12], &[(256, DType::F32), (4, DType::U8)]), 4);
+        assert_eq!(width(4, &[8, 10], &[(256, DType::F32)]), 1);
+        // 8 bytes are no multiple of four floats.
+        assert_eq!(width(4, &[8, 12], &[(264, DType::F32)]), 1);
+        assert_eq!(width(8, &[16], &[(264, DType::U8)]), 8);
+    }
 }

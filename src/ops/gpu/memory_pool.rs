@@ -32,6 +32,12 @@ impl MemoryPool {
         set.map_err(Error::wrap)
     }
 
+    /// Gives what was freed back to the driver. The stream must have come by.
+    pub fn give_back_freed(&self) -> Result<()> {
+        // SAFETY: the pool lives as long as the process; memory in use stays.
+        unsafe { sys::cuMemPoolTrimTo(self.0, 0) }.result().map_err(Error::wrap)
+    }
+
     /// The most bytes in use at once.
     pub fn peak(&self) -> Result<u64> {
         let mut peak = 0u64;

@@ -15,7 +15,13 @@ mod cudnn;
 #[cfg(feature = "cuda")]
 pub mod device;
 #[cfg(feature = "cuda")]
+mod libraries;
+#[cfg(feature = "cuda")]
 mod memory_pool;
+#[cfg(feature = "cuda")]
+mod modules;
+#[cfg(feature = "cuda")]
+pub mod opening;
 #[cfg(feature = "cuda")]
 mod upload;
 
@@ -33,6 +39,9 @@ pub trait Gpu: Sync {
 
     /// The address of a contiguous tensor's first element.
     fn address(&self, tensor: &Tensor) -> Result<u64>;
+
+    /// The most bytes that the threads of a block may share.
+    fn most_shared(&self) -> usize;
 
     /// A tensor whose elements are unspecified.
     fn alloc_uninit(&self, shape: &[usize], dtype: DType) -> Result<Tensor>;
@@ -66,16 +75,29 @@ pub struct MatrixProduct<'a> {
     pub precision: Precision,
 }
 
-/// Convolutions on images whose channels lie side by side, with weights [O, k, k, C] of the images' type.
+/// Convolutions on images whose channels lie side by side, with weights [O, k, k, C] of the images' type. Each says
+/// whether it was computed: a library may have no way for a shape that keeps the precision, repeats its bits and fits
+/// the memory. Where it says no, what was written is unspecified.
 pub trait Convolutions {
     /// Y [n, H', W', O] of X [n, H, W, C].
-    fn forward(&self, x: &Tensor, w: &Tensor, y: &Tensor, task: &Convolution<'_>) -> Result<()>;
+    fn forward(&self, x: &Tensor, w: &Tensor, y: &Tensor, task: &Convolution<'_>) -> Result<bool>;
 
     /// dX of dY.
-    fn input_gradient(&self, dy: &Tensor, w: &Tensor, dx: &Tensor, task: &Convolution<'_>) -> Result<()>;
+    fn input_gradient(&self, dy: &Tensor, w: &Tensor, dx: &Tensor, task: &Convolution<'_>) -> Result<bool>;
 
-    /// dW [O, k, k, C] of X and dY, of their type.
-    fn weight_gradient(&self, x: &Tensor, dy: &Tensor, dw: &Tensor, task: &Convolution<'_>) -> Result<()>;
+    /// dW [O, k, k, C] of X and dY, of their type, for a portion of the images at a time: after each, `add` is called,
+    /// with whether it was the first, to add `dw` to the sum.
+    fn weight_gradient(
+        &self,
+        x: &Tensor,
+        dy: &Tensor,
+        dw: &Tensor,
+        task: &Convolution<'_>,
+        add: &dyn Fn(bool) -> Result<()>,
+    ) -> Result<bool>;
+
+    /// Whether all three would be computed.
+    fn computes(&self, task: &Convolution<'_>) -> Result<bool>;
 }
 
 /// The sizes of a convolution, and how exactly it multiplies.
@@ -85,13 +107,24 @@ pub struct Convolution<'a> {
     pub precision: Precision,
 }
 
-/// By what this build's GPU convolutions are computed.
-pub const CONVOLUTIONS: &str = if cfg!(feature = "cudnn") { "cuDNN" } else { "patches, cuBLAS" };
+/// By what a convolution is computed on `device`; where that cannot be asked, by what it would be in this build.
+pub fn convolution_on(device: Option<&Device>, task: &Convolution<'_>) -> &'static str {
+    let expected = if cfg!(feature = "cudnn") { "cuDNN" } else { PATCHES };
+    let asked = device.map(|device| {
+        Ok::<_, candle_core::Error>(match for_device(device)?.convolutions() {
+            Some(own) if own.computes(task)? => "cuDNN",
+            _ => PATCHES,
+        })
+    });
+    asked.and_then(Result::ok).unwrap_or(expected)
+}
+
+const PATCHES: &str = "patches, cuBLAS";
 
 /// The GPU that a tensor's device is.
 #[cfg(feature = "cuda")]
 pub fn for_device(device: &Device) -> Result<std::sync::Arc<device::Cuda>> {
-    device::Cuda::for_device(device)
+    opening::open_device(device)
 }
 
 /// The GPU that a tensor's device is: in this build there is none.

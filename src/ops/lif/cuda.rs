@@ -6,12 +6,13 @@ use crate::ops::batch_norm::cuda::DeviceScaleShift;
 use crate::ops::channels_last::{channels_first, channels_last};
 use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, StructLayout, THREADS, suffix, width};
 use crate::ops::sequence::ChannelsLast;
+use crate::ops::sum_over_time::cuda::as_stored;
 use candle_core::{DType, Result, Tensor, bail};
 
-/// Bytes that a block's threads may share without asking for more.
+/// Bytes that a block's threads share where that is enough for a warp of them: several blocks fit a multiprocessor.
 const SHARED: usize = 48 * 1024;
-/// The most that they may ask for.
-const MOST_SHARED: usize = 227 * 1024;
+/// Threads of a warp, the fewest that a block has.
+const WARP: usize = 32;
 
 /// `Currents` of lif.h.
 fn currents(gpu: &dyn Gpu, stored: &ChannelsLast, scale_shift: Option<&DeviceScaleShift>) -> Result<StructLayout> {
@@ -75,7 +76,7 @@ pub(in crate::ops) fn forward_with(
     let (spikes, most) = if dtype == DType::BF16 { (DType::BF16, 8) } else { (DType::U8, 4) };
     let (spikes, count) =
         (gpu.alloc_uninit(&memory_shape(stored), spikes)?, Tensor::zeros(1, DType::I64, gpu.device())?);
-    let n = width(most, &sizes);
+    let n = width(most, &sizes, &[(gpu.address(&stored.tensor)?, dtype), (gpu.address(&spikes)?, spikes.dtype())]);
     let kernel = format!("{}lif_forward_{}_x{n}", prefix(scale_shift), suffix(dtype)?);
     let arguments = KernelArguments::new()
         .structure(currents(gpu, stored, scale_shift)?)
@@ -97,15 +98,7 @@ pub fn gradient(gpu: &dyn Gpu, x: &Tensor, grad: &Tensor, lif: &LifConfig) -> Re
     if !stored.constant {
         return channels_first(&gradient);
     }
-    let total = gpu.alloc_uninit(stored.tensor.dims(), gradient.dtype())?;
-    let neurons = neurons(&stored);
-    let arguments = KernelArguments::new()
-        .pointer(gpu.address(&gradient)?)
-        .pointer(gpu.address(&total)?)
-        .i64(neurons)
-        .i32(stored.time_steps);
-    gpu.launch(&format!("sum_over_time_{}", suffix(total.dtype())?), LaunchConfig::over(neurons)?, arguments)?;
-    channels_first(&total)
+    channels_first(&as_stored(gpu, &gradient)?)
 }
 
 /// The gradient of the currents at every time-step, as it lies: [T, ...].
@@ -120,19 +113,23 @@ pub(in crate::ops) fn gradient_with(
     let grad = channels_last(grad)?;
     let out = gpu.alloc_uninit(&memory_shape(stored), dtype)?;
     // A thread keeps the potential of every time-step.
-    let mut n = width(2, &sizes);
-    if stored.time_steps * n * size_of::<f32>() * 32 > SHARED {
+    let tensors = [&stored.tensor, &grad, &out];
+    let addresses = tensors.map(|tensor| Ok::<_, candle_core::Error>((gpu.address(tensor)?, tensor.dtype())));
+    let mut n = width(2, &sizes, &addresses.into_iter().collect::<Result<Vec<_>>>()?);
+    let kept = stored.time_steps * size_of::<f32>();
+    if kept * n * WARP > SHARED {
         n = 1;
     }
-    let bytes = stored.time_steps * n * size_of::<f32>();
-    if bytes * 32 > MOST_SHARED {
+    if kept * n * WARP > gpu.most_shared() {
         bail!(
-            "lif: {} time-steps are too many for the GPU's kernels, which go back through at most {}",
+            "lif: {} time-steps are too many for this GPU, whose kernels go back through at most {}: use fewer, or \
+             training.device = \"cpu\"",
             stored.time_steps,
-            MOST_SHARED / 128
+            gpu.most_shared() / (size_of::<f32>() * WARP)
         )
     }
-    let threads = (SHARED / bytes / 32 * 32).clamp(32, THREADS);
+    let bytes = kept * n;
+    let threads = (SHARED / bytes / WARP * WARP).clamp(WARP, THREADS);
     let kernel = format!("{}lif_backward_{}_{}_x{n}", prefix(scale_shift), suffix(dtype)?, suffix(grad.dtype())?);
     let arguments = KernelArguments::new()
         .structure(currents(gpu, stored, scale_shift)?)

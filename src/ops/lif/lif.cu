@@ -18,16 +18,5 @@ BACKWARD(lif_backward_bf16_bf16_x2, bf16, bf16, 2)
 BACKWARD(lif_backward_bf16_bf16_x1, bf16, bf16, 1)
 BACKWARD(lif_backward_bf16_f32_x2, bf16, float, 2)
 BACKWARD(lif_backward_bf16_f32_x1, bf16, float, 1)
-
-// The sum over time of [T, n].
-#define SUM(name, T)                                                                                                     \
-    KERNEL name(const T *rows, T *total, i64 neurons, int time_steps) {                                                 \
-        i64 i = thread_number();                                                                                        \
-        if (i >= neurons) return;                                                                                       \
-        float sum = 0.0f;                                                                                               \
-        for (int t = 0; t < time_steps; t++) sum += value_of(rows[t * neurons + i]);                                    \
-        set(total[i], sum);                                                                                             \
-    }
-
-SUM(sum_over_time_f32, float)
-SUM(sum_over_time_bf16, bf16)
+BACKWARD(lif_backward_f32_bf16_x2, float, bf16, 2)
+BACKWARD(lif_backward_f32_bf16_x1, float, bf16, 1)

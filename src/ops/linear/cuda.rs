@@ -3,6 +3,7 @@
 
 use super::cpu::ProductSizes;
 use crate::ops::Precision;
+use crate::ops::cast::cuda::cast;
 use crate::ops::gpu::{Gpu, MatrixProduct};
 use candle_core::{DType, Result, Tensor};
 
@@ -16,7 +17,7 @@ pub fn forward(
     precision: Precision,
 ) -> Result<Tensor> {
     let ProductSizes { n: m, features: k, outputs: n } = s;
-    let (a, b) = (&operand(x, precision)?, &operand(weight, precision)?);
+    let (a, b) = (&operand(gpu, x, precision)?, &operand(gpu, weight, precision)?);
     let y = gpu.alloc_uninit(shape, DType::F32)?;
     let (a_transposed, b_transposed, accumulate) = (false, true, false);
     gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c: &y, m, n, k, accumulate, precision })?;
@@ -33,7 +34,7 @@ pub fn input_gradient(
     precision: Precision,
 ) -> Result<Tensor> {
     let ProductSizes { n: m, features: n, outputs: k } = s;
-    let (a, b) = (&operand(grad, precision)?, &operand(weight, precision)?);
+    let (a, b) = (&operand(gpu, grad, precision)?, &operand(gpu, weight, precision)?);
     let dx = gpu.alloc_uninit(shape, DType::F32)?;
     let (a_transposed, b_transposed, accumulate) = (false, false, false);
     gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c: &dx, m, n, k, accumulate, precision })?;
@@ -49,13 +50,13 @@ pub fn weight_gradient(
     precision: Precision,
 ) -> Result<Tensor> {
     let ProductSizes { n: k, features: n, outputs: m } = s;
-    let (a, b) = (&operand(grad, precision)?, &operand(x, precision)?);
+    let (a, b) = (&operand(gpu, grad, precision)?, &operand(gpu, x, precision)?);
     let dw = gpu.alloc_uninit(&[m, n], DType::F32)?;
     let (a_transposed, b_transposed, accumulate) = (true, false, false);
     gpu.multiply(&MatrixProduct { a, a_transposed, b, b_transposed, c: &dw, m, n, k, accumulate, precision })?;
     Ok(dw)
 }
 
-fn operand(x: &Tensor, precision: Precision) -> Result<Tensor> {
-    x.contiguous()?.to_dtype(precision.currents())
+fn operand(gpu: &dyn Gpu, x: &Tensor, precision: Precision) -> Result<Tensor> {
+    cast(gpu, &x.contiguous()?, precision.currents())
 }

@@ -51,7 +51,7 @@ pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization, lif: &LifConfi
             Ok(Gradients {
                 input: from_channels_last(input, &shape, x)?,
                 scale: Tensor::from_vec(scale, g.table(), x.device())?,
-                shift: Tensor::from_vec(shift, g.channels, x.device())?,
+                shift: norm.shift_gradient(shift, x.device())?,
             })
         }
         device => cuda::gradients(&*gpu::for_device(device)?, x, grad, norm, lif, &g),

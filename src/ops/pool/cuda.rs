@@ -11,8 +11,10 @@ fn structure(p: &Planes) -> StructLayout {
     sizes.into_iter().fold(StructLayout::new().i64(p.count), StructLayout::i32)
 }
 
-fn neighbours(dtype: DType, p: &Planes) -> usize {
-    width(if dtype == DType::BF16 { 8 } else { 4 }, &[p.channels])
+/// How many neighbouring channels a thread takes.
+fn neighbours(gpu: &dyn Gpu, from: &Tensor, to: &Tensor, p: &Planes) -> Result<usize> {
+    let addresses = [(gpu.address(from)?, from.dtype()), (gpu.address(to)?, to.dtype())];
+    Ok(width(if from.dtype() == DType::BF16 { 8 } else { 4 }, &[p.channels], &addresses))
 }
 
 /// Means, `f32` of bytes and otherwise of X's type.
@@ -20,7 +22,7 @@ pub fn average(gpu: &dyn Gpu, x: &Tensor, planes: &Planes) -> Result<Tensor> {
     let shape = channels_last_shape(&planes.pooled_shape(x));
     let x = channels_last(x)?;
     let y = gpu.alloc_uninit(&shape, if x.dtype() == DType::U8 { DType::F32 } else { x.dtype() })?;
-    let n = neighbours(x.dtype(), planes);
+    let n = neighbours(gpu, &x, &y, planes)?;
     let arguments =
         KernelArguments::new().pointer(gpu.address(&x)?).structure(structure(planes)).pointer(gpu.address(&y)?);
     gpu.launch(
@@ -35,7 +37,7 @@ pub fn average(gpu: &dyn Gpu, x: &Tensor, planes: &Planes) -> Result<Tensor> {
 pub fn average_gradient(gpu: &dyn Gpu, grad: &Tensor, input: &[usize], planes: &Planes) -> Result<Tensor> {
     let grad = channels_last(grad)?;
     let dx = cleared(gpu, input, planes, grad.dtype(), false)?;
-    let n = neighbours(grad.dtype(), planes);
+    let n = neighbours(gpu, &grad, &dx, planes)?;
     let arguments =
         KernelArguments::new().pointer(gpu.address(&grad)?).structure(structure(planes)).pointer(gpu.address(&dx)?);
     let kernel = format!("average_pool_gradient_{}_x{n}", suffix(grad.dtype())?);

@@ -140,6 +140,9 @@ mod tests {
         fn address(&self, _: &Tensor) -> Result<u64> {
             candle_core::bail!("idle")
         }
+        fn most_shared(&self) -> usize {
+            0
+        }
         fn alloc_uninit(&self, _: &[usize], _: DType) -> Result<Tensor> {
             candle_core::bail!("idle")
         }

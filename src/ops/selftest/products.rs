@@ -92,7 +92,7 @@ pub fn check_vectors(checks: &mut Checks<'_>) -> Result<()> {
     let (images, numbers) = (values(&shape, 4)?, values(&[5], 5)?);
     let (sent, sent_numbers) = (checks.sent(&images)?, checks.sent(&numbers)?);
     checks.same("bias", "", &bias::add(&images, &numbers)?, &bias::cuda::add(checks.gpu, &sent, &sent_numbers)?)?;
-    let found = bias::cuda::gradient(&sent, 5)?;
+    let found = bias::cuda::gradient(checks.gpu, &sent, 5)?;
     checks.close("bias gradient", "", 1e-6, &bias::gradient(&images, 5)?, &found)?;
     for dtype in [DType::U8, DType::F32, DType::BF16] {
         let images = (values(&shape, 4)? * 100.0)?.abs()?.to_dtype(dtype)?;
