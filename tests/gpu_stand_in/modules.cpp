@@ -28,6 +28,8 @@ int number_after(const std::string &ptx, const char *word, const char *format) {
 }
 
 CUresult accept(const std::string &ptx) {
+    // Code for GPUs is for 8.0 and newer, and of the toolkit's age.
+    if (ptx.empty()) return driver_version() < 13000 || capability() < 80 ? CUDA_ERROR_NO_BINARY_FOR_GPU : CUDA_SUCCESS;
     // PTX 8.0 came with CUDA 12.0, PTX 9.0 with 13.0.
     long driver = driver_version(), newest = (driver / 1000 - 4) * 10 + driver % 1000 / 10;
     if (number_after(ptx, ".version ", "%d.%d") > newest) return CUDA_ERROR_UNSUPPORTED_PTX_VERSION;
