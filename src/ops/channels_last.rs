@@ -5,7 +5,7 @@
 //! size of the image, so that a vector register holds channels of one pixel. A tensor that lies otherwise is taken as
 //! well, at the price of a copy.
 
-use candle_core::{Result, Tensor, WithDType};
+use candle_core::{Result, Tensor, WithDType, bail};
 
 /// Whether `x` [..., C, H, W] has pixels; [T, B, F] has none and lies in its own order.
 fn has_pixels(rank: usize) -> bool {
@@ -16,10 +16,25 @@ fn has_pixels(rank: usize) -> bool {
 pub fn channels_last(x: &Tensor) -> Result<Tensor> {
     let rank = x.rank();
     if !has_pixels(rank) {
-        return x.contiguous();
+        return in_order(x);
     }
     let order: Vec<usize> = (0..rank - 3).chain([rank - 2, rank - 1, rank - 3]).collect();
-    x.permute(order)?.contiguous()
+    in_order(&x.permute(order)?)
+}
+
+/// `x` with its elements in the order of its dimensions; a view where they are.
+///
+/// # Errors
+/// A tensor of 2^32 elements or more on a GPU, where candle's copy counts in 32 bits and would not end.
+pub fn in_order(x: &Tensor) -> Result<Tensor> {
+    if !x.device().is_cpu() && !x.is_contiguous() && u32::try_from(x.elem_count()).is_err() {
+        bail!(
+            "a tensor of {:?} has too many elements to be laid out anew on a GPU, where 2^32 - 1 are the most: use a \
+             smaller batch or fewer time-steps",
+            x.dims()
+        )
+    }
+    x.contiguous()
 }
 
 /// A tensor of `shape` [..., C, H, W] from `values` in the order [..., H, W, C].

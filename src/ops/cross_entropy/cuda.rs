@@ -1,7 +1,8 @@
 //! The launch of the cross-entropy kernel.
 
+use crate::ops::channels_last::in_order;
 use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, THREADS};
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor, bail};
 
 /// The score and, where it is wanted, the gradient by the logits [B, K].
 pub fn rows(
@@ -12,7 +13,10 @@ pub fn rows(
     wanted: bool,
 ) -> Result<(Tensor, Option<Tensor>)> {
     let (images, classes) = logits.dims2()?;
-    let (logits, labels) = (logits.contiguous()?, labels.contiguous()?);
+    if labels.elem_count() != images || labels.dtype() != DType::U32 {
+        bail!("cross entropy: {images} rows of logits, {} labels of {:?}", labels.elem_count(), labels.dtype())
+    }
+    let (logits, labels) = (in_order(logits)?, in_order(labels)?);
     let gradient = wanted.then(|| gpu.alloc_uninit(logits.dims(), DType::F32)).transpose()?;
     let score = gpu.alloc_uninit(&[4], DType::F64)?;
     let arguments = KernelArguments::new()

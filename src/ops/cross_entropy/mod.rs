@@ -32,6 +32,7 @@ impl BatchScore {
     /// are scores too.
     pub fn read(tensor: &Tensor) -> Result<Self> {
         match tensor.to_vec1::<f64>()?.as_slice() {
+            &[.., images] if images.is_nan() => bail!("cross entropy: a label is no class; expected 0 to K - 1"),
             &[loss_sum, top1, top5, images] => {
                 let [top1, top5, images] = [top1, top5, images].map(|count| count as usize);
                 Ok(Self { loss_sum, top1, top5, images })

@@ -1,6 +1,6 @@
 //! Launches of the flatten kernels.
 
-use crate::ops::channels_last::{channels_first, channels_last, channels_last_shape};
+use crate::ops::channels_last::{channels_first, channels_last, channels_last_shape, in_order};
 use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, suffix};
 use candle_core::{Result, Tensor};
 
@@ -14,7 +14,7 @@ pub fn forward(gpu: &dyn Gpu, x: &Tensor, shape: &[usize], channels: usize, pixe
 
 /// `grad` [..., C H W] as `shape` [..., C, H, W].
 pub fn gradient(gpu: &dyn Gpu, grad: &Tensor, shape: &[usize], channels: usize, pixels: usize) -> Result<Tensor> {
-    let grad = grad.contiguous()?;
+    let grad = in_order(grad)?;
     let dx = gpu.alloc_uninit(&channels_last_shape(shape), grad.dtype())?;
     launch(gpu, "unflatten", &grad, &dx, channels, pixels)?;
     channels_first(&dx)

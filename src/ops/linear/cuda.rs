@@ -4,6 +4,7 @@
 use super::cpu::ProductSizes;
 use crate::ops::Precision;
 use crate::ops::cast::cuda::cast;
+use crate::ops::channels_last::in_order;
 use crate::ops::gpu::{Gpu, MatrixProduct};
 use candle_core::{DType, Result, Tensor};
 
@@ -58,5 +59,5 @@ pub fn weight_gradient(
 }
 
 fn operand(gpu: &dyn Gpu, x: &Tensor, precision: Precision) -> Result<Tensor> {
-    cast(gpu, &x.contiguous()?, precision.currents())
+    cast(gpu, &in_order(x)?, precision.currents())
 }

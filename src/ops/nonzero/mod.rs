@@ -8,7 +8,7 @@
 
 mod cpu;
 
-use super::channels_last::channels_last;
+use super::channels_last::{channels_last, in_order};
 use super::values::{SequenceValues, input};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
@@ -38,7 +38,10 @@ pub fn count(x: &Tensor, weight: &[u32]) -> Result<Vec<Vec<u64>>> {
 /// all, then places in f64.
 fn count_by_tensors(x: &Tensor, channels: usize, weight: &[u32]) -> Result<Vec<u64>> {
     let (pixels, images) = (weight.len(), x.dim(0)? * x.dim(1)?);
-    let there = x.contiguous()?.reshape((images, channels, pixels))?.to_dtype(DType::F32)?.ne(0f32)?;
+    if u32::try_from(x.elem_count()).is_err() {
+        bail!("nonzero: {:?} are more elements than candle counts on a GPU, 2^32 - 1: use a smaller batch", x.dims())
+    }
+    let there = in_order(x)?.reshape((images, channels, pixels))?.to_dtype(DType::F32)?.ne(0f32)?;
     let of_pixel = there.to_dtype(DType::F32)?.sum(1)?.to_dtype(DType::F64)?;
     let weight: Vec<f64> = weight.iter().map(|&weight| f64::from(weight)).collect();
     let counts = of_pixel.broadcast_mul(&Tensor::new(weight, x.device())?)?.sum(1)?;

@@ -1,14 +1,14 @@
 //! The launch of the Poisson kernel.
 
 use super::Rate;
-use crate::ops::channels_last::{channels_first, channels_last_shape};
+use crate::ops::channels_last::{channels_first, channels_last_shape, in_order};
 use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, StructLayout};
 use crate::rng::{Stream, StreamKey};
 use candle_core::{DType, Result, Tensor, bail};
 
 /// Spikes [T, B, ...] of images [B, ...], whose streams differ in their index alone.
 pub fn encode(gpu: &dyn Gpu, images: &Tensor, time_steps: usize, rate: Rate, streams: &[Stream]) -> Result<Tensor> {
-    let images = images.contiguous()?;
+    let images = in_order(images)?;
     let Some(StreamKey { key, epoch, purpose, .. }) = streams.first().map(Stream::parts) else {
         bail!("poisson: no images")
     };

@@ -29,6 +29,14 @@ pub fn check(checks: &mut Checks<'_>) -> Result<()> {
         let is_number = |loss: &Tensor| loss.narrow(0, 0, 1)?.eq(&loss.narrow(0, 0, 1)?);
         checks.same("loss of what is not finite", &case, &is_number(&score)?, &is_number(&found)?)?;
     }
+    // One past the last class, and what would be negative.
+    for label in [12, u32::MAX] {
+        let labels = checks.sent(&Tensor::new(&[3u32, 0, label, 5, 2], &Device::Cpu)?)?;
+        let (found, _) = cross_entropy::cuda::rows(checks.gpu, &sent, &labels, 0.0, true)?;
+        let refused = u8::from(cross_entropy::BatchScore::read(&found).is_err());
+        let (yes, found) = (Tensor::new(&[1u8], &Device::Cpu)?, Tensor::new(&[refused], &Device::Cpu)?);
+        checks.same("label that is no class refused", &format!("label {label} of 12"), &yes, &found)?;
+    }
     for (clip, loss) in [(None, 1.0), (Some(3.0), 1.0), (Some(1e9), 1.0), (None, f64::NAN)] {
         for moments in 0..3 {
             moves(checks, clip, loss, moments)?;

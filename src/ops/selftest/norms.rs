@@ -73,6 +73,16 @@ fn one(
     let found = norm_lif::cuda::forward(checks.gpu, &x, &there, &lif, &g)?;
     checks.same("norm and lif spikes", case, &spikes.spikes, &found.spikes)?;
     checks.same("norm and lif spikes counted", case, &spikes.count, &found.count)?;
+    for other in [DType::F32, DType::BF16].into_iter().filter(|&other| other != dtype) {
+        let (exact_grad, grad) = (rounded(&values(shape, 6)?, other)?, values(shape, 6)?.to_dtype(other)?);
+        let grad = checks.sent(&grad)?;
+        compare(
+            checks,
+            ("norm and lif gradient", &format!("{case}, spikes' gradient in {other:?}"), within),
+            &norm_lif::gradients(&exact, &exact_grad, &norm, &lif)?,
+            &norm_lif::cuda::gradients(checks.gpu, &x, &grad, &there, &lif, &g)?,
+        )?;
+    }
     checks.twice("norm and lif gradient", case, |gpu| {
         Ok(norm_lif::cuda::gradients(gpu, &x, &grad, &there, &lif, &g)?.scale)
     })?;
