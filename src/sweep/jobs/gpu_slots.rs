@@ -154,7 +154,7 @@ impl GpuSlots {
         let could = names.len().min(due);
         let rest = match names.len() {
             0 => return None,
-            _ if at_a_time < could => format!("; --jobs {could} has so many at work"),
+            _ if at_a_time < could => format!("; --jobs {could} uses {could} of them"),
             count if at_a_time > count => ", and what finds none free waits".into(),
             _ => String::new(),
         };

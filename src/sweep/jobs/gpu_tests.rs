@@ -133,7 +133,7 @@ fn what_is_said_of_gpus_before_the_first_run() {
     let due = all(&sweep);
     let gpus = slots("4,GPU-1", false, &due, &[]).unwrap();
     let said = |at_a_time| gpus.describe(at_a_time, due.to_train.len()).unwrap();
-    assert_eq!(said(1), "GPU 4, GPU-1: one run each at a time; --jobs 2 has so many at work");
+    assert_eq!(said(1), "GPU 4, GPU-1: one run each at a time; --jobs 2 uses 2 of them");
     assert_eq!(said(2), "GPU 4, GPU-1: one run each at a time");
     assert_eq!(said(3), "GPU 4, GPU-1: one run each at a time, and what finds none free waits");
     assert_eq!(slots("", false, &due, &[]).unwrap().describe(1, 3), None);

@@ -5,8 +5,8 @@ use crate::files::lock::Lock;
 use crate::run::RunFolder;
 use crate::run::metrics::{EpochMetrics, SplitMetrics};
 use crate::run::provenance::{Outcome, Provenance};
+use crate::system::gpus::write_program;
 use std::cell::RefCell;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -31,8 +31,7 @@ impl Workspace {
     /// A shell's script in this program's place.
     pub fn program(&self, script: &str) -> PathBuf {
         let path = self.path("program");
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&path, script);
         path
     }
 

@@ -5,6 +5,11 @@
 //! `/proc` has an entry a GPU, and where that is not there (as on WSL) `nvidia-smi -L` has a line a GPU.
 
 mod nvidia_smi;
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+pub use tests::write_program;
 
 use std::ffi::OsString;
 use std::fs;
@@ -146,6 +151,3 @@ impl VisibleGpus {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

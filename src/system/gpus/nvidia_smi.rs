@@ -71,13 +71,12 @@ fn within(limit: Duration, program: &Path) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use crate::system::gpus::write_program;
     use std::path::PathBuf;
 
     fn program(folder: &Path, script: &str) -> PathBuf {
         let path = folder.join("nvidia-smi");
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&path, script);
         path
     }
 

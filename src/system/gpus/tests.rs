@@ -1,7 +1,16 @@
 //! Machines that never were: a folder in the driver's place, a script in that of `nvidia-smi`.
 
 use super::*;
-use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+/// Makes a shell's script a program. A shell writes it: while this process had it open, a child that another test starts
+/// just then would have it open too, and the system would refuse to run it.
+pub fn write_program(path: &Path, script: &str) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$0\" && chmod 755 \"$0\""]).arg(path).arg(script);
+    assert!(shell.status().unwrap().success());
+}
 
 struct Machine(tempfile::TempDir);
 
@@ -12,9 +21,7 @@ impl Machine {
         in_driver.iter().for_each(|gpu| fs::create_dir_all(folder.join("gpus").join(gpu)).unwrap());
         let lines: Vec<String> =
             listed.iter().enumerate().map(|(n, uuid)| format!("GPU {n}: NVIDIA H200 (UUID: {uuid})")).collect();
-        let script = format!("#!/bin/sh\ncat <<END\n{}\nEND\n", lines.join("\n"));
-        fs::write(folder.join("nvidia-smi"), script).unwrap();
-        fs::set_permissions(folder.join("nvidia-smi"), fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&folder.join("nvidia-smi"), &format!("cat <<END\n{}\nEND", lines.join("\n")));
         machine
     }
 
