@@ -29,7 +29,7 @@ pub struct SweepArguments {
     /// Where run folders go.
     #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path())]
     runs: PathBuf,
-    /// Runs at a time, each a process of its own with its share of the cores.
+    /// Runs at a time, each a process of its own with its share of the cores and, on GPUs, a GPU of its own.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
     /// GPUs to give to runs, one run a GPU at a time: numbers as in "cuda:0", or UUIDs; all unless given.

@@ -4,8 +4,8 @@ use super::*;
 use std::path::Path;
 use std::process::Command;
 
-/// Makes a shell's script a program. A shell writes it: while this process had it open, a child that another test starts
-/// just then would have it open too, and the system would refuse to run it.
+/// Makes a shell's script a program. A shell writes it: were it this process, a child that another test starts just
+/// then would have the file open too, and the system would refuse to run it.
 pub fn write_program(path: &Path, script: &str) {
     let mut shell = Command::new("sh");
     shell.args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$0\" && chmod 755 \"$0\""]).arg(path).arg(script);
