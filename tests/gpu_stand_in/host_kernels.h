@@ -1,6 +1,6 @@
 // Enters kernels that were compiled for the host (tests/kernels/host.h) into the table of all.
 #pragma once
-#include "../kernels/host.h"
+#include "host.h"
 #include "device.h"
 
 namespace stand_in {
