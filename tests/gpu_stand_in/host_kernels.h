@@ -9,6 +9,7 @@ struct HostKernels {
         kernels()[name] = {[kernel](void **places, const Grid &grid) -> Work {
                                host::Bound bound = host::bind(kernel, places);
                                return [bound, grid] {
+                                   host::seed = draw();
                                    host::run(grid.blocks, grid.threads, grid.shared, bound.kernel, bound.arguments.get());
                                };
                            },
