@@ -79,7 +79,7 @@
 //! | [`config`] | files and overrides to a checked, typed value: what every message about a config comes from |
 //! | [`terminal`] | log lines, progress, printed text |
 //! | [`files`] | files that are whole or absent, locks, files that users name |
-//! | [`system`] | memory, threads, signals |
+//! | [`system`] | memory, threads, signals, GPUs |
 //! | [`rng`] | counter-based random numbers |
 //! | [`error`] | what the user must mend, in sentences |
 //!

@@ -5,7 +5,7 @@ use super::run::print_end;
 use crate::error::{Error, Result};
 use crate::report::table::{Printout, Table, text};
 use crate::run::listing::RunSummary;
-use crate::sweep::{FrozenConfigs, JobEvent, Jobs, JobsOutcome, Sweep, SweepRun, slurm};
+use crate::sweep::{FrozenConfigs, GpuSlots, JobEvent, Jobs, JobsOutcome, Sweep, SweepRun, slurm};
 use crate::system::signals::Stop;
 use crate::terminal::amounts::{bytes, count, grouped};
 use crate::terminal::logging::Log;
@@ -20,6 +20,7 @@ use tracing::{error, info};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt sweep configs/sweeps/norm_ablation.toml --dry-run\n  \
                         bntt sweep configs/sweeps/norm_ablation.toml --jobs 2\n  \
+                        bntt sweep configs/sweeps/norm_ablation.toml --jobs 4 --gpus 0,1,2,3\n  \
                         bntt sweep configs/sweeps/norm_ablation.toml --slurm --partition=gpu --gres=gpu:1 --time=4:00:00")]
 pub struct SweepArguments {
     /// Sweep file.
@@ -28,9 +29,16 @@ pub struct SweepArguments {
     /// Where run folders go.
     #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path())]
     runs: PathBuf,
-    /// Runs at a time, each a process of its own with its share of the cores.
+    /// Runs at a time, each a process of its own with its share of the cores and, on GPUs, a GPU of its own.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
+    /// GPUs to give to runs, one run a GPU at a time: numbers as in "cuda:0", or UUIDs; all unless given.
+    ///
+    /// A run whose training.device is "auto" or "cuda:0" gets the first that is free, and waits where none is; "cuda:1"
+    /// and so on wait for that GPU, and runs on the CPU for none. A GPU that stands here twice has two runs at a time.
+    /// Where CUDA_VISIBLE_DEVICES is set, numbers are places in its list.
+    #[arg(long, value_name = "GPU,..", value_delimiter = ',', conflicts_with = "instead")]
+    gpus: Vec<String>,
     /// Show the runs and what they cost, and train none.
     #[arg(long, group = "instead")]
     dry_run: bool,
@@ -76,8 +84,10 @@ pub fn sweep(arguments: &SweepArguments, log: &Log) -> Result<()> {
     }
     let (all, due) = (sweep.runs.len(), sweep.due(&arguments.runs)?);
     info!("{}: {all} runs, {} to train, {} at a time", sweep.name, due.to_train.len(), arguments.jobs);
+    let (at_a_time, gpus) = (usize::from(arguments.jobs), GpuSlots::find(&due, &arguments.gpus)?);
+    gpus.describe(at_a_time, due.to_train.len()).into_iter().for_each(|said| info!("{said}"));
     let stop = Stop::on_signals()?;
-    let jobs = Jobs { sweep: &sweep, runs: &arguments.runs, at_a_time: arguments.jobs.into(), stop: &stop };
+    let jobs = Jobs { sweep: &sweep, runs: &arguments.runs, at_a_time, gpus: &gpus, stop: &stop };
     let JobsOutcome { failed, at_work, stopped } = jobs.train(&due, report)?;
     // Whether anybody reads it does not change how the runs ended.
     let shown = states(&sweep, arguments).and_then(|states| arguments.format.print(states));
@@ -96,7 +106,8 @@ pub fn sweep(arguments: &SweepArguments, log: &Log) -> Result<()> {
 
 fn report(event: JobEvent<'_>) {
     match event {
-        JobEvent::Started { run } => info!("{}: training", run.name),
+        JobEvent::Started { run, gpu: Some(gpu) } => info!("{}: training on {gpu}", run.name),
+        JobEvent::Started { run, gpu: None } => info!("{}: training", run.name),
         JobEvent::Completed { run, seconds } => info!("{}: completed, {seconds:.0} s", run.name),
         JobEvent::Stopped { run } => info!("{}: stopped, saved", run.name),
         JobEvent::Failed { run, said } => error!("{}: {said}", run.name),

@@ -131,7 +131,8 @@ impl TrainingConfig {
         (evaluate_every > epochs).then(|| ("training.evaluate_every".into(), problem())).into_iter().collect()
     }
 
-    fn cuda_ordinal(&self) -> Option<usize> {
+    /// N of "cuda:N".
+    pub fn cuda_ordinal(&self) -> Option<usize> {
         self.device.strip_prefix("cuda:")?.parse().ok()
     }
 

@@ -29,7 +29,7 @@ pub mod slurm;
 mod tests;
 
 pub use frozen::FrozenConfigs;
-pub use jobs::{JobEvent, Jobs, JobsOutcome};
+pub use jobs::{GpuSlots, JobEvent, Jobs, JobsOutcome};
 pub use plan::SweepRun;
 
 use crate::error::Result;

@@ -1,5 +1,6 @@
-//! What the operating system gives and asks: memory, threads, signals.
+//! What the operating system gives and asks: memory, threads, signals, GPUs.
 
+pub mod gpus;
 pub mod memory;
 pub mod signals;
 pub mod threads;

@@ -40,8 +40,8 @@ struct Layout {
     }
 };
 
-// A kernel that runs as one piece, whatever its grid; without a thread for every element it would be wrong on a GPU too, as these
-// kernels loop over the grid.
+// A kernel that runs as one piece: these loop over whatever grid they get. Addresses come without types: the fewer signatures, the
+// sooner all of this is compiled.
 template <class... A> void add(const std::string &name, void (*whole)(A...)) {
     kernels()[name] = {[whole](void **places, const Grid &) -> Work {
                            host::Bound bound = host::bind(whole, places);
@@ -50,19 +50,25 @@ template <class... A> void add(const std::string &name, void (*whole)(A...)) {
                        {}};
 }
 
-template <class S, class T> void cast(size_t count, size_t rank, const size_t *dims, const S *from, T *to) {
+template <class S, class T> void cast(size_t count, size_t rank, const size_t *dims, const void *from_address, void *to_address) {
     Layout layout{rank, dims};
+    auto from = static_cast<const S *>(from_address);
+    auto to = static_cast<T *>(to_address);
     for (size_t i = 0; i < count; i++) to[i] = (T)from[layout.at(i, 1)];
 }
 
-template <class T, class F> void unary(size_t count, size_t rank, const size_t *dims, const T *from, T *to) {
+template <class T, class F> void unary(size_t count, size_t rank, const size_t *dims, const void *from_address, void *to_address) {
     Layout layout{rank, dims};
+    auto from = static_cast<const T *>(from_address);
+    auto to = static_cast<T *>(to_address);
     for (size_t i = 0; i < count; i++) to[i] = T(F::of(from ? from[layout.at(i, 1)] : to[i]));
 }
 
 template <class T, class Y, class F>
-void binary(size_t count, size_t rank, const size_t *dims, const T *left, const T *right, Y *to) {
+void binary(size_t count, size_t rank, const size_t *dims, const void *left_address, const void *right_address, void *to_address) {
     Layout layout{rank, dims};
+    auto left = static_cast<const T *>(left_address), right = static_cast<const T *>(right_address);
+    auto to = static_cast<Y *>(to_address);
     for (size_t i = 0; i < count; i++) to[i] = Y(F::of(left[layout.at(i, 1)], right[layout.at(i, 2)]));
 }
 
@@ -83,8 +89,10 @@ template <class T> void copy2d(const T *from, T *to, u32 rows, u32 columns, u32 
 }
 
 // Each `part` elements in the order of the layout become one; `small` kernels are told how many those are, others of how many.
-template <class T, bool SMALL> void sum(size_t count, size_t part, size_t rank, const size_t *dims, const T *from, T *to) {
+template <class T, bool SMALL> void sum(size_t count, size_t part, size_t rank, const size_t *dims, const void *from_address, void *to_address) {
     Layout layout{rank, dims};
+    auto from = static_cast<const T *>(from_address);
+    auto to = static_cast<T *>(to_address);
     for (size_t i = 0; i < (SMALL ? count : count / part); i++) {
         double total = 0.0;
         for (size_t k = 0; k < part; k++) total += (double)from[layout.at(i * part + k, 1)];
@@ -93,8 +101,10 @@ template <class T, bool SMALL> void sum(size_t count, size_t part, size_t rank, 
 }
 
 template <class T, bool LARGEST, class Y, bool PLACE>
-void extreme(size_t count, size_t part, size_t rank, const size_t *dims, const T *from, Y *to) {
+void extreme(size_t count, size_t part, size_t rank, const size_t *dims, const void *from_address, void *to_address) {
     Layout layout{rank, dims};
+    auto from = static_cast<const T *>(from_address);
+    auto to = static_cast<Y *>(to_address);
     for (size_t i = 0; i < count / part; i++) {
         size_t best = 0;
         auto value = [&](size_t k) { return from[layout.at(i * part + k, 1)]; };

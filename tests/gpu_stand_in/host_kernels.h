@@ -1,6 +1,6 @@
 // Enters kernels that were compiled for the host (tests/kernels/host.h) into the table of all.
 #pragma once
-#include "../kernels/host.h"
+#include "host.h"
 #include "device.h"
 
 namespace stand_in {
@@ -9,6 +9,7 @@ struct HostKernels {
         kernels()[name] = {[kernel](void **places, const Grid &grid) -> Work {
                                host::Bound bound = host::bind(kernel, places);
                                return [bound, grid] {
+                                   host::seed = draw();
                                    host::run(grid.blocks, grid.threads, grid.shared, bound.kernel, bound.arguments.get());
                                };
                            },

@@ -127,6 +127,8 @@ size_t stand_in::device_memory() { return setting("MEMORY", 8l << 30); }
 
 void stand_in::check_memory(CUdeviceptr address, size_t bytes, const char *what) {
     auto piece = at(pieces, address, 0);
+    // Asked for after the free, even if the stream has not come by it.
+    if (piece && piece->second.freed && !running) fault("%s at %#llx: %s", what, address, where(address).c_str());
     if (!piece || address + bytes > piece->first + piece->second.size) {
         fault("%s: %zu bytes at %#llx: %s", what, bytes, address, where(address).c_str());
     }

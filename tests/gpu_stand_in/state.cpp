@@ -1,8 +1,10 @@
 // What all parts use: turns, settings, random numbers, messages, and the report at the end.
 #include "device.h"
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <unistd.h>
 
 using namespace stand_in;
 
@@ -43,13 +45,16 @@ Turn::Turn() { turns().lock(); }
 Turn::~Turn() { turns().unlock(); }
 
 void stand_in::fault(const char *format, ...) {
+    // Handlers of signals have small stacks: no streams here.
+    static char text[2000];
+    int length = snprintf(text, sizeof text, "GPU stand-in: ");
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "GPU stand-in: ");
-    vfprintf(stderr, format, arguments);
-    if (running) fprintf(stderr, " (while %s runs)", running);
-    fprintf(stderr, "\n");
+    length += vsnprintf(text + length, sizeof text - length, format, arguments);
     va_end(arguments);
+    length = std::min(length, (int)sizeof text - 200);
+    length += snprintf(text + length, sizeof text - length, running ? " (while %.150s runs)\n" : "\n", running);
+    if (write(STDERR_FILENO, text, length) != length) _exit(134);
     abort();
 }
 

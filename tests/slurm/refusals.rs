@@ -142,3 +142,15 @@ fn what_slurm_cannot_be_asked_is_a_sentence() {
     assert!(code == Some(2) && errors.contains("SLURM cannot be given a path with a line break of DOS"), "{errors}");
     assert_eq!(fs::read_dir(workspace.path(runs).join("trial.slurm")).expect("a folder").count(), 0);
 }
+
+#[test]
+fn gpus_are_asked_of_slurm_and_what_it_shows_a_task_is_left_as_it_is() {
+    let workspace = Workspace::new();
+    workspace.program("sbatch", "echo 71; for word; do echo \"$word\"; done >> asked");
+    let (code, _, errors) = workspace.sweep(&["--jobs", "2", "--slurm", "--gpus=1", "--ntasks=1", "--gpus-per-task=1"]);
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    let asked = fs::read_to_string(workspace.path("asked")).expect("a file");
+    assert!(asked.contains("/0001/%a.log\n--gpus=1\n--ntasks=1\n--gpus-per-task=1\n"), "{asked}");
+    let script = fs::read_to_string(workspace.path("runs/trial.slurm/0001/array.sh")).expect("a file");
+    assert!(!script.contains("CUDA_VISIBLE_DEVICES") && !script.contains("--gpus"), "{script}");
+}

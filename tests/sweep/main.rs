@@ -1,6 +1,7 @@
 //! Sweeps through the program: states, failures that leave others alone, stopping and starting again.
 
 mod frozen;
+mod gpus;
 mod two_at_once;
 mod workspace;
 

@@ -137,7 +137,7 @@ fn of_session(session: &SessionRecord, of_first: Option<&str>) -> Vec<(&'static 
         ("bntt", session.bntt_version.clone()),
         ("git commit", git),
         ("host", format!("{}: {}, {} cores, {}", host.name, host.cpu, host.cores, host.operating_system)),
-        ("device", format!("{}, {} threads", session.device, session.threads)),
+        ("device", format!("{}, {} threads", session.computed_on(), session.threads)),
         ("after epoch", session.from_epoch.to_string()),
         ("started", session.started.clone()),
         ("ended", session.ended.clone().unwrap_or_else(|| "not recorded".into())),

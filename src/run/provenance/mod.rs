@@ -8,6 +8,7 @@ mod sealed;
 pub use git::{Git, Uncommitted};
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::files::atomic::write_atomically;
 use crate::files::reading;
+use crate::system::gpus;
 
 /// Bytes of the file. Those of older versions have a diff a session.
 const LARGEST_FILE: u64 = 1 << 28;
@@ -62,6 +64,9 @@ pub struct SessionRecord {
     pub host: Host,
     /// Such as `cpu` or `cuda:0 (NVIDIA H200)`.
     pub device: String,
+    /// `CUDA_VISIBLE_DEVICES` of a session on a GPU, where it was set: of its list, `cuda:0` is the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visible_gpus: Option<String>,
     /// Threads used.
     pub threads: usize,
     /// Epochs that were completed when the session began.
@@ -152,6 +157,7 @@ impl SessionRecord {
             git,
             host: Host::this(),
             device: device.into(),
+            visible_gpus: visible_gpus(device, std::env::var_os(gpus::VARIABLE)),
             threads,
             from_epoch,
             accepted: Vec::new(),
@@ -159,6 +165,16 @@ impl SessionRecord {
             ended: None,
         }
     }
+
+    /// The device, and of which GPUs it is: `cuda:0 of CUDA_VISIBLE_DEVICES=3`.
+    pub fn computed_on(&self) -> String {
+        let list = self.visible_gpus.as_ref().map(|list| format!(" of {}={list}", gpus::VARIABLE));
+        format!("{}{}", self.device, list.unwrap_or_default())
+    }
+}
+
+fn visible_gpus(device: &str, variable: Option<OsString>) -> Option<String> {
+    variable.filter(|_| device.starts_with("cuda")).map(|list| list.to_string_lossy().into_owned())
 }
 
 impl Host {
@@ -183,4 +199,25 @@ impl Host {
 fn now() -> String {
     let now = jiff::Timestamp::now();
     now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gpus_that_a_session_was_shown_stand_in_its_record_and_the_cpu_has_none() {
+        let shown = || Some(OsString::from("GPU-8932f937"));
+        let mut session = SessionRecord::begin(0, "cuda:0", 1, None);
+        session.visible_gpus = visible_gpus("cuda:0", shown());
+        assert_eq!(session.computed_on(), "cuda:0 of CUDA_VISIBLE_DEVICES=GPU-8932f937");
+        let text = serde_json::to_string(&session).unwrap();
+        assert!(text.contains(r#""visible_gpus":"GPU-8932f937""#), "{text}");
+        session.visible_gpus = visible_gpus("cuda:0", None);
+        assert_eq!(session.computed_on(), "cuda:0");
+        let text = serde_json::to_string(&session).unwrap();
+        assert!(!text.contains("visible_gpus"), "{text}");
+        assert_eq!(serde_json::from_str::<SessionRecord>(&text).unwrap(), session);
+        assert_eq!(visible_gpus("cpu", shown()), None);
+    }
 }

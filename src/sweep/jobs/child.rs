@@ -1,5 +1,6 @@
 //! One run of a sweep as a process of its own.
 
+use super::gpu_slots::GpuGrant;
 use crate::error::StopReason;
 use crate::error::{Error, Result};
 use crate::sweep::SweepRun;
@@ -17,6 +18,8 @@ const MOST_SAID: usize = 1 << 16;
 /// A process that trains a run.
 pub struct Child<'a> {
     pub run: &'a SweepRun,
+    /// The GPU that it has until it ends.
+    pub grant: GpuGrant,
     pub started: Instant,
     /// The signal that was passed on to it.
     pub told: Option<StopReason>,
@@ -26,11 +29,11 @@ pub struct Child<'a> {
 }
 
 impl<'a> Child<'a> {
-    /// Starts `command` for `run`.
+    /// Starts `command` for `run`, which has a GPU or none.
     ///
     /// # Errors
     /// [`Error::Run`] when the operating system has no process for it.
-    pub fn start(mut command: Command, run: &'a SweepRun) -> Result<Self> {
+    pub fn start(mut command: Command, run: &'a SweepRun, grant: GpuGrant) -> Result<Self> {
         let refused = |e: io::Error| Error::Run(format!("cannot start a process for the run: {e}."));
         // A socket and no pipe: it can be read without a thread that waits.
         let (said, theirs) = UnixStream::pair().map_err(refused)?;
@@ -39,7 +42,7 @@ impl<'a> Child<'a> {
         command.process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(OwnedFd::from(theirs));
         let process = command.spawn().map_err(refused)?;
-        Ok(Self { run, started: Instant::now(), told: None, process, said, heard: Vec::new() })
+        Ok(Self { run, grant, started: Instant::now(), told: None, process, said, heard: Vec::new() })
     }
 
     /// Passes a signal on, once.

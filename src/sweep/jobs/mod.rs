@@ -3,17 +3,25 @@
 //!
 //! Another process may work on the same runs. Whose a run is, its lock tells; how it ended, its folder tells, not what
 //! the process said. A run that is at work elsewhere is passed over, and looked at again when nothing else is due.
+//! Which GPU a run has, [`GpuSlots`] tells.
 
 mod child;
 mod folder_state;
+mod gpu_slots;
+#[cfg(test)]
+mod gpu_tests;
 #[cfg(test)]
 mod tests;
 
+pub use self::gpu_slots::GpuSlots;
+
 use self::child::{Child, command};
 use self::folder_state::{FolderState, QueuedRun, judge, look};
+use self::gpu_slots::GpuGrant;
 use super::{FrozenConfigs, IncompleteRuns, Sweep, SweepRun};
 use crate::error::StopReason;
 use crate::error::{Error, Result};
+use crate::system::gpus;
 use crate::system::signals::Stop;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -26,8 +34,8 @@ const ITSELF: &str = "/proc/self/exe";
 
 /// What is told while the jobs work.
 pub enum JobEvent<'a> {
-    /// A run begins, or goes on.
-    Started { run: &'a SweepRun },
+    /// A run begins, or goes on; with the GPU that it was given, in words.
+    Started { run: &'a SweepRun, gpu: Option<String> },
     /// It ended well.
     Completed { run: &'a SweepRun, seconds: f64 },
     /// It was asked to stop, and can be resumed.
@@ -57,6 +65,8 @@ pub struct Jobs<'a> {
     pub runs: &'a Path,
     /// Processes at a time.
     pub at_a_time: usize,
+    /// Those that runs are given.
+    pub gpus: &'a GpuSlots,
     pub stop: &'a Stop,
 }
 
@@ -117,12 +127,22 @@ impl Jobs<'_> {
         }
     }
 
-    fn start<'a>(&self, program: &Path, frozen: &FrozenConfigs, run: &'a SweepRun) -> Result<Child<'a>> {
+    fn start<'a>(
+        &self,
+        program: &Path,
+        frozen: &FrozenConfigs,
+        run: &'a SweepRun,
+        grant: GpuGrant,
+    ) -> Result<Child<'a>> {
         let absolute = |path: &Path| std::path::absolute(path).map_err(Error::io("find", path));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = cores.checked_div(self.at_a_time).unwrap_or(1).max(1);
         let config = frozen.write(run)?;
-        Child::start(command(program, &config, &absolute(self.runs)?, &absolute(&self.sweep.path)?, threads), run)
+        let mut command = command(program, &config, &absolute(self.runs)?, &absolute(&self.sweep.path)?, threads);
+        if let Some(gpu) = self.gpus.shown_alone(grant) {
+            command.env(gpus::VARIABLE, gpu);
+        }
+        Child::start(command, run, grant)
     }
 }
 
@@ -150,6 +170,17 @@ impl<'a> SweepJobs<'_, 'a> {
         self.at_work.is_empty() || self.at_work.len() < before
     }
 
+    /// The first run that waits for nothing but its turn, and the GPU that it may have. One that waits for a GPU lets
+    /// others pass.
+    fn next(&mut self) -> Option<(QueuedRun<'a>, GpuGrant)> {
+        // What a process held is free once it has ended, however it did.
+        let taken: Vec<usize> = self.at_work.iter().filter_map(|child| child.grant.slot()).collect();
+        let granted = |queued: &QueuedRun<'_>| self.jobs.gpus.grant(queued.run, &taken);
+        let (place, grant) =
+            self.waiting.iter().enumerate().find_map(|(place, queued)| Some((place, granted(queued)?)))?;
+        Some((self.waiting.remove(place)?, grant))
+    }
+
     /// Begins runs that wait, as many as may be at work; where none waits and `is_free` says so, those that were at
     /// work elsewhere.
     fn begin(&mut self, is_free: bool, report: ReportEvent<'_, 'a>) {
@@ -158,13 +189,13 @@ impl<'a> SweepJobs<'_, 'a> {
         }
         while self.at_work.len() < self.jobs.at_a_time.max(1)
             && self.ended.stopped.is_none()
-            && let Some(next) = self.waiting.pop_front()
+            && let Some((next, grant)) = self.next()
         {
             let run = next.run;
             match look(&next, self.jobs.runs) {
-                FolderState::Due => match self.jobs.start(self.program, &self.frozen, run) {
+                FolderState::Due => match self.jobs.start(self.program, &self.frozen, run, grant) {
                     Ok(child) => {
-                        report(JobEvent::Started { run });
+                        report(JobEvent::Started { run, gpu: self.jobs.gpus.label(grant) });
                         self.at_work.push(child);
                     }
                     Err(error) => self.count(JobEvent::Failed { run, said: error.to_string() }, report),

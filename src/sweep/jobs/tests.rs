@@ -5,8 +5,8 @@ use crate::files::lock::Lock;
 use crate::run::RunFolder;
 use crate::run::metrics::{EpochMetrics, SplitMetrics};
 use crate::run::provenance::{Outcome, Provenance};
+use crate::system::gpus::write_program;
 use std::cell::RefCell;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -14,25 +14,24 @@ const BASE: &str = "name = 'a'\ndata = { dataset = 'digits', batch_size = 64 }\n
                     training = { epochs = 1 }\n[network]\ntime_steps = 2\nencoder = 'poisson'\n\
                     layers = ['flatten', 'lif', { linear = { features = 'classes' } }]";
 
-struct Workspace(tempfile::TempDir);
+pub struct Workspace(tempfile::TempDir);
 
 impl Workspace {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let workspace = Self(tempfile::tempdir().unwrap());
         std::fs::write(workspace.path("base.toml"), BASE).unwrap();
         std::fs::write(workspace.path("trial.toml"), "base = 'base.toml'\nseeds = [0, 1]").unwrap();
         workspace
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// A shell's script in this program's place.
-    fn program(&self, script: &str) -> PathBuf {
+    pub fn program(&self, script: &str) -> PathBuf {
         let path = self.path("program");
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&path, script);
         path
     }
 
@@ -56,12 +55,12 @@ impl Workspace {
     /// first begins.
     fn told(&self, program: &Path, meanwhile: impl Fn(&SweepRun) -> Option<Lock>) -> (Vec<String>, JobsOutcome) {
         let sweep = Sweep::load(&self.path("trial.toml")).unwrap();
-        let (runs, stop) = (self.path("runs"), Stop::never());
-        let jobs = Jobs { sweep: &sweep, runs: &runs, at_a_time: 1, stop: &stop };
+        let (runs, gpus, stop) = (self.path("runs"), GpuSlots::default(), Stop::never());
+        let jobs = Jobs { sweep: &sweep, runs: &runs, at_a_time: 1, gpus: &gpus, stop: &stop };
         let due = IncompleteRuns { to_train: vec![&sweep.runs[0]], at_work: Vec::new() };
         let (told, held) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
         let ended = jobs.train_with(program, &due, &mut |event| {
-            if let JobEvent::Started { run } = event {
+            if let JobEvent::Started { run, .. } = event {
                 held.borrow_mut().extend(meanwhile(run));
             }
             told.borrow_mut().push(words(&event));
@@ -161,8 +160,8 @@ fn a_run_that_has_done_all_its_epochs_is_complete_though_nobody_recorded_it() {
 fn a_process_that_cannot_be_started_is_a_failed_run_and_the_others_are_tried() {
     let workspace = Workspace::new();
     let sweep = Sweep::load(&workspace.path("trial.toml")).unwrap();
-    let (runs, stop) = (workspace.path("runs"), Stop::never());
-    let jobs = Jobs { sweep: &sweep, runs: &runs, at_a_time: 2, stop: &stop };
+    let (runs, gpus, stop) = (workspace.path("runs"), GpuSlots::default(), Stop::never());
+    let jobs = Jobs { sweep: &sweep, runs: &runs, at_a_time: 2, gpus: &gpus, stop: &stop };
     let mut told = Vec::new();
     let due = sweep.due(&runs).unwrap();
     let ended = jobs.train_with(&workspace.path("absent"), &due, &mut |event| told.push(words(&event))).unwrap();
@@ -190,8 +189,8 @@ fn a_process_that_talks_on_and_on_is_heard_to_its_end() {
 fn a_run_is_told_to_stop_once_and_one_that_had_not_begun_has_not_failed() {
     let workspace = Workspace::new();
     let sweep = Sweep::load(&workspace.path("trial.toml")).unwrap();
-    let (runs, stop) = (workspace.path("runs"), Stop::after(2));
-    let jobs = Jobs { sweep: &sweep, runs: &runs, at_a_time: 1, stop: &stop };
+    let (runs, gpus, stop) = (workspace.path("runs"), GpuSlots::default(), Stop::after(2));
+    let jobs = Jobs { sweep: &sweep, runs: &runs, at_a_time: 1, gpus: &gpus, stop: &stop };
     let mut told = Vec::new();
     let program = workspace.program("exec sleep 600");
     let ended = jobs.train_with(&program, &sweep.due(&runs).unwrap(), &mut |event| told.push(words(&event))).unwrap();

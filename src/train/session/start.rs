@@ -10,7 +10,7 @@ use crate::files::weights;
 use crate::ops::device;
 use crate::run::RunFolder;
 use crate::run::identity::{self, RunQuery};
-use crate::run::provenance::{Git, Provenance};
+use crate::run::provenance::{Git, Provenance, SessionRecord};
 use crate::system::threads;
 use crate::train::memory_check::refuse_what_does_not_fit;
 use crate::train::{self, Trainer};
@@ -64,7 +64,8 @@ pub fn start(config: &Path, overrides: &[String], options: SessionOptions<'_>) -
     options.log.write_to(&folder.log())?;
     info!("{} -> {}", config.display(), folder.path().display());
     let (images, test) = (dataset.train.len(), dataset.test.len());
-    let (parameters, on) = (checked.plan.parameters(), device::name(&device));
+    let on = provenance.sessions.last().map_or_else(|| device::name(&device), SessionRecord::computed_on);
+    let parameters = checked.plan.parameters();
     info!("{images} training and {test} test images, {parameters} parameters, {on}, {threads} threads");
     for warning in [config::overruled(overrides), experiment.warnings()].concat() {
         warn!("{warning}");
