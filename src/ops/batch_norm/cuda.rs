@@ -81,27 +81,36 @@ pub(in crate::ops) fn gradients_with(
     norm: &Normalization,
     g: &Groups,
 ) -> Result<Gradients> {
-    let (x, dtype) = (&stored.tensor, suffix(stored.tensor.dtype())?);
-    let neurons = dy.elem_count() / stored.time_steps.max(1);
-    let total = stored.constant.then(|| gpu.alloc_uninit(x.dims(), dy.dtype())).transpose()?;
-    let tensors: Vec<&Tensor> = [x, &dy].into_iter().chain(&total).collect();
-    let rows = RowLaunch::new(gpu, &tensors, g)?;
+    let x = &stored.tensor;
+    let rows = RowLaunch::new(gpu, &[x, &dy], g)?;
     let parts = rows.parts(gpu)?;
-    let (x_address, dy_address) = (gpu.address(x)?, gpu.address(&dy)?);
-    let mean = gpu.address(&norm.with.mean)?;
     let arguments = KernelArguments::new()
-        .pointer(x_address)
-        .i64(if stored.constant { neurons } else { 0 })
-        .pointer(dy_address)
-        .pointer(mean)
+        .pointer(gpu.address(x)?)
+        .i64(if stored.constant { x.elem_count() } else { 0 })
+        .pointer(gpu.address(&dy)?)
+        .pointer(gpu.address(&norm.with.mean)?)
         .structure(rows.structure.clone())
         .pointer(gpu.address(&parts)?);
-    gpu.launch(&format!("gradient_sums_{dtype}_x{}", rows.n), rows.grid, arguments)?;
+    gpu.launch(&format!("gradient_sums_{}_x{}", suffix(x.dtype())?, rows.n), rows.grid, arguments)?;
+    gradients_with_sums(gpu, stored, dy, norm, g, &rows, &parts)
+}
 
+/// The same from the sums of dY and dY (X - mean) of every chunk, `parts`.
+pub(in crate::ops) fn gradients_with_sums(
+    gpu: &dyn Gpu,
+    stored: &ChannelsLast,
+    dy: Tensor,
+    norm: &Normalization,
+    g: &Groups,
+    rows: &RowLaunch,
+    parts: &Tensor,
+) -> Result<Gradients> {
+    let (x, dtype) = (&stored.tensor, suffix(stored.tensor.dtype())?);
+    let neurons = dy.elem_count() / stored.time_steps.max(1);
     let table = |lead: usize| gpu.alloc_uninit(&[lead * g.groups, g.channels], DType::F32);
     let (scale, dy_sum, factors) = (table(1)?, table(1)?, table(3)?);
     let arguments = rows
-        .joining(gpu, &parts)?
+        .joining(gpu, parts)?
         .i32(g.groups)
         .pointer(gpu.address(&norm.with.variance)?)
         .pointer(gpu.address(&norm.scale)?)
@@ -112,12 +121,14 @@ pub(in crate::ops) fn gradients_with(
     gpu.launch("gradient_factors", rows.join(), arguments)?;
     let shift = norm.shift.is_some().then(|| shift_gradient(gpu, &dy_sum, g)).transpose()?;
 
-    let (n, items) = (rows.n, if total.is_some() { neurons } else { dy.elem_count() });
+    let total = stored.constant.then(|| gpu.alloc_uninit(x.dims(), dy.dtype())).transpose()?;
+    let tensors: Vec<&Tensor> = [x, &dy].into_iter().chain(&total).collect();
+    let (n, items) = (neighbours(gpu, &tensors, g.channels)?, if total.is_some() { neurons } else { dy.elem_count() });
     let arguments = KernelArguments::new()
-        .pointer(x_address)
-        .pointer(dy_address)
+        .pointer(gpu.address(x)?)
+        .pointer(gpu.address(&dy)?)
         .pointer(gpu.address(&factors)?)
-        .pointer(mean)
+        .pointer(gpu.address(&norm.with.mean)?)
         .i64(neurons)
         .i32(stored.time_steps)
         .i32(stored.time_steps / g.groups)

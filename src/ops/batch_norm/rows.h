@@ -5,7 +5,7 @@
 
 // How rows of channels are divided: gridDim is (chunks, tiles, groups).
 struct Rows {
-    i64 per_group;   // rows of a group
+    i64 per_group;   // rows of a group: what its mean is taken over
     int per_chunk;   // rows of a chunk
     int chunks;      // chunks of a group
     int channels;    // C
@@ -52,8 +52,8 @@ template <int N> __device__ inline void sum_rows(const Place &p, int lanes, floa
 }
 
 // Channels and lanes of a block that joins chunks: neighbours read neighbouring channels, a lane every so many chunks.
-#define JOIN_CHANNELS 32
-#define JOIN_LANES 8
+#define JOIN_CHANNELS 8
+#define JOIN_LANES 32
 
 // What this thread joins: gridDim is (tiles of channels, groups).
 struct Join {

@@ -13,7 +13,7 @@ const CHUNKS: usize = 40;
 /// Chunks of a group at most.
 const MOST_CHUNKS: usize = 512;
 /// `JOIN_CHANNELS` of rows.h.
-const JOIN_CHANNELS: usize = 32;
+const JOIN_CHANNELS: usize = 8;
 
 /// The grid of a sum, and of what joins its chunks.
 pub(in crate::ops) struct RowLaunch {
@@ -49,6 +49,19 @@ impl RowLaunch {
             LaunchConfig { blocks: [chunks as u32, tiles as u32, g.groups as u32], ..LaunchConfig::block(THREADS) };
         let grid = grid.shared(2 * n * size_of::<f32>());
         Ok(Self { structure, grid, n, chunks, groups: g.groups, channels: g.channels })
+    }
+
+    /// Over the `pixels` of every time-step, all time-steps by one thread, in blocks of `threads` that share `bytes`
+    /// each.
+    pub fn over_pixels(g: &Groups, pixels: usize, n: usize, threads: usize, bytes: usize) -> Result<Self> {
+        let vectors = g.channels / n;
+        let lanes = vectors.clamp(1, threads);
+        let (at_a_time, tiles) = (threads / lanes, vectors.div_ceil(lanes));
+        let per_chunk = pixels.div_ceil((BLOCKS / tiles).max(1)).next_multiple_of(at_a_time).max(at_a_time);
+        let chunks = pixels.div_ceil(per_chunk).max(1);
+        let structure = StructLayout::new().i64(g.count()).i32(per_chunk).i32(chunks).i32(g.channels).i32(lanes);
+        let grid = LaunchConfig { blocks: [chunks as u32, tiles as u32, 1], ..LaunchConfig::block(threads) };
+        Ok(Self { structure, grid: grid.shared(bytes), n, chunks, groups: g.groups, channels: g.channels })
     }
 
     /// Room for two numbers of every chunk and channel.

@@ -1,5 +1,5 @@
 // What every kernel shares. Kernels are plain C++ over this header, so that they also compile for the host, where the tests run them
-// (tests/kernels): no intrinsics but the thread's place and the barrier, products and sums rounded one by one (-fmad=false).
+// (tests/kernels): no intrinsics but the thread's place, the barrier and one cast, products and sums rounded one by one (-fmad=false).
 #pragma once
 
 typedef unsigned char u8;
@@ -39,12 +39,17 @@ __device__ inline float value_of(u8 x) { return (float)x; }
 __device__ inline void set(float &to, float x) { to = x; }
 __device__ inline void set(u8 &to, float x) { to = (u8)x; }
 __device__ inline void set(bf16 &to, float x) {
+#ifdef __CUDA_ARCH__
+    // One instruction, which rounds as below.
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(to.bits) : "f"(x));
+#else
     u32 bits = as_bits(x);
     if ((bits & 0x7fffffff) > 0x7f800000) {
         to.bits = (u16)(bits >> 16 | 0x40);  // NaN stays NaN
     } else {
         to.bits = (u16)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
     }
+#endif
 }
 
 // N neighbours that one thread loads and stores together: up to 16 bytes.

@@ -9,10 +9,12 @@ use crate::ops::sequence::ChannelsLast;
 use crate::ops::sum_over_time::cuda::as_stored;
 use candle_core::{DType, Result, Tensor, bail};
 
-/// Bytes that a block's threads share where that is enough for a warp of them: several blocks fit a multiprocessor.
-const SHARED: usize = 48 * 1024;
+/// Bytes that a block's threads share at most, unless a warp needs more: several blocks fit a multiprocessor.
+const SHARED: usize = 32 * 1024;
 /// Threads of a warp, the fewest that a block has.
-const WARP: usize = 32;
+pub(in crate::ops) const WARP: usize = 32;
+/// `AHEAD` of lif.h.
+const AHEAD: usize = 8;
 
 /// `Currents` of lif.h.
 fn currents(gpu: &dyn Gpu, stored: &ChannelsLast, scale_shift: Option<&DeviceScaleShift>) -> Result<StructLayout> {
@@ -45,7 +47,7 @@ fn neuron_layout(neuron: &Neuron) -> StructLayout {
 }
 
 /// Neurons of a time-step.
-fn neurons(stored: &ChannelsLast) -> usize {
+pub(in crate::ops) fn neurons(stored: &ChannelsLast) -> usize {
     stored.tensor.elem_count() / if stored.constant { 1 } else { stored.time_steps.max(1) }
 }
 
@@ -55,7 +57,7 @@ fn sizes(stored: &ChannelsLast, scale_shift: Option<&DeviceScaleShift>) -> Resul
 }
 
 /// The shape of all time-steps as they lie.
-fn memory_shape(stored: &ChannelsLast) -> Vec<usize> {
+pub(in crate::ops) fn memory_shape(stored: &ChannelsLast) -> Vec<usize> {
     let mut shape = stored.tensor.dims().to_vec();
     shape[0] = stored.time_steps;
     shape
@@ -77,7 +79,8 @@ pub(in crate::ops) fn forward_with(
     let (spikes, count) =
         (gpu.alloc_uninit(&memory_shape(stored), spikes)?, Tensor::zeros(1, DType::I64, gpu.device())?);
     let n = width(most, &sizes, &[(gpu.address(&stored.tensor)?, dtype), (gpu.address(&spikes)?, spikes.dtype())]);
-    let kernel = format!("{}lif_forward_{}_x{n}", prefix(scale_shift), suffix(dtype)?);
+    let norm = if scale_shift.is_some() { "norm_" } else { "" };
+    let kernel = format!("{norm}lif_forward_{}_x{n}", suffix(dtype)?);
     let arguments = KernelArguments::new()
         .structure(currents(gpu, stored, scale_shift)?)
         .structure(neuron_layout(&Neuron::new(lif)))
@@ -87,14 +90,10 @@ pub(in crate::ops) fn forward_with(
     Ok(SpikeOutput { spikes: channels_first(&spikes)?, count })
 }
 
-fn prefix(scale_shift: Option<&DeviceScaleShift>) -> &'static str {
-    if scale_shift.is_some() { "norm_" } else { "" }
-}
-
 /// The currents' gradient, of their type; of currents that are constant in time one time-step, the sum.
 pub fn gradient(gpu: &dyn Gpu, x: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Tensor> {
     let stored = ChannelsLast::new(x)?;
-    let gradient = gradient_with(gpu, &stored, grad, lif, None)?;
+    let gradient = gradient_with(gpu, &stored, grad, lif)?;
     if !stored.constant {
         return channels_first(&gradient);
     }
@@ -107,35 +106,57 @@ pub(in crate::ops) fn gradient_with(
     stored: &ChannelsLast,
     grad: &Tensor,
     lif: &LifConfig,
-    scale_shift: Option<&DeviceScaleShift>,
 ) -> Result<Tensor> {
-    let (dtype, sizes) = (stored.tensor.dtype(), sizes(stored, scale_shift)?);
     let grad = channels_last(grad)?;
-    let out = gpu.alloc_uninit(&memory_shape(stored), dtype)?;
-    // A thread keeps the potential of every time-step.
-    let tensors = [&stored.tensor, &grad, &out];
-    let addresses = tensors.map(|tensor| Ok::<_, candle_core::Error>((gpu.address(tensor)?, tensor.dtype())));
-    let mut n = width(2, &sizes, &addresses.into_iter().collect::<Result<Vec<_>>>()?);
-    let kept = stored.time_steps * size_of::<f32>();
-    if kept * n * WARP > SHARED {
-        n = 1;
-    }
-    if kept * n * WARP > gpu.most_shared() {
+    let out = gpu.alloc_uninit(&memory_shape(stored), stored.tensor.dtype())?;
+    let n = neighbours_back(gpu, [&stored.tensor, &grad, &out], &sizes(stored, None)?)?;
+    let bytes = segment_bytes(stored.time_steps, n);
+    if bytes * WARP > gpu.most_shared() {
         bail!(
             "lif: {} time-steps are too many for this GPU, whose kernels go back through at most {}: use fewer, or \
              training.device = \"cpu\"",
             stored.time_steps,
-            gpu.most_shared() / (size_of::<f32>() * WARP)
+            gpu.most_shared() / (size_of::<f32>() * WARP) * AHEAD
         )
     }
-    let bytes = kept * n;
-    let threads = (SHARED / bytes / WARP * WARP).clamp(WARP, THREADS);
-    let kernel = format!("{}lif_backward_{}_{}_x{n}", prefix(scale_shift), suffix(dtype)?, suffix(grad.dtype())?);
-    let arguments = KernelArguments::new()
+    let threads = threads_sharing(bytes, THREADS);
+    let kernel = format!("lif_backward_{}_{}_x{n}", suffix(out.dtype())?, suffix(grad.dtype())?);
+    let arguments = backward_arguments(gpu, stored, lif, None, &grad, &out)?;
+    gpu.launch(&kernel, LaunchConfig::over_by(neurons(stored) / n, threads)?.shared(bytes), arguments)?;
+    Ok(out)
+}
+
+/// Neighbours that a thread goes back through time with, of currents, spikes' gradient and currents' gradient. There
+/// are kernels for two where all are of one type.
+pub(in crate::ops) fn neighbours_back(gpu: &dyn Gpu, tensors: [&Tensor; 3], sizes: &[usize]) -> Result<usize> {
+    let dtype = tensors[0].dtype();
+    let addresses = tensors.map(|tensor| gpu.address(tensor).map(|address| (address, tensor.dtype())));
+    let addresses = addresses.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(if addresses.iter().all(|&(_, other)| other == dtype) { width(2, sizes, &addresses) } else { 1 })
+}
+
+/// Bytes that a thread shares for the potentials that segments of time-steps begin with.
+pub(in crate::ops) fn segment_bytes(time_steps: usize, n: usize) -> usize {
+    time_steps.div_ceil(AHEAD) * n * size_of::<f32>()
+}
+
+/// Threads of a block whose threads share `bytes` each: so few that several blocks fit a multiprocessor.
+pub(in crate::ops) fn threads_sharing(bytes: usize, most: usize) -> usize {
+    (SHARED / bytes.max(1) / WARP * WARP).clamp(WARP, most)
+}
+
+/// The first arguments of every backward kernel.
+pub(in crate::ops) fn backward_arguments(
+    gpu: &dyn Gpu,
+    stored: &ChannelsLast,
+    lif: &LifConfig,
+    scale_shift: Option<&DeviceScaleShift>,
+    grad: &Tensor,
+    out: &Tensor,
+) -> Result<KernelArguments> {
+    Ok(KernelArguments::new()
         .structure(currents(gpu, stored, scale_shift)?)
         .structure(neuron_layout(&Neuron::new(lif)))
-        .pointer(gpu.address(&grad)?)
-        .pointer(gpu.address(&out)?);
-    gpu.launch(&kernel, LaunchConfig::over_by(sizes[0] / n, threads)?.shared(bytes), arguments)?;
-    Ok(out)
+        .pointer(gpu.address(grad)?)
+        .pointer(gpu.address(out)?))
 }

@@ -4,7 +4,8 @@
 #pragma once
 #include "kernel.h"
 
-enum Surrogate { TRIANGLE, RECTANGLE, ATAN, FAST_SIGMOID };
+// ANY: whichever the neuron has, asked at every time-step.
+enum Surrogate { TRIANGLE, RECTANGLE, ATAN, FAST_SIGMOID, ANY };
 
 // As `Neuron` in cuda.rs lays it out.
 struct Neuron {
@@ -23,7 +24,7 @@ __device__ inline float magnitude(float x) { return x < 0.0f ? -x : x; }
 
 template <int SURROGATE> __device__ inline float derivative(const Neuron &neuron, float x) {
     float p = neuron.parameter;
-    switch (SURROGATE) {
+    switch (SURROGATE == ANY ? neuron.surrogate : SURROGATE) {
     case TRIANGLE: {
         float left = 1.0f - magnitude(x);
         return p * (left > 0.0f ? left : 0.0f);
@@ -75,51 +76,44 @@ template <class T> struct Currents {
     int steps_per_group;  // T / G
 };
 
-// Time-steps that a thread loads ahead of the arithmetic, which depends from step to step: so many loads are on their way at once.
+// Time-steps that a thread holds at once: their loads are on their way together, while the arithmetic depends from step to step.
 #define AHEAD 8
 
-// Walks through the sequence of N neurons from `neuron` on, AHEAD time-steps of currents at a time.
-template <int N, bool NORM, class T> struct Walk {
-    const T *__restrict__ at;  // what comes next
+// The sequence of N neurons from `neuron` on.
+template <int N, bool NORM, class T> struct Sequence {
+    const T *__restrict__ x;
     i64 step;
-    const float *factor;       // of the group of the next time-step
-    const float *offset;
+    const float *__restrict__ factor;
+    const float *__restrict__ offset;
     int channels;
     int steps_per_group;
-    int left;                  // time-steps of that group that are left
 
-    __device__ inline Walk(const Currents<T> &in, i64 neuron) {
-        at = in.x + neuron;
+    __device__ inline Sequence(const Currents<T> &in, i64 neuron) {
+        int channel = NORM ? (int)(neuron % in.channels) : 0;
+        x = in.x + neuron;
         step = in.step;
+        factor = in.factor + channel;
+        offset = in.offset + channel;
         channels = in.channels;
-        steps_per_group = left = in.steps_per_group;
-        factor = in.factor;
-        offset = in.offset;
-        if (NORM) {
-            factor += neuron % in.channels;
-            offset += neuron % in.channels;
-        }
+        steps_per_group = in.steps_per_group;
     }
 
-    // The stored values of the next `count` time-steps.
-    __device__ inline void fetch(Pack<T, N> stored[AHEAD], int count) {
+    // What is stored for `count` time-steps from t on.
+    __device__ inline void fetch(Pack<T, N> stored[AHEAD], int t, int count) const {
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
-            if (i < count) stored[i] = load<N>(at + i * step);
+            if (i < count) stored[i] = load<N>(x + (t + i) * step);
         }
-        at += count * step;
     }
 
-    // The currents of the time-step that follows the last one asked for.
-    __device__ inline void currents(const Pack<T, N> &stored, float currents[N]) {
+    __device__ inline int group(int t) const { return steps_per_group == 1 ? t : t / steps_per_group; }
+
+    // The currents at time-step t.
+    __device__ inline void currents(const Pack<T, N> &stored, int t, float currents[N]) const {
+        int at = NORM ? group(t) * channels : 0;
         for (int k = 0; k < N; k++) {
             currents[k] = value_of(stored.values[k]);
-            if (NORM) currents[k] = currents[k] * factor[k] + offset[k];
-        }
-        if (NORM && --left == 0) {
-            factor += channels;
-            offset += channels;
-            left = steps_per_group;
+            if (NORM) currents[k] = currents[k] * factor[at + k] + offset[at + k];
         }
     }
 };
@@ -132,25 +126,23 @@ __device__ inline void forward(const Currents<T> &in, const Neuron &neuron, S *_
     if (first < in.neurons) {
         float potentials[N];
         for (int k = 0; k < N; k++) potentials[k] = 0.0f;
-        Walk<N, NORM, T> walk(in, first);
-        S *to = spikes + first;
+        Sequence<N, NORM, T> sequence(in, first);
         for (int t = 0; t < in.time_steps; t += AHEAD) {
             Pack<T, N> stored[AHEAD];
             int steps = in.time_steps - t < AHEAD ? in.time_steps - t : AHEAD;
-            walk.fetch(stored, steps);
+            sequence.fetch(stored, t, steps);
 #pragma unroll
             for (int i = 0; i < AHEAD; i++) {
                 if (i == steps) break;
                 float currents[N];
-                walk.currents(stored[i], currents);
+                sequence.currents(stored[i], t + i, currents);
                 Pack<S, N> out;
                 for (int k = 0; k < N; k++) {
                     bool fires = integrate(neuron, potentials[k], currents[k]) > neuron.exact_threshold;
                     set(out.values[k], fires ? 1.0f : 0.0f);
                     fired += fires;
                 }
-                store(to, out);
-                to += in.neurons;
+                store(spikes + (t + i) * in.neurons + first, out);
             }
         }
     }
@@ -159,59 +151,78 @@ __device__ inline void forward(const Currents<T> &in, const Neuron &neuron, S *_
     if (threadIdx.x == 0) atomicAdd(count, (u64)sum);
 }
 
-template <int SURROGATE, int N, bool NORM, class T, class G>
-__device__ inline void backward_through(const Currents<T> &in, const Neuron &neuron, const G *__restrict__ grad,
-                                        T *__restrict__ out, float *pre_spike) {
-    i64 first = thread_number() * N;
-    if (first >= in.neurons) return;
+// Adds nothing up.
+struct NoSums {
+    template <class T, int N> __device__ inline void add(int, const Pack<T, N> &, const Pack<T, N> &) {}
+};
+
+// The reverse of N neurons from `first` on. It goes back through segments of AHEAD time-steps: once forward for the potentials that
+// they begin with, which `starts` keeps ([segments][threads][N], this thread's first), then from the last segment to the first,
+// whose potentials are computed again and stay in registers. The first segment is the one that may be short: the last needs no
+// potential kept. `sums` is given every gradient with what is stored beside it.
+template <int SURROGATE, int N, bool NORM, class T, class G, class Sums>
+__device__ inline void back(const Currents<T> &in, const Neuron &neuron, const G *__restrict__ grad, T *__restrict__ out, i64 first,
+                            float *starts, Sums &sums) {
     float potentials[N], potential_gradient[N];
     for (int k = 0; k < N; k++) potentials[k] = potential_gradient[k] = 0.0f;
-    // [T][threads][N]
-    float *kept = pre_spike + threadIdx.x * N;
-    int row = blockDim.x * N;
-    Walk<N, NORM, T> walk(in, first);
-    for (int t = 0; t < in.time_steps; t += AHEAD) {
+    Sequence<N, NORM, T> sequence(in, first);
+    int segments = (in.time_steps + AHEAD - 1) / AHEAD, row = blockDim.x * N;
+    int of_first = in.time_steps - (segments - 1) * AHEAD;
+    for (int segment = 0; segment + 1 < segments; segment++) {
+        for (int k = 0; k < N; k++) starts[segment * row + k] = potentials[k];
+        int t = segment == 0 ? 0 : of_first + (segment - 1) * AHEAD, steps = segment == 0 ? of_first : AHEAD;
         Pack<T, N> stored[AHEAD];
-        int steps = in.time_steps - t < AHEAD ? in.time_steps - t : AHEAD;
-        walk.fetch(stored, steps);
+        sequence.fetch(stored, t, steps);
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
             if (i == steps) break;
             float currents[N];
-            walk.currents(stored[i], currents);
-            for (int k = 0; k < N; k++) kept[k] = integrate(neuron, potentials[k], currents[k]);
-            kept += row;
+            sequence.currents(stored[i], t + i, currents);
+            for (int k = 0; k < N; k++) integrate(neuron, potentials[k], currents[k]);
         }
     }
-    for (int t = in.time_steps; t > 0; t -= AHEAD) {
+    for (int segment = segments - 1; segment >= 0; segment--) {
+        int t = segment == 0 ? 0 : of_first + (segment - 1) * AHEAD, steps = segment == 0 ? of_first : AHEAD;
+        Pack<T, N> stored[AHEAD];
         Pack<G, N> by_spike[AHEAD];
-        int steps = t < AHEAD ? t : AHEAD;
+        sequence.fetch(stored, t, steps);
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
-            if (i < steps) by_spike[i] = load<N>(grad + (t - 1 - i) * in.neurons + first);
+            if (i < steps) by_spike[i] = load<N>(grad + (t + i) * in.neurons + first);
+        }
+        if (segment + 1 < segments) {
+            for (int k = 0; k < N; k++) potentials[k] = starts[segment * row + k];
+        }
+        float pre_spike[AHEAD][N];
+#pragma unroll
+        for (int i = 0; i < AHEAD; i++) {
+            if (i < steps) {
+                float currents[N];
+                sequence.currents(stored[i], t + i, currents);
+                for (int k = 0; k < N; k++) pre_spike[i][k] = integrate(neuron, potentials[k], currents[k]);
+            }
         }
 #pragma unroll
-        for (int i = 0; i < AHEAD; i++) {
-            if (i == steps) break;
-            kept -= row;
-            Pack<T, N> by_current;
-            for (int k = 0; k < N; k++) {
-                float value = value_of(by_spike[i].values[k]);
-                set(by_current.values[k], reverse<SURROGATE>(neuron, kept[k], value, potential_gradient[k]));
+        for (int i = AHEAD - 1; i >= 0; i--) {
+            if (i < steps) {
+                Pack<T, N> by_current;
+                for (int k = 0; k < N; k++) {
+                    float value = value_of(by_spike[i].values[k]);
+                    set(by_current.values[k], reverse<SURROGATE>(neuron, pre_spike[i][k], value, potential_gradient[k]));
+                }
+                store(out + (t + i) * in.neurons + first, by_current);
+                sums.add(t + i, by_current, stored[i]);
             }
-            store(out + (t - 1 - i) * in.neurons + first, by_current);
         }
     }
 }
 
-template <int N, bool NORM, class T, class G>
-__device__ inline void backward(const Currents<T> &in, const Neuron &neuron, const G *grad, T *out) {
-    DYNAMIC_SHARED(float, pre_spike);
-    // One choice for the launch, not one for every time-step.
-    switch (neuron.surrogate) {
-    case TRIANGLE: return backward_through<TRIANGLE, N, NORM>(in, neuron, grad, out, pre_spike);
-    case RECTANGLE: return backward_through<RECTANGLE, N, NORM>(in, neuron, grad, out, pre_spike);
-    case ATAN: return backward_through<ATAN, N, NORM>(in, neuron, grad, out, pre_spike);
-    default: return backward_through<FAST_SIGMOID, N, NORM>(in, neuron, grad, out, pre_spike);
+// Calls `work.through<SURROGATE>()`: the papers' surrogate is chosen once for the launch, the others at every time-step, for the sake of
+// the time that it takes to compile them.
+template <class Work> __device__ inline void by_surrogate(int surrogate, Work &work) {
+    if (surrogate == TRIANGLE) {
+        work.template through<TRIANGLE>();
+    } else {
+        work.template through<ANY>();
     }
 }

@@ -7,9 +7,10 @@ use crate::ops::norm_lif;
 use candle_core::{DType, Result};
 
 pub fn check(checks: &mut Checks<'_>) -> Result<()> {
-    // Many rows too, so that there are several chunks.
-    for (shape, constant) in SEQUENCES.into_iter().chain([(&[2, 40, 8, 16, 16][..], false), (&[2, 3, 2100][..], false)])
-    {
+    // Many rows too, so that there are several chunks; many channels; so many groups that their sums share no memory.
+    let more: [(&[usize], bool); 4] =
+        [(&[2, 40, 8, 16, 16], false), (&[2, 3, 2100], false), (&[16, 2, 300, 2, 1], false), (&[900, 2, 3], false)];
+    for (shape, constant) in SEQUENCES.into_iter().chain(more) {
         for groups in [shape[0], 1] {
             for (dtype, within) in TYPES {
                 let case = format!("{shape:?}{}, {groups} groups", if constant { " constant" } else { "" });
