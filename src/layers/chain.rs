@@ -120,8 +120,19 @@ impl Chain {
         wanted: bool,
         observer: &mut dyn Observer,
     ) -> Result<Option<Tensor>> {
+        // Where a pool hands on the gradient of its means as it is: their window.
+        let mut means = None;
+        let readers: Vec<bool> = self.nodes.iter().map(|node| node.layer.reads_means()).collect();
         for (i, (node, saved)) in self.nodes.iter_mut().zip(saved).enumerate().rev() {
-            let next = node.layer.backward(saved, grad, i > 0 || wanted)?;
+            let (needed, read) = (i > 0 || wanted, i.checked_sub(1).and_then(|i| readers.get(i)) == Some(&true));
+            let next = match (means.take(), node.layer.spreads(&grad).filter(|_| read)) {
+                (Some(window), _) => node.layer.backward_of_means(saved, &grad, window, needed)?,
+                (None, Some(window)) => {
+                    means = Some(window);
+                    Some(grad)
+                }
+                (None, None) => node.layer.backward(saved, grad, needed)?,
+            };
             observer.backward(&node.place.name);
             match next {
                 Some(next) => grad = next,

@@ -2,8 +2,9 @@
 
 use super::plan::{PlanResult, SavedForBackward};
 use super::{BuildContext, Layer, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSpec};
-use crate::ops::lif;
 pub use crate::ops::lif::LifConfig;
+use crate::ops::lif::{self, SpikeGradient};
+use crate::ops::pool::Window;
 use candle_core::{Result, Tensor};
 
 impl LayerSpec for LifConfig {
@@ -34,6 +35,21 @@ impl Layer for Lif {
 
     fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
         Ok((self.evaluate(&x)?, SavedTensors::new([x])))
+    }
+
+    fn reads_means(&self) -> bool {
+        true
+    }
+
+    fn backward_of_means(
+        &mut self,
+        saved: SavedTensors,
+        grad: &Tensor,
+        window: Window,
+        wanted: bool,
+    ) -> Result<Option<Tensor>> {
+        let [x] = saved.take()?;
+        wanted.then(|| lif::gradient(&x, SpikeGradient::of_means(grad, window), &self.config)).transpose()
     }
 
     fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {

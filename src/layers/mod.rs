@@ -43,8 +43,9 @@ pub use saved::SavedTensors;
 pub use tdbn::TdbnConfig;
 
 use crate::config::registry;
+use crate::ops::pool::Window;
 use crate::ops::sequence::{once, repeat};
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +135,29 @@ pub trait Layer: Send + Sync {
     /// input's, or nothing when it is not `wanted`. Time-steps are summed as in `input_gradient`.
     fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         wanted.then(|| self.input_gradient(saved, grad)).transpose()
+    }
+
+    /// The window, where the input's gradient is nothing but the output's, `grad`, spread evenly over windows that
+    /// divide the input without rest. A layer before that `reads_means` then goes back from `grad` itself, which is
+    /// smaller.
+    fn spreads(&self, _grad: &Tensor) -> Option<Window> {
+        None
+    }
+
+    /// Whether the layer has a `backward_of_means`.
+    fn reads_means(&self) -> bool {
+        false
+    }
+
+    /// `backward` from the gradient of the output's means over windows.
+    fn backward_of_means(
+        &mut self,
+        _saved: SavedTensors,
+        _grad: &Tensor,
+        window: Window,
+        _wanted: bool,
+    ) -> Result<Option<Tensor>> {
+        bail!("a layer that reads no means was given a gradient of means over {window:?}")
     }
 
     /// Learned tensors, in a fixed order.

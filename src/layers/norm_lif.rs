@@ -2,8 +2,9 @@
 
 use super::{ForwardContext, Layer, Norm, Output, Parameter, SavedTensors};
 use crate::ops::batch_norm::Statistics;
-use crate::ops::lif::{self, LifConfig};
+use crate::ops::lif::{self, LifConfig, SpikeGradient};
 use crate::ops::norm_lif;
+use crate::ops::pool::Window;
 use candle_core::{Result, Tensor};
 
 /// What a `bntt`, `batch_norm` or `tdbn` and the `lif` that follows it do one after the other, as the one op
@@ -14,6 +15,15 @@ pub struct NormLif {
     pub lif: LifConfig,
 }
 
+impl NormLif {
+    fn backward_of(&mut self, saved: SavedTensors, grad: SpikeGradient<'_>, wanted: bool) -> Result<Option<Tensor>> {
+        let [x, mean, variance] = saved.take()?;
+        let norm = self.norm.normalization(&Statistics { mean, variance })?;
+        let found = norm_lif::gradients(&x, grad, &norm, &self.lif)?;
+        self.norm.accumulate(found, wanted)
+    }
+}
+
 impl Layer for NormLif {
     fn forward(&mut self, x: Tensor, _: &ForwardContext<'_>) -> Result<(Output, SavedTensors)> {
         let batch = self.norm.batch_statistics(&x)?;
@@ -22,10 +32,21 @@ impl Layer for NormLif {
     }
 
     fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
-        let [x, mean, variance] = saved.take()?;
-        let norm = self.norm.normalization(&Statistics { mean, variance })?;
-        let found = norm_lif::gradients(&x, &grad, &norm, &self.lif)?;
-        self.norm.accumulate(found, wanted)
+        self.backward_of(saved, (&grad).into(), wanted)
+    }
+
+    fn reads_means(&self) -> bool {
+        true
+    }
+
+    fn backward_of_means(
+        &mut self,
+        saved: SavedTensors,
+        grad: &Tensor,
+        window: Window,
+        wanted: bool,
+    ) -> Result<Option<Tensor>> {
+        self.backward_of(saved, SpikeGradient::of_means(grad, window), wanted)
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {

@@ -87,6 +87,13 @@ impl Layer for Pool {
         pool::max_gradient(&grad, &places, &shape_of(&grad), self.window)
     }
 
+    fn spreads(&self, grad: &Tensor) -> Option<Window> {
+        let (&[_, height, width], (wh, ww)) = (self.image.as_slice(), self.window) else { return None };
+        let divides = height.checked_rem(wh) == Some(0) && width.checked_rem(ww) == Some(0);
+        // On the CPU it costs more to spread it for every neuron than once.
+        (divides && !matches!(self.config, PoolConfig::Max(_)) && !grad.device().is_cpu()).then_some(self.window)
+    }
+
     fn evaluate(&self, x: &Tensor) -> Result<Output> {
         map_sequence(x, |x| match self.config {
             PoolConfig::Max(_) => Ok(pool::max(x, self.window)?.0),

@@ -1,10 +1,11 @@
 //! Launches of the LIF kernels, with or without a norm on the way.
 
 use super::neuron::Neuron;
-use super::{LifConfig, SpikeOutput, Surrogate};
+use super::{LifConfig, SpikeGradient, SpikeOutput, Surrogate};
 use crate::ops::batch_norm::cuda::DeviceScaleShift;
 use crate::ops::channels_last::{channels_first, channels_last};
 use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, StructLayout, THREADS, suffix, width};
+use crate::ops::pool::Window;
 use crate::ops::sequence::ChannelsLast;
 use crate::ops::sum_over_time::cuda::as_stored;
 use candle_core::{DType, Result, Tensor, bail};
@@ -91,25 +92,59 @@ pub(in crate::ops) fn forward_with(
 }
 
 /// The currents' gradient, of their type; of currents that are constant in time one time-step, the sum.
-pub fn gradient(gpu: &dyn Gpu, x: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Tensor> {
+pub fn gradient(gpu: &dyn Gpu, x: &Tensor, grad: &SpikeGradient<'_>, lif: &LifConfig) -> Result<Tensor> {
     let stored = ChannelsLast::new(x)?;
-    let gradient = gradient_with(gpu, &stored, grad, lif)?;
+    let gradient = gradient_with(gpu, &stored, &StoredGradient::new(grad, x)?, lif)?;
     if !stored.constant {
         return channels_first(&gradient);
     }
     channels_first(&as_stored(gpu, &gradient)?)
 }
 
+/// The spikes' gradient as it lies.
+pub(in crate::ops) struct StoredGradient {
+    pub tensor: Tensor,
+    window: Window,
+    /// [C, H, W] of the spikes.
+    image: [usize; 3],
+}
+
+impl StoredGradient {
+    /// Of spikes that lie as `spikes` does.
+    pub fn new(grad: &SpikeGradient<'_>, spikes: &Tensor) -> Result<Self> {
+        let image = match *spikes.dims() {
+            [.., c, h, w] if spikes.rank() > 3 => [c, h, w],
+            ref other => [other.last().copied().unwrap_or(1), 1, 1],
+        };
+        let window = grad.window;
+        let count = spikes.elem_count() / (window.0 * window.1).max(1);
+        if !image[1].is_multiple_of(window.0) || !image[2].is_multiple_of(window.1) || grad.tensor.elem_count() != count
+        {
+            bail!("lif: a gradient {:?} of means over {window:?} of {:?}", grad.tensor.dims(), spikes.dims())
+        }
+        Ok(Self { tensor: channels_last(grad.tensor)?, window, image })
+    }
+
+    /// `SpikeGradient` of lif.h.
+    fn layout(&self, gpu: &dyn Gpu, time_steps: usize) -> Result<StructLayout> {
+        let ((height, width), sizes) = (self.window, self.image);
+        let step = self.tensor.elem_count() / time_steps.max(1);
+        let layout = StructLayout::new().pointer(gpu.address(&self.tensor)?).i64(step);
+        let layout = sizes.into_iter().chain([height, width]).fold(layout, StructLayout::i32);
+        Ok(layout.f32(1.0 / (height * width) as f32))
+    }
+}
+
 /// The gradient of the currents at every time-step, as it lies: [T, ...].
 pub(in crate::ops) fn gradient_with(
     gpu: &dyn Gpu,
     stored: &ChannelsLast,
-    grad: &Tensor,
+    grad: &StoredGradient,
     lif: &LifConfig,
 ) -> Result<Tensor> {
-    let grad = channels_last(grad)?;
     let out = gpu.alloc_uninit(&memory_shape(stored), stored.tensor.dtype())?;
-    let n = neighbours_back(gpu, [&stored.tensor, &grad, &out], &sizes(stored, None)?)?;
+    let channels = if grad.window == (1, 1) { 0 } else { grad.image[0] };
+    let n = neighbours_back(gpu, [&stored.tensor, &grad.tensor, &out], &[neurons(stored), channels])?;
     let bytes = segment_bytes(stored.time_steps, n);
     if bytes * WARP > gpu.most_shared() {
         bail!(
@@ -120,8 +155,8 @@ pub(in crate::ops) fn gradient_with(
         )
     }
     let threads = threads_sharing(bytes, THREADS);
-    let kernel = format!("lif_backward_{}_{}_x{n}", suffix(out.dtype())?, suffix(grad.dtype())?);
-    let arguments = backward_arguments(gpu, stored, lif, None, &grad, &out)?;
+    let kernel = format!("lif_backward_{}_{}_x{n}", suffix(out.dtype())?, suffix(grad.tensor.dtype())?);
+    let arguments = backward_arguments(gpu, stored, lif, None, grad, &out)?;
     gpu.launch(&kernel, LaunchConfig::over_by(neurons(stored) / n, threads)?.shared(bytes), arguments)?;
     Ok(out)
 }
@@ -151,12 +186,12 @@ pub(in crate::ops) fn backward_arguments(
     stored: &ChannelsLast,
     lif: &LifConfig,
     scale_shift: Option<&DeviceScaleShift>,
-    grad: &Tensor,
+    grad: &StoredGradient,
     out: &Tensor,
 ) -> Result<KernelArguments> {
     Ok(KernelArguments::new()
         .structure(currents(gpu, stored, scale_shift)?)
         .structure(neuron_layout(&Neuron::new(lif)))
-        .pointer(gpu.address(grad)?)
+        .structure(grad.layout(gpu, stored.time_steps)?)
         .pointer(gpu.address(out)?))
 }

@@ -13,7 +13,7 @@ FORWARD(lif_forward_bf16_x1, bf16, bf16, 1)
 template <int N, class T, class G> struct Backward {
     const Currents<T> &in;
     const Neuron &neuron;
-    const G *grad;
+    const SpikeGradient<G> &grad;
     T *out;
     float *starts;
 
@@ -25,7 +25,7 @@ template <int N, class T, class G> struct Backward {
 };
 
 #define BACKWARD(name, T, G, N)                                                                                          \
-    KERNEL name(Currents<T> in, Neuron neuron, const G *grad, T *out) {                                                 \
+    KERNEL name(Currents<T> in, Neuron neuron, SpikeGradient<G> grad, T *out) {                                                 \
         DYNAMIC_SHARED(float, starts);                                                                                  \
         Backward<N, T, G> work = {in, neuron, grad, out, starts};                                                       \
         by_surrogate(neuron.surrogate, work);                                                                           \

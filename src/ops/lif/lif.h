@@ -151,6 +151,29 @@ __device__ inline void forward(const Currents<T> &in, const Neuron &neuron, S *_
     if (threadIdx.x == 0) atomicAdd(count, (u64)sum);
 }
 
+// The spikes' gradient: of every spike, or, where they are known through means over windows alone, the means' gradient, which is spread
+// evenly over each window as it is loaded.
+template <class T> struct SpikeGradient {
+    const T *at;   // [T, n], or [T, n / window]
+    i64 step;      // n, or n / window
+    int channels;
+    int height;    // of the spikes' images
+    int width;
+    int window_height;
+    int window_width;
+    float share;   // 1 / window
+
+    // Where in a time-step the gradient of neuron `first` is.
+    __device__ inline i64 place(i64 first) const {
+        if (window_height * window_width == 1) return first;
+        i64 pixel = first / channels;
+        int x = (int)(pixel % width), y = (int)(pixel / width % height);
+        i64 image = pixel / width / height;
+        i64 row = image * (height / window_height) + y / window_height;
+        return (row * (width / window_width) + x / window_width) * channels + first % channels;
+    }
+};
+
 // Adds nothing up.
 struct NoSums {
     template <class T, int N> __device__ inline void add(int, const Pack<T, N> &, const Pack<T, N> &) {}
@@ -161,11 +184,12 @@ struct NoSums {
 // whose potentials are computed again and stay in registers. The first segment is the one that may be short: the last needs no
 // potential kept. `sums` is given every gradient with what is stored beside it.
 template <int SURROGATE, int N, bool NORM, class T, class G, class Sums>
-__device__ inline void back(const Currents<T> &in, const Neuron &neuron, const G *__restrict__ grad, T *__restrict__ out, i64 first,
+__device__ inline void back(const Currents<T> &in, const Neuron &neuron, const SpikeGradient<G> &spikes, T *__restrict__ out, i64 first,
                             float *starts, Sums &sums) {
     float potentials[N], potential_gradient[N];
     for (int k = 0; k < N; k++) potentials[k] = potential_gradient[k] = 0.0f;
     Sequence<N, NORM, T> sequence(in, first);
+    const G *__restrict__ grad = spikes.at + spikes.place(first);
     int segments = (in.time_steps + AHEAD - 1) / AHEAD, row = blockDim.x * N;
     int of_first = in.time_steps - (segments - 1) * AHEAD;
     for (int segment = 0; segment + 1 < segments; segment++) {
@@ -188,7 +212,7 @@ __device__ inline void back(const Currents<T> &in, const Neuron &neuron, const G
         sequence.fetch(stored, t, steps);
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
-            if (i < steps) by_spike[i] = load<N>(grad + (t + i) * in.neurons + first);
+            if (i < steps) by_spike[i] = load<N>(grad + (t + i) * spikes.step);
         }
         if (segment + 1 < segments) {
             for (int k = 0; k < N; k++) potentials[k] = starts[segment * row + k];
@@ -207,7 +231,7 @@ __device__ inline void back(const Currents<T> &in, const Neuron &neuron, const G
             if (i < steps) {
                 Pack<T, N> by_current;
                 for (int k = 0; k < N; k++) {
-                    float value = value_of(by_spike[i].values[k]);
+                    float value = value_of(by_spike[i].values[k]) * spikes.share;
                     set(by_current.values[k], reverse<SURROGATE>(neuron, pre_spike[i][k], value, potential_gradient[k]));
                 }
                 store(out + (t + i) * in.neurons + first, by_current);

@@ -22,8 +22,10 @@
 pub(super) mod cpu;
 pub mod cuda;
 pub(super) mod neuron;
+mod spike_gradient;
 mod surrogate;
 
+pub use spike_gradient::SpikeGradient;
 pub use surrogate::{ArcTangent, FastSigmoid, Rectangle, Surrogate, Triangle};
 
 use super::channels_last::{channels_last, from_channels_last};
@@ -134,10 +136,11 @@ pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<SpikeOutput> {
 
 /// The currents' gradient [T, ...] from the spikes' gradient [T, ...]. For currents that are constant in time it
 /// is one time-step, the sum.
-pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Tensor> {
+pub fn gradient<'a>(currents: &Tensor, grad: impl Into<SpikeGradient<'a>>, lif: &LifConfig) -> Result<Tensor> {
+    let grad = grad.into();
     match currents.device() {
         Device::Cpu => {
-            let (stored, grad) = (ChannelsLast::new(currents)?, channels_last(grad)?);
+            let (stored, grad) = (ChannelsLast::new(currents)?, channels_last(&grad.whole(currents)?)?);
             let (neuron, tensor) = (Neuron::new(lif), values(&stored.tensor)?);
             let (mut gradient, _) =
                 cpu::gradient(cpu::Sequence::stored(&stored, &tensor), &values(&grad)?, &neuron, &cpu::StoredCurrents);
@@ -148,6 +151,6 @@ pub fn gradient(currents: &Tensor, grad: &Tensor, lif: &LifConfig) -> Result<Ten
             }
             from_channels_last(gradient, &shape, currents)
         }
-        device => cuda::gradient(&*gpu::for_device(device)?, currents, grad, lif),
+        device => cuda::gradient(&*gpu::for_device(device)?, currents, &grad, lif),
     }
 }

@@ -7,10 +7,10 @@ use crate::ops::cast::cuda::cast;
 use crate::ops::channels_last::{channels_first, channels_last};
 use crate::ops::gpu::{Gpu, suffix};
 use crate::ops::lif::cuda::{
-    WARP, backward_arguments, forward_with, gradient_with, memory_shape, neighbours_back, neurons, segment_bytes,
-    threads_sharing,
+    StoredGradient, WARP, backward_arguments, forward_with, gradient_with, memory_shape, neighbours_back, neurons,
+    segment_bytes, threads_sharing,
 };
-use crate::ops::lif::{LifConfig, SpikeOutput};
+use crate::ops::lif::{LifConfig, SpikeGradient, SpikeOutput};
 use crate::ops::sequence::ChannelsLast;
 use candle_core::{DType, Result, Tensor};
 
@@ -26,19 +26,19 @@ pub fn forward(gpu: &dyn Gpu, x: &Tensor, norm: &Normalization, lif: &LifConfig,
 pub fn gradients(
     gpu: &dyn Gpu,
     x: &Tensor,
-    grad: &Tensor,
+    grad: &SpikeGradient<'_>,
     norm: &Normalization,
     lif: &LifConfig,
     g: &Groups,
 ) -> Result<Gradients> {
-    let stored = ChannelsLast::new(x)?;
-    match gradient_and_sums(gpu, &stored, grad, norm, lif, g)? {
+    let (stored, grad) = (ChannelsLast::new(x)?, StoredGradient::new(grad, x)?);
+    match gradient_and_sums(gpu, &stored, &grad, norm, lif, g)? {
         Some((dy, rows, parts)) => gradients_with_sums(gpu, &stored, dy, norm, g, &rows, &parts),
         None => {
             // One after the other, in single precision: currents rounded to bf16 would be others, and so would spikes.
             let single = channels_first(&cast(gpu, &channels_last(x)?, DType::F32)?)?;
             let currents = normalize(gpu, &single, norm, g)?;
-            let dy = gradient_with(gpu, &ChannelsLast::whole(&currents)?, grad, lif)?;
+            let dy = gradient_with(gpu, &ChannelsLast::whole(&currents)?, &grad, lif)?;
             gradients_with(gpu, &stored, cast(gpu, &dy, stored.tensor.dtype())?, norm, g)
         }
     }
@@ -49,14 +49,13 @@ pub fn gradients(
 fn gradient_and_sums(
     gpu: &dyn Gpu,
     stored: &ChannelsLast,
-    grad: &Tensor,
+    grad: &StoredGradient,
     norm: &Normalization,
     lif: &LifConfig,
     g: &Groups,
 ) -> Result<Option<(Tensor, RowLaunch, Tensor)>> {
-    let grad = channels_last(grad)?;
     let dy = gpu.alloc_uninit(&memory_shape(stored), stored.tensor.dtype())?;
-    let n = neighbours_back(gpu, [&stored.tensor, &grad, &dy], &[g.channels])?;
+    let n = neighbours_back(gpu, [&stored.tensor, &grad.tensor, &dy], &[g.channels])?;
     let bytes = g.groups * n * 2 * size_of::<f32>() + segment_bytes(stored.time_steps, n);
     if bytes * WARP > gpu.most_shared() {
         return Ok(None);
@@ -64,12 +63,12 @@ fn gradient_and_sums(
     let rows = RowLaunch::over_pixels(g, neurons(stored) / g.channels, n, threads_sharing(bytes, THREADS), bytes)?;
     let parts = rows.parts(gpu)?;
     let line: DeviceScaleShift = scale_shift(gpu, norm, g)?;
-    let arguments = backward_arguments(gpu, stored, lif, Some(&line), &grad, &dy)?
+    let arguments = backward_arguments(gpu, stored, lif, Some(&line), grad, &dy)?
         .pointer(gpu.address(&norm.with.mean)?)
         .structure(rows.structure.clone())
         .i32(g.groups)
         .pointer(gpu.address(&parts)?);
-    let kernel = format!("norm_lif_backward_{}_{}_x{n}", suffix(dy.dtype())?, suffix(grad.dtype())?);
+    let kernel = format!("norm_lif_backward_{}_{}_x{n}", suffix(dy.dtype())?, suffix(grad.tensor.dtype())?);
     gpu.launch(&kernel, rows.grid, arguments)?;
     Ok(Some((dy, rows, parts)))
 }

@@ -14,7 +14,7 @@ pub mod cuda;
 use super::batch_norm::{Gradients, Groups, Normalization};
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
-use super::lif::{LifConfig, SpikeOutput, cpu::Sequence, neuron::Neuron};
+use super::lif::{LifConfig, SpikeGradient, SpikeOutput, cpu::Sequence, neuron::Neuron};
 use super::sequence::ChannelsLast;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
@@ -35,11 +35,16 @@ pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<Spik
 }
 
 /// All gradients, the statistics being those of `x` itself. `x` and the spikes' gradient `grad` are [T, B, C, ...].
-pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<Gradients> {
-    let g = Groups::from_tensor(x, norm.scale.dim(0)?)?;
+pub fn gradients<'a>(
+    x: &Tensor,
+    grad: impl Into<SpikeGradient<'a>>,
+    norm: &Normalization,
+    lif: &LifConfig,
+) -> Result<Gradients> {
+    let (g, grad) = (Groups::from_tensor(x, norm.scale.dim(0)?)?, grad.into());
     match x.device() {
         Device::Cpu => {
-            let (stored, grad) = (ChannelsLast::new(x)?, channels_last(grad)?);
+            let (stored, grad) = (ChannelsLast::new(x)?, channels_last(&grad.whole(x)?)?);
             let (tensor, neuron) = (values(&stored.tensor)?, Neuron::new(lif));
             let (input, scale, shift) = norm.lend(|affine| {
                 Ok(cpu::gradients(Sequence::stored(&stored, &tensor), &values(&grad)?, &neuron, affine, &g))
@@ -54,6 +59,6 @@ pub fn gradients(x: &Tensor, grad: &Tensor, norm: &Normalization, lif: &LifConfi
                 shift: norm.shift_gradient(shift, x.device())?,
             })
         }
-        device => cuda::gradients(&*gpu::for_device(device)?, x, grad, norm, lif, &g),
+        device => cuda::gradients(&*gpu::for_device(device)?, x, &grad, norm, lif, &g),
     }
 }

@@ -35,7 +35,7 @@ template <int N> struct GroupSums {
 template <int N, class T, class G> struct Backward {
     const Currents<T> &in;
     const Neuron &neuron;
-    const G *grad;
+    const SpikeGradient<G> &grad;
     T *out;
     const float *mean;
     const Rows &rows;  // chunks of pixels, not of rows of a group
@@ -76,7 +76,7 @@ template <int N, class T, class G> struct Backward {
 };
 
 #define BACKWARD(name, T, G, N)                                                                                          \
-    KERNEL name(Currents<T> in, Neuron neuron, const G *grad, T *out, const float *mean, Rows rows, int groups,         \
+    KERNEL name(Currents<T> in, Neuron neuron, SpikeGradient<G> grad, T *out, const float *mean, Rows rows, int groups,         \
                 float *parts) {                                                                                         \
         DYNAMIC_SHARED(float, shared);                                                                                  \
         Backward<N, T, G> work = {in, neuron, grad, out, mean, rows, groups, parts, shared};                            \

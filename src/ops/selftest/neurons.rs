@@ -49,8 +49,8 @@ pub fn check(checks: &mut Checks<'_>) -> Result<()> {
                 for grad_dtype in [DType::F32, DType::BF16] {
                     let expected = lif::gradient(&exact, &rounded(&grad, grad_dtype)?, &config)?;
                     let grad = checks.sent(&grad.to_dtype(grad_dtype)?)?;
-                    let found =
-                        checks.twice("lif gradient", &case, |gpu| lif::cuda::gradient(gpu, &x, &grad, &config))?;
+                    let found = checks
+                        .twice("lif gradient", &case, |gpu| lif::cuda::gradient(gpu, &x, &(&grad).into(), &config))?;
                     checks.close("lif gradient", &case, within, &expected, &found)?;
                 }
             }

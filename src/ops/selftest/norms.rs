@@ -2,7 +2,7 @@
 
 use super::{Checks, SEQUENCES, TYPES, currents, rounded, values};
 use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};
-use crate::ops::lif::LifConfig;
+use crate::ops::lif::{self, LifConfig, SpikeGradient};
 use crate::ops::norm_lif;
 use candle_core::{DType, Result};
 
@@ -27,7 +27,7 @@ fn one(
     (shape, constant, groups): (&[usize], bool, usize),
     (dtype, within): (DType, f32),
 ) -> Result<()> {
-    let lif = LifConfig { leak: 0.9, ..LifConfig::default() };
+    let neurons = LifConfig { leak: 0.9, ..LifConfig::default() };
     let (mut x, mut exact) = currents(shape, constant, 1, dtype)?;
     if dtype == DType::F32 && !constant {
         // A mean that is large against the deviation, where sums of squares lose their digits.
@@ -70,8 +70,8 @@ fn one(
         &batch_norm::cuda::gradients(checks.gpu, &tensor, &grad, &there, &g)?,
     )?;
 
-    let spikes = norm_lif::forward(&exact, &norm, &lif)?;
-    let found = norm_lif::cuda::forward(checks.gpu, &x, &there, &lif, &g)?;
+    let spikes = norm_lif::forward(&exact, &norm, &neurons)?;
+    let found = norm_lif::cuda::forward(checks.gpu, &x, &there, &neurons, &g)?;
     checks.same("norm and lif spikes", case, &spikes.spikes, &found.spikes)?;
     checks.same("norm and lif spikes counted", case, &spikes.count, &found.count)?;
     for other in [DType::F32, DType::BF16].into_iter().filter(|&other| other != dtype) {
@@ -80,18 +80,35 @@ fn one(
         compare(
             checks,
             ("norm and lif gradient", &format!("{case}, spikes' gradient in {other:?}"), within),
-            &norm_lif::gradients(&exact, &exact_grad, &norm, &lif)?,
-            &norm_lif::cuda::gradients(checks.gpu, &x, &grad, &there, &lif, &g)?,
+            &norm_lif::gradients(&exact, &exact_grad, &norm, &neurons)?,
+            &norm_lif::cuda::gradients(checks.gpu, &x, &(&grad).into(), &there, &neurons, &g)?,
         )?;
     }
+    if let &[t, b, channels, height, width] = shape {
+        // Windows that divide the image.
+        let divisor = |side: usize| (2..=side).find(|&divisor| side.is_multiple_of(divisor)).unwrap_or(1);
+        let window = (divisor(height), divisor(width));
+        let means = values(&[t, b, channels, height / window.0, width / window.1], 7)?;
+        let (exact_means, means) = (rounded(&means, dtype)?, checks.sent(&means.to_dtype(dtype)?)?);
+        let case = format!("{case}, of means over {window:?}");
+        compare(
+            checks,
+            ("norm and lif gradient", &case, within),
+            &norm_lif::gradients(&exact, SpikeGradient::of_means(&exact_means, window), &norm, &neurons)?,
+            &norm_lif::cuda::gradients(checks.gpu, &x, &SpikeGradient::of_means(&means, window), &there, &neurons, &g)?,
+        )?;
+        let expected = lif::gradient(&exact, SpikeGradient::of_means(&exact_means, window), &neurons)?;
+        let found = lif::cuda::gradient(checks.gpu, &x, &SpikeGradient::of_means(&means, window), &neurons)?;
+        checks.close("lif gradient of means", &case, within, &expected, &found)?;
+    }
     checks.twice("norm and lif gradient", case, |gpu| {
-        Ok(norm_lif::cuda::gradients(gpu, &x, &grad, &there, &lif, &g)?.scale)
+        Ok(norm_lif::cuda::gradients(gpu, &x, &(&grad).into(), &there, &neurons, &g)?.scale)
     })?;
     compare(
         checks,
         ("norm and lif gradient", case, within),
-        &norm_lif::gradients(&exact, &exact_grad, &norm, &lif)?,
-        &norm_lif::cuda::gradients(checks.gpu, &x, &grad, &there, &lif, &g)?,
+        &norm_lif::gradients(&exact, &exact_grad, &norm, &neurons)?,
+        &norm_lif::cuda::gradients(checks.gpu, &x, &(&grad).into(), &there, &neurons, &g)?,
     )
 }
 
