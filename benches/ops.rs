@@ -8,7 +8,7 @@ use bntt::encoders::{EncoderConfig, PoissonConfig, RandomKey};
 use bntt::ops::Geometry;
 use bntt::ops::batch_norm::{self, Normalization};
 use bntt::ops::conv::{self, Algorithm};
-use bntt::ops::lif::{self, LifConfig};
+use bntt::ops::lif::{self, LifConfig, SpikeStorage};
 use bntt::ops::update::{self, ParameterUpdate, Sgd, StepGuard};
 use bntt::ops::{Precision, cross_entropy, linear, norm_lif, pool};
 use bntt::rng::{Purpose, Stream};
@@ -78,9 +78,11 @@ fn neurons(criterion: &mut Criterion) -> Result<()> {
     group.bench_function("statistics", |b| b.iter(|| batch_norm::statistics(&x, TIME_STEPS)));
     group.bench_function("batch norm", |b| b.iter(|| batch_norm::normalize(&x, &norm)));
     group.bench_function("batch norm gradients", |b| b.iter(|| batch_norm::gradients(&x, &grad, &norm)));
-    group.bench_function("lif", |b| b.iter(|| lif::forward(&x, &config)));
+    group.bench_function("lif", |b| b.iter(|| lif::forward(&x, &config, SpikeStorage::Bytes)));
     group.bench_function("lif gradient", |b| b.iter(|| lif::gradient(&x, &grad, &config)));
-    group.bench_function("batch norm and lif", |b| b.iter(|| norm_lif::forward(&x, &norm, &config)));
+    group.bench_function("batch norm and lif", |b| {
+        b.iter(|| norm_lif::forward(&x, &norm, &config, SpikeStorage::Bytes))
+    });
     group.bench_function("batch norm and lif gradients", |b| {
         b.iter(|| norm_lif::gradients(&x, &grad, &norm, &config));
     });

@@ -59,7 +59,7 @@ const PASS: ForwardContext<'_> = ForwardContext { seed: 0, epoch: 0, indices: &[
 #[test]
 fn a_sequence_that_is_constant_in_time_is_computed_once_with_the_same_outputs_and_gradients() -> Result {
     let (t, b) = (3, 2);
-    let image = SequenceSpec { shape: vec![2, 6, 5], spikes: false, constant: false };
+    let image = SequenceSpec { shape: vec![2, 6, 5], spikes: false, multiplied: false, constant: false };
     for text in [
         "{ conv = { channels = 4, bias = true } }",
         "{ pool = { average = 2 } }",
@@ -124,8 +124,8 @@ fn candles_autograd_gives_the_same_gradients_through_conv_bntt_and_lif() -> Resu
     let autograd = loss.backward()?;
     let expected = |var: &Var| autograd.get(var).expect("candle's gradient").clone();
 
-    let image = SequenceSpec { shape: vec![2, 5, 4], spikes: false, constant: false };
-    let currents = SequenceSpec { shape: vec![3, 5, 4], spikes: false, constant: false };
+    let image = SequenceSpec { shape: vec![2, 5, 4], spikes: false, multiplied: false, constant: false };
+    let currents = SequenceSpec { shape: vec![3, 5, 4], spikes: false, multiplied: false, constant: false };
     let mut conv = build("{ conv = { channels = 3 } }", &image, t)?;
     let mut bntt = build("{ bntt = {} }", &currents, t)?;
     let mut lif = build("{ lif = { leak = 0.9 } }", &currents, t)?;
@@ -146,7 +146,7 @@ fn candles_autograd_gives_the_same_gradients_through_conv_bntt_and_lif() -> Resu
 #[test]
 fn a_trained_layer_is_a_candle_module_that_gives_floats() -> Result {
     use candle_nn::{Module, seq};
-    let currents = SequenceSpec { shape: vec![3], spikes: false, constant: false };
+    let currents = SequenceSpec { shape: vec![3], spikes: false, multiplied: false, constant: false };
     let network = seq().add(build("{ lif = { leak = 0.5 } }", &currents, 2)?).add(candle_nn::Activation::Relu);
     let y = network.forward(&Tensor::new(&[[[0.5f32, 1.5, 3.0]], [[0.9, 0.0, 0.0]]], &Device::Cpu)?)?;
     // Second step: .25 + .9 = 1.15 fires; (1.5 - 1) / 2 does not; (3 - 1) / 2 = 1 equals the threshold and does not.
@@ -168,7 +168,7 @@ fn a_norm_fused_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart() 
     for (norm, t, shape, constant) in cases {
         for lif in ["{ lif = { leak = 0.9 } }", "{ lif = { leak = 0.8, threshold = 0.7, reset = 'hard' } }"] {
             let what = format!("{norm} {lif} T {t}, {shape:?}, constant {constant}");
-            let signal = SequenceSpec { shape: shape.to_vec(), spikes: false, constant };
+            let signal = SequenceSpec { shape: shape.to_vec(), spikes: false, multiplied: false, constant };
             let dims = [&[t, b], shape].concat();
             let x = if constant {
                 bntt::ops::sequence::repeat(&random(&[&[1, b], shape].concat(), 1)?, t)?

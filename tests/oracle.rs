@@ -129,7 +129,7 @@ fn a_convex_network_trained_with_adam_follows_pytorch_in_every_number() -> Resul
 fn check_lif(name: &str, lif: &str) -> Result {
     let fixture = fixture(name)?;
     let config: bntt::layers::LifConfig = toml::from_str(lif)?;
-    let spikes = ops::lif::forward(&fixture["currents"], &config)?.spikes;
+    let spikes = ops::lif::forward(&fixture["currents"], &config, ops::lif::SpikeStorage::Bytes)?.spikes;
     let expected = fixture["spikes"].to_dtype(DType::U8)?;
     assert_eq!(spikes.flatten_all()?.to_vec1::<u8>()?, expected.flatten_all()?.to_vec1::<u8>()?);
     let gradient = ops::lif::gradient(&fixture["currents"], &fixture["upstream"], &config)?;
@@ -160,7 +160,7 @@ fn bntt_outputs_gradients_and_running_statistics_are_pytorchs_within_1e_4() -> R
         index: 0,
         following: &[],
     };
-    let signal = SequenceSpec { shape: vec![5, 3, 3], spikes: false, constant: false };
+    let signal = SequenceSpec { shape: vec![5, 3, 3], spikes: false, multiplied: false, constant: false };
     let mut layer = config.build(None, &config.spec().plan(&signal, &shared)?, &shared)?;
     for (name, tensor) in layer.state_mut() {
         if name == "gamma" {

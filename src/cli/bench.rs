@@ -17,7 +17,8 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  bntt bench configs/vgg9_cifar10_bntt.toml network.time_steps=5 data.batch_size=16\n  \
-                  bntt bench configs/vgg5_cifar10_direct.toml --layers --format json"
+                  bntt bench configs/vgg5_cifar10_direct.toml --layers --format json\n  \
+                  bntt bench configs/vgg9_cifar10_bntt.toml --model training.precision=bf16 data.batch_size=256"
 )]
 pub struct BenchArguments {
     /// Experiment file.
@@ -35,6 +36,9 @@ pub struct BenchArguments {
     /// Show every layer.
     #[arg(long)]
     layers: bool,
+    /// Measure nothing: print the bytes and operations of a step on a GPU, and the least time that they take.
+    #[arg(long, conflicts_with_all = ["repeats", "insist", "layers"])]
+    model: bool,
     /// One line of JSON, as `--format json` prints over several.
     #[arg(long, hide = true, conflicts_with = "format")]
     json: bool,
@@ -44,6 +48,9 @@ pub struct BenchArguments {
 
 pub fn bench(arguments: &BenchArguments) -> Result<()> {
     let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
+    if arguments.model {
+        return arguments.format.print(super::bench_model::model(&checked)?);
+    }
     crate::system::threads::start(checked.experiment.training.threads);
     let device = checked.experiment.training.open_device()?;
     refuse_what_does_not_fit(&checked, &device, arguments.insist)?;

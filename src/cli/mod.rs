@@ -2,6 +2,7 @@
 
 mod attack;
 mod bench;
+mod bench_model;
 mod check;
 mod compare;
 mod data;

@@ -2,8 +2,8 @@
 
 use super::plan::{PlanResult, SavedForBackward, numbers};
 use super::{
-    BuildContext, InitConfig, Layer, LayerPlan, LayerSpec, Output, Parameter, Placement, SavedTensors, SequenceSpec,
-    map_sequence,
+    BuildContext, InitConfig, Layer, LayerPlan, LayerSpec, Output, Parameter, Placement, SavedTensors, SequenceSizes,
+    SequenceSpec, Traffic, map_sequence,
 };
 use crate::ops::sequence::per_input;
 use crate::ops::{Geometry, conv, gpu};
@@ -83,6 +83,10 @@ impl LayerSpec for ConvConfig {
 
     fn build(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>> {
         Ok(Box::new(Conv::new(self, plan, context)?))
+    }
+
+    fn traffic(&self, sizes: &SequenceSizes<'_>, _: Option<&SequenceSpec>) -> Traffic {
+        sizes.products(self.bias)
     }
 
     fn algorithm(&self, plan: &LayerPlan, placement: &Placement<'_>) -> &'static str {

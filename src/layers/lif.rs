@@ -1,36 +1,49 @@
 //! Leaky integrate-and-fire neurons.
 
 use super::plan::{PlanResult, SavedForBackward};
-use super::{BuildContext, Layer, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSpec};
+use super::{
+    BuildContext, Layer, LayerConfig, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSizes, SequenceSpec, Traffic,
+};
 pub use crate::ops::lif::LifConfig;
-use crate::ops::lif::{self, SpikeGradient};
+use crate::ops::lif::{self, SpikeGradient, SpikeStorage};
 use crate::ops::pool::Window;
 use candle_core::{Result, Tensor};
 
 impl LayerSpec for LifConfig {
-    fn plan(&self, input: &SequenceSpec, _: &BuildContext) -> PlanResult {
+    fn traffic(&self, sizes: &SequenceSizes<'_>, _: Option<&SequenceSpec>) -> Traffic {
+        sizes.neurons()
+    }
+
+    fn plan(&self, input: &SequenceSpec, context: &BuildContext) -> PlanResult {
         if input.spikes {
             return Err(
                 "integrates currents, but the layer before gives spikes: put a conv or linear between two lif".into()
             );
         }
-        let output = SequenceSpec { spikes: true, constant: false, ..input.clone() };
+        let output = spikes_of(input, context.following.first());
         Ok(LayerPlan::free(input, output, SavedForBackward::Input))
     }
 
-    fn build(&self, _: &LayerPlan, _: &BuildContext) -> Result<Box<dyn Layer>> {
-        Ok(Box::new(Lif { config: self.clone() }))
+    fn build(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>> {
+        Ok(Box::new(Lif { config: self.clone(), storage: plan.output.storage(context.precision) }))
     }
+}
+
+/// The spikes of neurons with currents of `input`, before the layer `next`.
+pub(super) fn spikes_of(input: &SequenceSpec, next: Option<&LayerConfig>) -> SequenceSpec {
+    let multiplied = matches!(next, Some(LayerConfig::Conv(_)));
+    SequenceSpec { spikes: true, multiplied, constant: false, ..input.clone() }
 }
 
 /// The equation of [`crate::ops::lif`]: currents [T, B, ...] to spikes [T, B, ...].
 pub struct Lif {
     config: LifConfig,
+    storage: SpikeStorage,
 }
 
 impl Layer for Lif {
     fn evaluate(&self, x: &Tensor) -> Result<Output> {
-        Ok(lif::forward(x, &self.config)?.into())
+        Ok(lif::forward(x, &self.config, self.storage)?.into())
     }
 
     fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {

@@ -2,8 +2,8 @@
 
 use super::plan::{PlanResult, SavedForBackward, numbers};
 use super::{
-    BuildContext, InitConfig, Layer, LayerPlan, LayerSpec, Output, Parameter, Placement, SavedTensors, SequenceSpec,
-    map_sequence,
+    BuildContext, InitConfig, Layer, LayerPlan, LayerSpec, Output, Parameter, Placement, SavedTensors, SequenceSizes,
+    SequenceSpec, Traffic, map_sequence,
 };
 use crate::ops::sequence::per_input;
 use crate::ops::{Precision, bias, linear};
@@ -65,6 +65,10 @@ impl LayerSpec for LinearConfig {
 
     fn build(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>> {
         Ok(Box::new(Linear::new(self, plan, context)?))
+    }
+
+    fn traffic(&self, sizes: &SequenceSizes<'_>, _: Option<&SequenceSpec>) -> Traffic {
+        sizes.products(self.bias)
     }
 
     fn algorithm(&self, _: &LayerPlan, placement: &Placement<'_>) -> &'static str {

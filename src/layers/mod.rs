@@ -23,6 +23,7 @@ mod plan;
 mod pool;
 mod saved;
 mod tdbn;
+mod traffic;
 
 pub use batch_norm::BatchNormConfig;
 pub use bntt::BnttConfig;
@@ -41,6 +42,7 @@ pub use plan::{BuildContext, LayerPlan, Placement, PlanResult, SavedForBackward,
 pub use pool::PoolConfig;
 pub use saved::SavedTensors;
 pub use tdbn::TdbnConfig;
+pub use traffic::{SequenceSizes, Traffic};
 
 use crate::config::registry;
 use crate::ops::pool::Window;
@@ -59,6 +61,17 @@ pub trait LayerSpec {
 
     /// The same as a norm, which is fused with the LIF neurons after it. Nothing of other layers.
     fn as_norm(&self) -> Option<&dyn NormSpec> {
+        None
+    }
+
+    /// What the layer's kernels move to and from a GPU's memory in a training step. `spikes` are those of the neurons
+    /// that a norm is fused with.
+    fn traffic(&self, sizes: &SequenceSizes<'_>, _spikes: Option<&SequenceSpec>) -> Traffic {
+        sizes.once_each_way()
+    }
+
+    /// Elements of a window, where a GPU hands on the gradient of its mean as it is: see `Layer::spreads`.
+    fn shared_gradient(&self, _plan: &LayerPlan) -> Option<usize> {
         None
     }
 
@@ -95,7 +108,10 @@ impl LayerConfig {
     pub fn build(&self, next: Option<&Self>, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>> {
         match (self.spec().as_norm(), next) {
             (Some(norm), Some(Self::Lif(lif))) => {
-                Ok(Box::new(norm_lif::NormLif { norm: norm.build_norm(plan, context)?, lif: lif.clone() }))
+                // After the norm comes `next`, and then what reads the spikes.
+                let spikes = lif::spikes_of(&plan.output, context.following.get(1));
+                let (norm, storage) = (norm.build_norm(plan, context)?, spikes.storage(context.precision));
+                Ok(Box::new(norm_lif::NormLif { norm, lif: lif.clone(), storage }))
             }
             _ => self.spec().build(plan, context),
         }

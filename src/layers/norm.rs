@@ -2,6 +2,7 @@
 
 use super::plan::{PlanResult, SavedForBackward, numbers};
 use super::{BuildContext, ForwardContext, Layer, LayerPlan, LayerSpec, Output, Parameter, SavedTensors, SequenceSpec};
+use super::{SequenceSizes, Traffic};
 use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};
 use crate::ops::sequence::once;
 use candle_core::{DType, Result, Tensor};
@@ -55,6 +56,10 @@ impl<N: NormSpec> LayerSpec for N {
 
     fn as_norm(&self) -> Option<&dyn NormSpec> {
         Some(self)
+    }
+
+    fn traffic(&self, sizes: &SequenceSizes<'_>, spikes: Option<&SequenceSpec>) -> Traffic {
+        spikes.map_or_else(|| sizes.norm(), |spikes| sizes.norm_and_neurons(spikes))
     }
 }
 

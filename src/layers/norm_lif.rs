@@ -2,7 +2,7 @@
 
 use super::{ForwardContext, Layer, Norm, Output, Parameter, SavedTensors};
 use crate::ops::batch_norm::Statistics;
-use crate::ops::lif::{self, LifConfig, SpikeGradient};
+use crate::ops::lif::{self, LifConfig, SpikeGradient, SpikeStorage};
 use crate::ops::norm_lif;
 use crate::ops::pool::Window;
 use candle_core::{Result, Tensor};
@@ -13,6 +13,7 @@ use candle_core::{Result, Tensor};
 pub struct NormLif {
     pub norm: Norm,
     pub lif: LifConfig,
+    pub storage: SpikeStorage,
 }
 
 impl NormLif {
@@ -27,7 +28,7 @@ impl NormLif {
 impl Layer for NormLif {
     fn forward(&mut self, x: Tensor, _: &ForwardContext<'_>) -> Result<(Output, SavedTensors)> {
         let batch = self.norm.batch_statistics(&x)?;
-        let spikes = norm_lif::forward(&x, &self.norm.normalization(&batch)?, &self.lif)?;
+        let spikes = norm_lif::forward(&x, &self.norm.normalization(&batch)?, &self.lif, self.storage)?;
         Ok((spikes.into(), SavedTensors::new([x, batch.mean, batch.variance])))
     }
 
@@ -50,13 +51,13 @@ impl Layer for NormLif {
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {
-        Ok(norm_lif::forward(x, &self.norm.running_normalization(x.dim(0)?)?, &self.lif)?.into())
+        Ok(norm_lif::forward(x, &self.norm.running_normalization(x.dim(0)?)?, &self.lif, self.storage)?.into())
     }
 
     /// One after the other: with statistics that are constants, the fused op's gradient would be another.
     fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
         let currents = self.norm.evaluate(&x)?.sequence;
-        Ok((lif::forward(&currents, &self.lif)?.into(), SavedTensors::new([currents])))
+        Ok((lif::forward(&currents, &self.lif, self.storage)?.into(), SavedTensors::new([currents])))
     }
 
     fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {

@@ -2,7 +2,8 @@
 
 use super::{InitConfig, LayerConfig, LifConfig};
 use crate::ops::Precision;
-use candle_core::Device;
+use crate::ops::lif::SpikeStorage;
+use candle_core::{DType, Device};
 
 /// A plan, or a sentence that says why the layer does not fit.
 pub type PlanResult = Result<LayerPlan, String>;
@@ -32,6 +33,8 @@ pub struct SequenceSpec {
     pub shape: Vec<usize>,
     /// Spikes are stored otherwise than currents: see [`Precision`].
     pub spikes: bool,
+    /// Whether they are spikes that a convolution reads: a GPU may store them as what it multiplies.
+    pub multiplied: bool,
     /// The same at every time-step, and so computed and kept once.
     pub constant: bool,
 }
@@ -41,16 +44,32 @@ impl SequenceSpec {
         self.shape.iter().fold(1, |product, &size| product.saturating_mul(size))
     }
 
+    /// The type that the numbers are stored as.
+    pub fn stored_as(&self, precision: Precision) -> DType {
+        match self.spikes {
+            true if self.storage(precision) == SpikeStorage::Floats => DType::F32,
+            true => precision.spikes(),
+            false => precision.currents(),
+        }
+    }
+
+    /// How spikes are stored. Bytes are a quarter of floats to read and to keep, but cast twice on the way through a
+    /// convolution: that takes longer where products are fast.
+    pub fn storage(&self, precision: Precision) -> SpikeStorage {
+        let floats = self.multiplied && precision == Precision::Tf32;
+        if floats { SpikeStorage::Floats } else { SpikeStorage::Bytes }
+    }
+
     /// Bytes of `batch` images over `time_steps`.
     pub fn bytes(&self, time_steps: usize, batch: usize, precision: Precision) -> usize {
         let steps = if self.constant { 1 } else { time_steps };
-        let stored = if self.spikes { precision.spikes() } else { precision.currents() };
-        self.elements().saturating_mul(stored.size_in_bytes()).saturating_mul(steps).saturating_mul(batch)
+        let stored = self.stored_as(precision).size_in_bytes();
+        self.elements().saturating_mul(stored).saturating_mul(steps).saturating_mul(batch)
     }
 
     /// The same signal as fresh currents: floats of another shape.
     pub fn currents(&self, shape: Vec<usize>) -> Self {
-        Self { shape, spikes: false, constant: self.constant }
+        Self { shape, spikes: false, multiplied: false, constant: self.constant }
     }
 
     /// "64 x 8 x 8" or "1024 features".
@@ -123,7 +142,8 @@ impl LayerPlan {
             SavedForBackward::Nothing => 0,
             SavedForBackward::Input => self.input.bytes(time_steps, batch, precision),
             SavedForBackward::OutputPlaces => {
-                SequenceSpec { spikes: true, ..self.output.clone() }.bytes(time_steps, batch, Precision::F32)
+                let places = SequenceSpec { spikes: true, multiplied: false, ..self.output.clone() };
+                places.bytes(time_steps, batch, Precision::F32)
             }
             SavedForBackward::Mask => self.input.elements().saturating_mul(4).saturating_mul(batch),
         }

@@ -1,7 +1,9 @@
 //! Pooling of every time-step.
 
 use super::plan::{PlanResult, SavedForBackward};
-use super::{BuildContext, Layer, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSpec, map_sequence};
+use super::{
+    BuildContext, Layer, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSizes, SequenceSpec, Traffic, map_sequence,
+};
 use crate::ops::pool::{self, Window};
 use crate::ops::sequence::{once, repeat};
 use crate::ops::sum_over_time::sum_over_time;
@@ -45,6 +47,21 @@ impl LayerSpec for PoolConfig {
             }
             _ => LayerPlan::free(input, input.currents(shape), SavedForBackward::Nothing),
         })
+    }
+
+    fn traffic(&self, sizes: &SequenceSizes<'_>, _: Option<&SequenceSpec>) -> Traffic {
+        let traffic = sizes.once_each_way();
+        match self.shared_gradient(sizes.plan) {
+            Some(_) => Traffic { backward: 0, ..traffic },
+            None => traffic,
+        }
+    }
+
+    fn shared_gradient(&self, plan: &LayerPlan) -> Option<usize> {
+        let image @ [_, height, width] = plan.input.image().ok()?;
+        let (wh, ww) = self.window(image);
+        let divides = height.checked_rem(wh) == Some(0) && width.checked_rem(ww) == Some(0);
+        (divides && !matches!(self, Self::Max(_)) && plan.input.spikes).then(|| wh.saturating_mul(ww))
     }
 
     fn build(&self, plan: &LayerPlan, _: &BuildContext) -> Result<Box<dyn Layer>> {

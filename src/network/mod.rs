@@ -35,12 +35,14 @@ mod input_gradient;
 mod not_finite;
 mod plan;
 mod state;
+mod traffic;
 
 pub use crate::layers::{LayerIo, Observer};
 pub use activity::{Activity, LayerActivity, SpikeCount};
 pub use gamma::{Gammas, gammas};
 pub use not_finite::FirstLayer;
 pub use plan::NetworkPlan;
+pub use traffic::{GPUS, GpuRates, StepPart, step_parts};
 
 use crate::encoders::{EncoderConfig, RandomKey};
 use crate::error::{Error, Result};

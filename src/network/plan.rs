@@ -27,7 +27,12 @@ impl NetworkPlan {
     pub fn new(config: &NetworkConfig, data: &DataShape, precision: Precision) -> Result<Self, Vec<NetworkMistake>> {
         let mut mistakes = encoder_mistakes(config, data);
         let constant = config.encoder.spec().is_constant() && config.time_steps > 1;
-        let input = SequenceSpec { shape: config.encoder.spec().signal(image_of(data)), spikes: false, constant };
+        let input = SequenceSpec {
+            shape: config.encoder.spec().signal(image_of(data)),
+            spikes: false,
+            multiplied: false,
+            constant,
+        };
         if !config.layers.iter().any(|layer| matches!(layer, LayerConfig::Lif(_))) {
             let problem = "there is no \"lif\" layer: a spiking network needs at least one".to_string();
             mistakes.push(("network.layers".into(), problem));

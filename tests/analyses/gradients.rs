@@ -21,7 +21,7 @@ fn smooth_layers() -> Result<Vec<Box<dyn Layer>>> {
             .replace("'batch_norm'", "{ batch_norm = {} }")
             .replace("'flatten'", "{ flatten = {} }"),
     )?;
-    let mut signal = SequenceSpec { shape: vec![2, 8, 8], spikes: false, constant: false };
+    let mut signal = SequenceSpec { shape: vec![2, 8, 8], spikes: false, multiplied: false, constant: false };
     let mut built = Vec::new();
     for (index, layer) in layers.iter().enumerate() {
         let shared = BuildContext {

@@ -1,7 +1,7 @@
 //! Launches of the LIF kernels, with or without a norm on the way.
 
 use super::neuron::Neuron;
-use super::{LifConfig, SpikeGradient, SpikeOutput, Surrogate};
+use super::{LifConfig, SpikeGradient, SpikeOutput, SpikeStorage, Surrogate};
 use crate::ops::batch_norm::cuda::DeviceScaleShift;
 use crate::ops::channels_last::{channels_first, channels_last};
 use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, StructLayout, THREADS, suffix, width};
@@ -65,23 +65,28 @@ pub(in crate::ops) fn memory_shape(stored: &ChannelsLast) -> Vec<usize> {
 }
 
 /// Spikes of currents.
-pub fn forward(gpu: &dyn Gpu, x: &Tensor, lif: &LifConfig) -> Result<SpikeOutput> {
-    forward_with(gpu, &ChannelsLast::new(x)?, lif, None)
+pub fn forward(gpu: &dyn Gpu, x: &Tensor, lif: &LifConfig, storage: SpikeStorage) -> Result<SpikeOutput> {
+    forward_with(gpu, &ChannelsLast::new(x)?, lif, storage, None)
 }
 
 pub(in crate::ops) fn forward_with(
     gpu: &dyn Gpu,
     stored: &ChannelsLast,
     lif: &LifConfig,
+    storage: SpikeStorage,
     scale_shift: Option<&DeviceScaleShift>,
 ) -> Result<SpikeOutput> {
     let (dtype, sizes) = (stored.tensor.dtype(), sizes(stored, scale_shift)?);
-    let (spikes, most) = if dtype == DType::BF16 { (DType::BF16, 8) } else { (DType::U8, 4) };
+    let (spikes, most) = match (dtype, storage) {
+        (DType::BF16, _) => (DType::BF16, 8),
+        (_, SpikeStorage::Bytes) => (DType::U8, 4),
+        (_, SpikeStorage::Floats) => (DType::F32, 4),
+    };
     let (spikes, count) =
         (gpu.alloc_uninit(&memory_shape(stored), spikes)?, Tensor::zeros(1, DType::I64, gpu.device())?);
     let n = width(most, &sizes, &[(gpu.address(&stored.tensor)?, dtype), (gpu.address(&spikes)?, spikes.dtype())]);
     let norm = if scale_shift.is_some() { "norm_" } else { "" };
-    let kernel = format!("{norm}lif_forward_{}_x{n}", suffix(dtype)?);
+    let kernel = format!("{norm}lif_forward_{}_{}_x{n}", suffix(dtype)?, suffix(spikes.dtype())?);
     let arguments = KernelArguments::new()
         .structure(currents(gpu, stored, scale_shift)?)
         .structure(neuron_layout(&Neuron::new(lif)))

@@ -4,10 +4,12 @@
 #define FORWARD(name, T, S, N)                                                                                          \
     KERNEL name(Currents<T> in, Neuron neuron, S *spikes, u64 *count) { forward<N, false>(in, neuron, spikes, count); }
 
-FORWARD(lif_forward_f32_x4, float, u8, 4)
-FORWARD(lif_forward_f32_x1, float, u8, 1)
-FORWARD(lif_forward_bf16_x8, bf16, bf16, 8)
-FORWARD(lif_forward_bf16_x1, bf16, bf16, 1)
+FORWARD(lif_forward_f32_u8_x4, float, u8, 4)
+FORWARD(lif_forward_f32_u8_x1, float, u8, 1)
+FORWARD(lif_forward_f32_f32_x4, float, float, 4)
+FORWARD(lif_forward_f32_f32_x1, float, float, 1)
+FORWARD(lif_forward_bf16_bf16_x8, bf16, bf16, 8)
+FORWARD(lif_forward_bf16_bf16_x1, bf16, bf16, 1)
 
 // A thread's N neurons.
 template <int N, class T, class G> struct Backward {

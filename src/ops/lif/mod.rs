@@ -102,9 +102,18 @@ impl LifConfig {
     }
 }
 
+/// How a GPU stores the spikes of single-precision currents. Those of `bf16` currents are `bf16`, the CPU's are bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SpikeStorage {
+    #[default]
+    Bytes,
+    /// What tensor cores multiply, without a cast on the way and another on the way back.
+    Floats,
+}
+
 /// What neurons put out.
 pub struct SpikeOutput {
-    /// [T, ...], 0 or 1: `u8`, or `bf16` where the currents are.
+    /// [T, ...], 0 or 1: `u8`, or of the currents' type: see [`SpikeStorage`].
     pub spikes: Tensor,
     /// How many are 1: `[1]` (`i64`).
     pub count: Tensor,
@@ -119,7 +128,7 @@ impl SpikeOutput {
 }
 
 /// Spikes of currents [T, ...].
-pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<SpikeOutput> {
+pub fn forward(currents: &Tensor, lif: &LifConfig, storage: SpikeStorage) -> Result<SpikeOutput> {
     match currents.device() {
         Device::Cpu => {
             let stored = ChannelsLast::new(currents)?;
@@ -130,7 +139,7 @@ pub fn forward(currents: &Tensor, lif: &LifConfig) -> Result<SpikeOutput> {
             );
             SpikeOutput::new(spikes, currents)
         }
-        device => cuda::forward(&*gpu::for_device(device)?, currents, lif),
+        device => cuda::forward(&*gpu::for_device(device)?, currents, lif, storage),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ops::lif::cuda::{
     StoredGradient, WARP, backward_arguments, forward_with, gradient_with, memory_shape, neighbours_back, neurons,
     segment_bytes, threads_sharing,
 };
-use crate::ops::lif::{LifConfig, SpikeGradient, SpikeOutput};
+use crate::ops::lif::{LifConfig, SpikeGradient, SpikeOutput, SpikeStorage};
 use crate::ops::sequence::ChannelsLast;
 use candle_core::{DType, Result, Tensor};
 
@@ -18,8 +18,15 @@ use candle_core::{DType, Result, Tensor};
 const THREADS: usize = 128;
 
 /// Spikes of the normalised `x`.
-pub fn forward(gpu: &dyn Gpu, x: &Tensor, norm: &Normalization, lif: &LifConfig, g: &Groups) -> Result<SpikeOutput> {
-    forward_with(gpu, &ChannelsLast::new(x)?, lif, Some(&scale_shift(gpu, norm, g)?))
+pub fn forward(
+    gpu: &dyn Gpu,
+    x: &Tensor,
+    norm: &Normalization,
+    lif: &LifConfig,
+    storage: SpikeStorage,
+    g: &Groups,
+) -> Result<SpikeOutput> {
+    forward_with(gpu, &ChannelsLast::new(x)?, lif, storage, Some(&scale_shift(gpu, norm, g)?))
 }
 
 /// All gradients: back through the neurons, then through the norm, in place.

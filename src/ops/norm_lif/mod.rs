@@ -14,13 +14,13 @@ pub mod cuda;
 use super::batch_norm::{Gradients, Groups, Normalization};
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
-use super::lif::{LifConfig, SpikeGradient, SpikeOutput, cpu::Sequence, neuron::Neuron};
+use super::lif::{LifConfig, SpikeGradient, SpikeOutput, SpikeStorage, cpu::Sequence, neuron::Neuron};
 use super::sequence::ChannelsLast;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
 
 /// Spikes [T, B, C, ...] of the normalised `x`.
-pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<SpikeOutput> {
+pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig, storage: SpikeStorage) -> Result<SpikeOutput> {
     let g = Groups::from_tensor(x, norm.scale.dim(0)?)?;
     match x.device() {
         Device::Cpu => {
@@ -30,7 +30,7 @@ pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig) -> Result<Spik
                 norm.lend(|affine| Ok(cpu::forward(Sequence::stored(&stored, &tensor), &neuron, affine, &g)))?;
             SpikeOutput::new(spikes, x)
         }
-        device => cuda::forward(&*gpu::for_device(device)?, x, norm, lif, &g),
+        device => cuda::forward(&*gpu::for_device(device)?, x, norm, lif, storage, &g),
     }
 }
 

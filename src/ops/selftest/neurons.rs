@@ -2,7 +2,7 @@
 
 use super::{Checks, SEQUENCES, TYPES, currents, rounded, values};
 use crate::ops::lif::LifConfig;
-use crate::ops::lif::{self, ArcTangent, FastSigmoid, InputFactor, Rectangle, Reset, Surrogate};
+use crate::ops::lif::{self, ArcTangent, FastSigmoid, InputFactor, Rectangle, Reset, SpikeStorage, Surrogate};
 use candle_core::{DType, Result};
 
 /// Every way to take currents in, to reset and to let gradients through.
@@ -40,10 +40,12 @@ pub fn check(checks: &mut Checks<'_>) -> Result<()> {
                 let case = format!("{shape:?}{} {config:?}", if constant { " constant" } else { "" });
                 let (x, exact) = currents(shape, constant, 1, dtype)?;
                 let x = checks.sent(&x)?;
-                let expected = lif::forward(&exact, &config)?;
-                let found = lif::cuda::forward(checks.gpu, &x, &config)?;
-                checks.same("lif spikes", &case, &expected.spikes, &found.spikes)?;
-                checks.same("lif spikes counted", &case, &expected.count, &found.count)?;
+                let expected = lif::forward(&exact, &config, SpikeStorage::Bytes)?;
+                for storage in [SpikeStorage::Bytes, SpikeStorage::Floats] {
+                    let found = lif::cuda::forward(checks.gpu, &x, &config, storage)?;
+                    checks.same("lif spikes", &case, &expected.spikes, &found.spikes)?;
+                    checks.same("lif spikes counted", &case, &expected.count, &found.count)?;
+                }
                 let grad = values(shape, 2)?;
                 // Either side of the neurons may be stored as the other is not.
                 for grad_dtype in [DType::F32, DType::BF16] {

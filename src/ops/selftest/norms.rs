@@ -2,7 +2,7 @@
 
 use super::{Checks, SEQUENCES, TYPES, currents, rounded, values};
 use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};
-use crate::ops::lif::{self, LifConfig, SpikeGradient};
+use crate::ops::lif::{self, LifConfig, SpikeGradient, SpikeStorage};
 use crate::ops::norm_lif;
 use candle_core::{DType, Result};
 
@@ -70,10 +70,12 @@ fn one(
         &batch_norm::cuda::gradients(checks.gpu, &tensor, &grad, &there, &g)?,
     )?;
 
-    let spikes = norm_lif::forward(&exact, &norm, &neurons)?;
-    let found = norm_lif::cuda::forward(checks.gpu, &x, &there, &neurons, &g)?;
-    checks.same("norm and lif spikes", case, &spikes.spikes, &found.spikes)?;
-    checks.same("norm and lif spikes counted", case, &spikes.count, &found.count)?;
+    let spikes = norm_lif::forward(&exact, &norm, &neurons, SpikeStorage::Bytes)?;
+    for storage in [SpikeStorage::Bytes, SpikeStorage::Floats] {
+        let found = norm_lif::cuda::forward(checks.gpu, &x, &there, &neurons, storage, &g)?;
+        checks.same("norm and lif spikes", case, &spikes.spikes, &found.spikes)?;
+        checks.same("norm and lif spikes counted", case, &spikes.count, &found.count)?;
+    }
     for other in [DType::F32, DType::BF16].into_iter().filter(|&other| other != dtype) {
         let (exact_grad, grad) = (rounded(&values(shape, 6)?, other)?, values(shape, 6)?.to_dtype(other)?);
         let grad = checks.sent(&grad)?;
