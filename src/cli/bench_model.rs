@@ -16,8 +16,8 @@ pub fn model(checked: &CheckedExperiment) -> Result<Printout> {
         "{}: {} time-steps, batches of {batch}, {} on a GPU\n\n{}\n\
          Sequences that a training step moves to and from the GPU's memory, and operations of dense products (two a\n\
          multiply-accumulate). Weights, tables of norms and what stays in the cache are left out.\n\n{}\n\
-         The least time of a step: of each part, that of its bytes or of its operations, whichever is more, at the rates\n\
-         of the makers' data sheets. Nothing was measured.\n",
+         The least time of a step, at the rates of the makers' data sheets: of products, that of their bytes or of their\n\
+         operations, whichever is more; of all else, that of its bytes. Nothing was measured.\n",
         experiment.name,
         plan.time_steps,
         precision_name(checked),

@@ -13,6 +13,8 @@ use candle_core::DType;
 pub struct Traffic {
     pub forward: u64,
     pub backward: u64,
+    /// Of these, what products read and write while they compute: forward and backward.
+    pub by_products: [u64; 2],
 }
 
 /// A layer's sequences in bytes.
@@ -43,11 +45,15 @@ impl SequenceSizes<'_> {
         self.stored(&self.plan.output)
     }
 
-    /// Reading the input as what is multiplied: spikes that are bytes become floats first.
-    pub fn operand(&self) -> u64 {
-        let floats = self.stored(&SequenceSpec { spikes: false, ..self.plan.input.clone() });
-        let cast = self.plan.input.stored_as(self.precision) == DType::U8;
-        if cast { self.input().saturating_add(floats.saturating_mul(2)) } else { self.input() }
+    /// The input as what is multiplied.
+    fn operand(&self) -> u64 {
+        self.stored(&SequenceSpec { spikes: false, ..self.plan.input.clone() })
+    }
+
+    /// Making it: spikes that are bytes become floats first.
+    fn cast(&self) -> u64 {
+        let bytes = self.plan.input.stored_as(self.precision) == DType::U8;
+        if bytes { self.input().saturating_add(self.operand()) } else { 0 }
     }
 
     /// The output's gradient at every time-step, as it comes back.
@@ -73,6 +79,7 @@ impl SequenceSizes<'_> {
         Traffic {
             forward: self.input().saturating_add(self.output()),
             backward: if self.wanted { backward } else { 0 },
+            ..Traffic::default()
         }
     }
 
@@ -81,10 +88,13 @@ impl SequenceSizes<'_> {
     pub fn products(&self, bias: bool) -> Traffic {
         let again = if self.wanted { self.output_gradient() } else { 0 };
         let (added, summed) = if bias { (self.output().saturating_mul(2), self.output_gradient()) } else { (0, 0) };
-        let backward = [self.operand(), self.output_gradient(), again, self.input_gradient(), summed];
+        let back = [self.operand(), self.output_gradient(), again, self.input_gradient()];
+        let by_products @ [forward, backward] =
+            [self.operand().saturating_add(self.output()), back.into_iter().fold(0, u64::saturating_add)];
         Traffic {
-            forward: self.operand().saturating_add(self.output()).saturating_add(added),
-            backward: backward.into_iter().fold(0, u64::saturating_add),
+            forward: forward.saturating_add(self.cast()).saturating_add(added),
+            backward: backward.saturating_add(self.cast()).saturating_add(summed),
+            by_products,
         }
     }
 
@@ -96,7 +106,11 @@ impl SequenceSizes<'_> {
 
     /// What neurons move.
     pub fn neurons(&self) -> Traffic {
-        Traffic { forward: self.input().saturating_add(self.output()), backward: self.neurons_back() }
+        Traffic {
+            forward: self.input().saturating_add(self.output()),
+            backward: self.neurons_back(),
+            ..Traffic::default()
+        }
     }
 
     /// What a norm moves that stands for itself: statistics, then the values; on the way back a copy of the output's
@@ -106,6 +120,7 @@ impl SequenceSizes<'_> {
         Traffic {
             forward: x.saturating_mul(2).saturating_add(self.output()),
             backward: x.saturating_mul(2).saturating_add(dy.saturating_mul(5)),
+            ..Traffic::default()
         }
     }
 
@@ -117,6 +132,7 @@ impl SequenceSizes<'_> {
         Traffic {
             forward: x.saturating_mul(2).saturating_add(self.stored(spikes)),
             backward: backward.into_iter().fold(0, u64::saturating_add),
+            ..Traffic::default()
         }
     }
 }
@@ -142,9 +158,9 @@ mod tests {
         let currents = plan(false);
         // Currents twice, spikes once; then currents, gradient, gradient, and currents, gradient, gradient again.
         let single = sizes(&currents, Precision::F32).norm_and_neurons(&spikes);
-        assert_eq!(single, Traffic { forward: 300 * (4 + 4 + 1), backward: 300 * 6 * 4 });
+        assert_eq!(single, Traffic { forward: 300 * (4 + 4 + 1), backward: 300 * 6 * 4, by_products: [0; 2] });
         let half = sizes(&currents, Precision::Bf16).norm_and_neurons(&spikes);
-        assert_eq!(half, Traffic { forward: 300 * (2 + 2 + 2), backward: 300 * 6 * 2 });
+        assert_eq!(half, Traffic { forward: 300 * (2 + 2 + 2), backward: 300 * 6 * 2, by_products: [0; 2] });
         // Before a pool over windows of 2: a quarter of the spikes' gradient.
         let pooled = SequenceSizes { shared_gradient: 4, ..sizes(&currents, Precision::Bf16) };
         assert_eq!(pooled.norm_and_neurons(&spikes).backward, 300 * 5 * 2 + 150);
@@ -154,9 +170,14 @@ mod tests {
     fn bytes_that_are_multiplied_become_floats_on_the_way_and_back() {
         let spikes = plan(true);
         let single = sizes(&spikes, Precision::Tf32).products(false);
-        assert_eq!(single, Traffic { forward: 300 * (1 + 4 + 4 + 4), backward: 300 * (1 + 4 + 4 + 4 + 4 + 4) });
+        assert_eq!((single.forward, single.backward), (300 * (1 + 4 + 4 + 4), 300 * (1 + 4 + 4 + 4 + 4 + 4)));
+        assert_eq!(single.by_products, [300 * (4 + 4), 300 * (4 + 4 + 4 + 4)]);
         let half = sizes(&spikes, Precision::Bf16).products(false);
-        assert_eq!(half, Traffic { forward: 300 * 4, backward: 300 * 8 });
+        assert_eq!(half, Traffic { forward: 300 * 4, backward: 300 * 8, by_products: [300 * 4, 300 * 8] });
+        // Spikes that tensor cores read are floats from the begin.
+        let mut read = plan(true);
+        read.input.multiplied = true;
+        assert_eq!(sizes(&read, Precision::Tf32).products(false).forward, 300 * (4 + 4));
         let first = SequenceSizes { wanted: false, ..sizes(&spikes, Precision::Bf16) };
         assert_eq!(first.products(false).backward, 300 * 4);
     }

@@ -13,6 +13,8 @@ pub struct StepPart {
     pub kind: String,
     pub forward_bytes: u64,
     pub backward_bytes: u64,
+    /// Of these, what products read and write while they compute.
+    pub product_bytes: [u64; 2],
     /// Two for every multiply-accumulate.
     pub forward_operations: u64,
     pub backward_operations: u64,
@@ -35,8 +37,8 @@ pub const GPUS: [GpuRates; 3] = [
 ];
 
 impl GpuRates {
-    /// The least seconds of a step: of each part and direction, those of its bytes or of its operations, whichever are
-    /// more.
+    /// The least seconds of a step: of products, those of their bytes or of their operations, whichever are more; of
+    /// what only moves, those of its bytes.
     pub fn least_seconds(&self, parts: &[StepPart], precision: Precision) -> f64 {
         let [single, tf32, half] = self.operations_per_second;
         let rate = match precision {
@@ -44,9 +46,14 @@ impl GpuRates {
             Precision::Tf32 => tf32,
             Precision::Bf16 => half,
         };
-        let least = |bytes: u64, operations: u64| (bytes as f64 / self.bytes_per_second).max(operations as f64 / rate);
+        let moving = |bytes: u64| bytes as f64 / self.bytes_per_second;
+        let least = |bytes: u64, of_products: u64, operations: u64| {
+            moving(bytes.saturating_sub(of_products)) + moving(of_products).max(operations as f64 / rate)
+        };
         let of_part = |part: &StepPart| {
-            least(part.forward_bytes, part.forward_operations) + least(part.backward_bytes, part.backward_operations)
+            let [forward, backward] = part.product_bytes;
+            least(part.forward_bytes, forward, part.forward_operations)
+                + least(part.backward_bytes, backward, part.backward_operations)
         };
         parts.iter().map(of_part).sum()
     }
@@ -57,7 +64,7 @@ pub fn step_parts(config: &NetworkConfig, plan: &NetworkPlan, batch: usize, mome
     let (time_steps, precision) = (plan.time_steps, plan.precision);
     // Encoders write f32 in every precision.
     let encoded = plan.input.bytes(time_steps, batch, Precision::F32) as u64;
-    let mut parts = vec![part("encoder", config.encoder.kind().name(), encoded, 0, 0, 0)];
+    let mut parts = vec![part("encoder", config.encoder.kind().name(), encoded, 0)];
     let units: Vec<_> = config.layers.iter().zip(&plan.layers).zip(&plan.kinds).enumerate().collect();
     for (index, ((layer, own), kind)) in units.iter().copied().filter(|(_, ((_, own), _))| !own.fused) {
         let after =
@@ -79,23 +86,41 @@ pub fn step_parts(config: &NetworkConfig, plan: &NetworkPlan, batch: usize, mome
         let operations = own.macs.saturating_mul(2).saturating_mul(images);
         let kind = format!("{}{}", kind.name(), if neurons.is_some() { " lif" } else { "" });
         let back = operations.saturating_mul(if wanted { 2 } else { 1 });
-        parts.push(part(&format!("layers.{index}"), &kind, moved.forward, moved.backward, operations, back));
+        parts.push(StepPart {
+            forward_operations: operations,
+            backward_operations: back,
+            product_bytes: moved.by_products,
+            ..part(&format!("layers.{index}"), &kind, moved.forward, moved.backward)
+        });
     }
     // Weights and gradients are read and weights written, moments read and written; the gradients' norm reads them once
     // more.
     let numbers = (plan.parameters() as u64).saturating_mul(4);
     let moved = numbers.saturating_mul((moments as u64).saturating_mul(2).saturating_add(4));
-    parts.push(part("optimizer", "", 0, moved, 0, 0));
+    parts.push(part("optimizer", "", 0, moved));
     parts
 }
 
-fn part(name: &str, kind: &str, forward: u64, backward: u64, forward_operations: u64, back: u64) -> StepPart {
-    StepPart {
-        name: name.into(),
-        kind: kind.into(),
-        forward_bytes: forward,
-        backward_bytes: backward,
-        forward_operations,
-        backward_operations: back,
+/// What only moves.
+fn part(name: &str, kind: &str, forward_bytes: u64, backward_bytes: u64) -> StepPart {
+    let (name, kind) = (name.into(), kind.into());
+    let (product_bytes, forward_operations, backward_operations) = ([0; 2], 0, 0);
+    StepPart { name, kind, forward_bytes, backward_bytes, product_bytes, forward_operations, backward_operations }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_take_what_is_more_and_moves_take_what_they_move() {
+        let gpu = GpuRates { name: "", bytes_per_second: 10.0, operations_per_second: [1.0, 5.0, 100.0] };
+        // 20 bytes are cast before, 30 are read and written by products of 50 operations; 40 move on the way back.
+        let part =
+            StepPart { forward_bytes: 50, product_bytes: [30, 0], forward_operations: 50, ..part("", "", 0, 40) };
+        let parts = [part];
+        assert_eq!(gpu.least_seconds(&parts, Precision::F32), 2.0 + 50.0 + 4.0);
+        assert_eq!(gpu.least_seconds(&parts, Precision::Tf32), 2.0 + 10.0 + 4.0);
+        assert_eq!(gpu.least_seconds(&parts, Precision::Bf16), 2.0 + 3.0 + 4.0);
     }
 }
