@@ -184,6 +184,10 @@ impl Gpu for Emulated {
         }
     }
 
+    fn zeros(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        Tensor::zeros(shape, dtype, &Device::Cpu)
+    }
+
     fn launch(&self, kernel: &str, grid: LaunchConfig, mut arguments: KernelArguments) -> Result<()> {
         let _turn = self.turn.lock();
         let name = format!("host_{kernel}");

@@ -142,12 +142,21 @@ impl Gpu for Cuda {
         let storage = match dtype {
             DType::U8 => self.try_alloc::<u8>(length)?,
             DType::U32 => self.try_alloc::<u32>(length)?,
+            DType::I64 => self.try_alloc::<i64>(length)?,
             DType::BF16 => self.try_alloc::<half::bf16>(length)?,
             DType::F32 => self.try_alloc::<f32>(length)?,
             DType::F64 => self.try_alloc::<f64>(length)?,
             other => bail!("no kernel writes {other:?}"),
         };
         Ok(Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false))
+    }
+
+    fn zeros(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        let tensor = self.alloc_uninit(shape, dtype)?;
+        let (address, bytes) = (self.address(&tensor)?, tensor.elem_count() * dtype.size_in_bytes());
+        // SAFETY: as many bytes lie at the address, whose memory is freed on the same stream, after this.
+        let cleared = unsafe { result::memset_d8_async(address, 0, bytes, self.cuda.cuda_stream().cu_stream()) };
+        cleared.map(|()| tensor).map_err(Error::wrap)
     }
 
     fn launch(&self, kernel: &str, grid: LaunchConfig, mut arguments: KernelArguments) -> Result<()> {

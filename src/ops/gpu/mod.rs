@@ -46,6 +46,9 @@ pub trait Gpu: Sync {
     /// A tensor whose elements are unspecified.
     fn alloc_uninit(&self, shape: &[usize], dtype: DType) -> Result<Tensor>;
 
+    /// A tensor of zeros.
+    fn zeros(&self, shape: &[usize], dtype: DType) -> Result<Tensor>;
+
     /// Runs a kernel. Every pointer among the arguments must be an address of this device with as much memory behind it
     /// as the kernel reaches over this grid.
     fn launch(&self, kernel: &str, grid: LaunchConfig, arguments: KernelArguments) -> Result<()>;

@@ -82,8 +82,7 @@ pub(in crate::ops) fn forward_with(
         (_, SpikeStorage::Bytes) => (DType::U8, 4),
         (_, SpikeStorage::Floats) => (DType::F32, 4),
     };
-    let (spikes, count) =
-        (gpu.alloc_uninit(&memory_shape(stored), spikes)?, Tensor::zeros(1, DType::I64, gpu.device())?);
+    let (spikes, count) = (gpu.alloc_uninit(&memory_shape(stored), spikes)?, gpu.zeros(&[1], DType::I64)?);
     let n = width(most, &sizes, &[(gpu.address(&stored.tensor)?, dtype), (gpu.address(&spikes)?, spikes.dtype())]);
     let norm = if scale_shift.is_some() { "norm_" } else { "" };
     let kernel = format!("{norm}lif_forward_{}_{}_x{n}", suffix(dtype)?, suffix(spikes.dtype())?);

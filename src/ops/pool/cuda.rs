@@ -81,5 +81,5 @@ fn cleared(gpu: &dyn Gpu, input: &[usize], planes: &Planes, dtype: DType, always
     let (height, width) = planes.pooled();
     let whole = height * planes.window.0 == planes.height && width * planes.window.1 == planes.width;
     let shape = channels_last_shape(input);
-    if whole && !always { gpu.alloc_uninit(&shape, dtype) } else { Tensor::zeros(shape, dtype, gpu.device()) }
+    if whole && !always { gpu.alloc_uninit(&shape, dtype) } else { gpu.zeros(&shape, dtype) }
 }

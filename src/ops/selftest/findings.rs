@@ -146,6 +146,9 @@ mod tests {
         fn alloc_uninit(&self, _: &[usize], _: DType) -> Result<Tensor> {
             candle_core::bail!("idle")
         }
+        fn zeros(&self, _: &[usize], _: DType) -> Result<Tensor> {
+            candle_core::bail!("idle")
+        }
         fn launch(&self, _: &str, _: LaunchConfig, _: KernelArguments) -> Result<()> {
             candle_core::bail!("idle")
         }
