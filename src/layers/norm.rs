@@ -150,10 +150,9 @@ impl Norm {
     }
 
     fn update_running(&mut self, batch: &Statistics, count: usize) -> Result<()> {
-        let unbiased = count as f64 / (count as f64 - 1.0).max(1.0);
-        let keep = 1.0 - self.momentum;
-        self.running_mean = ((&self.running_mean * keep)? + (&batch.mean * self.momentum)?)?;
-        self.running_var = ((&self.running_var * keep)? + (&batch.variance * (self.momentum * unbiased))?)?;
+        let running = Statistics { mean: self.running_mean.clone(), variance: self.running_var.clone() };
+        let followed = batch_norm::follow(&running, batch, self.momentum, count)?;
+        (self.running_mean, self.running_var) = (followed.mean, followed.variance);
         Ok(())
     }
 }

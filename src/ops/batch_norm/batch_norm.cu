@@ -62,6 +62,16 @@ KERNEL statistics_joined(const float *parts, Rows rows, float *mean, float *vari
     variance[join.at] = (float)(squares / count);
 }
 
+// Running statistics [G, C] after a batch: keep of what they were, and share of the batch's, of which the variance is unbiased.
+KERNEL running_statistics(const float *mean, const float *variance, const float *running_mean, const float *running_variance,
+                          float keep, float share, float share_of_variance, int elements, float *new_mean,
+                          float *new_variance) {
+    int at = (int)thread_number();
+    if (at >= elements) return;
+    new_mean[at] = running_mean[at] * keep + mean[at] * share;
+    new_variance[at] = running_variance[at] * keep + variance[at] * share_of_variance;
+}
+
 // Factor and offset [G, C] of Y = factor X + offset.
 KERNEL norm_line(const float *mean, const float *variance, const float *scale, const float *shift, float eps, int groups,
                  int channels, float *factor, float *offset) {

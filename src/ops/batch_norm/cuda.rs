@@ -25,6 +25,30 @@ pub fn statistics(gpu: &dyn Gpu, x: &Tensor, g: &Groups) -> Result<Statistics> {
     Ok(Statistics { mean, variance })
 }
 
+/// What [`super::follow`] gives.
+pub fn follow(
+    gpu: &dyn Gpu,
+    running: &Statistics,
+    batch: &Statistics,
+    [keep, share, share_of_variance]: [f64; 3],
+) -> Result<Statistics> {
+    let table = || gpu.alloc_uninit(running.mean.dims(), DType::F32);
+    let (mean, variance, elements) = (table()?, table()?, running.mean.elem_count());
+    let arguments = KernelArguments::new()
+        .pointer(gpu.address(&batch.mean)?)
+        .pointer(gpu.address(&batch.variance)?)
+        .pointer(gpu.address(&running.mean)?)
+        .pointer(gpu.address(&running.variance)?)
+        .f32(keep)
+        .f32(share)
+        .f32(share_of_variance)
+        .i32(elements)
+        .pointer(gpu.address(&mean)?)
+        .pointer(gpu.address(&variance)?);
+    gpu.launch("running_statistics", LaunchConfig::over(elements)?, arguments)?;
+    Ok(Statistics { mean, variance })
+}
+
 /// What normalises currents on the way: factor and offset [G, C].
 pub(in crate::ops) struct DeviceScaleShift {
     pub factor: Tensor,

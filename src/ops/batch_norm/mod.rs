@@ -115,6 +115,20 @@ pub fn statistics(x: &Tensor, groups: usize) -> Result<Statistics> {
     }
 }
 
+/// Running statistics after a `batch` of `count` values a statistic: 1 - momentum of what they were, and momentum of
+/// the batch's mean and unbiased variance.
+pub fn follow(running: &Statistics, batch: &Statistics, momentum: f64, count: usize) -> Result<Statistics> {
+    let unbiased = count as f64 / (count as f64 - 1.0).max(1.0);
+    let (keep, share_of_variance) = (1.0 - momentum, momentum * unbiased);
+    match running.mean.device() {
+        Device::Cpu => Ok(Statistics {
+            mean: ((&running.mean * keep)? + (&batch.mean * momentum)?)?,
+            variance: ((&running.variance * keep)? + (&batch.variance * share_of_variance)?)?,
+        }),
+        device => cuda::follow(&*gpu::for_device(device)?, running, batch, [keep, momentum, share_of_variance]),
+    }
+}
+
 /// Normalises `x` [T, B, C, ...].
 pub fn normalize(x: &Tensor, norm: &Normalization) -> Result<Tensor> {
     let g = Groups::from_tensor(x, norm.scale.dim(0)?)?;

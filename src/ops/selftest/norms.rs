@@ -43,6 +43,19 @@ fn one(
     checks.close_each("batch norm mean", case, 1e-6, &with.mean, &found.mean, &size)?;
     checks.close("batch norm variance", case, 1e-4, &with.variance, &found.variance)?;
 
+    let running =
+        Statistics { mean: values(&[groups, shape[2]], 8)?, variance: (values(&[groups, shape[2]], 9)? + 2.0)? };
+    let sent = |of: &Statistics| {
+        Ok::<_, candle_core::Error>(Statistics { mean: checks.sent(&of.mean)?, variance: checks.sent(&of.variance)? })
+    };
+    let (there, batch) = (sent(&running)?, sent(&with)?);
+    let [keep, share] = [1.0 - 0.1, 0.1];
+    let unbiased = share * g.count() as f64 / (g.count() as f64 - 1.0).max(1.0);
+    let expected = batch_norm::follow(&running, &with, share, g.count())?;
+    let found = batch_norm::cuda::follow(checks.gpu, &there, &batch, [keep, share, unbiased])?;
+    checks.same("running mean", case, &expected.mean, &found.mean)?;
+    checks.same("running variance", case, &expected.variance, &found.variance)?;
+
     let scale = (values(&[groups, shape[2]], 3)? + 2.0)?;
     let shift = (groups == 1).then(|| values(&[shape[2]], 4)).transpose()?;
     let there = Normalization {
