@@ -3,6 +3,7 @@
 use super::EarlyExitConfig;
 use crate::error::{Error, Result};
 use crate::ops::Precision;
+use crate::ops::loss::LossConfig;
 use candle_core::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,10 @@ pub struct TrainingConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub clip: Option<f64>,
-    /// Share of the target spread evenly over all classes.
+    /// What training makes small.
+    #[serde(default, skip_serializing_if = "is_cross_entropy")]
+    pub loss: LossConfig,
+    /// Share of the target spread evenly over all classes, in cross-entropies.
     #[serde(default)]
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub label_smoothing: f64,
@@ -98,6 +102,11 @@ fn auto() -> String {
     "auto".into()
 }
 
+/// Whether it is what a file says that says nothing: such files keep the checksum that they had.
+fn is_cross_entropy(loss: &LossConfig) -> bool {
+    *loss == LossConfig::CrossEntropy
+}
+
 fn one() -> usize {
     1
 }
@@ -116,6 +125,7 @@ impl TrainingConfig {
             mistakes.push(("training.precision".into(), problem));
         }
         mistakes.extend(self.checkpoint_every.mistake());
+        mistakes.extend(self.loss.mistake().map(|(key, problem)| (format!("training.loss.{key}"), problem)));
         mistakes
     }
 

@@ -3,7 +3,7 @@
 use super::Network;
 use crate::encoders::RandomKey;
 use crate::error::Result;
-use crate::ops::cross_entropy::score_and_gradient;
+use crate::ops::loss::{LossConfig, score_and_gradient};
 use candle_core::Tensor;
 
 impl Network {
@@ -13,8 +13,8 @@ impl Network {
     pub fn input_gradient(&self, images: &Tensor, labels: &Tensor, draw: &RandomKey<'_>) -> Result<Tensor> {
         let x = self.encoder.spec().encode(images, self.plan.time_steps, draw)?;
         let (x, saved) = self.layers.evaluate_saving(x)?;
-        let (_, grad) = score_and_gradient(&x.mean(0)?, labels, 0.0)?;
-        let grad = self.layers.input_gradient(saved, super::gradient_of_steps(&grad, x.dim(0)?)?)?;
+        let (_, grad) = score_and_gradient(&x, labels, &LossConfig::CrossEntropy, 0.0)?;
+        let grad = self.layers.input_gradient(saved, grad)?;
         Ok(self.encoder.spec().gradient(images, &grad)?)
     }
 }

@@ -134,7 +134,6 @@ pub fn evaluated_together(plan: &NetworkPlan, device: &Device) -> usize {
 /// What a training forward leaves for backward, layer by layer; each entry is freed as backward uses it.
 pub struct Tape {
     saved: Vec<SavedTensors>,
-    time_steps: usize,
 }
 
 impl Tape {
@@ -142,12 +141,6 @@ impl Tape {
     pub fn bytes(&self) -> usize {
         self.saved.iter().map(SavedTensors::bytes).sum()
     }
-}
-
-/// The gradient [T, B, K] of the last layer's currents, from that of their mean over time.
-fn gradient_of_steps(grad: &Tensor, time_steps: usize) -> candle_core::Result<Tensor> {
-    let each = (grad / time_steps as f64)?.unsqueeze(0)?;
-    crate::ops::sequence::repeat(&each, time_steps)?.contiguous()
 }
 
 impl Network {
@@ -163,8 +156,8 @@ impl Network {
         &self.plan
     }
 
-    /// Training: logits [B, K] of normalised `inputs` [B, C, H, W] (or sequences), what backward needs, and the
-    /// activity.
+    /// Training: the last layer's currents [T, B, K] for normalised `inputs` [B, C, H, W] (or sequences), whose mean
+    /// over time are the logits, what backward needs, and the activity.
     pub fn forward(
         &mut self,
         inputs: &Tensor,
@@ -179,20 +172,18 @@ impl Network {
         let context = ForwardContext { seed: self.seed, epoch, indices };
         let mut observers: (&mut dyn Observer, &mut dyn Observer) = (&mut activity, observer);
         let (x, saved) = self.layers.forward(x, &context, &mut observers)?;
-        let time_steps = x.dim(0)?;
-        Ok((x.mean(0)?, Tape { saved, time_steps }, activity))
+        Ok((x, Tape { saved }, activity))
     }
 
-    /// Adds the gradients of all parameters, from the logits' gradient [B, K]. With `input_wanted` it returns the
-    /// gradient of the encoded sequence (of one time-step, the sum, where the encoder repeats the image).
+    /// Adds the gradients of all parameters, from that of the last layer's currents [T, B, K]. With `input_wanted` it
+    /// returns the gradient of the encoded sequence (of one time-step, the sum, where the encoder repeats the image).
     pub fn backward(
         &mut self,
         tape: Tape,
-        grad: &Tensor,
+        grad: Tensor,
         input_wanted: bool,
         observer: &mut dyn Observer,
     ) -> Result<Option<Tensor>> {
-        let grad = gradient_of_steps(grad, tape.time_steps)?;
         Ok(self.layers.backward(tape.saved, grad, input_wanted, observer)?)
     }
 

@@ -4,7 +4,8 @@ use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::experiment::TrainingConfig;
 use crate::network::{Activity, Network, Observer};
-use crate::ops::cross_entropy::{BatchScore, score_and_gradient};
+use crate::ops::cross_entropy::BatchScore;
+use crate::ops::loss::score_and_gradient;
 use crate::optimizers::{Optimizer, TrainingPosition};
 use candle_core::Tensor;
 
@@ -57,11 +58,11 @@ pub fn step(
     training: &TrainingConfig,
     observer: &mut dyn Observer,
 ) -> Result<StepOutput> {
-    let (logits, tape, activity) = network.forward(&batch.inputs, position.epoch, &batch.indices, observer)?;
-    let (score, gradient) = score_and_gradient(&logits, &batch.labels, training.label_smoothing)?;
+    let (currents, tape, activity) = network.forward(&batch.inputs, position.epoch, &batch.indices, observer)?;
+    let (score, gradient) = score_and_gradient(&currents, &batch.labels, &training.loss, training.label_smoothing)?;
     let kept_bytes = tape.bytes();
     observer.scored();
-    network.backward(tape, &gradient, false, observer)?;
+    network.backward(tape, gradient, false, observer)?;
     let gradient_norm = optimizer.step(network.parameters_mut(), lr, training.clip, &score)?;
     observer.updated();
     Ok(StepOutput { score, gradient_norm, activity, kept_bytes, position, lr })

@@ -2,6 +2,7 @@
 
 use super::{Checks, values};
 use crate::ops::cross_entropy;
+use crate::ops::squared_error::{self, OtherLoss, Target};
 use crate::ops::update::{self, Adam, ParameterUpdate, Sgd, StepGuard};
 use candle_core::{DType, Device, Result, Tensor};
 
@@ -18,6 +19,7 @@ pub fn check(checks: &mut Checks<'_>) -> Result<()> {
             checks.close("loss gradient", &case, 1e-6, &gradient, &found)?;
         }
     }
+    errors(checks, &logits, &labels)?;
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let case = format!("a logit is {value}");
         let wrong = Tensor::full(value, (1, 12), &Device::Cpu)?;
@@ -40,6 +42,28 @@ pub fn check(checks: &mut Checks<'_>) -> Result<()> {
     for (clip, loss) in [(None, 1.0), (Some(3.0), 1.0), (Some(1e9), 1.0), (None, f64::NAN)] {
         for moments in 0..3 {
             moves(checks, clip, loss, moments)?;
+        }
+    }
+    Ok(())
+}
+
+/// Squared errors, alone and beside another loss.
+fn errors(checks: &mut Checks<'_>, logits: &Tensor, labels: &Tensor) -> Result<()> {
+    let (score, gradient) = cross_entropy::score_and_gradient(logits, labels, 0.0)?;
+    let (sent, sent_labels) = (checks.sent(logits)?, checks.sent(labels)?);
+    let (sent_score, sent_gradient) = (checks.sent(&score)?, checks.sent(&gradient)?);
+    let other = OtherLoss { score: &score, rows: 5, gradient: &gradient, share: 0.9 };
+    let sent_other = OtherLoss { score: &sent_score, rows: 5, gradient: &sent_gradient, share: 0.9 };
+    for (beside, there) in [(None, None), (Some(&other), Some(&sent_other))] {
+        let case = if beside.is_some() { "beside another loss" } else { "alone" };
+        for (target, sent_target) in
+            [(Target::Labels(labels), Target::Labels(&sent_labels)), (Target::Number(0.7), Target::Number(0.7))]
+        {
+            let (loss, expected) = squared_error::with_other(logits, target, 0.3, beside, &score)?;
+            let (found_loss, found) =
+                squared_error::cuda::with_other(checks.gpu, &sent, sent_target, 0.3, there, &sent_score)?;
+            checks.close("squared error", case, 1e-6, &loss, &found_loss)?;
+            checks.close("squared error gradient", case, 1e-6, &expected, &found)?;
         }
     }
     Ok(())
