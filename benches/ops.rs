@@ -6,7 +6,7 @@
 
 use bntt::encoders::{EncoderConfig, PoissonConfig, RandomKey};
 use bntt::ops::Geometry;
-use bntt::ops::batch_norm::{self, Normalization};
+use bntt::ops::batch_norm::{self, Normalization, Over};
 use bntt::ops::conv::{self, Algorithm};
 use bntt::ops::lif::{self, LifConfig, SpikeStorage};
 use bntt::ops::update::{self, ParameterUpdate, Sgd, StepGuard};
@@ -72,6 +72,7 @@ fn neurons(criterion: &mut Criterion) -> Result<()> {
         scale: Tensor::ones((TIME_STEPS, 64), DType::F32, &Device::Cpu)?,
         shift: None,
         eps: 1e-4,
+        over: Over::Group,
     };
     let mut group = criterion.benchmark_group("neurons, 64x32x32");
     group.throughput(Throughput::Elements(x.elem_count() as u64)).sample_size(10);

@@ -157,13 +157,17 @@ fn a_trained_layer_is_a_candle_module_that_gives_floats() -> Result {
 #[test]
 fn a_norm_fused_with_its_neurons_gives_the_spikes_and_gradients_of_both_apart() -> Result {
     let b = 3;
-    let cases: [(&str, usize, &[usize], bool); 6] = [
+    let cases: [(&str, usize, &[usize], bool); 10] = [
         ("{ bntt = {} }", 4, &[5, 7, 3], false),
         ("{ bntt = {} }", 1, &[16, 4, 4], false),
         ("{ bntt = {} }", 5, &[70], false),
         ("{ batch_norm = { beta = true } }", 4, &[9, 2, 2], false),
         ("{ tdbn = {} }", 3, &[520], false),
         ("{ bntt = {} }", 4, &[6, 3, 2], true),
+        ("{ tebn = {} }", 4, &[5, 7, 3], false),
+        ("{ tebn = {} }", 3, &[6, 3, 2], true),
+        ("{ tab = {} }", 5, &[6, 2, 2], false),
+        ("{ tab = {} }", 4, &[6, 3, 2], true),
     ];
     for (norm, t, shape, constant) in cases {
         for lif in ["{ lif = { leak = 0.9 } }", "{ lif = { leak = 0.8, threshold = 0.7, reset = 'hard' } }"] {

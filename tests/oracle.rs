@@ -186,3 +186,54 @@ fn bntt_outputs_gradients_and_running_statistics_are_pytorchs_within_1e_4() -> R
     assert!(difference(&output.i(0)?, &output.i(3)?)? > 0.1);
     Ok(())
 }
+
+/// A norm with the fixture's parameters: outputs, gradients and running statistics in training, outputs in evaluation.
+fn check_norm(name: &str, config: &bntt::layers::LayerConfig, state: &[&str]) -> Result {
+    use bntt::layers::{BuildContext, ForwardContext, SequenceSpec};
+    let fixture = fixture(name)?;
+    let shared = BuildContext {
+        time_steps: 4,
+        classes: 2,
+        seed: 0,
+        init: Default::default(),
+        device: &Device::Cpu,
+        precision: Default::default(),
+        index: 0,
+        following: &[],
+    };
+    let signal = SequenceSpec { shape: vec![5, 3, 3], spikes: false, multiplied: false, constant: false };
+    let mut layer = config.build(None, &config.spec().plan(&signal, &shared)?, &shared)?;
+    for (name, tensor) in layer.state_mut() {
+        if let Some(value) = fixture.get(name).filter(|_| !name.starts_with("running")) {
+            *tensor = value.reshape(tensor.shape())?;
+        }
+    }
+    let pass = ForwardContext { seed: 0, epoch: 0, indices: &[] };
+    let (output, saved) = layer.forward(fixture["input"].clone(), &pass)?;
+    assert_close(&fixture["output_train"], &output.sequence, 1e-4, "output in training")?;
+    let gradient = layer.backward(saved, fixture["upstream"].clone(), true)?.expect("an input gradient");
+    assert_close(&fixture["grad_input"], &gradient, 1e-4, "input gradient")?;
+    assert_eq!(layer.state().iter().map(|(name, _)| *name).collect::<Vec<_>>(), state);
+    for parameter in layer.parameters() {
+        let found = parameter.gradient.as_ref().expect("a gradient");
+        let expected = fixture[&format!("grad_{}", parameter.name)].reshape(found.shape())?;
+        assert_close(&expected, found, 1e-4, &format!("{}'s gradient", parameter.name))?;
+    }
+    for (name, tensor) in layer.state().into_iter().filter(|(name, _)| name.starts_with("running")) {
+        assert_close(&fixture[name].reshape(tensor.shape())?, tensor, 1e-4, name)?;
+    }
+    assert_close(&fixture["output_eval"], &layer.evaluate(&fixture["input"])?.sequence, 1e-4, "output in evaluation")?;
+    // The first steps alone are those of the whole sequence.
+    let first = layer.evaluate(&fixture["input"].narrow(0, 0, 2)?)?.sequence;
+    assert_close(&fixture["output_eval"].narrow(0, 0, 2)?, &first, 1e-4, "the first time-steps in evaluation")
+}
+
+#[test]
+fn the_fields_norms_are_pytorchs_in_outputs_gradients_and_running_statistics() -> Result {
+    use bntt::layers::LayerConfig;
+    let with_p = ["gamma", "beta", "p", "running_mean", "running_var"];
+    check_norm("field_tebn", &LayerConfig::Tebn(Default::default()), &with_p)?;
+    check_norm("field_tab", &LayerConfig::Tab(Default::default()), &with_p)?;
+    let tdbn = LayerConfig::Tdbn(toml::from_str("alpha = 0.7071\neps = 1e-5")?);
+    check_norm("field_tdbn", &tdbn, &["gamma", "beta", "running_mean", "running_var"])
+}

@@ -31,6 +31,8 @@ pub const SHARED: SharedDefaults = SharedDefaults {
         ("bntt", "network.bntt"),
         ("batch_norm", "network.batch_norm"),
         ("tdbn", "network.tdbn"),
+        ("tebn", "network.tebn"),
+        ("tab", "network.tab"),
     ],
 };
 

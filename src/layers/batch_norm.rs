@@ -2,6 +2,7 @@
 
 use super::BuildContext;
 use super::norm::{NormSettings, NormSpec};
+use crate::ops::batch_norm::Over;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,6 @@ impl Default for BatchNormConfig {
 impl NormSpec for BatchNormConfig {
     fn settings(&self, _: &BuildContext) -> NormSettings {
         let &Self { eps, momentum, beta } = self;
-        NormSettings { groups: 1, beta, factor: 1.0, eps, momentum }
+        NormSettings { groups: 1, beta, factor: 1.0, eps, momentum, over: Over::Group, step: None }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::BuildContext;
 use super::norm::{NormSettings, NormSpec};
+use crate::ops::batch_norm::Over;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,14 @@ impl Default for BnttConfig {
 impl NormSpec for BnttConfig {
     fn settings(&self, context: &BuildContext) -> NormSettings {
         let &Self { eps, momentum } = self;
-        NormSettings { groups: context.time_steps, beta: false, factor: 1.0, eps, momentum }
+        NormSettings {
+            groups: context.time_steps,
+            beta: false,
+            factor: 1.0,
+            eps,
+            momentum,
+            over: Over::Group,
+            step: None,
+        }
     }
 }

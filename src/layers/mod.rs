@@ -22,7 +22,9 @@ mod parameter;
 mod plan;
 mod pool;
 mod saved;
+mod tab;
 mod tdbn;
+mod tebn;
 mod traffic;
 
 pub use batch_norm::BatchNormConfig;
@@ -41,7 +43,9 @@ pub use parameter::Parameter;
 pub use plan::{BuildContext, LayerPlan, Placement, PlanResult, SavedForBackward, SequenceSpec, numbers};
 pub use pool::PoolConfig;
 pub use saved::SavedTensors;
+pub use tab::TabConfig;
 pub use tdbn::TdbnConfig;
+pub use tebn::TebnConfig;
 pub use traffic::{SequenceSizes, Traffic};
 
 use crate::config::registry;
@@ -91,6 +95,8 @@ registry! {
         "bntt" => Bntt(BnttConfig),
         "batch_norm" => BatchNorm(BatchNormConfig),
         "tdbn" => Tdbn(TdbnConfig),
+        "tebn" => Tebn(TebnConfig),
+        "tab" => Tab(TabConfig),
         "lif" => Lif(LifConfig),
         "pool" => Pool(PoolConfig),
         "flatten" => Flatten(FlattenConfig),

@@ -2,6 +2,7 @@
 
 use super::BuildContext;
 use super::norm::{NormSettings, NormSpec};
+use crate::ops::batch_norm::Over;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,6 @@ impl NormSpec for TdbnConfig {
     fn settings(&self, context: &BuildContext) -> NormSettings {
         let &Self { alpha, eps, momentum, beta } = self;
         let factor = alpha * context.next_lif().map_or(1.0, |lif| lif.threshold);
-        NormSettings { groups: 1, beta, factor, eps, momentum }
+        NormSettings { groups: 1, beta, factor, eps, momentum, over: Over::Group, step: None }
     }
 }

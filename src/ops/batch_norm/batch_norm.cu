@@ -72,13 +72,29 @@ KERNEL running_statistics(const float *mean, const float *variance, const float 
     new_variance[at] = running_variance[at] * keep + variance[at] * share_of_variance;
 }
 
-// Factor and offset [G, C] of Y = factor X + offset.
-KERNEL norm_line(const float *mean, const float *variance, const float *scale, const float *shift, float eps, int groups,
-                 int channels, float *factor, float *offset) {
+// Mean and variance [G, C] of all groups up to each, from those of each alone, which are over as many values.
+KERNEL statistics_accumulated(const float *mean, const float *variance, int groups, int channels, float *means, float *variances) {
+    int channel = (int)thread_number();
+    if (channel >= channels) return;
+    double count = 0.0, total = 0.0, squares = 0.0;
+    for (int group = 0; group < groups; group++) {
+        int at = group * channels + channel;
+        double joint = count + 1.0, distance = (double)mean[at] - total;
+        total += distance / joint;
+        squares += (double)variance[at] + distance * distance * count / joint;
+        count = joint;
+        means[at] = (float)total;
+        variances[at] = (float)(squares / count);
+    }
+}
+
+// Factor and offset [G, C] of Y = factor X + offset; `shifts` is C or G C.
+KERNEL norm_line(const float *mean, const float *variance, const float *scale, const float *shift, int shifts, float eps,
+                 int groups, int channels, float *factor, float *offset) {
     int at = (int)thread_number();
     if (at >= groups * channels) return;
     factor[at] = scale[at] * (1.0f / sqrtf(variance[at] + eps));
-    offset[at] = (shift ? shift[at % channels] : 0.0f) - factor[at] * mean[at];
+    offset[at] = (shift ? shift[at % shifts] : 0.0f) - factor[at] * mean[at];
 }
 
 template <int N, class T>
@@ -169,6 +185,31 @@ KERNEL gradient_factors(const float *parts, Rows rows, int groups, const float *
     factors[at] = (float)a;
     factors[all + at] = (float)(-a * inverse * inverse * centred / n);
     factors[2 * all + at] = (float)(-a * sum / n);
+}
+
+// b and c [2, G, C] where statistics are over several groups: of all (`prefix` 0), or of all up to the group's last. Every group whose
+// statistics a group has a share in adds b (X - m) + c with its own mean m.
+KERNEL shared_factors(const float *scale_gradient, const float *dy_sum, const float *mean, const float *variance,
+                      const float *scale, float eps, double per_group, int prefix, int groups, int channels, float *b_and_c) {
+    int channel = (int)thread_number();
+    if (channel >= channels) return;
+    int all = groups * channels;
+    double slope = 0.0, constant = 0.0;
+    for (int group = groups - 1; group >= 0; group--) {
+        int at = group * channels + channel;
+        double inverse = (double)(1.0f / sqrtf(variance[at] + eps)), m = (double)mean[at];
+        double a = (double)scale[at] * inverse, n = per_group * (prefix ? group + 1 : groups);
+        // The scale's gradient is the centred sum over the deviation.
+        double b = -a * inverse * (double)scale_gradient[at] / n;
+        slope += b;
+        constant += -a * (double)dy_sum[at] / n - b * m;
+        b_and_c[at] = (float)slope;
+        b_and_c[all + at] = (float)(constant + slope * m);
+    }
+    for (int group = 0; !prefix && group < groups; group++) {
+        b_and_c[group * channels + channel] = b_and_c[channel];
+        b_and_c[all + group * channels + channel] = b_and_c[all + channel];
+    }
 }
 
 // The shift's gradient [C]: the groups' sums of dY, added in order.

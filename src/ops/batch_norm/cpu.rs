@@ -1,7 +1,7 @@
 //! Batch norm on the CPU, on pixels whose channels lie side by side. Few rows are summed in single precision, such sums
 //! in double; chunks of rows are divided among threads and added in order.
 
-use super::Groups;
+use super::{Groups, Over};
 use crate::ops::simd::arch;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -13,13 +13,14 @@ const ROWS: usize = 8;
 /// Channels summed side by side.
 const LANES: usize = 16;
 
-/// What every group and channel are normalised with: all [G, C] but for the shift [C].
+/// What every group and channel are normalised with: all [G, C]; the shift may be [C].
 pub struct Affine<'a> {
     pub mean: &'a [f32],
     pub variance: &'a [f32],
     pub scale: &'a [f32],
     pub shift: Option<&'a [f32]>,
     pub eps: f32,
+    pub over: Over,
 }
 
 impl Affine<'_> {
@@ -31,7 +32,7 @@ impl Affine<'_> {
     pub fn scale_shift(&self, g: &Groups) -> ScaleShift {
         let row_at = |at: usize| {
             let factor = self.scale[at] * self.inverse_deviation(at);
-            (factor, self.shift.map_or(0.0, |shift| shift[at % g.channels]) - factor * self.mean[at])
+            (factor, self.shift.map_or(0.0, |shift| shift[at % shift.len()]) - factor * self.mean[at])
         };
         let (factor, offset) = (0..g.groups * g.channels).map(row_at).unzip();
         ScaleShift { factor, offset }
@@ -69,6 +70,19 @@ pub fn statistics(x: &[f32], g: &Groups) -> (Vec<f32>, Vec<f32>) {
         let Moments { rows, mean, squares } = chunks.into_iter().fold(Moments::none(g.channels), Moments::combined);
         means.extend(mean.iter().map(|&mean| mean as f32));
         variances.extend(squares.iter().map(|&squares| (squares / rows) as f32));
+    }
+    (means, variances)
+}
+
+/// Mean and biased variance of all groups up to each, from those of each alone: [G, C].
+pub fn accumulated(mean: &[f32], variance: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>) {
+    let (mut means, mut variances) = (Vec::with_capacity(mean.len()), Vec::with_capacity(mean.len()));
+    let mut all = Moments::none(channels);
+    for (mean, variance) in mean.chunks(channels).zip(variance.chunks(channels)) {
+        let wide = |numbers: &[f32]| numbers.iter().map(|&number| f64::from(number)).collect();
+        all = all.combined(Moments { rows: 1.0, mean: wide(mean), squares: wide(variance) });
+        means.extend(all.mean.iter().map(|&mean| mean as f32));
+        variances.extend(all.squares.iter().map(|&squares| (squares / all.rows) as f32));
     }
     (means, variances)
 }
@@ -161,11 +175,16 @@ impl GradientSums {
     }
 }
 
-/// Gradients of the scale [G, C] and the shift [C] from every group's sums.
+/// Gradients of the scale [G, C] and the shift, of its shape or [C], from every group's sums.
 pub fn parameter_gradients(sums: &[GradientSums], with: &Affine<'_>, g: &Groups) -> (Vec<f32>, Vec<f32>) {
     let centred = sums.iter().flat_map(|sums| &sums.dy_centred).enumerate();
     let scale = centred.map(|(at, &sum)| sum as f32 * with.inverse_deviation(at)).collect();
-    let shift = (0..g.channels).map(|c| sums.iter().map(|sums| sums.dy[c]).sum::<f64>() as f32).collect();
+    let shift = match with.shift {
+        Some(shift) if shift.len() > g.channels => {
+            sums.iter().flat_map(|sums| &sums.dy).map(|&sum| sum as f32).collect()
+        }
+        _ => (0..g.channels).map(|c| sums.iter().map(|sums| sums.dy[c]).sum::<f64>() as f32).collect(),
+    };
     (scale, shift)
 }
 
@@ -179,6 +198,9 @@ pub struct Reverse<'a> {
 
 impl<'a> Reverse<'a> {
     pub fn new(sums: &[GradientSums], with: &Affine<'a>, g: &Groups) -> Self {
+        if with.over != Over::Group {
+            return Self::through_shared(sums, with, g);
+        }
         let n = g.count() as f64;
         let mut reverse = Self { a: Vec::new(), b: Vec::new(), c: Vec::new(), mean: with.mean };
         let sums = sums.iter().flat_map(|sums| sums.dy.iter().zip(&sums.dy_centred));
@@ -188,6 +210,38 @@ impl<'a> Reverse<'a> {
             reverse.a.push(a as f32);
             reverse.b.push((-a * inverse * inverse * dy_centred / n) as f32);
             reverse.c.push((-a * dy / n) as f32);
+        }
+        reverse
+    }
+
+    /// The same where statistics are over several groups: each group's own part of dX, and what every group whose
+    /// statistics it has a share in adds, b (X - m) + c with that one's mean m.
+    fn through_shared(sums: &[GradientSums], with: &Affine<'a>, g: &Groups) -> Self {
+        let (channels, table) = (g.channels, g.groups * g.channels);
+        let mut reverse = Self { a: vec![0.0; table], b: vec![0.0; table], c: vec![0.0; table], mean: with.mean };
+        for channel in 0..channels {
+            // From the last group on: sums of b, and of c - b m, over the groups that come after.
+            let (mut slope, mut constant) = (0f64, 0f64);
+            for group in (0..g.groups).rev() {
+                let at = group * channels + channel;
+                let (inverse, mean) = (f64::from(with.inverse_deviation(at)), f64::from(with.mean[at]));
+                let a = f64::from(with.scale[at]) * inverse;
+                let n = (g.count() * with.over.groups(group, g.groups)) as f64;
+                let b = -a * inverse * inverse * sums[group].dy_centred[channel] / n;
+                slope += b;
+                constant += -a * sums[group].dy[channel] / n - b * mean;
+                reverse.a[at] = a as f32;
+                reverse.b[at] = slope as f32;
+                reverse.c[at] = (constant + slope * mean) as f32;
+            }
+            if with.over == Over::Sequence {
+                // The first group has heard of all.
+                let (slope, constant) = (slope as f32, reverse.c[channel]);
+                for group in 0..g.groups {
+                    reverse.b[group * channels + channel] = slope;
+                    reverse.c[group * channels + channel] = constant;
+                }
+            }
         }
         reverse
     }
@@ -306,11 +360,19 @@ mod tests {
             let shift = random(channels, 4);
             let loss = |x: &[f32], scale: &[f32], shift: &[f32]| -> f64 {
                 let (mean, variance) = statistics(x, &g);
-                let with = Affine { mean: &mean, variance: &variance, scale, shift: Some(shift), eps: 1e-3 };
+                let with = Affine {
+                    mean: &mean,
+                    variance: &variance,
+                    scale,
+                    shift: Some(shift),
+                    eps: 1e-3,
+                    over: Over::Group,
+                };
                 normalize(x, &with, &g).iter().zip(&dy).map(|(y, dy)| f64::from(*y) * f64::from(*dy)).sum()
             };
             let (mean, variance) = statistics(&x, &g);
-            let with = Affine { mean: &mean, variance: &variance, scale: &scale, shift: None, eps: 1e-3 };
+            let with =
+                Affine { mean: &mean, variance: &variance, scale: &scale, shift: None, eps: 1e-3, over: Over::Group };
             let (dx, dscale, dshift) = gradients(&x, &dy, &with, &g);
             let check = |found: f32, values: &[f32], at: usize, loss: &dyn Fn(&[f32]) -> f64, what: &str| {
                 let moved = |by: f32| {

@@ -1,7 +1,7 @@
 //! Launches of the batch norm kernels.
 
 use super::rows::{RowLaunch, neighbours};
-use super::{Gradients, Groups, Normalization, Statistics};
+use super::{Gradients, Groups, Normalization, Over, Statistics};
 use crate::ops::cast::cuda::cast;
 use crate::ops::channels_last::{channels_first, channels_last};
 use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, suffix};
@@ -22,6 +22,22 @@ pub fn statistics(gpu: &dyn Gpu, x: &Tensor, g: &Groups) -> Result<Statistics> {
     let (mean, variance) = (table()?, table()?);
     let arguments = rows.joining(gpu, &parts)?.pointer(gpu.address(&mean)?).pointer(gpu.address(&variance)?);
     gpu.launch("statistics_joined", rows.join(), arguments)?;
+    Ok(Statistics { mean, variance })
+}
+
+/// What [`super::accumulated`] gives.
+pub fn accumulated(gpu: &dyn Gpu, each: &Statistics) -> Result<Statistics> {
+    let (groups, channels) = each.mean.dims2()?;
+    let table = || gpu.alloc_uninit(&[groups, channels], DType::F32);
+    let (mean, variance) = (table()?, table()?);
+    let arguments = KernelArguments::new()
+        .pointer(gpu.address(&each.mean)?)
+        .pointer(gpu.address(&each.variance)?)
+        .i32(groups)
+        .i32(channels)
+        .pointer(gpu.address(&mean)?)
+        .pointer(gpu.address(&variance)?);
+    gpu.launch("statistics_accumulated", LaunchConfig::over(channels)?, arguments)?;
     Ok(Statistics { mean, variance })
 }
 
@@ -71,6 +87,7 @@ pub(in crate::ops) fn scale_shift(gpu: &dyn Gpu, norm: &Normalization, g: &Group
         .pointer(gpu.address(&norm.with.variance)?)
         .pointer(gpu.address(&norm.scale)?)
         .pointer(norm.shift.as_ref().map_or(Ok(0), |shift| gpu.address(shift))?)
+        .i32(norm.shift.as_ref().map_or(1, |shift| shift.elem_count()))
         .f32(norm.eps)
         .i32(g.groups)
         .i32(g.channels)
@@ -143,7 +160,26 @@ pub(in crate::ops) fn gradients_with_sums(
         .pointer(gpu.address(&dy_sum)?)
         .pointer(gpu.address(&factors)?);
     gpu.launch("gradient_factors", rows.join(), arguments)?;
-    let shift = norm.shift.is_some().then(|| shift_gradient(gpu, &dy_sum, g)).transpose()?;
+    if norm.over != Over::Group {
+        let arguments = KernelArguments::new()
+            .pointer(gpu.address(&scale)?)
+            .pointer(gpu.address(&dy_sum)?)
+            .pointer(gpu.address(&norm.with.mean)?)
+            .pointer(gpu.address(&norm.with.variance)?)
+            .pointer(gpu.address(&norm.scale)?)
+            .f32(norm.eps)
+            .f64(g.count() as f64)
+            .i32(usize::from(norm.over == Over::Prefix))
+            .i32(g.groups)
+            .i32(g.channels)
+            .pointer(gpu.address(&factors.narrow(0, g.groups, 2 * g.groups)?)?);
+        gpu.launch("shared_factors", LaunchConfig::over(g.channels)?, arguments)?;
+    }
+    let shift = match &norm.shift {
+        Some(shift) if shift.elem_count() > g.channels => Some(dy_sum),
+        Some(shift) => Some(shift_gradient(gpu, &dy_sum, g)?.reshape(shift.dims())?),
+        None => None,
+    };
 
     let total = stored.constant.then(|| gpu.alloc_uninit(x.dims(), dy.dtype())).transpose()?;
     let tensors: Vec<&Tensor> = [x, &dy].into_iter().chain(&total).collect();

@@ -8,6 +8,10 @@
 //! G = T is Batch Normalization Through Time (Kim & Panda 2021, eq. 6: every time-step has statistics and a scale gamma
 //! of its own, and no shift); G = 1 shares them over time, as ordinary batch norm and tdBN do.
 //!
+//! The statistics of a group may be those of more than its own time-steps ([`Over`]): of the whole sequence (Temporal
+//! Effective Batch Norm, Duan et al. 2022), or of all steps up to its last (Temporal Accumulated Batch Norm, Jiang et
+//! al. 2024). Scale and shift are then a group's own all the same.
+//!
 //! Gradients flow through m and v: with h = (X - m) / sqrt(v + eps) and <.> the mean over what m is taken over,
 //! `dX = scale / sqrt(v + eps) (dY - <dY> - h <dY h>)`, `d scale = sum dY h`, `d shift = sum dY`.
 
@@ -27,12 +31,44 @@ pub struct Statistics {
     pub variance: Tensor,
 }
 
+impl Statistics {
+    /// One group's as those of `groups`.
+    pub fn repeated(&self, groups: usize) -> Result<Self> {
+        Ok(Self { mean: self.mean.repeat((groups, 1))?, variance: self.variance.repeat((groups, 1))? })
+    }
+}
+
+/// Which time-steps a group's statistics are over, and gradients flow through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Over {
+    /// The group's own.
+    #[default]
+    Group,
+    /// All of the sequence: the groups' statistics are the same.
+    Sequence,
+    /// All up to the group's last.
+    Prefix,
+}
+
+impl Over {
+    /// Groups that group `of` of `groups` shares its statistics with, itself among them.
+    fn groups(self, of: usize, groups: usize) -> usize {
+        match self {
+            Self::Group => 1,
+            Self::Sequence => groups,
+            Self::Prefix => of + 1,
+        }
+    }
+}
+
 /// What a sequence is normalised with.
 pub struct Normalization {
     pub with: Statistics,
+    /// What `with` is over.
+    pub over: Over,
     /// [G, C].
     pub scale: Tensor,
-    /// `[C]`.
+    /// `[C]`, or [G, C].
     pub shift: Option<Tensor>,
     /// Added to the variance.
     pub eps: f64,
@@ -48,6 +84,7 @@ impl Normalization {
             scale: &values(&self.scale)?,
             shift: shift.as_deref(),
             eps: self.eps as f32,
+            over: self.over,
         })
     }
 
@@ -57,7 +94,7 @@ impl Normalization {
     }
 }
 
-/// Gradients of the input [T, B, C, ...], the scale [G, C] and, where there is one, the shift `[C]`.
+/// Gradients of the input [T, B, C, ...], the scale [G, C] and, where there is one, the shift, of its shape.
 pub struct Gradients {
     pub input: Tensor,
     pub scale: Tensor,
@@ -112,6 +149,19 @@ pub fn statistics(x: &Tensor, groups: usize) -> Result<Statistics> {
             Ok(Statistics { mean: table(mean)?, variance: table(variance)? })
         }
         device => cuda::statistics(&*gpu::for_device(device)?, x, &g),
+    }
+}
+
+/// Statistics of all groups up to each, from those of each alone, which are over as many values.
+pub fn accumulated(each: &Statistics) -> Result<Statistics> {
+    let (groups, channels) = each.mean.dims2()?;
+    match each.mean.device() {
+        Device::Cpu => {
+            let (mean, variance) = cpu::accumulated(&values(&each.mean)?, &values(&each.variance)?, channels);
+            let table = |numbers| Tensor::from_vec(numbers, (groups, channels), &Device::Cpu);
+            Ok(Statistics { mean: table(mean)?, variance: table(variance)? })
+        }
+        device => cuda::accumulated(&*gpu::for_device(device)?, each),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Cases: batch norms, alone and fused with LIF.
 
 use super::{Checks, SEQUENCES, TYPES, currents, rounded, values};
-use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Statistics};
+use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Over, Statistics};
 use crate::ops::lif::{self, LifConfig, SpikeGradient, SpikeStorage};
 use crate::ops::norm_lif;
 use candle_core::{DType, Result};
@@ -10,6 +10,13 @@ pub fn check(checks: &mut Checks<'_>) -> Result<()> {
     // Many rows too, so that there are several chunks; many channels; so many groups that their sums share no memory.
     let more: [(&[usize], bool); 4] =
         [(&[2, 40, 8, 16, 16], false), (&[2, 3, 2100], false), (&[16, 2, 300, 2, 1], false), (&[900, 2, 3], false)];
+    for (shape, constant) in SEQUENCES {
+        for over in [Over::Sequence, Over::Prefix] {
+            for (dtype, within) in TYPES {
+                shared(checks, over, (shape, constant), (dtype, within))?;
+            }
+        }
+    }
     for (shape, constant) in SEQUENCES.into_iter().chain(more) {
         for groups in [shape[0], 1] {
             for (dtype, within) in TYPES {
@@ -63,8 +70,9 @@ fn one(
         scale: checks.sent(&scale)?,
         shift: shift.as_ref().map(|shift| checks.sent(shift)).transpose()?,
         eps: 1e-4,
+        over: Over::Group,
     };
-    let norm = Normalization { with, scale, shift, eps: 1e-4 };
+    let norm = Normalization { with, scale, shift, eps: 1e-4, over: Over::Group };
     let y = batch_norm::normalize(&exact_lying, &norm)?;
     checks.close(
         "batch norm",
@@ -122,6 +130,47 @@ fn one(
     compare(
         checks,
         ("norm and lif gradient", case, within),
+        &norm_lif::gradients(&exact, &exact_grad, &norm, &neurons)?,
+        &norm_lif::cuda::gradients(checks.gpu, &x, &(&grad).into(), &there, &neurons, &g)?,
+    )
+}
+
+/// A group a time-step, whose statistics are over more than it, with a shift of its own.
+fn shared(
+    checks: &mut Checks<'_>,
+    over: Over,
+    (shape, constant): (&[usize], bool),
+    (dtype, within): (DType, f32),
+) -> Result<()> {
+    let case = format!("{shape:?}{}, over {over:?}", if constant { " constant" } else { "" });
+    let neurons = LifConfig { leak: 0.9, ..LifConfig::default() };
+    let (groups, table) = (shape[0], [shape[0], shape[2]]);
+    let (x, exact) = currents(shape, constant, 1, dtype)?;
+    let g = Groups::from_tensor(&exact, groups)?;
+    let each = batch_norm::statistics(&exact.contiguous()?, groups)?;
+    let sent = |of: &Statistics| {
+        Ok::<_, candle_core::Error>(Statistics { mean: checks.sent(&of.mean)?, variance: checks.sent(&of.variance)? })
+    };
+    let there = sent(&each)?;
+    let with = match over {
+        Over::Sequence => batch_norm::statistics(&exact.contiguous()?, 1)?.repeated(groups)?,
+        _ => batch_norm::accumulated(&each)?,
+    };
+    let accumulated = batch_norm::accumulated(&each)?;
+    let found = batch_norm::cuda::accumulated(checks.gpu, &there)?;
+    let with_there = sent(&with)?;
+    checks.close("accumulated mean", &case, 1e-5, &accumulated.mean, &found.mean)?;
+    checks.close("accumulated variance", &case, 1e-5, &accumulated.variance, &found.variance)?;
+
+    let (scale, shift) = ((values(&table, 3)? + 2.0)?, values(&table, 4)?);
+    let (x, scale_there, shift_there) = (checks.sent(&x)?, checks.sent(&scale)?, Some(checks.sent(&shift)?));
+    let there = Normalization { with: with_there, over, scale: scale_there, shift: shift_there, eps: 1e-4 };
+    let norm = Normalization { with, over, scale, shift: Some(shift), eps: 1e-4 };
+    let grad = values(shape, 5)?;
+    let (exact_grad, grad) = (rounded(&grad, dtype)?, checks.sent(&grad.to_dtype(dtype)?)?);
+    compare(
+        checks,
+        ("norm over more steps and lif gradient", &case, within),
         &norm_lif::gradients(&exact, &exact_grad, &norm, &neurons)?,
         &norm_lif::cuda::gradients(checks.gpu, &x, &(&grad).into(), &there, &neurons, &g)?,
     )
