@@ -1,11 +1,11 @@
-//! Random changes to training images: crops and flips, after [`super::affine`] maps.
+//! Random changes to training images: crops, flips and holes, after [`super::affine`] maps.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::DataShape;
 use super::affine::{AffineConfig, AffineMap};
-use crate::ops::batch::Crop;
+use crate::ops::batch::{Crop, Hole};
 use crate::rng::Stream;
 
 /// Random changes to training images, new in every epoch. All time-steps of a sequence change alike.
@@ -19,10 +19,19 @@ pub struct AugmentConfig {
     /// Mirror every second image, left to right, at random.
     #[serde(default)]
     pub flip: bool,
+    /// Cut a square of this side out of the image, centred anywhere in it: what is left of the square inside the image
+    /// is 0 after normalisation. Source: DeVries & Taylor 2017 (arXiv 1708.04552). None where it is 0.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub cutout: usize,
     /// Turn, shift and scale the image, before it is cut and mirrored; not at all when absent. Batches are then made by
     /// the processor, also for a GPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affine: Option<AffineConfig>,
+}
+
+/// Whether there is no hole: such files keep the checksum that they had.
+fn is_none(cutout: &usize) -> bool {
+    *cutout == 0
 }
 
 impl AugmentConfig {
@@ -37,17 +46,39 @@ impl AugmentConfig {
             );
             ("data.augment.crop_padding".to_string(), problem)
         });
-        padding.into_iter().chain(self.affine.as_ref().and_then(AffineConfig::mistakes)).collect()
+        let hole = (self.cutout > side.saturating_mul(2)).then(|| {
+            let problem = format!(
+                "a square of {} pixels leaves nothing of most images of {}x{}; expected at most twice the shorter side",
+                self.cutout, shape.height, shape.width
+            );
+            ("data.augment.cutout".to_string(), problem)
+        });
+        padding.into_iter().chain(hole).chain(self.affine.as_ref().and_then(AffineConfig::mistakes)).collect()
     }
 
     /// What happens to one image of `height` and `width` pixels: numbers 0 and 1 of its stream place the crop (y, x),
-    /// number 2 decides the flip, and those from 3 on are the affine map's.
+    /// number 2 decides the flip, those from 3 on are the affine map's, and 16 and 17 place the hole's centre.
     pub(super) fn draw(&self, stream: &Stream, size: [usize; 2]) -> Augmentation {
         let padding = self.crop_padding;
         let offsets = u32::try_from(padding.saturating_mul(2).saturating_add(1)).unwrap_or(u32::MAX);
         let offset = |position| (stream.below(position, offsets) as isize).saturating_sub_unsigned(padding);
         let turn = self.affine.map(|affine| affine.draw(stream, size));
-        Augmentation { turn, down: offset(0), right: offset(1), flip: self.flip && stream.uniform(2) < 0.5 }
+        let (flip, hole) = (self.flip && stream.uniform(2) < 0.5, self.hole(stream, size));
+        Augmentation { turn, down: offset(0), right: offset(1), flip, hole }
+    }
+
+    /// From half a side above and left of the centre on, as far as it lies in the image.
+    fn hole(&self, stream: &Stream, [height, width]: [usize; 2]) -> Hole {
+        if self.cutout == 0 {
+            return Hole::default();
+        }
+        let range = |position, side: usize| {
+            let centre = stream.below(position, u32::try_from(side).unwrap_or(u32::MAX)) as usize;
+            let end = centre.saturating_add(self.cutout).saturating_sub(self.cutout / 2);
+            (centre.saturating_sub(self.cutout / 2), end.min(side))
+        };
+        let ((top, bottom), (left, right)) = (range(16, height), range(17, width));
+        Hole { top, left, bottom, right }
     }
 }
 
@@ -62,13 +93,15 @@ pub(super) struct Augmentation {
     pub right: isize,
     /// Mirror the crop.
     pub flip: bool,
+    /// What is cut out of it.
+    pub hole: Hole,
 }
 
 impl Augmentation {
     /// The same for images on a device, which are not turned. Paddings are smaller than the image.
     pub fn cut(self) -> Crop {
-        let Self { down, right, flip, .. } = self;
-        Crop { down: down as i32, right: right as i32, flip }
+        let Self { down, right, flip, hole, .. } = self;
+        Crop { down: down as i32, right: right as i32, flip, hole }
     }
 
     /// Writes the changed and converted `source`, a plane of rows of `width` values, to `out`; `border` where the crop
@@ -95,6 +128,10 @@ impl Augmentation {
                 true => row.iter_mut().rev().enumerate().for_each(pixel),
                 false => row.iter_mut().enumerate().for_each(pixel),
             }
+        }
+        let Hole { top, left, bottom, right } = self.hole;
+        for row in out.chunks_exact_mut(width).take(bottom).skip(top) {
+            row.get_mut(left..right).into_iter().for_each(|hole| hole.fill(0.0));
         }
     }
 }
@@ -135,6 +172,7 @@ mod tests {
                         down: y as isize - padding as isize,
                         right: x as isize - padding as isize,
                         flip,
+                        hole: Hole::default(),
                     };
                     let mut out = vec![f32::NAN; 20];
                     change.apply(&source, width, &mut out, 0.0, f32::from);
@@ -147,7 +185,7 @@ mod tests {
     #[test]
     fn an_image_is_turned_before_it_is_cut() {
         let turn = AffineMap { degrees: 180.0, right: 0.0, down: 0.0, scale: 1.0 };
-        let change = Augmentation { turn: Some(turn), down: 0, right: 1, flip: false };
+        let change = Augmentation { turn: Some(turn), down: 0, right: 1, flip: false, hole: Hole::default() };
         let mut out = [f32::NAN; 4];
         change.apply(&[1u8, 2, 3, 4], 2, &mut out, -1.0, f32::from);
         assert_eq!(out, [3.0, -1.0, 1.0, -1.0]);
@@ -155,7 +193,7 @@ mod tests {
 
     #[test]
     fn an_affine_map_leaves_crop_and_flip_as_they_were() {
-        let plain = AugmentConfig { crop_padding: 2, flip: true, affine: None };
+        let plain = AugmentConfig { crop_padding: 2, flip: true, cutout: 0, affine: None };
         let turning = AffineConfig { degrees: 30.0, shift: 0.15, scale: [0.85, 1.11] };
         let turning = AugmentConfig { affine: Some(turning), ..plain.clone() };
         for image in 0..100 {
@@ -166,7 +204,7 @@ mod tests {
 
     #[test]
     fn crops_reach_every_offset_equally_often_and_half_the_images_are_flipped() {
-        let config = AugmentConfig { crop_padding: 2, flip: true, affine: None };
+        let config = AugmentConfig { crop_padding: 2, flip: true, cutout: 0, affine: None };
         let n = 20_000;
         let (mut down, mut right, mut flips) = ([0; 5], [0; 5], 0);
         for image in 0..n {
@@ -182,7 +220,7 @@ mod tests {
 
     #[test]
     fn nothing_configured_changes_nothing() {
-        let config = AugmentConfig { crop_padding: 0, flip: false, affine: None };
+        let config = AugmentConfig { crop_padding: 0, flip: false, cutout: 0, affine: None };
         for image in 0..100 {
             assert_eq!(config.draw(&Stream::new(3, Purpose::Augment, 0, 1, image), [8, 8]), Augmentation::default());
         }
@@ -191,10 +229,30 @@ mod tests {
     #[test]
     fn a_padding_as_large_as_the_image_is_a_mistake() {
         let shape = crate::data::digits::SHAPE;
-        let mistakes = |crop_padding| AugmentConfig { crop_padding, flip: false, affine: None }.mistakes(&shape);
+        let mistakes =
+            |crop_padding| AugmentConfig { crop_padding, flip: false, cutout: 0, affine: None }.mistakes(&shape);
         assert_eq!(mistakes(7), []);
         let (key, problem) = mistakes(8).pop().unwrap();
         assert_eq!(key, "data.augment.crop_padding");
         assert_eq!(problem, "a padding of 8 pixels can move an image of 8x8 out of sight; expected less than 8");
+    }
+
+    #[test]
+    fn a_hole_lies_around_its_centre_as_far_as_the_image_reaches_and_anywhere() {
+        let config = AugmentConfig { crop_padding: 0, flip: false, cutout: 3, affine: None };
+        let (mut places, size) = (std::collections::BTreeSet::new(), [4, 5]);
+        for index in 0..2000 {
+            let hole = config.draw(&Stream::new(0, Purpose::Augment, 0, 0, index), size).hole;
+            // Centre 0 reaches from the border to 2, the last from one before it to the border.
+            assert!((2..=3).contains(&(hole.bottom - hole.top)) && (2..=3).contains(&(hole.right - hole.left)));
+            assert!(hole.bottom <= 4 && hole.right <= 5);
+            places.insert((hole.top, hole.bottom, hole.left, hole.right));
+        }
+        assert_eq!(places.len(), 4 * 5, "every centre");
+        let hole = Hole { top: 1, left: 2, bottom: 3, right: 5 };
+        let mut out = vec![f32::NAN; 20];
+        Augmentation { hole, ..Augmentation::default() }.apply(&[7u8; 20], 5, &mut out, 0.0, f32::from);
+        let expected = |at: usize| if (1..3).contains(&(at / 5)) && at % 5 >= 2 { 0.0 } else { 7.0 };
+        assert_eq!(out, (0..20).map(expected).collect::<Vec<f32>>());
     }
 }

@@ -22,7 +22,10 @@ pub fn gather(
                 Some(plane[y * width + x])
             };
             let places = (0..height).flat_map(|y| (0..width).map(move |x| (y, x)));
-            images.extend(places.map(|(y, x)| (f32::from(pixel(y, x).unwrap_or(0)) / 255.0 - mean) / std));
+            images.extend(places.map(|(y, x)| match cut.hole.holds(y, x) {
+                true => 0.0,
+                false => (f32::from(pixel(y, x).unwrap_or(0)) / 255.0 - mean) / std,
+            }));
         }
     }
     images

@@ -1,13 +1,18 @@
 //! The launches of the batch's kernels.
 
-use super::{BatchSource, Crop};
+use super::{BatchSource, Crop, Hole};
 use crate::ops::gpu::{Gpu, KernelArguments, LaunchConfig, StructLayout};
 use candle_core::{DType, Result, Tensor};
 
 pub fn gather(gpu: &dyn Gpu, source: &BatchSource<'_>, indices: &[u32], cuts: &[Crop]) -> Result<(Tensor, Tensor)> {
     let (_, channels, height, width) = source.pixels.dims4()?;
     let batch = indices.len();
-    let changes: Vec<i32> = cuts.iter().flat_map(|cut| [cut.down, cut.right, i32::from(cut.flip)]).collect();
+    let numbers = |cut: &Crop| {
+        let Hole { top, left, bottom, right } = cut.hole;
+        let [top, left, bottom, right] = [top, left, bottom, right].map(|side| side as i32);
+        [cut.down, cut.right, i32::from(cut.flip), top, left, bottom, right]
+    };
+    let changes: Vec<i32> = cuts.iter().flat_map(numbers).collect();
     let (indices, changes) = (Tensor::new(indices, gpu.device())?, Tensor::new(changes, gpu.device())?);
     let images = gpu.alloc_uninit(&[batch, channels, height, width], DType::F32)?;
     let arguments = KernelArguments::new()

@@ -1,8 +1,8 @@
 //! A batch out of a data set that lies on a device as bytes: cut, turned and normalised.
 //!
 //! X[b, c, y, x] = (p / 255 - mean_c) / std_c in `f32`, with p the pixel of image `indices[b]`, channel c, at row y +
-//! down_b and column x + right_b (W - 1 - x + right_b where it is turned), and 0 outside the image. Pixels [N, C, H, W]
-//! are `u8`, X is [B, C, H, W]: the bits that [`crate::data::Batches`] makes on the host.
+//! down_b and column x + right_b (W - 1 - x + right_b where it is turned), and 0 outside the image; X = 0 in the hole of
+//! b, whose rows and columns are those of X. Pixels [N, C, H, W] are `u8`, X is [B, C, H, W]: the bits that [`crate::data::Batches`] makes on the host.
 
 mod cpu;
 pub mod cuda;
@@ -29,6 +29,24 @@ pub struct Crop {
     pub down: i32,
     pub right: i32,
     pub flip: bool,
+    /// What is cut out.
+    pub hole: Hole,
+}
+
+/// A rectangle of pixels: rows from `top` and columns from `left`, up to `bottom` and `right`, which are outside it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hole {
+    pub top: usize,
+    pub left: usize,
+    pub bottom: usize,
+    pub right: usize,
+}
+
+impl Hole {
+    /// Whether it has a pixel.
+    pub fn holds(&self, y: usize, x: usize) -> bool {
+        (self.top..self.bottom).contains(&y) && (self.left..self.right).contains(&x)
+    }
 }
 
 /// Images [B, C, H, W] and labels `[B]`, image by image as `cuts` says.

@@ -1,7 +1,7 @@
 //! Cases: Poisson coding, dropout and augmented batches, whose random numbers are the same bits on every device.
 
 use super::{Checks, values};
-use crate::ops::batch::{self, BatchSource, Crop};
+use crate::ops::batch::{self, BatchSource, Crop, Hole};
 use crate::ops::{dropout, poisson};
 use crate::rng::{Purpose, Stream};
 use candle_core::{Device, Result, Tensor};
@@ -36,7 +36,12 @@ pub fn check_batches(checks: &mut Checks<'_>) -> Result<()> {
     let (labels, indices) = (Tensor::new(&[3u32, 1, 4, 1, 5], &Device::Cpu)?, [4, 0, 4]);
     let (mean, std) =
         (Tensor::new(&[0.1f32, 0.5, 0.0], &Device::Cpu)?, Tensor::new(&[0.3f32, 0.7, 1.0], &Device::Cpu)?);
-    let cuts = [Crop::default(), Crop { down: 2, right: -3, flip: true }, Crop { down: -1, right: 6, flip: false }];
+    let hole = Hole { top: 1, left: 0, bottom: 4, right: 3 };
+    let cuts = [
+        Crop::default(),
+        Crop { down: 2, right: -3, flip: true, hole },
+        Crop { down: -1, right: 6, flip: false, hole: Hole::default() },
+    ];
     let source = BatchSource { pixels: &pixels, labels: &labels, mean: &mean, std: &std };
     let (images, chosen) = batch::gather(&source, &indices, &cuts)?;
     let (pixels, labels) = (checks.sent(&pixels)?, checks.sent(&labels)?);
