@@ -158,7 +158,9 @@ fn bntt_outputs_gradients_and_running_statistics_are_pytorchs_within_1e_4() -> R
         device: &Device::Cpu,
         precision: Default::default(),
         index: 0,
+        list: "layers",
         following: &[],
+        neurons_behind: None,
     };
     let signal = SequenceSpec { shape: vec![5, 3, 3], spikes: false, multiplied: false, constant: false };
     let mut layer = config.build(None, &config.spec().plan(&signal, &shared)?, &shared)?;
