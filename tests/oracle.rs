@@ -53,10 +53,18 @@ fn experiment(
 }
 
 /// The fixture's tensors under `prefix`, by our names: PyTorch's carry a `.module` more for layers applied step by
-/// step.
+/// step, and a `.layers` more inside a residual. What a norm has a row of for every group is a single one's row there.
 fn state(fixture: &Fixture, prefix: &str) -> BTreeMap<String, Tensor> {
-    let own = |name: &str| name.strip_prefix(prefix).map(|name| name.replace(".module.", "."));
-    fixture.iter().filter_map(|(name, tensor)| Some((own(name)?, tensor.clone()))).collect()
+    let own = |name: &str| {
+        let name = name.strip_prefix(prefix)?.replace(".module.", ".");
+        Some(name.replace(".branch.layers.", ".residual.").replace(".shortcut.layers.", ".shortcut."))
+    };
+    let rows = |name: &str, tensor: &Tensor| {
+        let grouped = [".gamma", ".running_mean", ".running_var"].iter().any(|end| name.ends_with(end));
+        if grouped && tensor.rank() == 1 { tensor.unsqueeze(0).expect("a row") } else { tensor.clone() }
+    };
+    let named = |(name, tensor): (&String, &Tensor)| own(name).map(|own| (own, rows(name, tensor)));
+    fixture.iter().filter_map(named).collect()
 }
 
 /// Four training steps on one batch against logits, gradients, losses and final weights.
@@ -123,6 +131,18 @@ fn a_convex_network_trained_with_adam_follows_pytorch_in_every_number() -> Resul
          layers = [ { conv = { channels = 6 } }, 'lif', { pool = { average = 2 } }, { conv = { channels = 8 } }, 'lif', \
          'flatten', { linear = { features = 24 } }, 'lif', { linear = { features = 'classes' } } ]",
         "adam = { lr = 1e-3 }",
+    )
+}
+
+#[test]
+fn a_network_with_a_residual_of_currents_follows_pytorch_in_every_number() -> Result {
+    check_network(
+        "field_ms_resnet",
+        "time_steps = 4\nlif = { leak = 0.5 }\nbatch_norm = { eps = 1e-5, beta = true }\n\
+         layers = [ { conv = { channels = 6 } }, 'batch_norm', { residual = { join = 'add', layers = \
+         [ 'lif', { conv = { channels = 6 } }, 'batch_norm', 'lif', { conv = { channels = 6 } }, 'batch_norm' ] } }, \
+         'lif', { pool = { average = 2 } }, 'flatten', { linear = { features = 'classes' } } ]",
+        "sgd = { lr = 0.1, momentum = 0.9, weight_decay = 1e-4 }",
     )
 }
 

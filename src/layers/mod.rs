@@ -21,6 +21,7 @@ mod output;
 mod parameter;
 mod plan;
 mod pool;
+mod repeat;
 mod residual;
 mod saved;
 mod tdbn;
@@ -41,6 +42,7 @@ pub use output::Output;
 pub use parameter::Parameter;
 pub use plan::{BuildContext, LayerPlan, Placement, PlanMistake, PlanResult, SavedForBackward, SequenceSpec, numbers};
 pub use pool::PoolConfig;
+pub use repeat::RepeatConfig;
 pub use residual::ResidualConfig;
 pub use saved::SavedTensors;
 pub use tdbn::TdbnConfig;
@@ -104,6 +106,8 @@ registry! {
         "dropout" => Dropout(DropoutConfig),
         /// Two branches of layers, joined.
         "residual" => Residual(ResidualConfig),
+        /// The same layers several times over, each time with weights of their own.
+        "repeat" => Repeat(RepeatConfig),
     }
 }
 

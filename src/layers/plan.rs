@@ -17,6 +17,14 @@ pub struct PlanMistake {
     pub problem: String,
 }
 
+impl std::fmt::Display for PlanMistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.problem)
+    }
+}
+
+impl std::error::Error for PlanMistake {}
+
 impl From<String> for PlanMistake {
     fn from(problem: String) -> Self {
         Self { inside: String::new(), problem }
