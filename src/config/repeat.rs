@@ -56,7 +56,9 @@ fn expand_list(entries: &mut Vec<Value>, left: &mut usize) -> Option<()> {
 /// How often which entries are repeated, where `entry` is a repeat.
 fn repeated(entry: &Value) -> Option<(usize, &Vec<Value>)> {
     let repeat = entry.as_dict()?.get(WORD)?.as_dict()?;
-    let times = usize::try_from(repeat.get("times")?.to_u128()?).ok()?;
+    let times = repeat.get("times")?;
+    let times =
+        times.to_i128().and_then(|times| usize::try_from(times).ok()).or_else(|| times.to_u128()?.try_into().ok())?;
     match repeat.get("layers")? {
         Value::Array(_, layers) => Some((times, layers)),
         _ => None,

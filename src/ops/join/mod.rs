@@ -4,8 +4,8 @@
 //! - and: Y = A B, dA = dY B, dB = dY A: of spikes, spikes;
 //! - iand: Y = B (1 - A), dA = -dY B, dB = dY (1 - A): of spikes, spikes.
 //!
-//! Nothing is detached. Source: SEW-ResNet, Fang et al. 2021 (arXiv 2102.04159), table 1; the sum of currents: MS-ResNet,
-//! Hu et al. 2021 (arXiv 2112.08954).
+//! Nothing is detached. Source: SEW-ResNet, Fang et al. 2021 (arXiv 2102.04159), table 1; the sum of currents:
+//! MS-ResNet, Hu et al. 2021 (arXiv 2112.08954).
 
 mod cpu;
 pub mod cuda;
