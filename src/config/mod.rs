@@ -105,8 +105,9 @@ fn assemble<T: DeserializeOwned + JsonSchema>(
     if !findings.is_empty() {
         return Err(sources.error_of(findings));
     }
-    if let Err(mistake) = repeat::expand(&mut sources.tree, shared) {
-        return Err(sources.error([mistake]));
+    match repeat::expand(&mut sources.tree, shared) {
+        Ok(origins) => sources.origins = origins,
+        Err(mistake) => return Err(sources.error([mistake])),
     }
     let mut complete = sources.tree.clone();
     absent::leave_out(&schema, schema.root(), &mut complete);

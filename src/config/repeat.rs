@@ -1,8 +1,10 @@
 //! `{ repeat = { times = 3, layers = [...] } }` in a list: its entries, one after the other.
 
+use std::collections::BTreeMap;
+
 use figment::value::Value;
 
-use super::key::{KeyPath, KeyStep};
+use super::key::KeyStep;
 use super::shared::SharedDefaults;
 use super::tree;
 
@@ -11,46 +13,83 @@ const MOST: usize = 10_000;
 
 const WORD: &str = "repeat";
 
-/// Expands the repeats of the list that `shared` names, in repeats and in the lists of its entries too. Every entry
-/// keeps the place in the file that it was written at.
+/// Where the entries of the list written out stand in the files, for those that have moved: their steps now, and then.
+pub(super) type Origins = BTreeMap<Vec<KeyStep>, Vec<KeyStep>>;
+
+/// Expands the repeats of the list that `shared` names, in repeats and in the lists of its entries too.
 ///
 /// # Errors
 /// A key and a sentence, for more entries than anybody could want.
-pub(super) fn expand(root: &mut Value, shared: &SharedDefaults) -> Result<(), (String, String)> {
-    let list = KeyPath(shared.list.split('.').map(|name| KeyStep::Name(name.to_owned())).collect());
-    let Some(Value::Array(_, entries)) = tree::get_mut(root, &list.0) else { return Ok(()) };
-    let mut left = MOST;
-    expand_list(entries, &mut left).ok_or_else(|| {
-        let problem = format!("with every repeat written out it has more than {MOST} layers: lower a repeat's times.");
-        (shared.list.to_string(), problem)
-    })
+pub(super) fn expand(root: &mut Value, shared: &SharedDefaults) -> Result<Origins, (String, String)> {
+    let list: Vec<KeyStep> = shared.list.split('.').map(|name| KeyStep::Name(name.to_owned())).collect();
+    let mut expansion = Expansion { left: MOST, origins: Origins::new() };
+    if let Some(Value::Array(_, entries)) = tree::get_mut(root, &list) {
+        let mut written_out = Vec::new();
+        let done = expansion.list(std::mem::take(entries), &list, &list, &mut written_out);
+        *entries = written_out;
+        done.ok_or_else(|| {
+            let problem =
+                format!("with every repeat written out it has more than {MOST} layers: lower a repeat's times.");
+            (shared.list.to_string(), problem)
+        })?;
+    }
+    Ok(expansion.origins)
 }
 
-/// Nothing where more than `left` entries would come of it.
-fn expand_list(entries: &mut Vec<Value>, left: &mut usize) -> Option<()> {
-    for mut entry in std::mem::take(entries) {
-        if let Some((times, inside)) = repeated(&entry) {
-            let mut inside = inside.clone();
-            let before = *left;
-            expand_list(&mut inside, left)?;
-            let each = before.checked_sub(*left)?;
-            *left = before.checked_sub(each.checked_mul(times)?)?;
-            (0..times).for_each(|_| entries.extend(inside.iter().cloned()));
-            continue;
+struct Expansion {
+    /// How many entries more there may be.
+    left: usize,
+    origins: Origins,
+}
+
+impl Expansion {
+    /// Puts `entries`, which stand at `written`, into the list at `place`. Nothing where they are too many.
+    fn list(&mut self, entries: Vec<Value>, written: &[KeyStep], place: &[KeyStep], to: &mut Vec<Value>) -> Option<()> {
+        for (index, mut entry) in entries.into_iter().enumerate() {
+            let written = [written, &[KeyStep::Index(index)]].concat();
+            if let Some((times, inside)) = repeated(&entry) {
+                let written = below(&written, WORD, "layers");
+                (0..times).try_for_each(|_| self.list(inside.clone(), &written, place, to))?;
+                continue;
+            }
+            self.left = self.left.checked_sub(1)?;
+            let place = [place, &[KeyStep::Index(to.len())]].concat();
+            self.inside(&mut entry, &written, &place)?;
+            if written != place {
+                self.origins.insert(place, written);
+            }
+            to.push(entry);
         }
-        *left = left.checked_sub(1)?;
-        if let Value::Dict(_, entry) = &mut entry {
-            let tables =
-                entry.values_mut().filter_map(|value| if let Value::Dict(_, own) = value { Some(own) } else { None });
-            for value in tables.flat_map(|own| own.values_mut()) {
-                if let Value::Array(_, list) = value {
-                    expand_list(list, left)?;
-                }
+        Some(())
+    }
+
+    /// The lists that an entry holds.
+    fn inside(&mut self, entry: &mut Value, written: &[KeyStep], place: &[KeyStep]) -> Option<()> {
+        let Value::Dict(_, entry) = entry else { return Some(()) };
+        for (name, own) in entry {
+            let Value::Dict(_, own) = own else { continue };
+            for (key, value) in own {
+                let Value::Array(_, list) = value else { continue };
+                let mut to = Vec::new();
+                self.list(std::mem::take(list), &below(written, name, key), &below(place, name, key), &mut to)?;
+                *list = to;
             }
         }
-        entries.push(entry);
+        Some(())
     }
-    Some(())
+}
+
+fn below(steps: &[KeyStep], name: &str, key: &str) -> Vec<KeyStep> {
+    [steps, &[KeyStep::Name(name.into()), KeyStep::Name(key.into())]].concat()
+}
+
+/// The steps in the files of what is at `steps` now.
+pub(super) fn written(origins: &Origins, steps: Vec<KeyStep>) -> Vec<KeyStep> {
+    let moved = (0..=steps.len()).rev().find_map(|length| {
+        let (entry, rest) = steps.split_at_checked(length)?;
+        Some([origins.get(entry)?.as_slice(), rest].concat())
+    });
+    moved.unwrap_or(steps)
 }
 
 /// How often which entries are repeated, where `entry` is a repeat.

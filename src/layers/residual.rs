@@ -18,12 +18,13 @@ use serde::{Deserialize, Serialize};
 ///
 /// With norms and LIF neurons in the branch and spikes joined it is the block of SEW-ResNet (Fang et al. 2021, arXiv
 /// 2102.04159), with neurons first and currents added that of MS-ResNet (Hu et al. 2021, arXiv 2112.08954), with a
-/// `tdbn` last in the branch and neurons behind the block that of the tdBN-ResNet (Zheng et al. 2021, arXiv 2011.05280).
+/// `tdbn` last in the branch and neurons behind the block that of the tdBN-ResNet (Zheng et al. 2021, arXiv
+/// 2011.05280).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResidualConfig {
-    /// How branch A and shortcut B become one: the sum A + B, which is a current; or, of spikes, the spikes A B (and) or
-    /// B (1 - A) (iand).
+    /// How branch A and shortcut B become one: the sum A + B, which is a current; or, of spikes, the spikes A B (and)
+    /// or B (1 - A) (iand).
     #[serde(default = "add")]
     pub join: Join,
     /// The layers of the branch, first to last.

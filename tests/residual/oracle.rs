@@ -17,7 +17,7 @@ impl Fixture {
     }
 
     /// The tensor of ours that is named `name`: of a norm's table there is the only row.
-    fn of(&self, prefix: &str, name: &str) -> Result<Tensor> {
+    fn tensor(&self, prefix: &str, name: &str) -> Result<Tensor> {
         let theirs = name.replace(".residual.", ".branch.layers.").replace(".shortcut.", ".shortcut.layers.");
         let theirs = theirs.replace(".weight", ".module.weight");
         let found = self.0.get(&format!("{prefix}.{theirs}")).ok_or(format!("{prefix}.{theirs} is missing"))?;
@@ -27,7 +27,7 @@ impl Fixture {
 
     fn load_into(&self, chain: &mut Chain) -> Result {
         for (name, tensor) in chain.state_mut() {
-            *tensor = self.of("before", &name)?;
+            *tensor = self.tensor("before", &name)?;
         }
         Ok(())
     }
@@ -35,7 +35,7 @@ impl Fixture {
     fn check_gradients(&self, chain: &Chain) -> Result {
         for (name, parameter) in chain.parameters() {
             let found = parameter.gradient.as_ref().ok_or(format!("{name} has no gradient"))?;
-            assert_close(&self.of("grad", &name)?, found, 1e-3, &format!("gradient of {name}"))?;
+            assert_close(&self.tensor("grad", &name)?, found, 1e-3, &format!("gradient of {name}"))?;
         }
         Ok(())
     }
