@@ -39,8 +39,8 @@ fn what_cannot_be_repeated_is_told_at_its_place_in_the_list_of_all() -> Result {
     let text = told(
         "{ repeat = { times = 2, layers = [{ pool = { average = 2 } }, { conv = { channels = 3, kernel = 6 } }] } }",
     );
-    assert!(text.contains("layer 5 conv: a kernel of 6 does not fit"), "{text}");
-    assert!(text.contains("a.toml:9"), "{text}");
+    assert!(text.contains("layer 4 pool: a window of 2 does not fit an image of 1 x 1"), "{text}");
+    assert!(text.contains("a.toml:9:81: network.layers[4]"), "{text}");
     let text = told("{ repeat = { times = 0, layers = ['lif'] } }");
     assert!(text.contains("network.layers[2].repeat.times"), "{text}");
     let text = told("{ repeat = { times = 2, layers = [] } }");
