@@ -8,7 +8,7 @@ use super::key::KeyStep;
 use super::shared::SharedDefaults;
 use super::tree;
 
-/// More entries than this are taken for a slip.
+/// Repeats that stand for more entries than this are taken for a slip.
 const MOST: usize = 10_000;
 
 const WORD: &str = "repeat";
@@ -22,14 +22,13 @@ pub(super) type Origins = BTreeMap<Vec<KeyStep>, Vec<KeyStep>>;
 /// A key and a sentence, for more entries than anybody could want.
 pub(super) fn expand(root: &mut Value, shared: &SharedDefaults) -> Result<Origins, (String, String)> {
     let list: Vec<KeyStep> = shared.list.split('.').map(|name| KeyStep::Name(name.to_owned())).collect();
-    let mut expansion = Expansion { left: MOST, origins: Origins::new() };
+    let mut expansion = Expansion { left: MOST, repeating: false, origins: Origins::new() };
     if let Some(Value::Array(_, entries)) = tree::get_mut(root, &list) {
         let mut written_out = Vec::new();
         let done = expansion.list(std::mem::take(entries), &list, &list, &mut written_out);
         *entries = written_out;
         done.ok_or_else(|| {
-            let problem =
-                format!("with every repeat written out it has more than {MOST} layers: lower a repeat's times.");
+            let problem = format!("its repeats stand for more than {MOST} layers: lower a repeat's times.");
             (shared.list.to_string(), problem)
         })?;
     }
@@ -37,8 +36,10 @@ pub(super) fn expand(root: &mut Value, shared: &SharedDefaults) -> Result<Origin
 }
 
 struct Expansion {
-    /// How many entries more there may be.
+    /// How many entries more there may be in repeats.
     left: usize,
+    /// Whether this is in one.
+    repeating: bool,
     origins: Origins,
 }
 
@@ -49,10 +50,12 @@ impl Expansion {
             let written = [written, &[KeyStep::Index(index)]].concat();
             if let Some((times, inside)) = repeated(&entry) {
                 let written = below(&written, WORD, "layers");
+                let around = std::mem::replace(&mut self.repeating, true);
                 (0..times).try_for_each(|_| self.list(inside.clone(), &written, place, to))?;
+                self.repeating = around;
                 continue;
             }
-            self.left = self.left.checked_sub(1)?;
+            self.left = self.left.checked_sub(usize::from(self.repeating))?;
             let place = [place, &[KeyStep::Index(to.len())]].concat();
             self.inside(&mut entry, &written, &place)?;
             if written != place {

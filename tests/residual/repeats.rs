@@ -46,10 +46,7 @@ fn what_cannot_be_repeated_is_told_at_its_place_in_the_list_of_all() -> Result {
     let text = told("{ repeat = { times = 2, layers = [] } }");
     assert!(text.contains("network.layers[2].repeat.layers"), "{text}");
     let text = told("{ repeat = { times = 200, layers = [{ repeat = { times = 200, layers = ['lif'] } }] } }");
-    assert!(
-        text.contains("with every repeat written out it has more than 10000 layers: lower a repeat's times."),
-        "{text}"
-    );
+    assert!(text.contains("its repeats stand for more than 10000 layers: lower a repeat's times."), "{text}");
     let text =
         planned("[{ repeat = { times = 2, layers = [] } }]", &currents(&[3], false)).err().map(|e| e.to_string());
     assert!(text.is_some_and(|text| text.starts_with("a repeat stands for the layers in it")));
