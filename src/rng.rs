@@ -31,6 +31,8 @@ pub enum Purpose {
     Attack = 9,
     /// Poisson spikes whose gradient an attack follows.
     PoissonAttack = 10,
+    /// Seeds of lists of layers that another layer holds.
+    NestedList = 11,
 }
 
 /// A stream of random numbers, addressed by (seed, purpose, layer, epoch, index) and read at any position.

@@ -42,7 +42,9 @@ fn build_before(
         device: &Device::Cpu,
         precision: Default::default(),
         index: 0,
+        list: "layers",
         following,
+        neurons_behind: None,
     };
     Ok(build(&layer, &layer.spec().plan(signal, &shared)?, &shared)?)
 }

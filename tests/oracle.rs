@@ -39,6 +39,7 @@ fn experiment(
     folder: &std::path::Path,
     network: &str,
     optimizer: &str,
+    training: &str,
 ) -> Result<CheckedExperiment> {
     let sequences = fixture["sequence"].transpose(0, 1)?.contiguous()?;
     let labels = fixture["labels"].to_dtype(DType::U32)?;
@@ -47,23 +48,37 @@ fn experiment(
     let path = path.display();
     let text = format!(
         "name = 'oracle'\n[data]\ndataset = {{ tensors = {{ train = '{path}', test = '{path}' }} }}\nbatch_size = 8\n\
-         [network]\nencoder = 'none'\n{network}\n[optimizer]\n{optimizer}\n[training]\nepochs = 1\n"
+         [network]\nencoder = 'none'\n{network}\n[optimizer]\n{optimizer}\n[training]\nepochs = 1\n{training}"
     );
     Ok(Experiment::parse(&text, "oracle.toml", &[])?)
 }
 
 /// The fixture's tensors under `prefix`, by our names: PyTorch's carry a `.module` more for layers applied step by
-/// step.
+/// step, and a `.layers` more inside a residual. What a norm has a row of for every group is a single one's row there.
 fn state(fixture: &Fixture, prefix: &str) -> BTreeMap<String, Tensor> {
-    let own = |name: &str| name.strip_prefix(prefix).map(|name| name.replace(".module.", "."));
-    fixture.iter().filter_map(|(name, tensor)| Some((own(name)?, tensor.clone()))).collect()
+    let own = |name: &str| {
+        let name = name.strip_prefix(prefix)?.replace(".module.", ".");
+        Some(name.replace(".branch.layers.", ".residual.").replace(".shortcut.layers.", ".shortcut."))
+    };
+    let rows = |name: &str, tensor: &Tensor| {
+        let grouped = [".gamma", ".running_mean", ".running_var"].iter().any(|end| name.ends_with(end));
+        if grouped && tensor.rank() == 1 { tensor.unsqueeze(0).expect("a row") } else { tensor.clone() }
+    };
+    let named = |(name, tensor): (&String, &Tensor)| own(name).map(|own| (own, rows(name, tensor)));
+    fixture.iter().filter_map(named).collect()
 }
 
 /// Four training steps on one batch against logits, gradients, losses and final weights.
 fn check_network(name: &str, network_text: &str, optimizer_text: &str) -> Result {
+    check_training(name, network_text, optimizer_text, "")
+}
+
+/// The same with more of `[training]`.
+fn check_training(name: &str, network_text: &str, optimizer_text: &str, training: &str) -> Result {
     let fixture = fixture(name)?;
     let folder = tempfile::tempdir()?;
-    let CheckedExperiment { experiment, plan, .. } = experiment(&fixture, folder.path(), network_text, optimizer_text)?;
+    let CheckedExperiment { experiment, plan, .. } =
+        experiment(&fixture, folder.path(), network_text, optimizer_text, training)?;
     let device = experiment.training.open_device()?;
     let mut network = Network::build(&experiment.network, plan, experiment.seed, &device)?;
     network.load_state(&state(&fixture, "before."))?;
@@ -127,6 +142,57 @@ fn a_convex_network_trained_with_adam_follows_pytorch_in_every_number() -> Resul
     )
 }
 
+#[test]
+fn a_network_with_a_residual_of_currents_follows_pytorch_in_every_number() -> Result {
+    check_network(
+        "field_ms_resnet",
+        "time_steps = 4\nlif = { leak = 0.5 }\nbatch_norm = { eps = 1e-5, beta = true }\n\
+         layers = [ { conv = { channels = 6 } }, 'batch_norm', { residual = { join = 'add', layers = \
+         [ 'lif', { conv = { channels = 6 } }, 'batch_norm', 'lif', { conv = { channels = 6 } }, 'batch_norm' ] } }, \
+         'lif', { pool = { average = 2 } }, 'flatten', { linear = { features = 'classes' } } ]",
+        "sgd = { lr = 0.1, momentum = 0.9, weight_decay = 1e-4 }",
+    )
+}
+
+/// Spikes that a residual adds, multiplies, or lets through where the branch is silent; TEBN and TAB.
+#[test]
+fn spiking_residuals_with_the_fields_norms_follow_pytorch_in_every_number() -> Result {
+    for join in ["add", "and", "iand"] {
+        let block = "{ conv = { channels = 6 } }, 'tebn', 'lif'";
+        let network = format!(
+            "time_steps = 4\nlif = {{ leak = 0.5 }}\nlayers = [ {block}, {{ residual = {{ join = '{join}', layers = \
+             [ {block}, {block} ] }} }}, {{ conv = {{ channels = 8 }} }}, 'tab', 'lif', 'flatten', \
+             {{ linear = {{ features = 'classes' }} }} ]"
+        );
+        check_network(
+            &format!("field_sew_{join}"),
+            &network,
+            "sgd = { lr = 0.1, momentum = 0.9, weight_decay = 1e-4 }",
+        )?;
+    }
+    Ok(())
+}
+
+/// Currents that a residual adds past a convolution of stride 2, trained with TET.
+#[test]
+fn a_residual_network_trained_with_tet_follows_pytorch_in_every_number() -> Result {
+    let (plain, half) = ("{ tdbn = { eps = 1e-5 } }", "{ tdbn = { eps = 1e-5, alpha = 0.7071 } }");
+    let network = format!(
+        "time_steps = 4\nlif = {{ leak = 0.5 }}\nlayers = [ {{ conv = {{ channels = 6 }} }}, {plain}, 'lif', \
+         {{ residual = {{ layers = [ {{ conv = {{ channels = 6 }} }}, {plain}, 'lif', {{ conv = {{ channels = 6 }} }}, \
+         {half} ] }} }}, 'lif', {{ residual = {{ layers = [ {{ conv = {{ channels = 8, stride = 2 }} }}, {plain}, 'lif', \
+         {{ conv = {{ channels = 8 }} }}, {half} ], shortcut = [ {{ conv = {{ channels = 8, kernel = 1, stride = 2, \
+         padding = 0 }} }}, {half} ] }} }}, 'lif', {{ pool = {{ average = 2 }} }}, 'flatten', \
+         {{ linear = {{ features = 'classes' }} }} ]"
+    );
+    check_training(
+        "field_residual_tet",
+        &network,
+        "sgd = { lr = 0.1, momentum = 0.9, weight_decay = 1e-4 }",
+        "loss = { tet = { lambda = 0.05, target = 1.0 } }\n",
+    )
+}
+
 fn check_lif(name: &str, lif: &str) -> Result {
     let fixture = fixture(name)?;
     let config: bntt::layers::LifConfig = toml::from_str(lif)?;
@@ -159,7 +225,9 @@ fn bntt_outputs_gradients_and_running_statistics_are_pytorchs_within_1e_4() -> R
         device: &Device::Cpu,
         precision: Default::default(),
         index: 0,
+        list: "layers",
         following: &[],
+        neurons_behind: None,
     };
     let signal = SequenceSpec { shape: vec![5, 3, 3], spikes: false, multiplied: false, constant: false };
     let mut layer = config.build(None, &config.spec().plan(&signal, &shared)?, &shared)?;
@@ -199,7 +267,9 @@ fn check_norm(name: &str, config: &bntt::layers::LayerConfig, state: &[&str]) ->
         device: &Device::Cpu,
         precision: Default::default(),
         index: 0,
+        list: "layers",
         following: &[],
+        neurons_behind: None,
     };
     let signal = SequenceSpec { shape: vec![5, 3, 3], spikes: false, multiplied: false, constant: false };
     let mut layer = config.build(None, &config.spec().plan(&signal, &shared)?, &shared)?;

@@ -5,7 +5,7 @@ use super::path_argument::path;
 use super::trained::{RunNetworkArguments, Trained};
 use crate::analysis::energy::{Constants, CostedLayer, LayerEnergy, LayerSpikes, Meter, account, products, total};
 use crate::error::{Error, Result};
-use crate::network::{LayerIo, Observer};
+use crate::network::{LayerIo, NetworkConfig, Observer};
 use crate::ops::finite;
 use crate::report::figures::{self, SpikeRaster};
 use crate::report::table::text::{self, terminal_width};
@@ -58,6 +58,7 @@ pub fn energy(arguments: &EnergyArguments) -> Result<()> {
     let trained = arguments.of.open()?;
     let (experiment, plan) = (&trained.checked.experiment, &trained.checked.plan);
     let time_steps = experiment.network.time_steps;
+    refuse_residual_layers(&experiment.network)?;
     let products = products(&experiment.network, plan);
     let (meter, images) = measure(&trained, &products, time_steps)?;
     let rate = |spikes: &LayerSpikes| {
@@ -79,6 +80,17 @@ pub fn energy(arguments: &EnergyArguments) -> Result<()> {
     let (text, table) = describe(&report, &products);
     let printout = Printout::new(text, vec![table]).with_json(json::value(&report)?);
     arguments.format.print(printout.with_list(&json::value(&report.layers)?))
+}
+
+/// What layers inside a residual receive is not counted: a report without it would be too low.
+fn refuse_residual_layers(network: &NetworkConfig) -> Result<()> {
+    match network.layers.iter().position(|layer| !layer.spec().lists().is_empty()) {
+        Some(index) => Err(Error::Run(format!(
+            "network.layers[{index}] is a residual: bntt energy does not count the layers inside one yet, and a network without \
+             residual layers was expected. Firing rates of all neurons are in the run's metrics."
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// What flows through the network for all test images, one Poisson draw each, and how many they are.

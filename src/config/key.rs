@@ -5,7 +5,7 @@ use std::fmt;
 use toml::de::{DeTable, DeValue};
 
 /// One step from a table to one of its keys, or from a list to one of its entries.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum KeyStep {
     Name(String),
     Index(usize),

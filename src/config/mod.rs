@@ -1,8 +1,8 @@
 //! From experiment files and `key=value` arguments to a typed, checked value, and back to TOML.
 //!
 //! ```text
-//! files ── merge (figment) ── choices ── overrides ── choices ──┬── check against the schema ───┐
-//!                                                               └── shared defaults, "none" ────┴── serde ── T
+//! files ── merge (figment) ── choices ── overrides ── choices ──┬── check against the schema ──────────┐
+//!                                                               └── shared defaults, repeats, "none" ──┴── serde ── T
 //! ```
 //!
 //! The JSON schema that schemars derives from `T` is the only description of the file: the checks, the messages,
@@ -17,6 +17,7 @@ mod key;
 mod overrides;
 mod overruled;
 mod registry;
+mod repeat;
 mod schema;
 pub mod settings;
 mod shape;
@@ -103,6 +104,10 @@ fn assemble<T: DeserializeOwned + JsonSchema>(
     findings.extend(check::check(&schema, &written, &sources.tree));
     if !findings.is_empty() {
         return Err(sources.error_of(findings));
+    }
+    match repeat::expand(&mut sources.tree, shared) {
+        Ok(origins) => sources.origins = origins,
+        Err(mistake) => return Err(sources.error([mistake])),
     }
     let mut complete = sources.tree.clone();
     absent::leave_out(&schema, schema.root(), &mut complete);

@@ -32,11 +32,27 @@ pub(super) fn inherit(schema: &Schema, root: &mut Value, shared: &SharedDefaults
         let Some(Value::Dict(_, defaults)) = tree::get(root, &SharedDefaults::steps(table)).cloned() else { continue };
         let Some(Value::Array(_, entries)) = tree::get_mut(root, &list.0) else { return };
         for (i, entry) in entries.iter_mut().enumerate() {
-            let Some(Shape::Choice { variants, .. }) = items.at(i).map(|node| schema.shape(node)) else { continue };
-            let payload = variants.iter().find(|(name, _)| name == variant).map(|(_, payload)| *payload);
-            let Value::Dict(_, entry) = entry else { continue };
-            if let (Some(payload), Some(Value::Dict(_, own))) = (payload, entry.get_mut(*variant)) {
-                fill(schema, payload, own, &defaults);
+            let Some(node) = items.at(i) else { continue };
+            inherit_entry(schema, node, entry, variant, &defaults);
+        }
+    }
+}
+
+/// Fills in one entry, and those of the lists that it holds itself.
+fn inherit_entry(schema: &Schema, node: &Json, entry: &mut Value, variant: &str, defaults: &Dict) {
+    let (Shape::Choice { variants, .. }, Value::Dict(_, entry)) = (schema.shape(node), entry) else { return };
+    for (name, payload) in variants {
+        let Some(Value::Dict(_, own)) = entry.get_mut(name) else { continue };
+        if name == variant {
+            fill(schema, payload, own, defaults);
+        }
+        let Shape::Table(table) = schema.shape(payload) else { continue };
+        for (key, value) in own.iter_mut() {
+            let shape = table.property(key).map(|node| schema.shape(node));
+            let (Some(Shape::List { items, .. }), Value::Array(_, entries)) = (shape, value) else { continue };
+            for (i, entry) in entries.iter_mut().enumerate() {
+                let Some(node) = items.at(i) else { continue };
+                inherit_entry(schema, node, entry, variant, defaults);
             }
         }
     }
@@ -64,11 +80,19 @@ pub(super) fn disinherit(root: &mut toml::Table, shared: &SharedDefaults) {
     for (variant, table) in shared.tables {
         let Some(Toml::Table(defaults)) = at(root, table).cloned() else { continue };
         let Some(Toml::Array(entries)) = at(root, shared.list) else { return };
-        for entry in entries {
-            if let Some(own) = entry.get_mut(variant).and_then(Toml::as_table_mut) {
-                own.retain(|name, value| defaults.get(name) != Some(value));
-            }
+        entries.iter_mut().for_each(|entry| disinherit_entry(entry, variant, &defaults));
+    }
+}
+
+fn disinherit_entry(entry: &mut Toml, variant: &str, defaults: &toml::Table) {
+    let Some(entry) = entry.as_table_mut() else { return };
+    for (name, own) in entry.iter_mut() {
+        let Some(own) = own.as_table_mut() else { continue };
+        if name == variant {
+            own.retain(|name, value| defaults.get(name) != Some(value));
         }
+        let lists = own.iter_mut().filter_map(|(_, value)| value.as_array_mut());
+        lists.flatten().for_each(|entry| disinherit_entry(entry, variant, defaults));
     }
 }
 

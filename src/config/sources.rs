@@ -5,6 +5,7 @@ use figment::value::{Tag, Value};
 
 use super::file::ConfigFile;
 use super::key::KeyPath;
+use super::repeat::{self, Origins};
 use super::{plain, tree};
 
 use crate::error::{Error, Mistake};
@@ -35,11 +36,13 @@ pub struct ConfigSources {
     files: Vec<ConfigFile>,
     figment: Figment,
     pub(super) tree: Value,
+    /// Where entries stand in the files that repeats have moved.
+    pub(super) origins: Origins,
 }
 
 impl ConfigSources {
     pub(super) fn new(files: Vec<ConfigFile>, figment: Figment, tree: Value) -> Self {
-        Self { files, figment, tree }
+        Self { files, figment, tree, origins: Origins::new() }
     }
 
     /// A mistake at `key` (`network.layers[3].conv.channels`), placed there or at the nearest table around it.
@@ -95,7 +98,7 @@ impl ConfigSources {
             let Some(file) = self.files.get(rank) else {
                 return SourcePosition::CommandLine;
             };
-            if let Some(position) = file.position(&KeyPath(self.real_steps(&steps))) {
+            if let Some(position) = file.position(&KeyPath(repeat::written(&self.origins, self.real_steps(&steps)))) {
                 let whole = depth == key.0.len();
                 return SourcePosition::At(
                     rank,

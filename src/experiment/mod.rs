@@ -214,20 +214,33 @@ impl Experiment {
 
     /// Batch statistics of one value say nothing: PyTorch refuses them too.
     fn batch_mistakes(&self, plan: &NetworkPlan) -> Vec<(String, String)> {
-        let lonely = |config: &LayerConfig, layer: &LayerPlan| {
+        let values = |config: &LayerConfig, layer: &LayerPlan| {
             let pixels: usize = layer.input.shape.iter().skip(1).product();
             let steps = if config.kind() == LayerKind::Bntt { 1 } else { plan.time_steps };
-            let values = pixels.saturating_mul(steps).saturating_mul(self.data.batch_size);
-            config.spec().as_norm().is_some() && values < 2
+            pixels.saturating_mul(steps).saturating_mul(self.data.batch_size)
         };
         let mut layers = self.network.layers.iter().zip(&plan.layers).enumerate();
-        let problem = |index, kind| {
+        let problem = |(index, kind): (usize, LayerKind)| {
             let problem = format!("layer {index} {kind} needs batches of at least 2 images to have a variance");
             ("data.batch_size".to_string(), problem)
         };
-        let first = layers.find(|(_, (kind, layer))| lonely(kind, layer));
-        first.map(|(index, (layer, _))| problem(index, layer.kind())).into_iter().collect()
+        let first = layers.find_map(|(index, (layer, plan))| Some((index, lonely(layer, plan, &values)?)));
+        first.map(problem).into_iter().collect()
     }
+}
+
+/// The kind of the first norm that has fewer than two `values` to normalise: `layer` itself, or one that it holds.
+fn lonely(
+    layer: &LayerConfig,
+    plan: &LayerPlan,
+    values: &impl Fn(&LayerConfig, &LayerPlan) -> usize,
+) -> Option<LayerKind> {
+    if layer.spec().as_norm().is_some() {
+        return (values(layer, plan) < 2).then(|| layer.kind());
+    }
+    let lists = layer.spec().lists().into_iter().zip(&plan.lists);
+    let mut inside = lists.flat_map(|((_, layers), plans)| layers.iter().zip(plans));
+    inside.find_map(|(layer, plan)| lonely(layer, plan, values))
 }
 
 #[cfg(test)]

@@ -2,13 +2,15 @@
 //! holds layers of its own, such as a residual block, holds a chain.
 
 use super::observer::{LayerIo, Observer};
-use super::plan::{BuildContext, LayerPlan, SavedForBackward, SequenceSpec, numbers};
+use super::plan::{BuildContext, LayerPlan, PlanMistake, SavedForBackward, SequenceSpec, numbers};
 use super::{ForwardContext, Layer, LayerConfig, Output, Parameter, SavedTensors};
 use candle_core::{Result, Tensor};
 
 /// Layers with their weights.
 pub struct Chain {
     nodes: Vec<Node>,
+    /// Whether another layer holds it.
+    nested: bool,
 }
 
 /// A layer, or a norm fused with its LIF layer.
@@ -27,8 +29,8 @@ struct Place {
     neurons: Option<String>,
 }
 
-/// A layer that does not fit: its place in the list, and a sentence.
-pub type ChainMistake = (usize, String);
+/// A layer that does not fit: its place in the list, and why.
+pub type ChainMistake = (usize, PlanMistake);
 
 /// Infers the shapes and costs of `layers` on sequences of `input`. `context` is that of the list; its place and what
 /// follows are set for each layer.
@@ -46,7 +48,8 @@ pub fn plan(
     for (index, layer) in layers.iter().enumerate() {
         let planned = layer.spec().plan(&input, &context.at(index, layers)).and_then(|plan| {
             let sizes = [&[context.time_steps], plan.output.shape.as_slice()].concat();
-            numbers("its output of all time-steps", &sizes).map(|_| plan)
+            numbers("its output of all time-steps", &sizes)?;
+            Ok(plan)
         });
         let mut plan = planned.map_err(|problem| (index, problem))?;
         if before.is_some_and(|before| before.fuses(Some(layer))) {
@@ -60,8 +63,9 @@ pub fn plan(
 }
 
 impl Chain {
-    /// The layers that `plans` describe, with initial weights. Names of tensors begin with `prefix`: `layers`.
-    pub fn build(layers: &[LayerConfig], plans: &[LayerPlan], context: &BuildContext, prefix: &str) -> Result<Self> {
+    /// The layers that `plans` describe, with initial weights.
+    pub fn build(layers: &[LayerConfig], plans: &[LayerPlan], context: &BuildContext) -> Result<Self> {
+        let prefix = context.list;
         let mut nodes = Vec::with_capacity(layers.len());
         for (index, (layer, plan)) in layers.iter().zip(plans).enumerate() {
             if plan.fused {
@@ -77,7 +81,7 @@ impl Chain {
             let place = Place { index, name: format!("{prefix}.{index}"), neurons };
             nodes.push(Node { place, layer: layer.build(next, plan, &context)? });
         }
-        Ok(Self { nodes })
+        Ok(Self { nodes, nested: prefix != "layers" })
     }
 
     /// Training: the last layer's sequence and what [`backward`](Self::backward) needs, layer by layer.
@@ -87,17 +91,17 @@ impl Chain {
         context: &ForwardContext<'_>,
         observer: &mut dyn Observer,
     ) -> Result<(Tensor, Vec<SavedTensors>)> {
-        let nodes = self.nodes.iter_mut().map(|node| (&node.place, &mut node.layer));
-        through(nodes, x, observer, |layer, x| {
-            let (output, saved) = layer.forward(x, context)?;
+        let (nested, nodes) = (self.nested, self.nodes.iter_mut().map(|node| (&node.place, &mut node.layer)));
+        through(nodes, nested, x, observer, |layer, x, observer| {
+            let (output, saved) = layer.forward_observed(x, context, observer)?;
             Ok((None, output, saved))
         })
     }
 
     /// Evaluation: the last layer's sequence.
     pub fn evaluate(&self, x: Tensor, observer: &mut dyn Observer) -> Result<Tensor> {
-        let (y, _) = through(self.nodes(), x, observer, |layer, x| {
-            let output = layer.evaluate(&x)?;
+        let (y, _) = through(self.nodes(), self.nested, x, observer, |layer, x, observer| {
+            let output = layer.evaluate_observed(&x, observer)?;
             Ok((Some(x), output, SavedTensors::nothing()))
         })?;
         Ok(y)
@@ -105,7 +109,7 @@ impl Chain {
 
     /// Evaluation that can be walked back by [`input_gradient`](Self::input_gradient).
     pub fn evaluate_saving(&self, x: Tensor) -> Result<(Tensor, Vec<SavedTensors>)> {
-        through(self.nodes(), x, &mut (), |layer, x| {
+        through(self.nodes(), self.nested, x, &mut (), |layer, x, _| {
             let (output, saved) = layer.evaluate_saving(x)?;
             Ok((None, output, saved))
         })
@@ -152,6 +156,7 @@ impl Chain {
         let mut found = Vec::new();
         for Node { place, layer } in &self.nodes {
             found.extend(layer.parameters().into_iter().map(|p| (place.tensor(p.name), p)));
+            layer.chains().into_iter().for_each(|chain| found.extend(chain.parameters()));
         }
         found
     }
@@ -160,7 +165,11 @@ impl Chain {
     pub fn parameters_mut(&mut self) -> Vec<(String, &mut Parameter)> {
         let mut found = Vec::new();
         for Node { place, layer } in &mut self.nodes {
-            found.extend(layer.parameters_mut().into_iter().map(|p| (place.tensor(p.name), p)));
+            if layer.chains().is_empty() {
+                found.extend(layer.parameters_mut().into_iter().map(|p| (place.tensor(p.name), p)));
+            } else {
+                layer.chains_mut().into_iter().for_each(|chain| found.extend(chain.parameters_mut()));
+            }
         }
         found
     }
@@ -170,6 +179,7 @@ impl Chain {
         let mut found = Vec::new();
         for Node { place, layer } in &self.nodes {
             found.extend(layer.state().into_iter().map(|(name, tensor)| (place.tensor(name), tensor)));
+            layer.chains().into_iter().for_each(|chain| found.extend(chain.state()));
         }
         found
     }
@@ -178,7 +188,11 @@ impl Chain {
     pub fn state_mut(&mut self) -> Vec<(String, &mut Tensor)> {
         let mut found = Vec::new();
         for Node { place, layer } in &mut self.nodes {
-            found.extend(layer.state_mut().into_iter().map(|(name, tensor)| (place.tensor(name), tensor)));
+            if layer.chains().is_empty() {
+                found.extend(layer.state_mut().into_iter().map(|(name, tensor)| (place.tensor(name), tensor)));
+            } else {
+                layer.chains_mut().into_iter().for_each(|chain| found.extend(chain.state_mut()));
+            }
         }
         found
     }
@@ -199,16 +213,18 @@ impl Place {
 /// what the way back needs.
 fn through<'n, L>(
     nodes: impl Iterator<Item = (&'n Place, L)>,
+    nested: bool,
     mut x: Tensor,
     observer: &mut dyn Observer,
-    mut apply: impl FnMut(L, Tensor) -> Result<(Option<Tensor>, Output, SavedTensors)>,
+    mut apply: impl FnMut(L, Tensor, &mut dyn Observer) -> Result<(Option<Tensor>, Output, SavedTensors)>,
 ) -> Result<(Tensor, Vec<SavedTensors>)> {
     let mut all = Vec::new();
     for (Place { index, name, neurons }, layer) in nodes {
-        let (input, output, saved) = apply(layer, x)?;
+        let (input, output, saved) = apply(layer, x, observer)?;
         observer.layer(&LayerIo {
             index: *index,
             name,
+            nested,
             neurons: neurons.as_deref(),
             input: input.as_ref(),
             output: &output,

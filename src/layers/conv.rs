@@ -65,7 +65,7 @@ impl LayerSpec for ConvConfig {
         let image @ [channels, height, width] = input.image()?;
         let side = height.min(width).saturating_add(self.padding.saturating_mul(2));
         if self.kernel > side {
-            return Err(format!("a kernel of {} does not fit an image of {side} (with padding)", self.kernel));
+            return Err(format!("a kernel of {} does not fit an image of {side} (with padding)", self.kernel).into());
         }
         let g = self.geometry(image);
         let weights = numbers("the weight", &[self.channels, channels, self.kernel, self.kernel])?;
@@ -78,6 +78,7 @@ impl LayerSpec for ConvConfig {
             output,
             kept: SavedForBackward::Input,
             fused: false,
+            lists: Vec::new(),
         })
     }
 

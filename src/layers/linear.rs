@@ -46,7 +46,8 @@ impl LayerSpec for LinearConfig {
             let found = input.describe();
             return Err(format!(
                 "expects a vector of features, but the layer before gives {found}: put \"flatten\" before it"
-            ));
+            )
+            .into());
         };
         let outputs = match self.features {
             Features::Count(count) => count,
@@ -60,6 +61,7 @@ impl LayerSpec for LinearConfig {
             macs: weights as u64,
             kept: SavedForBackward::Input,
             fused: false,
+            lists: Vec::new(),
         })
     }
 

@@ -21,6 +21,8 @@ mod output;
 mod parameter;
 mod plan;
 mod pool;
+mod repeat;
+mod residual;
 mod saved;
 mod tab;
 mod tdbn;
@@ -40,8 +42,10 @@ pub use norm::{Norm, NormSpec};
 pub use observer::{LayerIo, Observer};
 pub use output::Output;
 pub use parameter::Parameter;
-pub use plan::{BuildContext, LayerPlan, Placement, PlanResult, SavedForBackward, SequenceSpec, numbers};
+pub use plan::{BuildContext, LayerPlan, Placement, PlanMistake, PlanResult, SavedForBackward, SequenceSpec, numbers};
 pub use pool::PoolConfig;
+pub use repeat::RepeatConfig;
+pub use residual::ResidualConfig;
 pub use saved::SavedTensors;
 pub use tab::TabConfig;
 pub use tdbn::TdbnConfig;
@@ -79,6 +83,11 @@ pub trait LayerSpec {
         None
     }
 
+    /// The lists of layers that it holds, each with its name in those of tensors, in the order of `LayerPlan::lists`.
+    fn lists(&self) -> Vec<(&'static str, &[LayerConfig])> {
+        Vec::new()
+    }
+
     /// By which code the layer is computed, in words: `bntt check` shows it, so that nothing falls back in silence.
     fn algorithm(&self, _plan: &LayerPlan, _placement: &Placement<'_>) -> &'static str {
         "own kernel"
@@ -101,10 +110,20 @@ registry! {
         "pool" => Pool(PoolConfig),
         "flatten" => Flatten(FlattenConfig),
         "dropout" => Dropout(DropoutConfig),
+        /// Two branches of layers, joined.
+        "residual" => Residual(ResidualConfig),
+        /// The same layers several times over, each time with weights of their own.
+        "repeat" => Repeat(RepeatConfig),
     }
 }
 
 impl LayerConfig {
+    /// This layer and those of the lists that it holds, at any depth.
+    pub fn all(&self) -> Vec<&Self> {
+        let inside = self.spec().lists().into_iter().flat_map(|(_, list)| list.iter().flat_map(Self::all));
+        std::iter::once(self).chain(inside).collect()
+    }
+
     /// Whether this layer and the one after it are built as one, `norm_lif::NormLif`.
     pub fn fuses(&self, next: Option<&Self>) -> bool {
         self.spec().as_norm().is_some() && matches!(next, Some(Self::Lif(_)))
@@ -180,6 +199,31 @@ pub trait Layer: Send + Sync {
         _wanted: bool,
     ) -> Result<Option<Tensor>> {
         bail!("a layer that reads no means was given a gradient of means over {window:?}")
+    }
+
+    /// `forward` of a layer that holds lists: `observer` hears of the layers inside.
+    fn forward_observed(
+        &mut self,
+        x: Tensor,
+        context: &ForwardContext<'_>,
+        _: &mut dyn Observer,
+    ) -> Result<(Output, SavedTensors)> {
+        self.forward(x, context)
+    }
+
+    /// `evaluate` of a layer that holds lists: `observer` hears of the layers inside.
+    fn evaluate_observed(&self, x: &Tensor, _: &mut dyn Observer) -> Result<Output> {
+        self.evaluate(x)
+    }
+
+    /// The lists of layers that it holds. A layer that holds some has no tensors besides theirs.
+    fn chains(&self) -> Vec<&Chain> {
+        Vec::new()
+    }
+
+    /// The same, to be changed.
+    fn chains_mut(&mut self) -> Vec<&mut Chain> {
+        Vec::new()
     }
 
     /// Learned tensors, in a fixed order.

@@ -7,8 +7,10 @@ use candle_core::{Result, Tensor};
 pub struct LayerIo<'a> {
     /// The layer's place in its list: of fused ones, the norm's.
     pub index: usize,
-    /// `layers.3`.
+    /// `layers.3`, or `layers.3.residual.0` of a layer that another one holds.
     pub name: &'a str,
+    /// Whether another layer holds the list. It is heard of after those inside.
+    pub nested: bool,
     /// `layers.4.lif`, where it gives spikes of its own.
     pub neurons: Option<&'a str>,
     /// [T, B, ...]. Absent in training, where the layer has taken its input over.
@@ -36,7 +38,7 @@ pub trait Observer {
     /// The loss and its gradient are known.
     fn scored(&mut self) {}
 
-    /// The layer `name` has passed its gradient on: last to first.
+    /// The layer `name` of the network's own list has passed its gradient on: last to first.
     fn backward(&mut self, _name: &str) {}
 
     /// The optimizer has moved the weights.

@@ -5,8 +5,37 @@ use crate::ops::Precision;
 use crate::ops::lif::SpikeStorage;
 use candle_core::{DType, Device};
 
-/// A plan, or a sentence that says why the layer does not fit.
-pub type PlanResult = Result<LayerPlan, String>;
+/// A plan, or why the layer does not fit.
+pub type PlanResult = Result<LayerPlan, PlanMistake>;
+
+/// Why a layer does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanMistake {
+    /// Where in the layer, as a key: `.residual.layers[1]` for one that it holds, nothing for itself.
+    pub inside: String,
+    /// A sentence.
+    pub problem: String,
+}
+
+impl std::fmt::Display for PlanMistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.problem)
+    }
+}
+
+impl std::error::Error for PlanMistake {}
+
+impl From<String> for PlanMistake {
+    fn from(problem: String) -> Self {
+        Self { inside: String::new(), problem }
+    }
+}
+
+impl From<&str> for PlanMistake {
+    fn from(problem: &str) -> Self {
+        problem.to_string().into()
+    }
+}
 
 /// More numbers than this in one tensor are taken for a slip: 4 TiB of floats.
 pub const MOST_NUMBERS: usize = 1 << 40;
@@ -106,6 +135,8 @@ pub struct LayerPlan {
     pub kept: SavedForBackward,
     /// Whether the layer before does this one's work: its input never exists in memory.
     pub fused: bool,
+    /// The layers of the lists that it holds: those of a residual's branch and of its shortcut.
+    pub lists: Vec<Vec<LayerPlan>>,
 }
 
 /// Where, and on how much, a layer would compute.
@@ -128,12 +159,16 @@ pub enum SavedForBackward {
     OutputPlaces,
     /// A float for every input element, once for all time-steps.
     Mask,
+    /// What the layers of its lists keep, and, where `factors`, what both lists put out, which were multiplied.
+    Lists {
+        factors: bool,
+    },
 }
 
 impl LayerPlan {
     /// A layer without parameters or products.
     pub fn free(input: &SequenceSpec, output: SequenceSpec, kept: SavedForBackward) -> Self {
-        Self { input: input.clone(), output, parameters: 0, macs: 0, kept, fused: false }
+        Self { input: input.clone(), output, parameters: 0, macs: 0, kept, fused: false, lists: Vec::new() }
     }
 
     /// Bytes kept for backward.
@@ -146,6 +181,33 @@ impl LayerPlan {
                 places.bytes(time_steps, batch, Precision::F32)
             }
             SavedForBackward::Mask => self.input.elements().saturating_mul(4).saturating_mul(batch),
+            SavedForBackward::Lists { factors } => {
+                let layers = self.lists.iter().flatten().map(|layer| layer.kept_bytes(time_steps, batch, precision));
+                let outputs = self.list_outputs().map(|output| output.bytes(time_steps, batch, precision));
+                let all = layers.chain(outputs.filter(|_| factors)).fold(0, usize::saturating_add);
+                // An input that several keep is one tensor.
+                let again = self.input.bytes(time_steps, batch, precision);
+                all.saturating_sub(again.saturating_mul(self.keepers(factors).saturating_sub(1)))
+            }
+        }
+    }
+
+    /// What each list puts out; of an empty one, the input.
+    pub fn list_outputs(&self) -> impl Iterator<Item = &SequenceSpec> {
+        self.lists.iter().map(|list| list.last().map_or(&self.input, |layer| &layer.output))
+    }
+
+    /// How many of those inside keep the input as it came.
+    fn keepers(&self, factors: bool) -> usize {
+        let keeps = |list: &Vec<Self>| list.first().map_or(factors, Self::keeps_input);
+        self.lists.iter().filter(|list| keeps(list)).count()
+    }
+
+    fn keeps_input(&self) -> bool {
+        match self.kept {
+            SavedForBackward::Input => true,
+            SavedForBackward::Lists { factors } => self.keepers(factors) > 0,
+            _ => false,
         }
     }
 }
@@ -161,8 +223,12 @@ pub struct BuildContext<'a> {
     pub precision: Precision,
     /// Place in the list of layers.
     pub index: usize,
-    /// The layers that follow.
+    /// The list: `layers`, or `layers.3.residual`. Names of tensors begin with it.
+    pub list: &'a str,
+    /// The layers that follow in the list.
     pub following: &'a [LayerConfig],
+    /// The neurons that read what a list puts out that another layer holds, if any.
+    pub neurons_behind: Option<&'a LifConfig>,
 }
 
 impl<'a> BuildContext<'a> {
@@ -172,10 +238,15 @@ impl<'a> BuildContext<'a> {
     }
 
     /// The neurons that a normalisation feeds: the next LIF layer, if any.
-    pub fn next_lif(&self) -> Option<&LifConfig> {
-        self.following.iter().find_map(|layer| match layer {
-            LayerConfig::Lif(lif) => Some(lif),
-            _ => None,
-        })
+    pub fn next_lif(&self) -> Option<&'a LifConfig> {
+        first_lif(self.following).or(self.neurons_behind)
     }
+}
+
+/// The first neurons of `layers`, or of the lists that they hold.
+fn first_lif(layers: &[LayerConfig]) -> Option<&LifConfig> {
+    layers.iter().find_map(|layer| match layer {
+        LayerConfig::Lif(lif) => Some(lif),
+        other => other.spec().lists().into_iter().find_map(|(_, list)| first_lif(list)),
+    })
 }

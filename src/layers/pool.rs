@@ -37,7 +37,7 @@ impl LayerSpec for PoolConfig {
         let image @ [channels, height, width] = input.image()?;
         let (kh, kw) = self.window(image);
         if kh > height || kw > width {
-            return Err(format!("a window of {kh} does not fit an image of {height} x {width}"));
+            return Err(format!("a window of {kh} does not fit an image of {height} x {width}").into());
         }
         let windows = |side: usize, window| side.checked_div(window).unwrap_or_default();
         let shape = vec![channels, windows(height, kh), windows(width, kw)];

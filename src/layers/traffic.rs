@@ -98,6 +98,19 @@ impl SequenceSizes<'_> {
         }
     }
 
+    /// What joining two sides moves, whose outputs each are as large as the joined: both are read and the output is
+    /// written; on the way back the gradients of both are added, which `factors` make anew before.
+    pub fn join(&self, factors: bool) -> Traffic {
+        let outputs = self.plan.list_outputs().map(|side| self.stored(side)).fold(0, u64::saturating_add);
+        let added = if self.wanted { self.input_gradient().saturating_mul(3) } else { 0 };
+        let multiplied = outputs.saturating_add(self.output_gradient().saturating_mul(3));
+        Traffic {
+            forward: outputs.saturating_add(self.output()),
+            backward: added.saturating_add(if factors { multiplied } else { 0 }),
+            ..Traffic::default()
+        }
+    }
+
     /// Back through neurons: currents and the spikes' gradient are read, the currents' gradient is written.
     fn neurons_back(&self) -> u64 {
         let dy = self.every_step(&self.plan.output);

@@ -95,7 +95,18 @@ impl NetworkConfig {
     /// What the layers may know of the network; the place in the list is set by the list.
     fn context<'a>(&self, classes: usize, precision: Precision, seed: u64, device: &'a Device) -> BuildContext<'a> {
         let &Self { time_steps, init, .. } = self;
-        BuildContext { time_steps, classes, seed, init, device, precision, index: 0, following: &[] }
+        BuildContext {
+            time_steps,
+            classes,
+            seed,
+            init,
+            device,
+            precision,
+            index: 0,
+            list: "layers",
+            following: &[],
+            neurons_behind: None,
+        }
     }
 }
 
@@ -159,7 +170,7 @@ impl Network {
     pub fn build(config: &NetworkConfig, plan: NetworkPlan, seed: u64, device: &Device) -> Result<Self> {
         refuse_what_cannot_fit(&plan, device)?;
         let context = config.context(plan.classes, plan.precision, seed, device);
-        let layers = Chain::build(&config.layers, &plan.layers, &context, "layers")?;
+        let layers = Chain::build(&config.layers, &plan.layers, &context)?;
         Ok(Self { plan, encoder: config.encoder, layers, seed })
     }
 

@@ -15,7 +15,7 @@ impl Observer for FirstLayer {
         if self.0.is_none()
             && let Some((_, value)) = first_of(sequence)?
         {
-            self.0 = Some(format!("layers.{} gives {value}", io.index));
+            self.0 = Some(format!("{} gives {value}", io.name));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::NetworkConfig;
 use crate::data::DataShape;
 use crate::encoders::EncoderConfig;
-use crate::layers::{LayerConfig, LayerKind, LayerPlan, SequenceSpec, numbers, plan_chain};
+use crate::layers::{LayerConfig, LayerKind, LayerPlan, PlanMistake, SequenceSpec, numbers, plan_chain};
 use crate::ops::Precision;
 use candle_core::Device;
 
@@ -33,7 +33,7 @@ impl NetworkPlan {
             multiplied: false,
             constant,
         };
-        if !config.layers.iter().any(|layer| matches!(layer, LayerConfig::Lif(_))) {
+        if !config.layers.iter().flat_map(LayerConfig::all).any(|layer| matches!(layer, LayerConfig::Lif(_))) {
             let problem = "there is no \"lif\" layer: a spiking network needs at least one".to_string();
             mistakes.push(("network.layers".into(), problem));
         }
@@ -45,9 +45,9 @@ impl NetworkPlan {
         let context = config.context(data.classes, precision, 0, &Device::Cpu);
         let layers = match plan_chain(&config.layers, &input, &context) {
             Ok(layers) => layers,
-            Err((index, problem)) => {
+            Err((index, PlanMistake { inside, problem })) => {
                 let kind = config.layers.get(index).map_or("", |layer| layer.kind().name());
-                mistakes.push((format!("network.layers[{index}]"), format!("layer {index} {kind}: {problem}")));
+                mistakes.push((format!("network.layers[{index}]{inside}"), format!("layer {index} {kind}: {problem}")));
                 return Err(mistakes);
             }
         };
@@ -77,27 +77,23 @@ impl NetworkPlan {
             .fold(0, usize::saturating_add)
     }
 
-    /// Every layer, fused ones as one, with what it puts out.
-    fn units(&self) -> impl DoubleEndedIterator<Item = (&LayerPlan, &SequenceSpec)> {
-        let next = self.layers.iter().skip(1).map(Some).chain(std::iter::once(None));
-        let pairs: Vec<_> = self.layers.iter().zip(next).filter(|(layer, _)| !layer.fused).collect();
-        pairs.into_iter().map(|(layer, next)| match next {
-            Some(next) if next.fused => (layer, &next.output),
-            _ => (layer, &layer.output),
-        })
+    /// What is in memory at once, layer by layer.
+    fn units(&self) -> Vec<Unit<'_>> {
+        Unit::of_list(&self.layers, &[])
     }
 
     /// Bytes of the largest sequence between two layers.
     pub fn largest_signal(&self, batch: usize) -> usize {
-        let bytes = |signal: &SequenceSpec| signal.bytes(self.time_steps, batch, self.precision);
-        self.units().map(|(layer, output)| bytes(&layer.input).max(bytes(output))).max().unwrap_or(0)
+        let bytes = |signal: &&SequenceSpec| signal.bytes(self.time_steps, batch, self.precision);
+        self.units().iter().flat_map(|unit| &unit.sequences).map(bytes).max().unwrap_or(0)
     }
 
     /// Bytes that an evaluation of `together` images at once holds at least when it computes `time_steps`: the weights,
     /// and what the widest layer reads and puts out.
     pub fn evaluation_bytes(&self, time_steps: usize, together: usize) -> usize {
-        let bytes = |signal: &SequenceSpec| signal.bytes(time_steps, together, self.precision);
-        let widest = self.units().map(|(layer, output)| bytes(&layer.input).saturating_add(bytes(output))).max();
+        let bytes = |signal: &&SequenceSpec| signal.bytes(time_steps, together, self.precision);
+        let of_unit = |unit: &Unit<'_>| unit.sequences.iter().map(bytes).fold(0, usize::saturating_add);
+        let widest = self.units().iter().map(of_unit).max();
         widest.unwrap_or(0).saturating_add(self.parameters().saturating_mul(4))
     }
 
@@ -108,15 +104,54 @@ impl NetworkPlan {
         let bytes = |signal: &SequenceSpec| signal.bytes(self.time_steps, batch, self.precision);
         let currents = |signal: &SequenceSpec| bytes(&SequenceSpec { spikes: false, ..signal.clone() });
         let (mut kept, mut peak) = (0usize, 0usize);
-        for (layer, output) in self.units() {
-            peak = peak.max(kept.saturating_add(bytes(&layer.input)).saturating_add(bytes(output)));
-            kept = kept.saturating_add(layer.kept_bytes(self.time_steps, batch, self.precision));
+        let units = self.units();
+        for unit in &units {
+            peak = peak.max(unit.sequences.iter().map(|signal| bytes(signal)).fold(kept, usize::saturating_add));
+            kept = kept.saturating_add(unit.kept_bytes(self.time_steps, batch, self.precision));
         }
-        for (layer, output) in self.units().rev() {
-            peak = peak.max(kept.saturating_add(currents(&layer.input)).saturating_add(currents(output)));
-            kept = kept.saturating_sub(layer.kept_bytes(self.time_steps, batch, self.precision));
+        for unit in units.iter().rev() {
+            peak = peak.max(unit.sequences.iter().map(|signal| currents(signal)).fold(kept, usize::saturating_add));
+            kept = kept.saturating_sub(unit.kept_bytes(self.time_steps, batch, self.precision));
         }
         peak.saturating_add(self.parameters().saturating_mul(moments.saturating_add(2).saturating_mul(4)))
+    }
+}
+
+/// A layer, fused ones as one, or the join of a residual, while it works.
+struct Unit<'a> {
+    layer: &'a LayerPlan,
+    /// What it reads and puts out, and what waits for the other side of a residual around it; for the way back their
+    /// gradients.
+    sequences: Vec<&'a SequenceSpec>,
+}
+
+impl<'a> Unit<'a> {
+    /// Those of a list, first to last; `waiting` are there all the time.
+    fn of_list(layers: &'a [LayerPlan], waiting: &[&'a SequenceSpec]) -> Vec<Self> {
+        let mut units = Vec::new();
+        for (index, layer) in layers.iter().enumerate().filter(|(_, layer)| !layer.fused) {
+            let next = layers.get(index.saturating_add(1)).filter(|next| next.fused);
+            let output = next.map_or(&layer.output, |next| &next.output);
+            let mut ends = waiting.to_vec();
+            for (side, (list, end)) in layer.lists.iter().zip(layer.list_outputs()).enumerate() {
+                // The input waits for the sides that follow, and what earlier ones put out for the join.
+                let input = (side.saturating_add(1) < layer.lists.len()).then_some(&layer.input);
+                units.extend(Self::of_list(list, &ends.iter().copied().chain(input).collect::<Vec<_>>()));
+                ends.push(end);
+            }
+            if layer.lists.is_empty() {
+                ends.push(&layer.input);
+            }
+            ends.push(output);
+            units.push(Self { layer, sequences: ends });
+        }
+        units
+    }
+
+    /// What it keeps for backward, without what layers inside keep.
+    fn kept_bytes(&self, time_steps: usize, batch: usize, precision: Precision) -> usize {
+        let inside = self.layer.lists.iter().flatten().map(|layer| layer.kept_bytes(time_steps, batch, precision));
+        self.layer.kept_bytes(time_steps, batch, precision).saturating_sub(inside.fold(0, usize::saturating_add))
     }
 }
 

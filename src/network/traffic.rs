@@ -1,7 +1,7 @@
 //! Bytes and operations of a training step on a GPU, by the network's plan alone: what no GPU can do without.
 
 use super::{NetworkConfig, NetworkPlan};
-use crate::layers::{SequenceSizes, SequenceSpec};
+use crate::layers::{LayerConfig, LayerPlan, SequenceSizes, SequenceSpec};
 use crate::ops::Precision;
 use serde::Serialize;
 
@@ -65,40 +65,65 @@ pub fn step_parts(config: &NetworkConfig, plan: &NetworkPlan, batch: usize, mome
     // Encoders write f32 in every precision.
     let encoded = plan.input.bytes(time_steps, batch, Precision::F32) as u64;
     let mut parts = vec![part("encoder", config.encoder.kind().name(), encoded, 0)];
-    let units: Vec<_> = config.layers.iter().zip(&plan.layers).zip(&plan.kinds).enumerate().collect();
-    for (index, ((layer, own), kind)) in units.iter().copied().filter(|(_, ((_, own), _))| !own.fused) {
-        let after =
-            |distance: usize| units.get(index.saturating_add(distance)).map(|(_, ((layer, plan), _))| (layer, plan));
-        let neurons = after(1).filter(|(_, next)| next.fused);
-        let (spikes, behind): (Option<&SequenceSpec>, _) = match neurons {
-            Some((_, neurons)) => (Some(&neurons.output), after(2)),
-            None => (None, after(1)),
-        };
-        // Only neurons read the gradient of means.
-        let spiking = neurons.is_some() || own.output.spikes;
-        let shared = behind.filter(|_| spiking).and_then(|(next, plan)| next.spec().shared_gradient(plan));
-        let wanted = index > 0;
-        let shared_gradient = shared.unwrap_or(1);
-        let sizes = SequenceSizes { plan: own, time_steps, batch, precision, wanted, shared_gradient };
-        let moved = layer.spec().traffic(&sizes, spikes);
-        let steps = if own.input.constant { 1 } else { time_steps };
-        let images = (steps as u64).saturating_mul(batch as u64);
-        let operations = own.macs.saturating_mul(2).saturating_mul(images);
-        let kind = format!("{}{}", kind.name(), if neurons.is_some() { " lif" } else { "" });
-        let back = operations.saturating_mul(if wanted { 2 } else { 1 });
-        parts.push(StepPart {
-            forward_operations: operations,
-            backward_operations: back,
-            product_bytes: moved.by_products,
-            ..part(&format!("layers.{index}"), &kind, moved.forward, moved.backward)
-        });
-    }
+    let step = ListStep { time_steps, batch, precision, wanted: false };
+    parts.extend(step.parts(&config.layers, &plan.layers, "layers"));
     // Weights and gradients are read and weights written, moments read and written; the gradients' norm reads them once
     // more.
     let numbers = (plan.parameters() as u64).saturating_mul(4);
     let moved = numbers.saturating_mul((moments as u64).saturating_mul(2).saturating_add(4));
     parts.push(part("optimizer", "", 0, moved));
     parts
+}
+
+/// A training step through a list of layers.
+#[derive(Clone, Copy)]
+struct ListStep {
+    time_steps: usize,
+    batch: usize,
+    precision: Precision,
+    /// Whether the gradient of the list's input is wanted.
+    wanted: bool,
+}
+
+impl ListStep {
+    /// The parts of `layers`, whose names begin with `prefix`: of a layer that holds lists, the parts of these first.
+    fn parts(self, layers: &[LayerConfig], plans: &[LayerPlan], prefix: &str) -> Vec<StepPart> {
+        let Self { time_steps, batch, precision, .. } = self;
+        let mut parts = Vec::new();
+        let units: Vec<_> = layers.iter().zip(plans).collect();
+        for (index, (layer, own)) in units.iter().copied().enumerate().filter(|(_, (_, own))| !own.fused) {
+            let after = |distance: usize| units.get(index.saturating_add(distance)).copied();
+            let neurons = after(1).filter(|(_, next)| next.fused);
+            let (spikes, behind): (Option<&SequenceSpec>, _) = match neurons {
+                Some((_, neurons)) => (Some(&neurons.output), after(2)),
+                None => (None, after(1)),
+            };
+            // Only neurons read the gradient of means.
+            let spiking = neurons.is_some() || (own.output.spikes && own.lists.is_empty());
+            let shared = behind.filter(|_| spiking).and_then(|(next, plan)| next.spec().shared_gradient(plan));
+            let wanted = index > 0 || self.wanted;
+            let own_lists = layer.spec().lists().into_iter().zip(&own.lists);
+            own_lists.for_each(|((name, list), plans)| {
+                parts.extend(Self { wanted, ..self }.parts(list, plans, &format!("{prefix}.{index}.{name}")));
+            });
+            let shared_gradient = shared.unwrap_or(1);
+            let sizes = SequenceSizes { plan: own, time_steps, batch, precision, wanted, shared_gradient };
+            let moved = layer.spec().traffic(&sizes, spikes);
+            let steps = if own.input.constant { 1 } else { time_steps };
+            let images = (steps as u64).saturating_mul(batch as u64);
+            let macs = if own.lists.is_empty() { own.macs } else { 0 };
+            let operations = macs.saturating_mul(2).saturating_mul(images);
+            let kind = format!("{}{}", layer.kind().name(), if neurons.is_some() { " lif" } else { "" });
+            let back = operations.saturating_mul(if wanted { 2 } else { 1 });
+            parts.push(StepPart {
+                forward_operations: operations,
+                backward_operations: back,
+                product_bytes: moved.by_products,
+                ..part(&format!("{prefix}.{index}"), &kind, moved.forward, moved.backward)
+            });
+        }
+        parts
+    }
 }
 
 /// What only moves.

@@ -138,6 +138,10 @@ impl Observer for Stopwatch {
     }
 
     fn layer(&mut self, io: &LayerIo<'_>) -> candle_core::Result<()> {
+        if io.nested {
+            // Its time is that of the layer that holds it.
+            return Ok(());
+        }
         let seconds = self.lap();
         self.forward.push((io.name.to_string(), seconds, io.saved_bytes));
         Ok(())

@@ -32,7 +32,9 @@ fn smooth_layers() -> Result<Vec<Box<dyn Layer>>> {
             device: &Device::Cpu,
             precision: Default::default(),
             index,
+            list: "layers",
             following: &[],
+            neurons_behind: None,
         };
         let plan = layer.spec().plan(&signal, &shared)?;
         let mut layer = layer.build(None, &plan, &shared)?;

@@ -58,6 +58,11 @@ fn pools_are_the_cpus() {
 }
 
 #[test]
+fn joined_branches_are_the_cpus() {
+    check(&["joins"]);
+}
+
+#[test]
 fn random_numbers_and_batches_are_the_cpus_bits() {
     check(&["random numbers", "batches"]);
 }

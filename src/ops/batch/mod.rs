@@ -1,8 +1,9 @@
 //! A batch out of a data set that lies on a device as bytes: cut, turned and normalised.
 //!
 //! X[b, c, y, x] = (p / 255 - mean_c) / std_c in `f32`, with p the pixel of image `indices[b]`, channel c, at row y +
-//! down_b and column x + right_b (W - 1 - x + right_b where it is turned), and 0 outside the image; X = 0 in the hole of
-//! b, whose rows and columns are those of X. Pixels [N, C, H, W] are `u8`, X is [B, C, H, W]: the bits that [`crate::data::Batches`] makes on the host.
+//! down_b and column x + right_b (W - 1 - x + right_b where it is turned), and 0 outside the image; X = 0 in the hole
+//! of b, whose rows and columns are those of X. Pixels [N, C, H, W] are `u8`, X is [B, C, H, W]: the bits that
+//! [`crate::data::Batches`] makes on the host.
 
 mod cpu;
 pub mod cuda;

@@ -5,6 +5,7 @@
 //! runs them on this machine's GPU, `tests/kernels` on a host that runs the same kernels and launches.
 
 mod findings;
+mod joins;
 mod moves;
 mod neurons;
 mod norms;
@@ -30,6 +31,7 @@ pub const GROUPS: &[(&str, CheckGroup)] = &[
     ("linear layers", products::check_linear_layers),
     ("vectors and biases", products::check_vectors),
     ("pools", pools::check),
+    ("joins", joins::check),
     ("random numbers", random::check),
     ("batches", random::check_batches),
     ("losses and moves", moves::check),
