@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 /// Temporal Accumulated Batch Norm: every time-step is normalised by the statistics of all steps up to it.
 ///
-/// Y[t, c] = p[t]^2 (gamma[t, c] (I[t, c] - m[t, c]) / sqrt(v[t, c] + eps) + beta[t, c]), with m and v over steps 0 to t,
-/// the batch and the space; p begins at 1. Gradients flow through m and v to all of these steps. Source: Jiang et al.
-/// 2024 (TAB: Temporal Accumulated Batch Normalization in Spiking Neural Networks, ICLR); values checked against the
-/// authors' code.
+/// `Y[t, c] = p[t]^2 (gamma[t, c] (I[t, c] - m[t, c]) / sqrt(v[t, c] + eps) + beta[t, c])`, with m and v over steps 0
+/// to t, the batch and the space; p begins at 1. Gradients flow through m and v to all of these steps. Source: Jiang et
+/// al. 2024 (TAB: Temporal Accumulated Batch Normalization in Spiking Neural Networks, ICLR); values checked against
+/// the authors' code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TabConfig {

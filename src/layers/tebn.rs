@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Temporal Effective Batch Norm: statistics of the whole sequence, and a learned weight of every time-step.
 ///
-/// Y[t, c] = p[t] (gamma[c] (I[t, c] - m[c]) / sqrt(v[c] + eps) + beta[c]), with statistics over time, batch and space
-/// together; p begins at 1. Source: Duan et al. 2022 (Temporal Effective Batch Normalization in Spiking Neural
+/// `Y[t, c] = p[t] (gamma[c] (I[t, c] - m[c]) / sqrt(v[c] + eps) + beta[c])`, with statistics over time, batch and
+/// space together; p begins at 1. Source: Duan et al. 2022 (Temporal Effective Batch Normalization in Spiking Neural
 /// Networks, NeurIPS); values checked against the authors' code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

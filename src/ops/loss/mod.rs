@@ -2,9 +2,9 @@
 //!
 //! | `training.loss` | equation |
 //! |---|---|
-//! | `"cross_entropy"` | the cross-entropy of the mean over time, Z = (1 / T) sum over t of I[t] |
-//! | `{ mse = {} }` | the mean over b, k of (Z[b, k] - onehot(y)[b, k])^2 |
-//! | `{ tet = { lambda, target } }` | (1 - lambda) times the mean over t of the cross-entropy of I[t], plus lambda times the mean over t, b, k of (I[t, b, k] - target)^2 |
+//! | `"cross_entropy"` | the cross-entropy of the mean over time, `Z = (1 / T) sum over t of I[t]` |
+//! | `{ mse = {} }` | the mean over b, k of `(Z[b, k] - onehot(y)[b, k])^2` |
+//! | `{ tet = { lambda, target } }` | (1 - lambda) times the mean over t of the cross-entropy of `I[t]`, plus lambda times the mean over t, b, k of `(I[t, b, k] - target)^2` |
 //!
 //! Sources: the papers on BNTT and on rate and direct coding (cross-entropy of accumulated currents); Deng et al. 2022,
 //! arXiv 2202.11946, eq. 9 to 11 (temporal efficient training, TET). Top-1 and top-5 count by Z in all of them.

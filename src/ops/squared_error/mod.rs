@@ -28,7 +28,7 @@ pub struct OtherLoss<'a> {
     pub share: f64,
 }
 
-/// E, plus the share of another loss: `score` [4] with its first number replaced by the sum over its images, and the
+/// E, plus the share of another loss: `score` `[4]` with its first number replaced by the sum over its images, and the
 /// gradient [N, K].
 pub fn with_other(
     values: &Tensor,
