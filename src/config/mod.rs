@@ -45,7 +45,7 @@ pub(crate) use self::registry::registry;
 pub use self::schema::schema;
 pub use self::shared::SharedDefaults;
 pub use self::sources::ConfigSources;
-pub use self::write::to_toml;
+pub use self::write::{is_default, to_toml};
 
 /// Bytes of an experiment file. The longest that is shipped has 3,000, and messages take a hundred times the memory.
 pub(crate) const LARGEST_FILE: u64 = 1 << 18;

@@ -12,6 +12,12 @@ use super::{plain, schema};
 
 use crate::error::Result;
 
+/// Whether a value is that of a file that says nothing of it: for keys that came later, which are then not written, so
+/// that such files keep the checksum that they had.
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// `value` as TOML: single settings first, then a section for each table with a setting a line. Lists of tables (the
 /// layers) have an entry a line, which leaves out what it shares; choices without settings are bare names.
 ///

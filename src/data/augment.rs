@@ -21,17 +21,12 @@ pub struct AugmentConfig {
     pub flip: bool,
     /// Cut a square of this side out of the image, centred anywhere in it: what is left of the square inside the image
     /// is 0 after normalisation. Source: DeVries & Taylor 2017 (arXiv 1708.04552). None where it is 0.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
     pub cutout: usize,
     /// Turn, shift and scale the image, before it is cut and mirrored; not at all when absent. Batches are then made by
     /// the processor, also for a GPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affine: Option<AffineConfig>,
-}
-
-/// Whether there is no hole: such files keep the checksum that they had.
-fn is_none(cutout: &usize) -> bool {
-    *cutout == 0
 }
 
 impl AugmentConfig {

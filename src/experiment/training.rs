@@ -52,7 +52,7 @@ pub struct TrainingConfig {
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub clip: Option<f64>,
     /// What training makes small.
-    #[serde(default, skip_serializing_if = "is_cross_entropy")]
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
     pub loss: LossConfig,
     /// Share of the target spread evenly over all classes, in cross-entropies.
     #[serde(default)]
@@ -100,11 +100,6 @@ impl CheckpointEvery {
 
 fn auto() -> String {
     "auto".into()
-}
-
-/// Whether it is what a file says that says nothing: such files keep the checksum that they had.
-fn is_cross_entropy(loss: &LossConfig) -> bool {
-    *loss == LossConfig::CrossEntropy
 }
 
 fn one() -> usize {

@@ -30,6 +30,13 @@ impl PoolConfig {
             Self::GlobalAverage => (height, width),
         }
     }
+
+    /// The window, where the gradient of an image's elements is that of means over windows that leave none out.
+    fn spread_window(&self, image @ [_, height, width]: [usize; 3]) -> Option<Window> {
+        let window = self.window(image);
+        let divides = height.checked_rem(window.0) == Some(0) && width.checked_rem(window.1) == Some(0);
+        (divides && !matches!(self, Self::Max(_))).then_some(window)
+    }
 }
 
 impl LayerSpec for PoolConfig {
@@ -58,10 +65,8 @@ impl LayerSpec for PoolConfig {
     }
 
     fn shared_gradient(&self, plan: &LayerPlan) -> Option<usize> {
-        let image @ [_, height, width] = plan.input.image().ok()?;
-        let (wh, ww) = self.window(image);
-        let divides = height.checked_rem(wh) == Some(0) && width.checked_rem(ww) == Some(0);
-        (divides && !matches!(self, Self::Max(_)) && plan.input.spikes).then(|| wh.saturating_mul(ww))
+        let (height, width) = self.spread_window(plan.input.image().ok()?)?;
+        plan.input.spikes.then(|| height.saturating_mul(width))
     }
 
     fn build(&self, plan: &LayerPlan, _: &BuildContext) -> Result<Box<dyn Layer>> {
@@ -105,10 +110,9 @@ impl Layer for Pool {
     }
 
     fn spreads(&self, grad: &Tensor) -> Option<Window> {
-        let (&[_, height, width], (wh, ww)) = (self.image.as_slice(), self.window) else { return None };
-        let divides = height.checked_rem(wh) == Some(0) && width.checked_rem(ww) == Some(0);
+        let window = self.config.spread_window(self.image.as_slice().try_into().ok()?);
         // On the CPU it costs more to spread it for every neuron than once.
-        (divides && !matches!(self.config, PoolConfig::Max(_)) && !grad.device().is_cpu()).then_some(self.window)
+        window.filter(|_| !grad.device().is_cpu())
     }
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {

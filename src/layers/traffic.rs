@@ -69,8 +69,8 @@ impl SequenceSizes<'_> {
 
     /// Writing the input's gradient, where it is wanted.
     pub fn input_gradient(&self) -> u64 {
-        let gradient = self.stored(&SequenceSpec { spikes: false, ..self.plan.input.clone() });
-        if self.wanted { gradient } else { 0 }
+        // It is of the type that is multiplied.
+        if self.wanted { self.operand() } else { 0 }
     }
 
     /// What a layer moves that reads its input once and writes its output once, and the same on the way back.

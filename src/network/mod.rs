@@ -79,10 +79,10 @@ pub struct NetworkConfig {
     #[serde(default)]
     pub tdbn: TdbnConfig,
     /// Settings of every "tebn" layer that does not say otherwise.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
     pub tebn: TebnConfig,
     /// Settings of every "tab" layer that does not say otherwise.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
     pub tab: TabConfig,
     /// Initial weights of convolutions and linear layers.
     #[serde(default)]
@@ -146,11 +146,6 @@ pub fn evaluated_together(plan: &NetworkPlan, device: &Device) -> usize {
         _ => EVALUATION_BYTES_GPU,
     };
     room.checked_div(plan.largest_signal(1)).unwrap_or(room).max(1)
-}
-
-/// Whether a table says nothing: then it is not written, and files keep the checksum that they had.
-fn is_default<T: Default + PartialEq>(table: &T) -> bool {
-    *table == T::default()
 }
 
 /// What a training forward leaves for backward, layer by layer; each entry is freed as backward uses it.
