@@ -8,7 +8,7 @@ use bntt::encoders::{EncoderConfig, PoissonConfig, RandomKey};
 use bntt::ops::Geometry;
 use bntt::ops::batch_norm::{self, Normalization, Over};
 use bntt::ops::conv::{self, Algorithm};
-use bntt::ops::lif::{self, LifConfig, SpikeStorage};
+use bntt::ops::lif::{self, LifConfig, Neurons, SpikeStorage};
 use bntt::ops::update::{self, ParameterUpdate, Sgd, StepGuard};
 use bntt::ops::{Precision, cross_entropy, linear, norm_lif, pool};
 use bntt::rng::{Purpose, Stream};
@@ -66,7 +66,7 @@ fn convolutions(criterion: &mut Criterion) -> Result<()> {
 }
 
 fn neurons(criterion: &mut Criterion) -> Result<()> {
-    let (x, grad, config) = (sequence(64, 32)?, sequence(64, 32)?, LifConfig::default());
+    let (x, grad, config) = (sequence(64, 32)?, sequence(64, 32)?, Neurons::from(LifConfig::default()));
     let norm = Normalization {
         with: batch_norm::statistics(&x, TIME_STEPS)?,
         scale: Tensor::ones((TIME_STEPS, 64), DType::F32, &Device::Cpu)?,
@@ -80,7 +80,7 @@ fn neurons(criterion: &mut Criterion) -> Result<()> {
     group.bench_function("batch norm", |b| b.iter(|| batch_norm::normalize(&x, &norm)));
     group.bench_function("batch norm gradients", |b| b.iter(|| batch_norm::gradients(&x, &grad, &norm)));
     group.bench_function("lif", |b| b.iter(|| lif::forward(&x, &config, SpikeStorage::Bytes)));
-    group.bench_function("lif gradient", |b| b.iter(|| lif::gradient(&x, &grad, &config)));
+    group.bench_function("lif gradient", |b| b.iter(|| lif::gradients(&x, &grad, &config)));
     group.bench_function("batch norm and lif", |b| {
         b.iter(|| norm_lif::forward(&x, &norm, &config, SpikeStorage::Bytes))
     });

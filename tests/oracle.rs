@@ -193,15 +193,37 @@ fn a_residual_network_trained_with_tet_follows_pytorch_in_every_number() -> Resu
     )
 }
 
+/// A layer of neurons with the fixture's parameters: spikes, and the gradients of currents and of what is learned.
 fn check_lif(name: &str, lif: &str) -> Result {
+    use bntt::layers::{ForwardContext, LayerConfig, SequenceSpec};
     let fixture = fixture(name)?;
-    let config: bntt::layers::LifConfig = toml::from_str(lif)?;
-    let spikes = ops::lif::forward(&fixture["currents"], &config, ops::lif::SpikeStorage::Bytes)?.spikes;
+    let (config, shared) = (LayerConfig::Lif(toml::from_str(lif)?), shared());
+    let shape = fixture["currents"].dims()[2..].to_vec();
+    let signal = SequenceSpec { shape, spikes: false, multiplied: false, constant: false };
+    let plan = config.spec().plan(&signal, &shared)?;
+    let mut layer = config.build(None, &plan, &shared)?;
+    for parameter in layer.parameters_mut() {
+        parameter.value = fixture[parameter.name].reshape(parameter.value.shape())?;
+    }
+    let pass = ForwardContext { seed: 0, epoch: 0, indices: &[] };
+    let (output, saved) = layer.forward(fixture["currents"].clone(), &pass)?;
     let expected = fixture["spikes"].to_dtype(DType::U8)?;
-    assert_eq!(spikes.flatten_all()?.to_vec1::<u8>()?, expected.flatten_all()?.to_vec1::<u8>()?);
-    let gradient = ops::lif::gradient(&fixture["currents"], &fixture["upstream"], &config)?;
+    assert_eq!(output.sequence.flatten_all()?.to_vec1::<u8>()?, expected.flatten_all()?.to_vec1::<u8>()?);
+    let gradient = layer.backward(saved, fixture["upstream"].clone(), true)?.expect("the currents' gradient");
     let difference = (&fixture["grad_currents"] - gradient)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
     assert!(difference <= 1e-5, "{name}: gradients differ by {difference:e}");
+    let learned: usize = layer.parameters().iter().map(|parameter| parameter.value.elem_count()).sum();
+    assert_eq!(plan.parameters, learned, "{name}");
+    let mut names = layer.parameters().iter().map(|parameter| parameter.name).collect::<Vec<_>>();
+    for parameter in layer.parameters() {
+        let found = parameter.gradient.as_ref().expect("a gradient");
+        let expected = fixture[&format!("grad_{}", parameter.name)].reshape(found.shape())?;
+        assert_close(&expected, found, 1e-5, &format!("{name}: {}'s gradient", parameter.name))?;
+    }
+    names.retain(|name| !fixture.contains_key(*name));
+    assert!(names.is_empty(), "{name}: not in the fixture: {names:?}");
+    let grads = fixture.keys().filter(|key| key.starts_with("grad_") && *key != "grad_currents").count();
+    assert_eq!(grads, layer.parameters().len(), "{name}");
     Ok(())
 }
 
@@ -210,6 +232,37 @@ fn lif_spikes_are_pytorchs_and_gradients_within_1e_5() -> Result {
     check_lif("lif_paper", "leak = 0.95")?;
     check_lif("lif_convex", "leak = 0.5\ninput = 'one_minus_leak'")?;
     check_lif("lif_threshold", "leak = 0.9\nthreshold = 0.7")
+}
+
+#[test]
+fn the_fields_neurons_are_pytorchs_in_spikes_and_all_gradients() -> Result {
+    check_lif("field_if", "leak = 1.0")?;
+    let steep = "surrogate = { triangle = { height = 1.0 } }";
+    check_lif("field_lif_hard_attached", &format!("leak = 0.25\nreset = 'hard'\ndetach_reset = false\n{steep}"))?;
+    check_lif("field_lif_soft_attached", "leak = 0.9\ndetach_reset = false")?;
+    let learned = |learn: &str| {
+        format!("leak = {{ start = 0.8, learn = '{learn}' }}\nthreshold = {{ start = 1.0, learn = '{learn}' }}")
+    };
+    check_lif("field_lif_learned_layer", &learned("layer"))?;
+    check_lif("field_lif_learned_channel", &format!("{}\nreset = 'hard'", learned("channel")))?;
+    let plif = "leak = { start = 0.5, learn = 'layer' }\ninput = 'one_minus_leak'\nreset = 'hard'";
+    check_lif("field_plif", plif)
+}
+
+/// What layers of 4 time-steps are built with.
+fn shared() -> bntt::layers::BuildContext<'static> {
+    bntt::layers::BuildContext {
+        time_steps: 4,
+        classes: 2,
+        seed: 0,
+        init: Default::default(),
+        device: &Device::Cpu,
+        precision: Default::default(),
+        index: 0,
+        list: "layers",
+        following: &[],
+        neurons_behind: None,
+    }
 }
 
 #[test]
@@ -224,20 +277,8 @@ fn bntt_outputs_gradients_and_running_statistics_are_pytorchs_within_1e_4() -> R
 /// A norm with the fixture's parameters: outputs, gradients and running statistics in training, outputs in evaluation.
 /// The output in training.
 fn check_norm(name: &str, config: &bntt::layers::LayerConfig, state: &[&str]) -> Result<Tensor> {
-    use bntt::layers::{BuildContext, ForwardContext, SequenceSpec};
-    let fixture = fixture(name)?;
-    let shared = BuildContext {
-        time_steps: 4,
-        classes: 2,
-        seed: 0,
-        init: Default::default(),
-        device: &Device::Cpu,
-        precision: Default::default(),
-        index: 0,
-        list: "layers",
-        following: &[],
-        neurons_behind: None,
-    };
+    use bntt::layers::{ForwardContext, SequenceSpec};
+    let (fixture, shared) = (fixture(name)?, shared());
     let signal = SequenceSpec { shape: vec![5, 3, 3], spikes: false, multiplied: false, constant: false };
     let mut layer = config.build(None, &config.spec().plan(&signal, &shared)?, &shared)?;
     for (name, tensor) in layer.state_mut() {

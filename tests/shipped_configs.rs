@@ -153,7 +153,7 @@ fn names_say_the_time_steps_the_leak_and_the_coding() -> Result {
             assert_eq!(network.time_steps as f64, time_steps, "{stem}");
         }
         if let Some(leak) = in_name(&stem, "leak") {
-            assert_eq!(network.lif.leak, leak, "{stem}");
+            assert_eq!(network.lif.leak.start(), leak, "{stem}");
         }
         for (coding, constant) in [("poisson", false), ("direct", true)] {
             if stem.split('_').any(|part| part == coding) {
@@ -198,7 +198,7 @@ fn the_settings_of_rate_against_direct_are_those_of_its_code() -> Result {
     for (stem, checked) in experiments()? {
         let Some(published) = published_gain(&stem) else { continue };
         let Experiment { data, network, optimizer, training, .. } = &checked.experiment;
-        assert_eq!([gain(&checked), Some(network.lif.leak)], [Some(published), Some(0.5)], "{stem}");
+        assert_eq!([gain(&checked), Some(network.lif.leak.start())], [Some(published), Some(0.5)], "{stem}");
         assert_eq!(network.lif.input, InputFactor::OneMinusLeak, "{stem}");
         assert!(
             matches!(optimizer, OptimizerConfig::Adam(adam) if adam.lr == 1e-3 && adam.weight_decay == 0.0),
@@ -233,7 +233,7 @@ fn the_settings_of_rate_against_direct_are_those_of_its_code() -> Result {
 fn tiny_imagenet_is_trained_as_the_third_party_says_with_the_authors_older_neuron() -> Result {
     let Experiment { data, network, optimizer, training, .. } = load("vgg11_tiny_imagenet_bntt")?.experiment;
     assert_eq!([network.time_steps, data.batch_size, training.epochs], [30, 64, 90]);
-    assert_eq!((network.lif.leak, network.lif.fire_before_integrate), (0.99, true));
+    assert_eq!((network.lif.leak.start(), network.lif.fire_before_integrate), (0.99, true));
     let OptimizerConfig::Sgd(sgd) = optimizer else { return Err("it should use sgd".into()) };
     assert_eq!([sgd.lr, sgd.momentum, sgd.weight_decay], [0.1, 0.9, 1e-4]);
     Ok(())
@@ -247,7 +247,7 @@ fn the_settings_of_bntt_are_those_of_its_published_runs() -> Result {
         let checked = load(stem)?;
         let Experiment { data, network, optimizer, training, .. } = &checked.experiment;
         assert_eq!([network.time_steps, data.batch_size, training.epochs], [time_steps, batch_size, 100], "{stem}");
-        assert_eq!([Some(network.lif.leak), gain(&checked)], [Some(leak), Some(2.0)], "{stem}");
+        assert_eq!([Some(network.lif.leak.start()), gain(&checked)], [Some(leak), Some(2.0)], "{stem}");
         assert_eq!(network.lif.input, InputFactor::Unit, "{stem}");
         let OptimizerConfig::Sgd(sgd) = optimizer else { return Err(format!("{stem} should use sgd").into()) };
         assert_eq!([sgd.lr, sgd.momentum, sgd.weight_decay], [0.3, 0.9, 1e-4], "{stem}");

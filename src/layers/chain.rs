@@ -3,7 +3,7 @@
 
 use super::observer::{LayerIo, Observer};
 use super::plan::{BuildContext, LayerPlan, PlanMistake, SavedForBackward, SequenceSpec, numbers};
-use super::{ForwardContext, Layer, LayerConfig, Output, Parameter, SavedTensors};
+use super::{ForwardContext, LEAK_LOGIT, Layer, LayerConfig, Output, Parameter, SavedTensors, THRESHOLD};
 use candle_core::{Result, Tensor};
 
 /// Layers with their weights.
@@ -27,6 +27,8 @@ struct Place {
     name: String,
     /// `layers.4.lif`, where it gives spikes of its own.
     neurons: Option<String>,
+    /// `layers.4`, the prefix of what its neurons learn.
+    neurons_name: String,
 }
 
 /// A layer that does not fit: its place in the list, and why.
@@ -78,7 +80,8 @@ impl Chain {
                 _ => (index, layer),
             };
             let neurons = matches!(spiking, LayerConfig::Lif(_)).then(|| format!("{prefix}.{last}.lif"));
-            let place = Place { index, name: format!("{prefix}.{index}"), neurons };
+            let place =
+                Place { index, name: format!("{prefix}.{index}"), neurons, neurons_name: format!("{prefix}.{last}") };
             nodes.push(Node { place, layer: layer.build(next, plan, &context)? });
         }
         Ok(Self { nodes, nested: prefix != "layers" })
@@ -205,7 +208,8 @@ impl Chain {
 impl Place {
     /// `layers.3.weight`.
     fn tensor(&self, name: &str) -> String {
-        format!("{}.{name}", self.name)
+        let layer = if [LEAK_LOGIT, THRESHOLD].contains(&name) { &self.neurons_name } else { &self.name };
+        format!("{layer}.{name}")
     }
 }
 
@@ -219,7 +223,7 @@ fn through<'n, L>(
     mut apply: impl FnMut(L, Tensor, &mut dyn Observer) -> Result<(Option<Tensor>, Output, SavedTensors)>,
 ) -> Result<(Tensor, Vec<SavedTensors>)> {
     let mut all = Vec::new();
-    for (Place { index, name, neurons }, layer) in nodes {
+    for (Place { index, name, neurons, .. }, layer) in nodes {
         let (input, output, saved) = apply(layer, x, observer)?;
         observer.layer(&LayerIo {
             index: *index,

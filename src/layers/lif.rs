@@ -1,8 +1,10 @@
 //! Leaky integrate-and-fire neurons.
 
+use super::neurons::{LearnedNeurons, learned_numbers};
 use super::plan::{PlanResult, SavedForBackward};
 use super::{
-    BuildContext, Layer, LayerConfig, LayerPlan, LayerSpec, Output, SavedTensors, SequenceSizes, SequenceSpec, Traffic,
+    BuildContext, Layer, LayerConfig, LayerPlan, LayerSpec, Output, Parameter, SavedTensors, SequenceSizes,
+    SequenceSpec, Traffic,
 };
 pub use crate::ops::lif::LifConfig;
 use crate::ops::lif::{self, SpikeGradient, SpikeStorage};
@@ -21,11 +23,13 @@ impl LayerSpec for LifConfig {
             );
         }
         let output = spikes_of(input, context.following.first());
-        Ok(LayerPlan::free(input, output, SavedForBackward::Input))
+        let parameters = learned_numbers(self, input.channels());
+        Ok(LayerPlan { parameters, ..LayerPlan::free(input, output, SavedForBackward::Input) })
     }
 
     fn build(&self, plan: &LayerPlan, context: &BuildContext) -> Result<Box<dyn Layer>> {
-        Ok(Box::new(Lif { config: self.clone(), storage: plan.output.storage(context.precision) }))
+        let neurons = LearnedNeurons::new(self, plan.input.channels(), context.device)?;
+        Ok(Box::new(Lif { neurons, storage: plan.output.storage(context.precision) }))
     }
 }
 
@@ -37,13 +41,25 @@ pub(super) fn spikes_of(input: &SequenceSpec, next: Option<&LayerConfig>) -> Seq
 
 /// The equation of [`crate::ops::lif`]: currents [T, B, ...] to spikes [T, B, ...].
 pub struct Lif {
-    config: LifConfig,
+    neurons: LearnedNeurons,
     storage: SpikeStorage,
+}
+
+impl Lif {
+    fn backward_of(&mut self, saved: SavedTensors, grad: SpikeGradient<'_>, wanted: bool) -> Result<Option<Tensor>> {
+        let ([x], neurons) = (saved.take()?, self.neurons.now()?);
+        if !wanted && self.neurons.parameters().next().is_none() {
+            return Ok(None);
+        }
+        let found = lif::gradients(&x, grad, &neurons)?;
+        self.neurons.accumulate(found.learned, &neurons)?;
+        Ok(wanted.then_some(found.currents))
+    }
 }
 
 impl Layer for Lif {
     fn evaluate(&self, x: &Tensor) -> Result<Output> {
-        Ok(lif::forward(x, &self.config, self.storage)?.into())
+        Ok(lif::forward(x, &self.neurons.now()?, self.storage)?.into())
     }
 
     fn evaluate_saving(&self, x: Tensor) -> Result<(Output, SavedTensors)> {
@@ -61,12 +77,23 @@ impl Layer for Lif {
         window: Window,
         wanted: bool,
     ) -> Result<Option<Tensor>> {
-        let [x] = saved.take()?;
-        wanted.then(|| lif::gradient(&x, SpikeGradient::of_means(grad, window), &self.config)).transpose()
+        self.backward_of(saved, SpikeGradient::of_means(grad, window), wanted)
+    }
+
+    fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+        self.backward_of(saved, (&grad).into(), wanted)
     }
 
     fn input_gradient(&self, saved: SavedTensors, grad: Tensor) -> Result<Tensor> {
         let [x] = saved.take()?;
-        lif::gradient(&x, &grad, &self.config)
+        Ok(lif::gradients(&x, &grad, &self.neurons.now()?)?.currents)
+    }
+
+    fn parameters(&self) -> Vec<&Parameter> {
+        self.neurons.parameters().collect()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
+        self.neurons.parameters_mut().collect()
     }
 }

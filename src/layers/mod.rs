@@ -14,6 +14,7 @@ mod flatten;
 mod init;
 mod lif;
 mod linear;
+mod neurons;
 mod norm;
 mod norm_lif;
 mod observer;
@@ -38,6 +39,7 @@ pub use flatten::FlattenConfig;
 pub use init::{InitConfig, KaimingUniform, XavierUniform};
 pub use lif::LifConfig;
 pub use linear::{Classes, Features, LinearConfig};
+pub use neurons::{LEAK_LOGIT, THRESHOLD};
 pub use norm::{Norm, NormSpec};
 pub use observer::{LayerIo, Observer};
 pub use output::Output;
@@ -136,7 +138,8 @@ impl LayerConfig {
                 // After the norm comes `next`, and then what reads the spikes.
                 let spikes = lif::spikes_of(&plan.output, context.following.get(1));
                 let (norm, storage) = (norm.build_norm(plan, context)?, spikes.storage(context.precision));
-                Ok(Box::new(norm_lif::NormLif { norm, lif: lif.clone(), storage }))
+                let neurons = neurons::LearnedNeurons::new(lif, plan.output.channels(), context.device)?;
+                Ok(Box::new(norm_lif::NormLif { norm, neurons, storage }))
             }
             _ => self.spec().build(plan, context),
         }

@@ -86,7 +86,7 @@ fn plan(settings: &NormSettings, time_steps: usize, input: &SequenceSpec) -> Pla
                 .into(),
         );
     }
-    let channels = input.shape.first().copied().unwrap_or(1);
+    let channels = input.channels();
     let output = SequenceSpec { constant: false, ..input.clone() };
     let plan = LayerPlan::free(input, output, SavedForBackward::Input);
     let beta = if settings.beta { settings.beta_rows().saturating_mul(channels) } else { 0 };
@@ -104,7 +104,7 @@ impl NormSettings {
 
 impl Norm {
     pub fn new(settings: NormSettings, plan: &LayerPlan, shared: &BuildContext) -> Result<Self> {
-        let channels = plan.input.shape.first().copied().unwrap_or(1);
+        let channels = plan.input.channels();
         let table = (settings.groups, channels);
         let beta = || match settings.beta_rows() {
             1 if settings.over != Over::Prefix => Tensor::zeros(channels, DType::F32, shared.device),

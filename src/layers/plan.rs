@@ -69,6 +69,11 @@ pub struct SequenceSpec {
 }
 
 impl SequenceSpec {
+    /// C, or F.
+    pub fn channels(&self) -> usize {
+        self.shape.first().copied().unwrap_or(1)
+    }
+
     pub fn elements(&self) -> usize {
         self.shape.iter().fold(1, |product, &size| product.saturating_mul(size))
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Threshold-dependent batch norm: currents are scaled to the threshold of the neurons that they feed.
 ///
 /// `Y[t, c] = gamma[c] alpha threshold (I[t, c] - m[c]) / sqrt(v[c] + eps) + beta[c]`, with statistics over time, batch
-/// and space together; the threshold is that of the next LIF layer. Source: Zheng et al. 2021 (arXiv 2011.05280),
+/// and space together; the threshold is that of the next LIF layer, a learned one being where it starts. Source: Zheng et al. 2021 (arXiv 2011.05280),
 /// section "tdBN".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -36,7 +36,7 @@ impl Default for TdbnConfig {
 impl NormSpec for TdbnConfig {
     fn settings(&self, context: &BuildContext) -> NormSettings {
         let &Self { alpha, eps, momentum, beta } = self;
-        let factor = alpha * context.next_lif().map_or(1.0, |lif| lif.threshold);
+        let factor = alpha * context.next_lif().map_or(1.0, |lif| lif.threshold.start());
         NormSettings { groups: 1, beta, factor, eps, momentum, over: Over::Group, step: None }
     }
 }

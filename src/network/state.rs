@@ -3,6 +3,7 @@
 use super::Network;
 use crate::error::{Error, Result};
 use crate::files::weights;
+use crate::layers::THRESHOLD;
 use crate::ops::finite;
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
@@ -54,5 +55,20 @@ impl Network {
         }
         finite::check_weights(&tensors, path)?;
         self.load_state(&tensors)
+    }
+
+    /// The first learned threshold that is not above 0, in words; neurons would fire of themselves.
+    pub fn unfit_threshold(&self) -> Result<Option<String>> {
+        let thresholds = self.layers.parameters().into_iter().filter(|(_, parameter)| parameter.name == THRESHOLD);
+        for (name, parameter) in thresholds {
+            let values = parameter.value.to_vec1::<f32>()?;
+            if let Some((at, value)) = values.iter().enumerate().find(|(_, value)| value.is_nan() || **value <= 0.0) {
+                return Ok(Some(format!(
+                    "the learned {name}[{at}] has become {value}, and a threshold must stay above 0 (start it higher, or learn \
+                     more slowly)"
+                )));
+            }
+        }
+        Ok(None)
     }
 }

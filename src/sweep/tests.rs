@@ -48,7 +48,7 @@ fn a_grid_a_zip_variants_and_seeds_make_every_run_in_order() -> Result<()> {
     assert_eq!(values(&runs[4]), ["BNTT", "2", "direct", "0.9", "1.0"]);
     let CheckedExperiment { experiment, plan, .. } = &runs[31].checked;
     assert_eq!((experiment.training.epochs, experiment.seed, experiment.network.time_steps), (3, 5, 3));
-    assert_eq!((experiment.network.lif.leak, experiment.network.lif.threshold), (0.8, 0.5));
+    assert_eq!((experiment.network.lif.leak, experiment.network.lif.threshold), (0.8.into(), 0.5.into()));
     assert_eq!(plan.kinds, [LayerKind::Flatten, LayerKind::Lif, LayerKind::Linear]);
     assert_eq!(experiment.name, runs[31].name);
     Ok(())
@@ -165,7 +165,7 @@ fn a_part_of_a_table_may_be_set_after_the_table_but_not_lost_in_it() -> Result<(
         Ok(runs
             .iter()
             .map(|run| &run.checked.experiment.network.lif)
-            .map(|lif| (lif.leak as f32, lif.threshold as f32))
+            .map(|lif| (lif.leak.start() as f32, lif.threshold.start() as f32))
             .collect())
     };
     let table = "'network.lif' = { leak = 0.5, threshold = 0.25 }";

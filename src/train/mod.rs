@@ -169,7 +169,7 @@ impl<'a> Trainer<'a> {
                         continue;
                     }
                     for step in unread.drain(..) {
-                        let score = step.read_score()?;
+                        let score = step.read_score().map_err(|error| state.explained(error))?;
                         output.step(step.position, score.loss())?;
                         state.count_step(step.position, &score);
                         bar.step(state.sums.score.loss(), state.sums.score.top1_percent());

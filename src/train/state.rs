@@ -86,12 +86,22 @@ impl TrainingState {
     /// The tensors of the network and of the optimizer.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when one of them is not finite: neither evaluated nor saved.
+    /// [`Error::Diverged`] when one of them is not finite, or a learned threshold not above 0: neither evaluated nor
+    /// saved.
     pub fn tensors(&mut self) -> Result<(Tensors, Tensors)> {
         let (model, optimizer) = (self.network.state(), self.optimizer.state()?);
-        match finite::first(model.iter().chain(&optimizer))? {
+        let not_finite = finite::first(model.iter().chain(&optimizer))?.map(|place| place.to_string());
+        match not_finite.or(self.network.unfit_threshold()?) {
             None => Ok((model, optimizer)),
-            Some(place) => Err(self.diverged(&place.to_string())),
+            Some(problem) => Err(self.diverged(&problem)),
+        }
+    }
+
+    /// A step's error, with its cause where a learned threshold is it.
+    pub fn explained(&self, error: Error) -> Error {
+        match (error, self.network.unfit_threshold()) {
+            (Error::Diverged(problem), Ok(Some(cause))) => Error::Diverged(format!("{problem}. The cause: {cause}")),
+            (error, _) => error,
         }
     }
 

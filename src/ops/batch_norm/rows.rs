@@ -64,15 +64,25 @@ impl RowLaunch {
         Ok(Self { structure, grid: grid.shared(bytes), n, chunks, groups: g.groups, channels: g.channels })
     }
 
-    /// Room for two numbers of every chunk and channel.
+    /// Room for two numbers of every group, chunk and channel.
     pub fn parts(&self, gpu: &dyn Gpu) -> Result<Tensor> {
-        gpu.alloc_uninit(&[self.groups, self.chunks, self.channels, 2], DType::F32)
+        self.parts_of(gpu, self.groups)
     }
 
-    /// The grid of a kernel that joins the chunks.
+    /// Room for two numbers of every chunk and channel, `sets` times.
+    pub fn parts_of(&self, gpu: &dyn Gpu, sets: usize) -> Result<Tensor> {
+        gpu.alloc_uninit(&[sets, self.chunks, self.channels, 2], DType::F32)
+    }
+
+    /// The grid of a kernel that joins the chunks of every group.
     pub fn join(&self) -> LaunchConfig {
+        self.join_of(self.groups)
+    }
+
+    /// The same of so many sets of parts.
+    pub fn join_of(&self, sets: usize) -> LaunchConfig {
         let tiles = self.channels.div_ceil(JOIN_CHANNELS);
-        let grid = LaunchConfig { blocks: [tiles as u32, self.groups as u32, 1], ..LaunchConfig::block(THREADS) };
+        let grid = LaunchConfig { blocks: [tiles as u32, sets as u32, 1], ..LaunchConfig::block(THREADS) };
         grid.shared(size_of::<f64>())
     }
 

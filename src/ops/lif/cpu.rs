@@ -1,8 +1,9 @@
 //! The LIF equation on the CPU: blocks of neurons small enough for the first-level cache go through all time-steps.
 
 use super::Surrogate;
-use super::neuron::Neuron;
-use super::surrogate::Derivative;
+use super::neuron::{CellTable, Cells, Neuron, StepPotentials};
+use super::neurons::HostNeurons;
+use super::step_back::{General, StepBack, Usual};
 use crate::ops::sequence::ChannelsLast;
 use crate::ops::simd::arch;
 use crate::ops::uninit::{UninitBuffer, UninitPart};
@@ -98,10 +99,23 @@ impl Currents for StoredCurrents {
 }
 
 /// Spikes [T, n], and how many are 1.
-pub fn forward(stored: Sequence<'_>, neuron: &Neuron, currents: &impl Currents) -> (Vec<u8>, u64) {
+pub fn forward(stored: Sequence<'_>, neurons: &HostNeurons, currents: &impl Currents) -> (Vec<u8>, u64) {
+    let block = block(currents, neurons);
+    match neurons.cells.as_slice() {
+        [cell] => forward_with(stored, &neurons.neuron, *cell, currents, block),
+        cells => forward_with(stored, &neurons.neuron, CellTable::tiled(cells, block).rows(), currents, block),
+    }
+}
+
+fn forward_with(
+    stored: Sequence<'_>,
+    neuron: &Neuron,
+    cells: impl Cells + Sync,
+    currents: &impl Currents,
+    block: usize,
+) -> (Vec<u8>, u64) {
     let n = stored.neurons();
     let mut spikes = UninitBuffer::<u8>::new(stored.time_steps * n);
-    let block = block(currents);
     let size = BLOCKS * block;
     let work = |(task, rows): (usize, Vec<UninitPart<'_, u8>>)| {
         let mut rows: Vec<&mut [u8]> = rows.into_iter().map(UninitPart::zero).collect();
@@ -116,7 +130,7 @@ pub fn forward(stored: Sequence<'_>, neuron: &Neuron, currents: &impl Currents) 
                 count += arch().dispatch(
                     #[inline(always)]
                     || {
-                        neuron.step(&mut potentials, currents, spikes, |_, fires| u8::from(fires));
+                        neuron.step(cells, &mut potentials, currents, spikes, |_, fires| u8::from(fires));
                         u64::from(spikes.iter().map(|&spike| u32::from(spike)).sum::<u32>())
                     },
                 );
@@ -128,35 +142,76 @@ pub fn forward(stored: Sequence<'_>, neuron: &Neuron, currents: &impl Currents) 
     (spikes.done(), count)
 }
 
-/// The currents' gradient [T, n] from the spikes' gradient [T, n], and what `currents` gathered of it, in order.
+/// What the way back gives.
+pub struct NeuronReverse<G> {
+    /// The currents' gradient [T, n].
+    pub currents: Vec<f32>,
+    /// What was gathered of it, in order.
+    pub gathered: Vec<G>,
+    /// The gradients by leak and by threshold, a number for every channel, or one where all are alike; nothing where
+    /// none is learned.
+    pub learned: Option<[Vec<f64>; 2]>,
+}
+
+/// The currents' gradient from the spikes' gradient [T, n], and what `currents` gathered of it.
 pub fn gradient<C: Currents>(
     stored: Sequence<'_>,
     grad: &[f32],
-    neuron: &Neuron,
+    neurons: &HostNeurons,
     currents: &C,
-) -> (Vec<f32>, Vec<C::Gathered>) {
+) -> NeuronReverse<C::Gathered> {
+    let HostNeurons { neuron, cells, learned } = neurons;
+    let block = block(currents, neurons);
+    if *learned || !neuron.detach_reset {
+        let (table, channels) = (CellTable::tiled(cells, block), cells.len());
+        let cells = table.rows();
+        return if *learned {
+            let back = General::<true> { neuron, cells, channels };
+            let (reverse, tasks) = gradient_with(stored, grad, neuron, currents, block, &back);
+            let none = || vec![0f64; channels];
+            let learned = tasks.into_iter().fold([none(), none()], |mut total, task| {
+                let sums = total.iter_mut().flatten().zip(task.of_channels.iter().flatten());
+                sums.for_each(|(total, more)| *total += more);
+                total
+            });
+            NeuronReverse { learned: Some(learned), ..reverse }
+        } else {
+            gradient_with(stored, grad, neuron, currents, block, &General::<false> { neuron, cells, channels }).0
+        };
+    }
+    let cell = cells[0];
     match neuron.surrogate {
-        Surrogate::Triangle(surrogate) => gradient_with(stored, grad, neuron, currents, surrogate),
-        Surrogate::Rectangle(surrogate) => gradient_with(stored, grad, neuron, currents, surrogate),
-        Surrogate::Atan(surrogate) => gradient_with(stored, grad, neuron, currents, surrogate),
-        Surrogate::FastSigmoid(surrogate) => gradient_with(stored, grad, neuron, currents, surrogate),
+        Surrogate::Triangle(surrogate) => {
+            gradient_with(stored, grad, neuron, currents, block, &Usual { neuron, cell, surrogate }).0
+        }
+        Surrogate::Rectangle(surrogate) => {
+            gradient_with(stored, grad, neuron, currents, block, &Usual { neuron, cell, surrogate }).0
+        }
+        Surrogate::Atan(surrogate) => {
+            gradient_with(stored, grad, neuron, currents, block, &Usual { neuron, cell, surrogate }).0
+        }
+        Surrogate::FastSigmoid(surrogate) => {
+            gradient_with(stored, grad, neuron, currents, block, &Usual { neuron, cell, surrogate }).0
+        }
     }
 }
 
-fn gradient_with<C: Currents>(
+/// The same by steps that go `back`; and what every task of theirs has, in order.
+fn gradient_with<C: Currents, B: StepBack>(
     stored: Sequence<'_>,
     grad: &[f32],
     neuron: &Neuron,
     currents: &C,
-    surrogate: impl Derivative,
-) -> (Vec<f32>, Vec<C::Gathered>) {
+    block: usize,
+    back: &B,
+) -> (NeuronReverse<C::Gathered>, Vec<B::Task>) {
     let n = stored.neurons();
     let mut gradient = UninitBuffer::new(grad.len());
-    let block = block(currents);
     let size = n.div_ceil(currents.tasks()).max(BLOCKS * block).next_multiple_of(block);
+    let first_found = vec![0f32; block];
     let work = |(task, rows): (usize, Vec<UninitPart<'_, f32>>)| {
         let mut rows: Vec<&mut [f32]> = rows.into_iter().map(UninitPart::zero).collect();
-        let mut gathered = currents.gather();
+        let (mut gathered, mut own) = (currents.gather(), back.task(block));
         let mut pre_spike = vec![0f32; stored.time_steps * block];
         let (mut potentials, mut scratch, mut potential_gradient) =
             (vec![0f32; block], vec![0f32; block], vec![0f32; block]);
@@ -169,25 +224,28 @@ fn gradient_with<C: Currents>(
                 let currents = currents.at_step(t, stored.at(t, neurons.clone()), &mut scratch[..length]);
                 arch().dispatch(
                     #[inline(always)]
-                    || neuron.step(&mut potentials, currents, pre_spike, |pre_spike, _| pre_spike),
+                    || neuron.step(back.cells(), &mut potentials, currents, pre_spike, |pre_spike, _| pre_spike),
                 );
             }
             potential_gradient.fill(0.0);
             for (t, row) in rows.iter_mut().enumerate().rev() {
-                let row = &mut row[first..end];
+                let (row, stored) = (&mut row[first..end], stored.at(t, neurons.clone()));
                 row.copy_from_slice(&grad[t * n + neurons.start..t * n + neurons.end]);
-                let pre_spike = &pre_spike[t * block..][..length];
-                arch().dispatch(
-                    #[inline(always)]
-                    || neuron.step_back(pre_spike, row, &mut potential_gradient, surrogate),
-                );
-                currents.observe(t, stored.at(t, neurons.clone()), row, &mut gathered);
+                let before = t.checked_sub(1).map_or(first_found.as_slice(), |t| &pre_spike[t * block..]);
+                let at = StepPotentials {
+                    pre_spike: &pre_spike[t * block..][..length],
+                    before: &before[..length],
+                    currents: if B::READS_CURRENTS { currents.at_step(t, stored, &mut scratch[..length]) } else { &[] },
+                };
+                back.step(at, row, &mut potential_gradient, &mut own);
+                currents.observe(t, stored, row, &mut gathered);
             }
+            back.end_of_block(length, &mut own);
         }
-        gathered
+        (gathered, own)
     };
-    let gathered = tasks(gradient.parts(n), n, size).into_par_iter().enumerate().map(work).collect();
-    (gradient.done(), gathered)
+    let (gathered, own) = tasks(gradient.parts(n), n, size).into_par_iter().enumerate().map(work).unzip();
+    (NeuronReverse { currents: gradient.done(), gathered, learned: None }, own)
 }
 
 /// The sum over time of `rows` [T, n], each changed by `change(t, elements, row)` before it is added; `width` elements
@@ -212,9 +270,10 @@ pub fn sum_over_time(
     total
 }
 
-/// Neurons per block: whole rows of channels.
-fn block(currents: &impl Currents) -> usize {
-    (BLOCK / currents.width()).max(1) * currents.width()
+/// Neurons per block: whole rows of channels, where these are not alike.
+fn block(currents: &impl Currents, neurons: &HostNeurons) -> usize {
+    let width = currents.width().max(neurons.cells.len());
+    (BLOCK / width).max(1) * width
 }
 
 /// Regroups rows [T][n] into tasks [n / size][T], so that a thread owns its neurons at all time-steps.
@@ -231,22 +290,22 @@ fn tasks<T: WithDType>(rows: Vec<UninitPart<'_, T>>, n: usize, size: usize) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::lif::{InputFactor, LifConfig, Reset};
+    use crate::ops::lif::{InputFactor, LifConfig, Neurons, Reset};
 
-    fn neuron(change: impl FnOnce(&mut LifConfig)) -> Neuron {
-        let mut lif = LifConfig { leak: 0.5, ..LifConfig::default() };
+    fn neuron(change: impl FnOnce(&mut LifConfig)) -> HostNeurons {
+        let mut lif = LifConfig { leak: 0.5.into(), ..LifConfig::default() };
         change(&mut lif);
-        Neuron::new(&lif)
+        HostNeurons::new(&Neurons::from(lif)).unwrap()
     }
 
-    fn spikes(currents: &[f32], time_steps: usize, neuron: &Neuron) -> Vec<u8> {
+    fn spikes(currents: &[f32], time_steps: usize, neuron: &HostNeurons) -> Vec<u8> {
         let (spikes, count) = forward(Sequence::new(currents, time_steps, false), neuron, &StoredCurrents);
         assert_eq!(count, spikes.iter().map(|&spike| u64::from(spike)).sum::<u64>());
         spikes
     }
 
-    fn by_currents(currents: &[f32], grad: &[f32], time_steps: usize, neuron: &Neuron) -> Vec<f32> {
-        gradient(Sequence::new(currents, time_steps, false), grad, neuron, &StoredCurrents).0
+    fn by_currents(currents: &[f32], grad: &[f32], time_steps: usize, neuron: &HostNeurons) -> Vec<f32> {
+        gradient(Sequence::new(currents, time_steps, false), grad, neuron, &StoredCurrents).currents
     }
 
     /// One neuron, current 0.8 at every step, leak 0.5: U = 0.8, 1.2 (fires), then by the reset.
@@ -305,7 +364,7 @@ mod tests {
         let (n, t) = (3 * BLOCKS * BLOCK + 17, 5);
         let stream = crate::rng::Stream::new(0, crate::rng::Purpose::Synthetic, 0, 0, 0);
         let currents: Vec<f32> = (0..(n * t) as u64).map(|i| stream.uniform(i) * 2.0 - 0.5).collect();
-        let neuron = neuron(|l| l.leak = 0.9);
+        let neuron = neuron(|l| l.leak = 0.9.into());
         let (all, grads) = (spikes(&currents, t, &neuron), by_currents(&currents, &currents, t, &neuron));
         for i in (0..n).step_by(97) {
             let one: Vec<f32> = (0..t).map(|t| currents[t * n + i]).collect();

@@ -1,8 +1,8 @@
-// LIF alone, for every type of currents and spikes.
+// LIF alone, nothing learned, for every type of currents and spikes.
 #include "lif.h"
 
 #define FORWARD(name, T, S, N)                                                                                          \
-    KERNEL name(Currents<T> in, Neuron neuron, S *spikes, u64 *count) { forward<N, false>(in, neuron, spikes, count); }
+    KERNEL name(Currents<T> in, Neuron neuron, S *spikes, u64 *count) { forward<N, false, false>(in, neuron, spikes, count); }
 
 FORWARD(lif_forward_f32_u8_x4, float, u8, 4)
 FORWARD(lif_forward_f32_u8_x1, float, u8, 1)
@@ -22,7 +22,7 @@ template <int N, class T, class G> struct Backward {
     template <int SURROGATE> __device__ inline void through() {
         i64 first = thread_number() * N;
         NoSums none;
-        if (first < in.neurons) back<SURROGATE, N, false>(in, neuron, grad, out, first, starts + threadIdx.x * N, none);
+        if (first < in.neurons) back<SURROGATE, N, false, false>(in, neuron, grad, out, first, starts + threadIdx.x * N, none);
     }
 };
 

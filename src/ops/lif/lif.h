@@ -7,17 +7,44 @@
 // ANY: whichever the neuron has, asked at every time-step.
 enum Surrogate { TRIANGLE, RECTANGLE, ATAN, FAST_SIGMOID, ANY };
 
-// As `Neuron` in cuda.rs lays it out.
-struct Neuron {
+// What may differ from channel to channel.
+struct NeuronCell {
     float leak;
     float gain;
     float inverse_threshold;
     float exact_threshold;
-    float keep;
     float drop;
+};
+
+// As `neuron_layout` in cuda.rs lays it out.
+struct Neuron {
+    NeuronCell cell;            // of all channels, where nothing is learned
+    float keep;
     int fire_before_integrate;
+    int detach_reset;
+    int gain_of_leak;
+    int soft;
     int surrogate;
-    float parameter;  // height, width, alpha or slope
+    float parameter;      // height, width, alpha or slope
+    const NeuronCell *cells;    // where something is: of every channel, or of all
+    int cell_step;        // from channel to channel: 1, or 0
+};
+
+// The cells of N neighbours from `channel` on.
+template <int N, bool LEARNED> struct Cells {
+    const NeuronCell &cell;
+
+    __device__ inline Cells(const Neuron &neuron, int) : cell(neuron.cell) {}
+    __device__ inline const NeuronCell &at(int) const { return cell; }
+};
+
+template <int N> struct Cells<N, true> {
+    NeuronCell cells[N];
+
+    __device__ inline Cells(const Neuron &neuron, int channel) {
+        for (int k = 0; k < N; k++) cells[k] = neuron.cells[(channel + k) * neuron.cell_step];
+    }
+    __device__ inline const NeuronCell &at(int k) const { return cells[k]; }
 };
 
 __device__ inline float magnitude(float x) { return x < 0.0f ? -x : x; }
@@ -42,26 +69,46 @@ template <int SURROGATE> __device__ inline float derivative(const Neuron &neuron
 }
 
 // One time-step: moves the potential and returns the one that decides the spike.
-__device__ inline float integrate(const Neuron &neuron, float &potential, float current) {
-    float integrated = neuron.leak * potential + neuron.gain * current;
+__device__ inline float integrate(const Neuron &neuron, const NeuronCell &cell, float &potential, float current) {
+    float integrated = cell.leak * potential + cell.gain * current;
     float pre_spike = neuron.fire_before_integrate ? potential : integrated;
-    potential = pre_spike > neuron.exact_threshold ? neuron.keep * integrated - neuron.drop : integrated;
+    potential = pre_spike > cell.exact_threshold ? neuron.keep * integrated - cell.drop : integrated;
     return pre_spike;
 }
 
-// One time-step of the reverse: from the spike's gradient to the current's; `potential_gradient` moves back by one step.
+// The sums over time that the gradients of leak and threshold are made of; `found` is the potential that the step found.
+struct ByCell {
+    float leak;
+    float threshold;
+};
+
+// One time-step of the reverse: from the spike's gradient to the current's; `potential_gradient` moves back by one step. The current is
+// read where the reset is attached and spikes come first, or with `by_cell`.
 template <int SURROGATE>
-__device__ inline float reverse(const Neuron &neuron, float pre_spike, float grad, float &potential_gradient) {
-    float slope = derivative<SURROGATE>(neuron, pre_spike * neuron.inverse_threshold - 1.0f) * neuron.inverse_threshold;
-    float pre_spike_gradient = grad * slope;
-    float kept = pre_spike > neuron.exact_threshold ? neuron.keep * potential_gradient : potential_gradient;
-    if (neuron.fire_before_integrate) {
-        potential_gradient = neuron.leak * kept + pre_spike_gradient;
-        return neuron.gain * kept;
+__device__ inline float reverse(const Neuron &neuron, const NeuronCell &cell, float pre_spike, float current, float grad, float &potential_gradient,
+                                ByCell *by_cell = nullptr, float found = 0.0f) {
+    float after = potential_gradient;
+    if (!neuron.detach_reset) {
+        float integrated = neuron.fire_before_integrate ? cell.leak * pre_spike + cell.gain * current : pre_spike;
+        grad -= ((1.0f - neuron.keep) * integrated + cell.drop) * after;
     }
-    float integrated_gradient = pre_spike_gradient + kept;
-    potential_gradient = neuron.leak * integrated_gradient;
-    return neuron.gain * integrated_gradient;
+    float slope = derivative<SURROGATE>(neuron, pre_spike * cell.inverse_threshold - 1.0f) * cell.inverse_threshold;
+    float pre_spike_gradient = grad * slope;
+    bool fires = pre_spike > cell.exact_threshold;
+    float kept = fires ? neuron.keep * after : after;
+    float integrated_gradient;
+    if (neuron.fire_before_integrate) {
+        integrated_gradient = kept;
+        potential_gradient = cell.leak * kept + pre_spike_gradient;
+    } else {
+        integrated_gradient = pre_spike_gradient + kept;
+        potential_gradient = cell.leak * integrated_gradient;
+    }
+    if (by_cell) {
+        by_cell->leak += integrated_gradient * (found - (neuron.gain_of_leak ? current : 0.0f));
+        by_cell->threshold -= pre_spike_gradient * pre_spike * cell.inverse_threshold + (fires && neuron.soft ? after : 0.0f);
+    }
+    return cell.gain * integrated_gradient;
 }
 
 // What is stored and how it becomes currents.
@@ -72,7 +119,7 @@ template <class T> struct Currents {
     int time_steps;       // T
     const float *factor;  // [G, C], with a norm
     const float *offset;  // [G, C]
-    int channels;         // C
+    int channels;         // C, with a norm or where something is learned
     int steps_per_group;  // T / G
 };
 
@@ -118,7 +165,7 @@ template <int N, bool NORM, class T> struct Sequence {
     }
 };
 
-template <int N, bool NORM, class T, class S>
+template <int N, bool NORM, bool LEARNED, class T, class S>
 __device__ inline void forward(const Currents<T> &in, const Neuron &neuron, S *__restrict__ spikes, u64 *count) {
     DYNAMIC_SHARED(u32, scratch);
     i64 first = thread_number() * N;
@@ -127,6 +174,7 @@ __device__ inline void forward(const Currents<T> &in, const Neuron &neuron, S *_
         float potentials[N];
         for (int k = 0; k < N; k++) potentials[k] = 0.0f;
         Sequence<N, NORM, T> sequence(in, first);
+        Cells<N, LEARNED> cells(neuron, LEARNED ? (int)(first % in.channels) : 0);
         for (int t = 0; t < in.time_steps; t += AHEAD) {
             Pack<T, N> stored[AHEAD];
             int steps = in.time_steps - t < AHEAD ? in.time_steps - t : AHEAD;
@@ -138,7 +186,7 @@ __device__ inline void forward(const Currents<T> &in, const Neuron &neuron, S *_
                 sequence.currents(stored[i], t + i, currents);
                 Pack<S, N> out;
                 for (int k = 0; k < N; k++) {
-                    bool fires = integrate(neuron, potentials[k], currents[k]) > neuron.exact_threshold;
+                    bool fires = integrate(neuron, cells.at(k), potentials[k], currents[k]) > cells.at(k).exact_threshold;
                     set(out.values[k], fires ? 1.0f : 0.0f);
                     fired += fires;
                 }
@@ -177,18 +225,24 @@ template <class T> struct SpikeGradient {
 // Adds nothing up.
 struct NoSums {
     template <class T, int N> __device__ inline void add(int, const Pack<T, N> &, const Pack<T, N> &) {}
+    __device__ inline void learn(int, const ByCell &) {}
 };
 
 // The reverse of N neurons from `first` on. It goes back through segments of AHEAD time-steps: once forward for the potentials that
 // they begin with, which `starts` keeps ([segments][threads][N], this thread's first), then from the last segment to the first,
 // whose potentials are computed again and stay in registers. The first segment is the one that may be short: the last needs no
-// potential kept. `sums` is given every gradient with what is stored beside it.
-template <int SURROGATE, int N, bool NORM, class T, class G, class Sums>
+// potential kept. `sums` is given every gradient with what is stored beside it, and, with LEARNED, what each neuron adds to the gradients of
+// leak and threshold.
+template <int SURROGATE, int N, bool NORM, bool LEARNED, class T, class G, class Sums>
 __device__ inline void back(const Currents<T> &in, const Neuron &neuron, const SpikeGradient<G> &spikes, T *__restrict__ out, i64 first,
                             float *starts, Sums &sums) {
     float potentials[N], potential_gradient[N];
     for (int k = 0; k < N; k++) potentials[k] = potential_gradient[k] = 0.0f;
     Sequence<N, NORM, T> sequence(in, first);
+    Cells<N, LEARNED> cells(neuron, LEARNED ? (int)(first % in.channels) : 0);
+    ByCell by_cell[N];
+    for (int k = 0; k < N; k++) by_cell[k].leak = by_cell[k].threshold = 0.0f;
+    const bool reads_current = LEARNED || (neuron.fire_before_integrate && !neuron.detach_reset);
     const G *__restrict__ grad = spikes.at + spikes.place(first);
     int segments = (in.time_steps + AHEAD - 1) / AHEAD, row = blockDim.x * N;
     int of_first = in.time_steps - (segments - 1) * AHEAD;
@@ -202,7 +256,7 @@ __device__ inline void back(const Currents<T> &in, const Neuron &neuron, const S
             if (i == steps) break;
             float currents[N];
             sequence.currents(stored[i], t + i, currents);
-            for (int k = 0; k < N; k++) integrate(neuron, potentials[k], currents[k]);
+            for (int k = 0; k < N; k++) integrate(neuron, cells.at(k), potentials[k], currents[k]);
         }
     }
     for (int segment = segments - 1; segment >= 0; segment--) {
@@ -217,27 +271,40 @@ __device__ inline void back(const Currents<T> &in, const Neuron &neuron, const S
         if (segment + 1 < segments) {
             for (int k = 0; k < N; k++) potentials[k] = starts[segment * row + k];
         }
-        float pre_spike[AHEAD][N];
+        float pre_spike[AHEAD][N], found[AHEAD][N];
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
             if (i < steps) {
                 float currents[N];
                 sequence.currents(stored[i], t + i, currents);
-                for (int k = 0; k < N; k++) pre_spike[i][k] = integrate(neuron, potentials[k], currents[k]);
+                for (int k = 0; k < N; k++) {
+                    if (LEARNED) found[i][k] = potentials[k];
+                    pre_spike[i][k] = integrate(neuron, cells.at(k), potentials[k], currents[k]);
+                }
             }
         }
 #pragma unroll
         for (int i = AHEAD - 1; i >= 0; i--) {
             if (i < steps) {
                 Pack<T, N> by_current;
+                float currents[N];
+                for (int k = 0; k < N; k++) currents[k] = 0.0f;
+                // Read once more rather than held: few neurons need them.
+                if (reads_current) sequence.currents(load<N>(sequence.x + (t + i) * sequence.step), t + i, currents);
                 for (int k = 0; k < N; k++) {
                     float value = value_of(by_spike[i].values[k]) * spikes.share;
-                    set(by_current.values[k], reverse<SURROGATE>(neuron, pre_spike[i][k], value, potential_gradient[k]));
+                    ByCell *learned = LEARNED ? &by_cell[k] : nullptr;
+                    float before = LEARNED ? found[i][k] : 0.0f;
+                    value = reverse<SURROGATE>(neuron, cells.at(k), pre_spike[i][k], currents[k], value, potential_gradient[k], learned, before);
+                    set(by_current.values[k], value);
                 }
                 store(out + (t + i) * in.neurons + first, by_current);
                 sums.add(t + i, by_current, stored[i]);
             }
         }
+    }
+    if (LEARNED) {
+        for (int k = 0; k < N; k++) sums.learn(k, by_cell[k]);
     }
 }
 

@@ -16,15 +16,25 @@
 //! being scaled by it.
 //!
 //! Gradient: dS/dU is the surrogate's derivative at x = U / θ - 1, divided by θ. The reset is detached: S in step 3
-//! counts as a constant (a hard reset passes λ (1 - S)). Backward runs time in reverse and computes U again from I, so
-//! I is all that need be kept.
+//! counts as a constant (a hard reset passes λ (1 - S)); with `detach_reset = false` the loss depends on S through step
+//! 3 too. Backward runs time in reverse and computes U again from I, so I is all that need be kept.
+//!
+//! λ and θ may be learned, one for the layer or one for every channel. With G the loss's derivative by U after step 2 (of
+//! the older order: after its step 2), dL/dλ is the sum over time-steps and neurons of G times the U that the step found,
+//! less G I where g = 1 - λ; dL/dθ is the sum of -dL/dS h(x) U / θ² and, with a soft reset, of -S times the derivative by
+//! the U that the step leaves.
 
 pub(super) mod cpu;
 pub mod cuda;
-pub(super) mod neuron;
+mod neuron;
+pub(super) mod neurons;
+mod setting;
 mod spike_gradient;
+mod step_back;
 mod surrogate;
 
+pub use neurons::{LearnedGradients, Neurons};
+pub use setting::{Leak, LearnedLeak, LearnedPer, LearnedThreshold, Threshold};
 pub use spike_gradient::SpikeGradient;
 pub use surrogate::{ArcTangent, FastSigmoid, Rectangle, Surrogate, Triangle};
 
@@ -33,7 +43,7 @@ use super::gpu;
 use super::sequence::ChannelsLast;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
-use neuron::Neuron;
+use neurons::HostNeurons;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,16 +51,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LifConfig {
-    /// Share of the membrane potential kept from one time-step to the next.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub leak: f64,
-    /// Potential above which a neuron fires.
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
-    pub threshold: f64,
+    /// Share of the membrane potential kept from one time-step to the next: a number (1 is the integrate-and-fire
+    /// neuron) or, to be learned, { start = 0.95, learn = "layer" } or "channel".
+    pub leak: Leak,
+    /// Potential above which a neuron fires: a number or, to be learned, { start = 1.0, learn = "layer" } or "channel".
+    pub threshold: Threshold,
     /// Factor of the input current.
     pub input: InputFactor,
     /// What a spike does to the membrane potential.
     pub reset: Reset,
+    /// Whether the reset counts as a constant in back-propagation.
+    pub detach_reset: bool,
     /// Stand-in for the derivative of the spike in back-propagation.
     pub surrogate: Surrogate,
     /// The order of the BNTT authors' code of November 2020: fire from the potential found, then integrate.
@@ -60,10 +71,11 @@ pub struct LifConfig {
 impl Default for LifConfig {
     fn default() -> Self {
         Self {
-            leak: 0.95,
-            threshold: 1.0,
+            leak: Leak::Fixed(0.95),
+            threshold: Threshold::Fixed(1.0),
             input: InputFactor::Unit,
             reset: Reset::Soft,
+            detach_reset: true,
             surrogate: Surrogate::default(),
             fire_before_integrate: false,
         }
@@ -93,12 +105,17 @@ pub enum Reset {
 }
 
 impl LifConfig {
-    /// The factor g of the input current.
+    /// The factor g of the input current, of a learned leak where it starts.
     pub fn gain(&self) -> f64 {
         match self.input {
             InputFactor::Unit => 1.0,
-            InputFactor::OneMinusLeak => 1.0 - self.leak,
+            InputFactor::OneMinusLeak => 1.0 - self.leak.start(),
         }
+    }
+
+    /// Whether the input factor is 1 - leak, and so learned where the leak is.
+    fn gain_is_learned(&self) -> bool {
+        self.input == InputFactor::OneMinusLeak
     }
 }
 
@@ -128,38 +145,51 @@ impl SpikeOutput {
 }
 
 /// Spikes of currents [T, ...].
-pub fn forward(currents: &Tensor, lif: &LifConfig, storage: SpikeStorage) -> Result<SpikeOutput> {
+pub fn forward(currents: &Tensor, neurons: &Neurons, storage: SpikeStorage) -> Result<SpikeOutput> {
     match currents.device() {
         Device::Cpu => {
             let stored = ChannelsLast::new(currents)?;
             let spikes = cpu::forward(
                 cpu::Sequence::stored(&stored, &values(&stored.tensor)?),
-                &Neuron::new(lif),
+                &HostNeurons::new(neurons)?,
                 &cpu::StoredCurrents,
             );
             SpikeOutput::new(spikes, currents)
         }
-        device => cuda::forward(&*gpu::for_device(device)?, currents, lif, storage),
+        device => cuda::forward(&*gpu::for_device(device)?, currents, neurons, storage),
     }
 }
 
-/// The currents' gradient [T, ...] from the spikes' gradient [T, ...]. For currents that are constant in time it
-/// is one time-step, the sum.
-pub fn gradient<'a>(currents: &Tensor, grad: impl Into<SpikeGradient<'a>>, lif: &LifConfig) -> Result<Tensor> {
+/// What [`gradients`] gives.
+pub struct NeuronGradients {
+    /// [T, ...]; of currents that are constant in time one time-step, the sum.
+    pub currents: Tensor,
+    pub learned: LearnedGradients,
+}
+
+/// All gradients, from the spikes' gradient [T, ...].
+pub fn gradients<'a>(
+    currents: &Tensor,
+    grad: impl Into<SpikeGradient<'a>>,
+    neurons: &Neurons,
+) -> Result<NeuronGradients> {
     let grad = grad.into();
     match currents.device() {
         Device::Cpu => {
             let (stored, grad) = (ChannelsLast::new(currents)?, channels_last(&grad.whole(currents)?)?);
-            let (neuron, tensor) = (Neuron::new(lif), values(&stored.tensor)?);
-            let (mut gradient, _) =
-                cpu::gradient(cpu::Sequence::stored(&stored, &tensor), &values(&grad)?, &neuron, &cpu::StoredCurrents);
+            let (host, tensor) = (HostNeurons::new(neurons)?, values(&stored.tensor)?);
+            let cpu::NeuronReverse { currents: mut gradient, learned, .. } =
+                cpu::gradient(cpu::Sequence::stored(&stored, &tensor), &values(&grad)?, &host, &cpu::StoredCurrents);
             let mut shape = currents.dims().to_vec();
             if stored.constant {
                 gradient = cpu::sum_over_time(&gradient, tensor.len(), 1, |_, _, _| {});
                 shape[0] = 1;
             }
-            from_channels_last(gradient, &shape, currents)
+            Ok(NeuronGradients {
+                currents: from_channels_last(gradient, &shape, currents)?,
+                learned: LearnedGradients::of_channels(learned, neurons)?,
+            })
         }
-        device => cuda::gradient(&*gpu::for_device(device)?, currents, &grad, lif),
+        device => cuda::gradients(&*gpu::for_device(device)?, currents, &grad, neurons),
     }
 }

@@ -3,94 +3,272 @@
 use super::surrogate::Derivative;
 use super::{LifConfig, Reset, Surrogate};
 
-/// The numbers of the equation in single precision.
-#[derive(Clone, Copy)]
-pub struct Neuron {
-    pub(super) leak: f32,
-    pub(super) gain: f32,
-    pub(super) inverse_threshold: f32,
+/// What may differ from channel to channel, in single precision.
+#[derive(Debug, Clone, Copy)]
+pub struct NeuronCell {
+    pub leak: f32,
+    pub gain: f32,
+    pub inverse_threshold: f32,
     /// The largest potential U that does not fire: the largest with U / threshold - 1 <= 0 as computed in single
     /// precision.
-    pub(super) exact_threshold: f32,
+    pub exact_threshold: f32,
+    /// What a spike takes from the potential, besides the share that a hard reset takes: the threshold, or 0.
+    pub drop: f32,
+}
+
+impl NeuronCell {
+    /// What the config says, a learned value being where it starts.
+    pub fn fixed(lif: &LifConfig) -> Self {
+        Self::new(lif.leak.start() as f32, lif.gain() as f32, lif.threshold.start() as f32, lif.reset)
+    }
+
+    /// Of a threshold that is not above 0 nothing fires and all gradients are NaN, so that training stops.
+    pub fn new(leak: f32, gain: f32, threshold: f32, reset: Reset) -> Self {
+        let threshold = if threshold > 0.0 { threshold } else { f32::NAN };
+        Self {
+            leak,
+            gain,
+            inverse_threshold: 1.0 / threshold,
+            exact_threshold: exact_threshold(threshold),
+            drop: if reset == Reset::Soft { threshold } else { 0.0 },
+        }
+    }
+}
+
+/// The numbers of neurons side by side.
+pub trait Cells: Copy {
+    /// Those of the first `n`.
+    fn first(self, n: usize) -> Self;
+
+    fn at(&self, i: usize) -> NeuronCell;
+}
+
+/// The same for all.
+impl Cells for NeuronCell {
+    #[inline(always)]
+    fn first(self, _: usize) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn at(&self, _: usize) -> NeuronCell {
+        *self
+    }
+}
+
+/// A row for each number, so that neighbours are loaded together.
+#[derive(Debug, Clone)]
+pub struct CellTable {
+    rows: [Vec<f32>; 5],
+}
+
+impl CellTable {
+    /// `cells` over and over, for `n` neurons.
+    pub fn tiled(cells: &[NeuronCell], n: usize) -> Self {
+        let row = |number: fn(&NeuronCell) -> f32| cells.iter().map(number).cycle().take(n).collect();
+        let rows = [
+            row(|cell| cell.leak),
+            row(|cell| cell.gain),
+            row(|cell| cell.inverse_threshold),
+            row(|cell| cell.exact_threshold),
+            row(|cell| cell.drop),
+        ];
+        Self { rows }
+    }
+
+    pub fn rows(&self) -> CellRows<'_> {
+        CellRows { rows: self.rows.each_ref().map(Vec::as_slice) }
+    }
+}
+
+/// A [`CellTable`], lent.
+#[derive(Debug, Clone, Copy)]
+pub struct CellRows<'a> {
+    rows: [&'a [f32]; 5],
+}
+
+impl Cells for CellRows<'_> {
+    #[inline(always)]
+    fn first(self, n: usize) -> Self {
+        Self { rows: self.rows.map(|row| &row[..n]) }
+    }
+
+    #[inline(always)]
+    fn at(&self, i: usize) -> NeuronCell {
+        let [leak, gain, inverse_threshold, exact_threshold, drop] = self.rows.map(|row| row[i]);
+        NeuronCell { leak, gain, inverse_threshold, exact_threshold, drop }
+    }
+}
+
+/// What all neurons of a layer have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Neuron {
+    pub(super) reset: Reset,
     /// What a spike leaves of the potential: `keep` U - `drop`.
     pub(super) keep: f32,
-    pub(super) drop: f32,
     pub(super) fire_before_integrate: bool,
+    pub(super) detach_reset: bool,
+    /// Whether the input factor is 1 - leak, and so learned with the leak.
+    pub(super) gain_of_leak: bool,
     pub surrogate: Surrogate,
+}
+
+/// What a step of the reverse reads besides gradients, all of its neurons.
+#[derive(Clone, Copy)]
+pub struct StepPotentials<'a> {
+    /// What decided the spikes of this step.
+    pub pre_spike: &'a [f32],
+    /// The same of the step before; 0 for the first.
+    pub before: &'a [f32],
+    /// This step's currents.
+    pub currents: &'a [f32],
+}
+
+/// Where the gradients of learned leaks and thresholds are added up, neuron by neuron.
+pub struct LearnedSums<'a> {
+    pub leak: &'a mut [f32],
+    pub threshold: &'a mut [f32],
 }
 
 impl Neuron {
     pub fn new(lif: &LifConfig) -> Self {
-        let threshold = lif.threshold as f32;
-        let (keep, drop) = match lif.reset {
-            Reset::Soft => (1.0, threshold),
-            Reset::Hard => (0.0, 0.0),
-            Reset::None => (1.0, 0.0),
-        };
         Self {
-            leak: lif.leak as f32,
-            gain: lif.gain() as f32,
-            inverse_threshold: 1.0 / threshold,
-            exact_threshold: exact_threshold(threshold),
-            keep,
-            drop,
+            reset: lif.reset,
+            keep: if lif.reset == Reset::Hard { 0.0 } else { 1.0 },
             fire_before_integrate: lif.fire_before_integrate,
+            detach_reset: lif.detach_reset,
+            gain_of_leak: lif.gain_is_learned(),
             surrogate: lif.surrogate,
         }
+    }
+
+    /// What a step leaves of the potential that it integrated.
+    #[inline(always)]
+    fn left(&self, cell: &NeuronCell, integrated: f32, fires: bool) -> f32 {
+        if fires { self.keep * integrated - cell.drop } else { integrated }
     }
 
     /// One time-step of every neuron: moves the potentials, and writes what `record(decisive potential, fires)` makes
     /// of each.
     #[inline(always)]
-    pub fn step<T>(&self, potentials: &mut [f32], currents: &[f32], out: &mut [T], record: impl Fn(f32, bool) -> T) {
-        let cells = potentials.iter_mut().zip(currents).zip(out);
+    pub fn step<T>(
+        &self,
+        cells: impl Cells,
+        potentials: &mut [f32],
+        currents: &[f32],
+        out: &mut [T],
+        record: impl Fn(f32, bool) -> T,
+    ) {
+        let n = currents.len().min(out.len()).min(potentials.len());
+        let (cells, potentials, currents, out) = (cells.first(n), &mut potentials[..n], &currents[..n], &mut out[..n]);
         if self.fire_before_integrate {
-            for ((potential, &current), out) in cells {
-                let found = *potential;
-                let integrated = self.leak * found + self.gain * current;
-                *potential = if found > self.exact_threshold { self.keep * integrated - self.drop } else { integrated };
-                *out = record(found, found > self.exact_threshold);
+            for i in 0..n {
+                let (cell, found) = (cells.at(i), potentials[i]);
+                let integrated = cell.leak * found + cell.gain * currents[i];
+                let fires = found > cell.exact_threshold;
+                potentials[i] = self.left(&cell, integrated, fires);
+                out[i] = record(found, fires);
             }
         } else {
-            for ((potential, &current), out) in cells {
-                let integrated = self.leak * *potential + self.gain * current;
-                let fires = integrated > self.exact_threshold;
-                *potential = if fires { self.keep * integrated - self.drop } else { integrated };
-                *out = record(integrated, fires);
+            for i in 0..n {
+                let cell = cells.at(i);
+                let integrated = cell.leak * potentials[i] + cell.gain * currents[i];
+                let fires = integrated > cell.exact_threshold;
+                potentials[i] = self.left(&cell, integrated, fires);
+                out[i] = record(integrated, fires);
             }
         }
     }
 
-    /// One time-step of the reverse: from the spikes' gradient to the currents', in place. `potential_gradient` is the
-    /// loss's derivative by the potential that the step leaves for the next, and becomes that by the potential it
-    /// found.
+    /// One time-step of the reverse where the reset is detached and nothing is learned: from the spikes' gradient to
+    /// the currents', in place. `potential_gradient` is the loss's derivative by the potential that the step leaves for
+    /// the next, and becomes that by the potential it found.
     #[inline(always)]
     pub fn step_back(
         &self,
+        cell: &NeuronCell,
         pre_spike: &[f32],
         grad: &mut [f32],
         potential_gradient: &mut [f32],
         surrogate: impl Derivative,
     ) {
         for ((grad, &pre_spike), potential_gradient) in grad.iter_mut().zip(pre_spike).zip(potential_gradient) {
-            let slope = surrogate.at(pre_spike * self.inverse_threshold - 1.0) * self.inverse_threshold;
+            let slope = surrogate.at(pre_spike * cell.inverse_threshold - 1.0) * cell.inverse_threshold;
             let pre_spike_gradient = *grad * slope;
             let kept =
-                if pre_spike > self.exact_threshold { self.keep * *potential_gradient } else { *potential_gradient };
+                if pre_spike > cell.exact_threshold { self.keep * *potential_gradient } else { *potential_gradient };
             if self.fire_before_integrate {
-                *grad = self.gain * kept;
-                *potential_gradient = self.leak * kept + pre_spike_gradient;
+                *grad = cell.gain * kept;
+                *potential_gradient = cell.leak * kept + pre_spike_gradient;
             } else {
                 let integrated_gradient = pre_spike_gradient + kept;
-                *grad = self.gain * integrated_gradient;
-                *potential_gradient = self.leak * integrated_gradient;
+                *grad = cell.gain * integrated_gradient;
+                *potential_gradient = cell.leak * integrated_gradient;
+            }
+        }
+    }
+
+    /// The same in general: through the reset too where it is not detached, and, with `learned`, to the leaks and
+    /// thresholds. `slopes` are the surrogate's derivatives by the potentials before the spike.
+    #[inline(always)]
+    pub fn step_back_in_general<const LEARNED: bool>(
+        &self,
+        cells: impl Cells,
+        at: StepPotentials<'_>,
+        slopes: &[f32],
+        grad: &mut [f32],
+        potential_gradient: &mut [f32],
+        learned: &mut LearnedSums<'_>,
+    ) {
+        let n = grad.len();
+        let (cells, pre_spike, before, currents) =
+            (cells.first(n), &at.pre_spike[..n], &at.before[..n], &at.currents[..n]);
+        let (slopes, potential_gradient) = (&slopes[..n], &mut potential_gradient[..n]);
+        let summed = if LEARNED { n } else { 0 };
+        let (by_leak, by_threshold) = (&mut learned.leak[..summed], &mut learned.threshold[..summed]);
+        let soft = if self.reset == Reset::Soft { 1.0f32 } else { 0.0 };
+        let (attached, gain_of_leak) = (f32::from(!self.detach_reset), f32::from(self.gain_of_leak));
+        for i in 0..n {
+            let (cell, pre_spike, after) = (cells.at(i), pre_spike[i], potential_gradient[i]);
+            let fires = pre_spike > cell.exact_threshold;
+            let found = if self.fire_before_integrate {
+                pre_spike
+            } else {
+                self.left(&cell, before[i], before[i] > cell.exact_threshold)
+            };
+            let integrated =
+                if self.fire_before_integrate { cell.leak * found + cell.gain * currents[i] } else { pre_spike };
+            // U - (keep U - drop): what the spike takes away.
+            let by_spike = grad[i] - attached * ((1.0 - self.keep) * integrated + cell.drop) * after;
+            let pre_spike_gradient = by_spike * slopes[i];
+            let kept = if fires { self.keep * after } else { after };
+            let integrated_gradient = if self.fire_before_integrate { kept } else { pre_spike_gradient + kept };
+            let leaked = cell.leak * integrated_gradient;
+            grad[i] = cell.gain * integrated_gradient;
+            potential_gradient[i] = if self.fire_before_integrate { leaked + pre_spike_gradient } else { leaked };
+            if LEARNED {
+                by_leak[i] += integrated_gradient * (found - gain_of_leak * currents[i]);
+                // x = U / threshold - 1, and what a soft reset takes away.
+                let taken = if fires { soft * after } else { 0.0 };
+                by_threshold[i] -= pre_spike_gradient * pre_spike * cell.inverse_threshold + taken;
             }
         }
     }
 }
 
-/// The largest U whose U / threshold, rounded to single precision, is at most 1. Comparing with it gives the spikes of
-/// the equation's division without dividing.
+/// The surrogate's derivatives by the potentials before the spike.
+#[inline(always)]
+pub fn slopes(cells: impl Cells, pre_spike: &[f32], slopes: &mut [f32], surrogate: impl Derivative) {
+    let n = slopes.len();
+    let (cells, pre_spike) = (cells.first(n), &pre_spike[..n]);
+    for i in 0..n {
+        let inverse_threshold = cells.at(i).inverse_threshold;
+        slopes[i] = surrogate.at(pre_spike[i] * inverse_threshold - 1.0) * inverse_threshold;
+    }
+}
+
+/// The largest U whose U / threshold, rounded to single precision, is at most 1, for a threshold above 0. Comparing
+/// with it gives the spikes of the equation's division without dividing.
 fn exact_threshold(threshold: f32) -> f32 {
     let mut exact_threshold = threshold;
     while exact_threshold / threshold > 1.0 {

@@ -4,7 +4,7 @@ use crate::ops::batch_norm::Groups;
 use crate::ops::batch_norm::cpu::{Affine, GradientSums, Reverse, ScaleShift, for_chunks, parameter_gradients};
 use crate::ops::lif::cpu as lif;
 use crate::ops::lif::cpu::{Currents, Sequence};
-use crate::ops::lif::neuron::Neuron;
+use crate::ops::lif::neurons::HostNeurons;
 
 /// Tasks that may each keep sums of their own.
 const TASKS: usize = 64;
@@ -59,36 +59,46 @@ impl Currents for NormalizedCurrents<'_> {
 }
 
 /// Spikes [T, n], and how many are 1.
-pub fn forward(x: Sequence<'_>, neuron: &Neuron, affine: &Affine<'_>, g: &Groups) -> (Vec<u8>, u64) {
-    lif::forward(x, neuron, &NormalizedCurrents::new(affine, g, x.time_steps()))
+pub fn forward(x: Sequence<'_>, neurons: &HostNeurons, affine: &Affine<'_>, g: &Groups) -> (Vec<u8>, u64) {
+    lif::forward(x, neurons, &NormalizedCurrents::new(affine, g, x.time_steps()))
 }
 
-/// Gradients of the input, [T, n] or, where it is constant in time, [n]; of the scale [G, C] and the shift [C].
+/// Gradients of the norm's input, scale and shift, and of what neurons learn.
+pub struct NormLifReverse {
+    /// [T, n] or, where it is constant in time, [n].
+    pub input: Vec<f32>,
+    /// [G, C]
+    pub scale: Vec<f32>,
+    /// [C], or [G, C]
+    pub shift: Vec<f32>,
+    /// As of [`lif::NeuronReverse`].
+    pub learned: Option<[Vec<f64>; 2]>,
+}
+
+/// All gradients.
 pub fn gradients(
     x: Sequence<'_>,
     grad: &[f32],
-    neuron: &Neuron,
+    neurons: &HostNeurons,
     affine: &Affine<'_>,
     g: &Groups,
-) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+) -> NormLifReverse {
     let normalised = NormalizedCurrents::new(affine, g, x.time_steps());
-    let (mut gradient, gathered) = lif::gradient(x, grad, neuron, &normalised);
+    let lif::NeuronReverse { currents: mut gradient, gathered, learned } = lif::gradient(x, grad, neurons, &normalised);
     let sums = gathered.into_iter().fold(normalised.gather(), |total, more| {
         total.into_iter().zip(more).map(|(total, more)| total.plus(more)).collect()
     });
     let (scale, shift) = parameter_gradients(&sums, affine, g);
     let reverse = Reverse::new(&sums, affine, g);
-    match x.one_step() {
+    let input = match x.one_step() {
         None => {
             let x = x.values();
             for_chunks(g, &mut gradient, |group, at, dy| reverse.apply(group, g.channels, &x[at], dy));
-            (gradient, scale, shift)
+            gradient
         }
-        Some(x) => {
-            let total = lif::sum_over_time(&gradient, x.len(), g.channels, |t, at, dy| {
-                reverse.apply(t / normalised.steps_per_group, g.channels, &x[at], dy);
-            });
-            (total, scale, shift)
-        }
-    }
+        Some(x) => lif::sum_over_time(&gradient, x.len(), g.channels, |t, at, dy| {
+            reverse.apply(t / normalised.steps_per_group, g.channels, &x[at], dy);
+        }),
+    };
+    NormLifReverse { input, scale, shift, learned }
 }

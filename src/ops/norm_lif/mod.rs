@@ -14,24 +14,31 @@ pub mod cuda;
 use super::batch_norm::{Gradients, Groups, Normalization};
 use super::channels_last::{channels_last, from_channels_last};
 use super::gpu;
-use super::lif::{LifConfig, SpikeGradient, SpikeOutput, SpikeStorage, cpu::Sequence, neuron::Neuron};
+use super::lif::{
+    LearnedGradients, Neurons, SpikeGradient, SpikeOutput, SpikeStorage, cpu::Sequence, neurons::HostNeurons,
+};
 use super::sequence::ChannelsLast;
 use super::values::values;
 use candle_core::{Device, Result, Tensor};
 
 /// Spikes [T, B, C, ...] of the normalised `x`.
-pub fn forward(x: &Tensor, norm: &Normalization, lif: &LifConfig, storage: SpikeStorage) -> Result<SpikeOutput> {
+pub fn forward(x: &Tensor, norm: &Normalization, neurons: &Neurons, storage: SpikeStorage) -> Result<SpikeOutput> {
     let g = Groups::from_tensor(x, norm.scale.dim(0)?)?;
     match x.device() {
         Device::Cpu => {
             let stored = ChannelsLast::new(x)?;
-            let (tensor, neuron) = (values(&stored.tensor)?, Neuron::new(lif));
-            let spikes =
-                norm.lend(|affine| Ok(cpu::forward(Sequence::stored(&stored, &tensor), &neuron, affine, &g)))?;
+            let (tensor, host) = (values(&stored.tensor)?, HostNeurons::new(neurons)?);
+            let spikes = norm.lend(|affine| Ok(cpu::forward(Sequence::stored(&stored, &tensor), &host, affine, &g)))?;
             SpikeOutput::new(spikes, x)
         }
-        device => cuda::forward(&*gpu::for_device(device)?, x, norm, lif, storage, &g),
+        device => cuda::forward(&*gpu::for_device(device)?, x, norm, neurons, storage, &g),
     }
+}
+
+/// What [`gradients`] gives: of the norm, and of what its neurons learn.
+pub struct NormLifGradients {
+    pub norm: Gradients,
+    pub learned: LearnedGradients,
 }
 
 /// All gradients, the statistics being those of `x` itself. `x` and the spikes' gradient `grad` are [T, B, C, ...].
@@ -39,26 +46,27 @@ pub fn gradients<'a>(
     x: &Tensor,
     grad: impl Into<SpikeGradient<'a>>,
     norm: &Normalization,
-    lif: &LifConfig,
-) -> Result<Gradients> {
+    neurons: &Neurons,
+) -> Result<NormLifGradients> {
     let (g, grad) = (Groups::from_tensor(x, norm.scale.dim(0)?)?, grad.into());
     match x.device() {
         Device::Cpu => {
             let (stored, grad) = (ChannelsLast::new(x)?, channels_last(&grad.whole(x)?)?);
-            let (tensor, neuron) = (values(&stored.tensor)?, Neuron::new(lif));
-            let (input, scale, shift) = norm.lend(|affine| {
-                Ok(cpu::gradients(Sequence::stored(&stored, &tensor), &values(&grad)?, &neuron, affine, &g))
+            let (tensor, host) = (values(&stored.tensor)?, HostNeurons::new(neurons)?);
+            let cpu::NormLifReverse { input, scale, shift, learned } = norm.lend(|affine| {
+                Ok(cpu::gradients(Sequence::stored(&stored, &tensor), &values(&grad)?, &host, affine, &g))
             })?;
             let mut shape = x.dims().to_vec();
             if stored.constant {
                 shape[0] = 1;
             }
-            Ok(Gradients {
+            let norm = Gradients {
                 input: from_channels_last(input, &shape, x)?,
                 scale: Tensor::from_vec(scale, g.table(), x.device())?,
                 shift: norm.shift_gradient(shift, x.device())?,
-            })
+            };
+            Ok(NormLifGradients { norm, learned: LearnedGradients::of_channels(learned, neurons)? })
         }
-        device => cuda::gradients(&*gpu::for_device(device)?, x, &grad, norm, lif, &g),
+        device => cuda::gradients(&*gpu::for_device(device)?, x, &grad, norm, neurons, &g),
     }
 }

@@ -1,8 +1,9 @@
 //! Cases: batch norms, alone and fused with LIF.
 
+use super::neurons;
 use super::{Checks, SEQUENCES, TYPES, currents, rounded, values};
 use crate::ops::batch_norm::{self, Gradients, Groups, Normalization, Over, Statistics};
-use crate::ops::lif::{self, LifConfig, SpikeGradient, SpikeStorage};
+use crate::ops::lif::{self, InputFactor, LifConfig, Neurons, SpikeGradient, SpikeStorage};
 use crate::ops::norm_lif;
 use candle_core::{DType, Result};
 
@@ -34,7 +35,7 @@ fn one(
     (shape, constant, groups): (&[usize], bool, usize),
     (dtype, within): (DType, f32),
 ) -> Result<()> {
-    let neurons = LifConfig { leak: 0.9, ..LifConfig::default() };
+    let neurons = Neurons::from(LifConfig { leak: 0.9.into(), ..LifConfig::default() });
     let (mut x, mut exact) = currents(shape, constant, 1, dtype)?;
     if dtype == DType::F32 && !constant {
         // A mean that is large against the deviation, where sums of squares lose their digits.
@@ -103,8 +104,8 @@ fn one(
         compare(
             checks,
             ("norm and lif gradient", &format!("{case}, spikes' gradient in {other:?}"), within),
-            &norm_lif::gradients(&exact, &exact_grad, &norm, &neurons)?,
-            &norm_lif::cuda::gradients(checks.gpu, &x, &(&grad).into(), &there, &neurons, &g)?,
+            &norm_lif::gradients(&exact, &exact_grad, &norm, &neurons)?.norm,
+            &norm_lif::cuda::gradients(checks.gpu, &x, &(&grad).into(), &there, &neurons, &g)?.norm,
         )?;
     }
     if let &[t, b, channels, height, width] = shape {
@@ -117,22 +118,38 @@ fn one(
         compare(
             checks,
             ("norm and lif gradient", &case, within),
-            &norm_lif::gradients(&exact, SpikeGradient::of_means(&exact_means, window), &norm, &neurons)?,
-            &norm_lif::cuda::gradients(checks.gpu, &x, &SpikeGradient::of_means(&means, window), &there, &neurons, &g)?,
+            &norm_lif::gradients(&exact, SpikeGradient::of_means(&exact_means, window), &norm, &neurons)?.norm,
+            &norm_lif::cuda::gradients(checks.gpu, &x, &SpikeGradient::of_means(&means, window), &there, &neurons, &g)?
+                .norm,
         )?;
-        let expected = lif::gradient(&exact, SpikeGradient::of_means(&exact_means, window), &neurons)?;
-        let found = lif::cuda::gradient(checks.gpu, &x, &SpikeGradient::of_means(&means, window), &neurons)?;
+        let expected = lif::gradients(&exact, SpikeGradient::of_means(&exact_means, window), &neurons)?.currents;
+        let found = lif::cuda::gradients(checks.gpu, &x, &SpikeGradient::of_means(&means, window), &neurons)?.currents;
         checks.close("lif gradient of means", &case, within, &expected, &found)?;
     }
     checks.twice("norm and lif gradient", case, |gpu| {
-        Ok(norm_lif::cuda::gradients(gpu, &x, &(&grad).into(), &there, &neurons, &g)?.scale)
+        Ok(norm_lif::cuda::gradients(gpu, &x, &(&grad).into(), &there, &neurons, &g)?.norm.scale)
     })?;
     compare(
         checks,
         ("norm and lif gradient", case, within),
-        &norm_lif::gradients(&exact, &exact_grad, &norm, &neurons)?,
-        &norm_lif::cuda::gradients(checks.gpu, &x, &(&grad).into(), &there, &neurons, &g)?,
-    )
+        &norm_lif::gradients(&exact, &exact_grad, &norm, &neurons)?.norm,
+        &norm_lif::cuda::gradients(checks.gpu, &x, &(&grad).into(), &there, &neurons, &g)?.norm,
+    )?;
+
+    // Neurons that learn, with all that their norm learns.
+    let config = LifConfig { leak: 0.9.into(), input: InputFactor::OneMinusLeak, ..LifConfig::default() };
+    for neurons in neurons::learning(&config, shape[2])? {
+        let learned = neurons::sent(checks, &neurons)?;
+        let expected = norm_lif::forward(&exact, &norm, &neurons, SpikeStorage::Bytes)?;
+        let found = norm_lif::cuda::forward(checks.gpu, &x, &there, &learned, SpikeStorage::Bytes, &g)?;
+        checks.same("norm and learned neurons' spikes", case, &expected.spikes, &found.spikes)?;
+        let expected = norm_lif::gradients(&exact, &exact_grad, &norm, &neurons)?;
+        let found = norm_lif::cuda::gradients(checks.gpu, &x, &(&grad).into(), &there, &learned, &g)?;
+        compare(checks, ("norm and learned neurons", case, within), &expected.norm, &found.norm)?;
+        let about = ("norm and learned neurons", case, within);
+        neurons::compare_learned(checks, about, &expected.learned, &found.learned)?;
+    }
+    Ok(())
 }
 
 /// A group a time-step, whose statistics are over more than it, with a shift of its own.
@@ -143,7 +160,7 @@ fn shared(
     (dtype, within): (DType, f32),
 ) -> Result<()> {
     let case = format!("{shape:?}{}, over {over:?}", if constant { " constant" } else { "" });
-    let neurons = LifConfig { leak: 0.9, ..LifConfig::default() };
+    let neurons = Neurons::from(LifConfig { leak: 0.9.into(), ..LifConfig::default() });
     let (groups, table) = (shape[0], [shape[0], shape[2]]);
     let (x, exact) = currents(shape, constant, 1, dtype)?;
     let g = Groups::from_tensor(&exact, groups)?;
@@ -171,8 +188,8 @@ fn shared(
     compare(
         checks,
         ("norm over more steps and lif gradient", &case, within),
-        &norm_lif::gradients(&exact, &exact_grad, &norm, &neurons)?,
-        &norm_lif::cuda::gradients(checks.gpu, &x, &(&grad).into(), &there, &neurons, &g)?,
+        &norm_lif::gradients(&exact, &exact_grad, &norm, &neurons)?.norm,
+        &norm_lif::cuda::gradients(checks.gpu, &x, &(&grad).into(), &there, &neurons, &g)?.norm,
     )
 }
 
