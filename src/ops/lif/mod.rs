@@ -19,10 +19,10 @@
 //! counts as a constant (a hard reset passes λ (1 - S)); with `detach_reset = false` the loss depends on S through step
 //! 3 too. Backward runs time in reverse and computes U again from I, so I is all that need be kept.
 //!
-//! λ and θ may be learned, one for the layer or one for every channel. With G the loss's derivative by U after step 2 (of
-//! the older order: after its step 2), dL/dλ is the sum over time-steps and neurons of G times the U that the step found,
-//! less G I where g = 1 - λ; dL/dθ is the sum of -dL/dS h(x) U / θ² and, with a soft reset, of -S times the derivative by
-//! the U that the step leaves.
+//! λ and θ may be learned, one for the layer or one for every channel. With G the loss's derivative by the U that is
+//! integrated, dL/dλ is the sum over time-steps and neurons of G times the U that the step found, less G I where g =
+//! 1 - λ; dL/dθ is the sum of -dL/dS h(x) U / θ² and, with a soft reset, of -S times the derivative by the U that the
+//! step leaves.
 
 pub(super) mod cpu;
 pub mod cuda;
