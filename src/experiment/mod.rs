@@ -16,9 +16,10 @@ use crate::config::{self, LARGEST_FILE, Loaded, SharedDefaults};
 use crate::data::{DataConfig, DataShape, Dataset};
 use crate::error::{Error, Mistake, Result};
 use crate::files::tilde;
-use crate::layers::{LayerConfig, LayerKind, LayerPlan};
+use crate::layers::{LayerConfig, LayerKind, LayerPlan, NormSpec};
 use crate::network::{NetworkConfig, NetworkPlan};
 use crate::optimizers::{OptimizerConfig, ScheduleConfig};
+use candle_core::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -214,9 +215,10 @@ impl Experiment {
 
     /// Batch statistics of one value say nothing: PyTorch refuses them too.
     fn batch_mistakes(&self, plan: &NetworkPlan) -> Vec<(String, String)> {
-        let values = |config: &LayerConfig, layer: &LayerPlan| {
+        let context = self.network.context(plan.classes, plan.precision, self.seed, &Device::Cpu);
+        let values = |norm: &dyn NormSpec, layer: &LayerPlan| {
             let pixels: usize = layer.input.shape.iter().skip(1).product();
-            let steps = if config.kind() == LayerKind::Bntt { 1 } else { plan.time_steps };
+            let steps = norm.settings(&context).fewest_steps(plan.time_steps);
             pixels.saturating_mul(steps).saturating_mul(self.data.batch_size)
         };
         let mut layers = self.network.layers.iter().zip(&plan.layers).enumerate();
@@ -233,10 +235,10 @@ impl Experiment {
 fn lonely(
     layer: &LayerConfig,
     plan: &LayerPlan,
-    values: &impl Fn(&LayerConfig, &LayerPlan) -> usize,
+    values: &impl Fn(&dyn NormSpec, &LayerPlan) -> usize,
 ) -> Option<LayerKind> {
-    if layer.spec().as_norm().is_some() {
-        return (values(layer, plan) < 2).then(|| layer.kind());
+    if let Some(norm) = layer.spec().as_norm() {
+        return (values(norm, plan) < 2).then(|| layer.kind());
     }
     let lists = layer.spec().lists().into_iter().zip(&plan.lists);
     let mut inside = lists.flat_map(|((_, layers), plans)| layers.iter().zip(plans));
@@ -316,6 +318,20 @@ mod tests {
                  than 262144 are read again: the run could not be resumed. Name fewer layers, or shorten what is longest"
             )
         );
+    }
+
+    /// Of one image without pixels the fewest time-steps that a norm's statistics are over decide: one of `bntt` and of
+    /// `tab`, whose first step has none before it.
+    #[test]
+    fn statistics_of_one_value_are_refused_for_every_norm_that_has_them() {
+        for (norm, lonely) in [("bntt", true), ("tab", true), ("batch_norm", false), ("tdbn", false), ("tebn", false)] {
+            let parsed = parse(&["data.batch_size=1", &format!("network.layers[2]={norm}")]);
+            let told = parsed.err().map(|error| error.to_string());
+            let problem =
+                format!("data.batch_size: layer 2 {norm} needs batches of at least 2 images to have a variance");
+            assert_eq!(told.as_ref().is_some_and(|told| told.contains(&problem)), lonely, "{norm}: {told:?}");
+            assert_eq!(told.is_some(), lonely, "{norm}");
+        }
     }
 
     /// A layer's absent key takes the shared one when its config is read again, so that "none" in a layer could not be

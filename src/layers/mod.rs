@@ -38,7 +38,7 @@ pub use flatten::FlattenConfig;
 pub use init::{InitConfig, KaimingUniform, XavierUniform};
 pub use lif::LifConfig;
 pub use linear::{Classes, Features, LinearConfig};
-pub use norm::{Norm, NormSpec};
+pub use norm::{Norm, NormSettings, NormSpec};
 pub use observer::{LayerIo, Observer};
 pub use output::Output;
 pub use parameter::Parameter;

@@ -93,7 +93,7 @@ pub struct NetworkConfig {
 
 impl NetworkConfig {
     /// What the layers may know of the network; the place in the list is set by the list.
-    fn context<'a>(&self, classes: usize, precision: Precision, seed: u64, device: &'a Device) -> BuildContext<'a> {
+    pub(crate) fn context<'a>(&self, classes: usize, precision: Precision, seed: u64, device: &'a Device) -> BuildContext<'a> {
         let &Self { time_steps, init, .. } = self;
         BuildContext {
             time_steps,
