@@ -12,7 +12,7 @@ pub use provenance::{GitRecord, ProvenanceConfig};
 pub use training::{CheckpointEvery, TrainingConfig};
 
 use crate::config::settings;
-use crate::config::{self, LARGEST_FILE, Loaded, SharedDefaults};
+use crate::config::{self, LARGEST_FILE, Loaded, SharedDefaults, StandIn};
 use crate::data::{DataConfig, DataShape, Dataset};
 use crate::error::{Error, Mistake, Result};
 use crate::files::tilde;
@@ -35,7 +35,21 @@ pub const SHARED: SharedDefaults = SharedDefaults {
         ("tebn", "network.tebn"),
         ("tab", "network.tab"),
     ],
+    stand_ins: &[
+        norm("bntt", &[("norm", Some("bntt"))]),
+        norm("tebn", &[("norm", Some("tebn"))]),
+        norm("tab", &[("norm", Some("tab"))]),
+        norm("tdbn", &[("norm", Some("tdbn"))]),
+        norm("batch_norm", &[("norm", Some("batch_norm"))]),
+        norm("none", &[("norm", None)]),
+    ],
+    words: &[("norm", "network.norm")],
 };
+
+/// What "norm" is read as where `network.norm` is `value`.
+const fn norm(value: &'static str, entries: &'static [(&'static str, Option<&'static str>)]) -> StandIn {
+    StandIn { key: "network.norm", value, entries, settings: &[] }
+}
 
 /// A training run of a spiking neural network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -14,6 +14,7 @@ mod flatten;
 mod init;
 mod lif;
 mod linear;
+mod network_norm;
 mod norm;
 mod norm_lif;
 mod observer;
@@ -38,6 +39,7 @@ pub use flatten::FlattenConfig;
 pub use init::{InitConfig, KaimingUniform, XavierUniform};
 pub use lif::LifConfig;
 pub use linear::{Classes, Features, LinearConfig};
+pub use network_norm::{NetworkNormConfig, NormChoice};
 pub use norm::{Norm, NormSettings, NormSpec};
 pub use observer::{LayerIo, Observer};
 pub use output::Output;
@@ -114,6 +116,8 @@ registry! {
         "residual" => Residual(ResidualConfig),
         /// The same layers several times over, each time with weights of their own.
         "repeat" => Repeat(RepeatConfig),
+        /// The layer that `network.norm` names.
+        "norm" => NetworkNorm(NetworkNormConfig),
     }
 }
 

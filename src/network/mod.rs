@@ -48,7 +48,7 @@ use crate::encoders::{EncoderConfig, RandomKey};
 use crate::error::{Error, Result};
 use crate::layers::{
     BatchNormConfig, BnttConfig, BuildContext, Chain, ForwardContext, InitConfig, LayerConfig, LayerKind, LifConfig,
-    Parameter, SavedTensors, TabConfig, TdbnConfig, TebnConfig,
+    NormChoice, Parameter, SavedTensors, TabConfig, TdbnConfig, TebnConfig,
 };
 use crate::ops::Precision;
 use crate::rng::Purpose;
@@ -66,6 +66,10 @@ pub struct NetworkConfig {
     pub time_steps: usize,
     /// How images become sequences.
     pub encoder: EncoderConfig,
+    /// What "norm" stands for in the list of layers, in residuals and repeats too. A run's config has the layers
+    /// themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub norm: Option<NormChoice>,
     /// Neurons of every "lif" layer that does not say otherwise.
     #[serde(default)]
     pub lif: LifConfig,
