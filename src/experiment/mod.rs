@@ -12,7 +12,7 @@ pub use provenance::{GitRecord, ProvenanceConfig};
 pub use training::{CheckpointEvery, TrainingConfig};
 
 use crate::config::settings;
-use crate::config::{self, LARGEST_FILE, Loaded, SharedDefaults, StandIn};
+use crate::config::{self, LARGEST_FILE, Loaded, ReadAs, SharedDefaults, StandIn};
 use crate::data::{DataConfig, DataShape, Dataset};
 use crate::error::{Error, Mistake, Result};
 use crate::files::tilde;
@@ -42,6 +42,21 @@ pub const SHARED: SharedDefaults = SharedDefaults {
         norm("tdbn", &[("norm", Some("tdbn"))]),
         norm("batch_norm", &[("norm", Some("batch_norm"))]),
         norm("none", &[("norm", None)]),
+        StandIn {
+            key: "network.neuron",
+            value: "relu",
+            entries: &[
+                ("lif", Some("relu")),
+                ("bntt", Some("batch_norm")),
+                ("tebn", Some("batch_norm")),
+                ("tab", Some("batch_norm")),
+                ("tdbn", Some("batch_norm")),
+            ],
+            settings: &[
+                ("network.time_steps", ReadAs::Whole(1)),
+                ("network.encoder", ReadAs::Variant { name: "direct", but: "none" }),
+            ],
+        },
     ],
     words: &[("norm", "network.norm")],
 };

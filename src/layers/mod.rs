@@ -22,6 +22,7 @@ mod output;
 mod parameter;
 mod plan;
 mod pool;
+mod relu;
 mod repeat;
 mod residual;
 mod saved;
@@ -46,6 +47,7 @@ pub use output::Output;
 pub use parameter::Parameter;
 pub use plan::{BuildContext, LayerPlan, Placement, PlanMistake, PlanResult, SavedForBackward, SequenceSpec, numbers};
 pub use pool::PoolConfig;
+pub use relu::{NeuronChoice, ReluConfig};
 pub use repeat::RepeatConfig;
 pub use residual::ResidualConfig;
 pub use saved::SavedTensors;
@@ -109,6 +111,8 @@ registry! {
         "tebn" => Tebn(TebnConfig),
         "tab" => Tab(TabConfig),
         "lif" => Lif(LifConfig),
+        /// Rectified linear units.
+        "relu" => Relu(ReluConfig),
         "pool" => Pool(PoolConfig),
         "flatten" => Flatten(FlattenConfig),
         "dropout" => Dropout(DropoutConfig),

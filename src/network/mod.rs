@@ -47,7 +47,7 @@ pub use traffic::{GPUS, GpuRates, StepPart, step_parts};
 use crate::encoders::{EncoderConfig, RandomKey};
 use crate::error::{Error, Result};
 use crate::layers::{
-    BatchNormConfig, BnttConfig, BuildContext, Chain, ForwardContext, InitConfig, LayerConfig, LayerKind, LifConfig,
+    BatchNormConfig, BnttConfig, BuildContext, Chain, ForwardContext, InitConfig, LayerConfig, LayerKind, LifConfig, NeuronChoice,
     NormChoice, Parameter, SavedTensors, TabConfig, TdbnConfig, TebnConfig,
 };
 use crate::ops::Precision;
@@ -70,6 +70,11 @@ pub struct NetworkConfig {
     /// themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub norm: Option<NormChoice>,
+    /// What "lif" stands for in the list of layers, in residuals and repeats too. "relu" is the spiking network's twin
+    /// without spikes: time_steps are read as 1, the encoder as direct ("none" stays), and bntt, tebn, tab and tdbn as
+    /// batch_norm.
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
+    pub neuron: NeuronChoice,
     /// Neurons of every "lif" layer that does not say otherwise.
     #[serde(default)]
     pub lif: LifConfig,
@@ -96,8 +101,25 @@ pub struct NetworkConfig {
 }
 
 impl NetworkConfig {
+    /// Whether there is such a layer, at any depth.
+    pub fn has(&self, such: impl Fn(&LayerConfig) -> bool) -> bool {
+        self.layers.iter().flat_map(LayerConfig::all).any(such)
+    }
+
+    /// What kind of network it is, in words, where it has no spikes.
+    pub fn without_spikes(&self) -> Option<&'static str> {
+        let spikes = self.has(|layer| matches!(layer, LayerConfig::Lif(_)));
+        (!spikes).then_some("a network without spikes: rectified linear units in the place of lif neurons")
+    }
+
     /// What the layers may know of the network; the place in the list is set by the list.
-    pub(crate) fn context<'a>(&self, classes: usize, precision: Precision, seed: u64, device: &'a Device) -> BuildContext<'a> {
+    pub(crate) fn context<'a>(
+        &self,
+        classes: usize,
+        precision: Precision,
+        seed: u64,
+        device: &'a Device,
+    ) -> BuildContext<'a> {
         let &Self { time_steps, init, .. } = self;
         BuildContext {
             time_steps,

@@ -33,8 +33,10 @@ impl NetworkPlan {
             multiplied: false,
             constant,
         };
-        if !config.layers.iter().flat_map(LayerConfig::all).any(|layer| matches!(layer, LayerConfig::Lif(_))) {
-            let problem = "there is no \"lif\" layer: a spiking network needs at least one".to_string();
+        if !config.has(|layer| matches!(layer, LayerConfig::Lif(_) | LayerConfig::Relu(_))) {
+            let problem = "there is no \"lif\" layer: a spiking network needs at least one, and \"relu\" stands for it in a \
+                           network without spikes"
+                .to_string();
             mistakes.push(("network.layers".into(), problem));
         }
         let sizes = [&[config.time_steps], input.shape.as_slice()].concat();

@@ -50,6 +50,33 @@ fn a_layer_that_says_its_norm_itself_keeps_it() -> Result {
 }
 
 #[test]
+fn relu_makes_the_twin_without_spikes() -> Result {
+    let conv = "{ conv = { channels = 3 } }";
+    let twin = |norms: &str, relu: &str| {
+        format!(
+            "{norms} {relu}, {{ residual = {{ layers = [{conv}, {norms} {relu}, {conv}] }} }}, {relu}, \
+             {{ repeat = {{ times = 2, layers = [{conv}, {relu}] }} }}"
+        )
+    };
+    let expected = parsed("", &twin("'batch_norm',", "'relu'"), &["network.time_steps=1", "network.encoder=direct"])?;
+    for norm in ["'bntt',", "'tebn',", "'tab',", "{ tdbn = { alpha = 0.3 } },", "'batch_norm',", "'norm',"] {
+        let settings = if norm == "'norm'," { "norm = 'tebn'" } else { "" };
+        for lif in ["'lif'", "{ lif = { leak = 0.9 } }"] {
+            assert_eq!(parsed(settings, &twin(norm, lif), &["network.neuron=relu"])?, expected, "{norm}");
+        }
+    }
+    assert!(!expected.to_toml()?.contains("neuron"));
+    assert_eq!(parsed("neuron = 'lif'", "'lif'", &[])?, parsed("", "'lif'", &[])?);
+    // Sequences of the data set's own are left as they are.
+    let coded = parsed("", "'lif'", &["network.neuron=relu", "network.encoder=none"]).unwrap_err();
+    assert!(coded.contains("\"none\" needs a data set of sequences"), "{coded}");
+    let joined = "'lif', { residual = { join = 'and', layers = [{ conv = { channels = 3 } }, 'lif'] } }, 'lif'";
+    let told = parsed("neuron = 'relu'", joined, &[]).unwrap_err();
+    assert!(told.contains("join = \"and\" takes spikes, and both sides give currents"), "{told}");
+    Ok(())
+}
+
+#[test]
 fn a_norm_that_nobody_names_and_one_that_stands_nowhere_are_told() {
     let told = |settings: &str, layers: &str, overrides: &[&str]| parsed(settings, layers, overrides).unwrap_err();
     let text = told("", "'norm', 'lif'", &[]);
