@@ -182,6 +182,8 @@ impl Experiment {
             LoadPurpose::Evaluation => experiment.data.mistakes_in_evaluation(shape.as_ref().ok()),
         });
         mistakes.extend(experiment.training.mistakes());
+        let of_loss = experiment.network.readout.loss_mistake(&experiment.training.loss);
+        mistakes.extend(of_loss.map(|(key, problem)| (format!("training.loss.{key}"), problem)));
         match &shape {
             Ok(shape) => match NetworkPlan::new(&experiment.network, shape, experiment.training.precision) {
                 Ok(plan) => {

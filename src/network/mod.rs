@@ -34,6 +34,7 @@ mod gamma;
 mod input_gradient;
 mod not_finite;
 mod plan;
+mod readout;
 mod state;
 mod traffic;
 
@@ -42,6 +43,7 @@ pub use activity::{Activity, LayerActivity, SpikeCount};
 pub use gamma::{Gammas, gammas};
 pub use not_finite::FirstLayer;
 pub use plan::NetworkPlan;
+pub use readout::{ReadoutConfig, SpikesReadoutConfig, VoteConfig};
 pub use traffic::{GPUS, GpuRates, StepPart, step_parts};
 
 use crate::encoders::{EncoderConfig, RandomKey};
@@ -96,7 +98,10 @@ pub struct NetworkConfig {
     /// Initial weights of convolutions and linear layers.
     #[serde(default)]
     pub init: InitConfig,
-    /// The layers, first to last. The last gives the logits: a current per class, averaged over time.
+    /// What logits are made of; a current per class, averaged over time, unless given.
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
+    pub readout: ReadoutConfig,
+    /// The layers, first to last. Of what the last gives `readout` makes the logits.
     pub layers: Vec<LayerConfig>,
 }
 
@@ -146,6 +151,7 @@ pub struct Network {
     plan: NetworkPlan,
     encoder: EncoderConfig,
     layers: Chain,
+    readout: ReadoutConfig,
     seed: u64,
 }
 
@@ -192,15 +198,20 @@ impl Network {
         refuse_what_cannot_fit(&plan, device)?;
         let context = config.context(plan.classes, plan.precision, seed, device);
         let layers = Chain::build(&config.layers, &plan.layers, &context)?;
-        Ok(Self { plan, encoder: config.encoder, layers, seed })
+        Ok(Self { plan, encoder: config.encoder, layers, readout: config.readout, seed })
     }
 
     pub fn plan(&self) -> &NetworkPlan {
         &self.plan
     }
 
-    /// Training: the last layer's currents [T, B, K] for normalised `inputs` [B, C, H, W] (or sequences), whose mean
-    /// over time are the logits, what backward needs, and the activity.
+    /// How logits are read.
+    pub fn readout(&self) -> ReadoutConfig {
+        self.readout
+    }
+
+    /// Training: what the readout counts [T, B, K] for normalised `inputs` [B, C, H, W] (or sequences), whose mean over
+    /// time are the logits (the last layer's currents, see [`ReadoutConfig`]), what backward needs, and the activity.
     pub fn forward(
         &mut self,
         inputs: &Tensor,
@@ -215,10 +226,10 @@ impl Network {
         let context = ForwardContext { seed: self.seed, epoch, indices };
         let mut observers: (&mut dyn Observer, &mut dyn Observer) = (&mut activity, observer);
         let (x, saved) = self.layers.forward(x, &context, &mut observers)?;
-        Ok((x, Tape { saved }, activity))
+        Ok((self.readout.counted(&self.readout.steps(&x)?)?, Tape { saved }, activity))
     }
 
-    /// Adds the gradients of all parameters, from that of the last layer's currents [T, B, K]. With `input_wanted` it
+    /// Adds the gradients of all parameters, from that of what the readout counts [T, B, K]. With `input_wanted` it
     /// returns the gradient of the encoded sequence (of one time-step, the sum, where the encoder repeats the image).
     pub fn backward(
         &mut self,
@@ -227,11 +238,12 @@ impl Network {
         input_wanted: bool,
         observer: &mut dyn Observer,
     ) -> Result<Option<Tensor>> {
+        let grad = self.readout.gradient(grad, self.plan.time_steps)?;
         Ok(self.layers.backward(tape.saved, grad, input_wanted, observer)?)
     }
 
     /// Evaluation: logits [B, K] and activity, with running statistics; `draw` numbers the Poisson draw. No more than
-    /// the first `time_steps` steps are computed, whose mean the logits are.
+    /// the first `time_steps` steps are computed, of which the logits are made.
     pub fn evaluate(
         &self,
         inputs: &Tensor,
@@ -240,10 +252,12 @@ impl Network {
         time_steps: usize,
     ) -> Result<(Tensor, Activity)> {
         let (currents, activity) = self.evaluate_steps(inputs, draw, indices, time_steps, &mut ())?;
-        Ok((currents.mean(0)?, activity))
+        Ok((self.readout.logits(&currents)?, activity))
     }
 
-    /// Evaluation step by step: the last layer's currents [T, B, K], whose mean over time are the logits.
+    /// Evaluation step by step: what every time-step says of the classes [T, B, K], of which
+    /// [`ReadoutConfig::logits`] makes the logits (the last layer's currents, whose mean over time they are, unless
+    /// the network has another readout).
     ///
     /// Images go through a few at a time; what becomes of one depends on no other.
     ///
@@ -295,7 +309,7 @@ impl Network {
         let mut activity = Activity::default();
         let mut observers: (&mut dyn Observer, &mut dyn Observer) = (&mut activity, observer);
         let x = self.layers.evaluate(x, &mut observers)?;
-        Ok((x, activity))
+        Ok((self.readout.steps(&x)?, activity))
     }
 
     /// Mean gamma of every BNTT layer at every time-step.

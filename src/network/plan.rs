@@ -184,13 +184,6 @@ fn image_of(data: &DataShape) -> [usize; 3] {
 fn readout_mistake(config: &NetworkConfig, output: &SequenceSpec, classes: usize) -> Option<NetworkMistake> {
     let (index, last) = config.layers.iter().enumerate().next_back()?;
     let kind = last.kind();
-    let problem = if output.spikes {
-        "gives spikes, but the last layer must give currents: end with { linear = { features = \"classes\" } }"
-            .to_string()
-    } else if output.shape != [classes] {
-        format!("gives {} as logits, but the data has {classes} classes: use features = \"classes\"", output.describe())
-    } else {
-        return None;
-    };
+    let problem = config.readout.mistake(output, classes)?;
     Some((format!("network.layers[{index}]"), format!("layer {index} {kind}: {problem}")))
 }

@@ -4,6 +4,7 @@
 mod commands;
 mod counts;
 mod gradients;
+mod readouts;
 
 use bntt::experiment::{CheckedExperiment, Experiment};
 use bntt::network::Network;
