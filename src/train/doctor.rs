@@ -101,6 +101,7 @@ fn outcome(outcome: &Outcome, held: bool) -> String {
         Outcome::Running if held => "a process works on it".into(),
         Outcome::Running => "killed: no process works on it, and it did not say how it ended".into(),
         Outcome::Completed => "completed".into(),
+        Outcome::Converted => "converted from another run".into(),
         Outcome::Interrupted => "interrupted".into(),
         Outcome::Failed(error) => format!("failed: {error}"),
     }

@@ -22,7 +22,7 @@ use crate::optimizers::Optimizer;
 use crate::run::checkpoint::{self, Checkpoint};
 use crate::run::identity::{self, Checksums};
 use crate::run::metrics;
-use crate::run::provenance::Provenance;
+use crate::run::provenance::{Outcome, Provenance};
 use crate::run::records::{Records, VerifiedRecords, WrittenRecord};
 use crate::run::{CheckpointKind, RunFolder};
 
@@ -143,6 +143,13 @@ impl Examiner<'_> {
 
     fn verdict(&mut self, device: &Device) -> Result<Verdict> {
         let (checkpoint, records) = self.last(device)?;
+        if let Ok(Provenance { outcome: Outcome::Converted, .. }) = Provenance::load(&self.run.provenance()) {
+            return Err(Error::Run(format!(
+                "{} was converted from another run: there is no training to go on with. To train from its weights, name its \
+                 checkpoint as training.initial_weights.",
+                self.run.path().display()
+            )));
+        }
         let mut losses = Vec::new();
         let verified = self.records(&checkpoint, &records, &mut losses);
         let best = self.best(&checkpoint, &mut losses);

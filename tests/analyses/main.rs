@@ -2,6 +2,7 @@
 //! commands.
 
 mod commands;
+mod conversion;
 mod counts;
 mod gradients;
 mod readouts;
