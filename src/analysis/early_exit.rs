@@ -61,7 +61,7 @@ pub fn curve(
     (products, costs): (&[CostedLayer], &Constants),
 ) -> Result<EarlyExitCurve> {
     let EvaluationOptions { draws, time_steps } = options;
-    let mut meter = Meter::new(products, network.plan(), time_steps);
+    let mut meter = Meter::new(products, time_steps);
     let mut tally = EarlyExitSums { images: 0, right: vec![0; time_steps], exits: vec![(0, 0); confidences.len()] };
     for batch in batches.iter_from(0) {
         let batch = batch?;

@@ -49,7 +49,7 @@ pub use traffic::{GPUS, GpuRates, StepPart, step_parts};
 use crate::encoders::{EncoderConfig, RandomKey};
 use crate::error::{Error, Result};
 use crate::layers::{
-    BatchNormConfig, BnttConfig, BuildContext, Chain, ForwardContext, InitConfig, LayerConfig, LayerKind, LifConfig, NeuronChoice,
+    BatchNormConfig, BnttConfig, BuildContext, Chain, ForwardContext, InitConfig, LayerConfig, LifConfig, NeuronChoice,
     NormChoice, Parameter, SavedTensors, TabConfig, TdbnConfig, TebnConfig,
 };
 use crate::ops::Precision;
@@ -314,7 +314,7 @@ impl Network {
 
     /// Mean gamma of every BNTT layer at every time-step.
     pub fn gammas(&self) -> Result<Gammas> {
-        Ok(gammas(&self.state(), |index, _| self.plan.kinds.get(index) == Some(&LayerKind::Bntt))?)
+        Ok(gammas(&self.state(), |layer, _| self.plan.has_bntt(layer))?)
     }
 
     /// Learned tensors with their full names (`layers.0.weight`), in the order of the layers.

@@ -171,6 +171,16 @@ fn a_converted_run_agrees_with_its_source_and_is_taken_by_every_command() -> Res
     }
     let list = said(path, &["list"])?;
     assert_eq!(list.matches("converted").count(), 2, "{list}");
+    let energy = ["energy", "runs/small/v0003", "--ann", "runs/small/v0001"];
+    let both = json(path, &[&energy[..], &["--format", "json"]].concat())?;
+    assert_eq!(both["ann"]["top1"].as_f64(), Some(ann));
+    assert_eq!(both["top1"].as_f64(), Some(top1("runs/small/v0003")?));
+    let macs = both["layers"].as_array().ok_or("layers")?.iter().map(|layer| layer["macs"].as_u64().unwrap_or(0)).sum();
+    assert_eq!(both["ann"]["macs"].as_u64(), Some(macs));
+    assert!((both["ann"]["energy"].as_f64().ok_or("energy")? - 4.6 * macs as f64).abs() < 1e-6 * macs as f64);
+    assert!(both["ann"]["operations"].as_f64().ok_or("operations")? < macs as f64);
+    let text = said(path, &energy)?;
+    assert!(text.contains("The trained ANN takes"), "{text}");
     said(path, &["early-exit", "runs/small/v0003"])?;
     said(path, &["attack", "runs/small/v0003", "--fgsm", "data.limit.test=20"])?;
 
@@ -190,6 +200,11 @@ fn a_converted_run_agrees_with_its_source_and_is_taken_by_every_command() -> Res
             "and no threshold follows from that",
         ),
         (&["convert", "runs/small/v0001"], "--time-steps"),
+        (&["energy", "runs/small/v0001"], "expected a network of spiking neurons, found one without spikes"),
+        (
+            &["energy", "runs/small/v0002", "--ann", "runs/small/v0003"],
+            "--ann runs/small/v0003: expected a network without spikes",
+        ),
     ] {
         let told = refused(path, words)?;
         assert!(told.contains(expected), "{words:?}: {told}");

@@ -52,7 +52,7 @@ fn operations_are_those_of_convolving_ones_before_pools_and_after() -> Result {
     let network = network(&checked)?;
     let images = random(&[3, 1, 8, 8], 6)?;
     let products = products(&checked.experiment.network, &checked.plan);
-    let mut meter = Meter::new(&products, &checked.plan, 5);
+    let mut meter = Meter::new(&products, 5);
     network.evaluate_steps(&images, 0, &INDICES, 5, &mut meter)?;
     let mut kept = Keeper::default();
     network.evaluate_steps(&images, 0, &INDICES, 5, &mut kept)?;
