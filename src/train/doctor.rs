@@ -64,6 +64,7 @@ fn judge(run: &RunFolder, checked: &CheckedExperiment, findings: &mut Vec<RunFin
     let path = run.path().display();
     Ok(match verdict? {
         Verdict::Complete { epochs, .. } => format!("complete: all {epochs} epochs are done"),
+        Verdict::Converted => "complete: it was converted from another run".to_string(),
         Verdict::GoesOn(point) => {
             here(run, checked, &point, findings)?;
             let progress = &point.checkpoint.progress;

@@ -59,6 +59,8 @@ pub enum Verdict {
         epochs: usize,
         untidy: Option<Box<VerifiedRecords>>,
     },
+    /// It was made of another run: nothing was trained.
+    Converted,
     GoesOn(Box<ResumePoint>),
 }
 
@@ -144,11 +146,7 @@ impl Examiner<'_> {
     fn verdict(&mut self, device: &Device) -> Result<Verdict> {
         let (checkpoint, records) = self.last(device)?;
         if let Ok(Provenance { outcome: Outcome::Converted, .. }) = Provenance::load(&self.run.provenance()) {
-            return Err(Error::Run(format!(
-                "{} was converted from another run: there is no training to go on with. To train from its weights, name its \
-                 checkpoint as training.initial_weights.",
-                self.run.path().display()
-            )));
+            return Ok(Verdict::Converted);
         }
         let mut losses = Vec::new();
         let verified = self.records(&checkpoint, &records, &mut losses);

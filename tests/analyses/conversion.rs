@@ -182,11 +182,12 @@ fn a_converted_run_agrees_with_its_source_and_is_taken_by_every_command() -> Res
     let text = said(path, &energy)?;
     assert!(text.contains("The trained ANN takes"), "{text}");
     said(path, &["early-exit", "runs/small/v0003"])?;
+    let doctor = said(path, &["doctor", "runs/small/v0003"])?;
+    assert!(doctor.contains("complete: it was converted from another run"), "{doctor}");
     said(path, &["attack", "runs/small/v0003", "--fgsm", "data.limit.test=20"])?;
 
     for (words, expected) in [
-        (&["doctor", "runs/small/v0002"][..], "was converted from another run: there is no training to go on with"),
-        (&["resume", "runs/small/v0002"], "was converted from another run: there is no training to go on with"),
+        (&["resume", "runs/small/v0002"][..], "was converted from another run: there is no training to go on with"),
         (
             &["convert", "runs/small/v0002", "--time-steps", "4"],
             "a network of one time-step and direct coding was expected",
