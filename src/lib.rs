@@ -66,7 +66,7 @@
 //! | [`cli`] | the command line: one file a command |
 //! | [`report`] | pages, figures, tables; runs side by side |
 //! | [`sweep`] | many runs out of one file, here or as a SLURM array |
-//! | [`analysis`] | energy, attacks, early exit; statistics over seeds |
+//! | [`analysis`] | energy, attacks, early exit, conversion; statistics over seeds |
 //! | [`train`] | the training loop; starting, resuming, evaluating |
 //! | [`run`] | a run's folder: checkpoints, metrics, provenance; when two runs are the same |
 //! | [`experiment`] | everything that a file says, resolved and checked once |

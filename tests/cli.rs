@@ -266,7 +266,11 @@ fn layers_that_do_not_fit_are_named_with_what_to_do() {
             "'flatten', { conv = { channels = 4 } }, ",
             "layer 1 conv: expects images (channels x height x width), but the layer before gives 64 features",
         ),
-        ("'bntt', 'lif', ", "", "there is no \"lif\" layer: a spiking network needs at least one"),
+        (
+            "'bntt', 'lif', ",
+            "",
+            "there is no \"lif\" layer: a spiking network needs at least one, and \"relu\" stands for it in a network without spikes",
+        ),
         (
             "features = 'classes'",
             "features = 7",

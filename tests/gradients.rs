@@ -68,6 +68,7 @@ fn a_sequence_that_is_constant_in_time_is_computed_once_with_the_same_outputs_an
         "{ pool = { max = 2 } }",
         "{ pool = 'global_average' }",
         "{ flatten = {} }",
+        "{ relu = {} }",
     ] {
         let step = random(&[1, b, 2, 6, 5], 1)?;
         let constant = bntt::ops::sequence::repeat(&step, t)?;

@@ -193,6 +193,19 @@ fn a_residual_network_trained_with_tet_follows_pytorch_in_every_number() -> Resu
     )
 }
 
+/// The twin without spikes of a list of spiking layers: one time-step, ReLU for LIF, batch norm for BNTT.
+#[test]
+fn the_twin_without_spikes_follows_pytorch_in_every_number() -> Result {
+    check_network(
+        "field_relu_twin",
+        "time_steps = 5\nneuron = 'relu'\nbatch_norm = { eps = 1e-5, beta = true }\n\
+         layers = [ { conv = { channels = 6 } }, 'bntt', { lif = { leak = 0.5 } }, { pool = { average = 2 } }, \
+         { conv = { channels = 8 } }, 'tdbn', 'lif', 'flatten', { linear = { features = 24 } }, 'bntt', 'lif', \
+         { linear = { features = 'classes' } } ]",
+        "sgd = { lr = 0.1, momentum = 0.9, weight_decay = 1e-4 }",
+    )
+}
+
 /// A layer of neurons with the fixture's parameters: spikes, and the gradients of currents and of what is learned.
 fn check_lif(name: &str, lif: &str) -> Result {
     use bntt::layers::{ForwardContext, LayerConfig, SequenceSpec};

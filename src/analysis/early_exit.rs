@@ -13,7 +13,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AtStep {
     pub time_steps: usize,
-    /// Top-1 accuracy in percent, of the logits averaged over these time-steps.
+    /// Top-1 accuracy in percent, of the logits that these time-steps give.
     pub top1: f64,
     /// Spikes per neuron and time-step: the mean over the LIF layers, each of which counts once.
     pub firing_rate: f64,
@@ -61,7 +61,7 @@ pub fn curve(
     (products, costs): (&[CostedLayer], &Constants),
 ) -> Result<EarlyExitCurve> {
     let EvaluationOptions { draws, time_steps } = options;
-    let mut meter = Meter::new(products, network.plan(), time_steps);
+    let mut meter = Meter::new(products, time_steps);
     let mut tally = EarlyExitSums { images: 0, right: vec![0; time_steps], exits: vec![(0, 0); confidences.len()] };
     for batch in batches.iter_from(0) {
         let batch = batch?;
@@ -77,7 +77,8 @@ pub fn curve(
         if let Some(sum) = currents {
             let currents = (sum / draws as f64)?.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
             finite::check_logits(&currents)?;
-            tally.add(&currents.to_vec3()?, &batch.labels.to_vec1()?, confidences);
+            let latest = network.readout().is_latest();
+            tally.add(&currents.to_vec3()?, latest, &batch.labels.to_vec1()?, confidences);
         }
     }
     let seen = tally.images * draws as u64;
@@ -112,17 +113,20 @@ fn at_step(
 }
 
 impl EarlyExitSums {
-    /// `currents` [T][B][K].
-    fn add(&mut self, currents: &[Vec<Vec<f32>>], labels: &[u32], confidences: &[f64]) {
+    /// `currents` [T][B][K], of which those up to a step are averaged, or the `latest` alone is read.
+    fn add(&mut self, currents: &[Vec<Vec<f32>>], latest: bool, labels: &[u32], confidences: &[f64]) {
         for (image, &label) in labels.iter().enumerate() {
             self.images += 1;
             let mut sum: Vec<f64> = Vec::new();
             let mut open: Vec<bool> = vec![true; confidences.len()];
             for (t, step) in currents.iter().enumerate() {
                 let Some(step) = step.get(image) else { continue };
+                if latest {
+                    sum.clear();
+                }
                 sum.resize(step.len(), 0.0);
                 sum.iter_mut().zip(step).for_each(|(sum, &current)| *sum += f64::from(current));
-                let (class, probability) = likeliest(&sum, (t + 1) as f64);
+                let (class, probability) = likeliest(&sum, if latest { 1.0 } else { (t + 1) as f64 });
                 let right = u64::from(class == label as usize);
                 if let Some(count) = self.right.get_mut(t) {
                     *count += right;
@@ -172,10 +176,19 @@ mod tests {
         ];
         let mut tally = EarlyExitSums { images: 0, right: vec![0; 3], exits: vec![(0, 0); 3] };
         // Softmax of (1, 0): .731; of (5/3, 0): .841; of (2, 0): .881.
-        tally.add(&currents, &[1, 1], &[0.5, 0.85, 0.99]);
+        tally.add(&currents, false, &[1, 1], &[0.5, 0.85, 0.99]);
         assert_eq!((tally.images, &tally.right[..]), (2, &[0, 1, 1][..]));
         assert_eq!(tally.exits, [(0, 2), (1, 4), (1, 6)]);
         assert_eq!(tally.at_confidence(0.85, (1, 4)), AtConfidence { confidence: 0.85, top1: 50.0, time_steps: 2.0 });
+    }
+
+    #[test]
+    fn where_the_last_step_is_read_every_step_counts_by_itself() {
+        // Image 0: (1, 0), (-1, 2), (0, 3), of class 1; softmax of (1, 0): .731, of (-1, 2) and (0, 3): .953.
+        let currents = [vec![vec![1.0, 0.0]], vec![vec![-1.0, 2.0]], vec![vec![0.0, 3.0]]];
+        let mut tally = EarlyExitSums { images: 0, right: vec![0; 3], exits: vec![(0, 0); 2] };
+        tally.add(&currents, true, &[1], &[0.9, 0.99]);
+        assert_eq!((&tally.right[..], &tally.exits[..]), (&[0, 1, 1][..], &[(1, 2), (1, 3)][..]));
     }
 
     #[test]

@@ -65,8 +65,10 @@ pub fn describe(checked: &CheckedExperiment) -> (String, Vec<Table>) {
     };
     let (layers, peaks) = (layers(checked, on_gpu, opened.as_ref().ok()), memory(checked));
     let input = plan.input.describe();
+    let without_spikes = experiment.network.without_spikes().map_or_else(String::new, |kind| format!("; {kind}"));
+    let steps = if time_steps == 1 { "time-step" } else { "time-steps" };
     let text = format!(
-        "{}: {input}, {} classes; {time_steps} time-steps, batches of {batch}; on {device}\n\n{}\n\
+        "{}: {input}, {} classes; {time_steps} {steps}, batches of {batch}; on {device}{without_spikes}\n\n{}\n\
          MACs are per image and time-step. \"kept\" is what a training step keeps for its backward pass.{}\n\n{}",
         experiment.name,
         shape.classes,

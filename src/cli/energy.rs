@@ -6,13 +6,14 @@ use super::trained::{RunNetworkArguments, Trained};
 use crate::analysis::energy::{Constants, CostedLayer, LayerEnergy, LayerSpikes, Meter, account, products, total};
 use crate::error::{Error, Result};
 use crate::network::{LayerIo, NetworkConfig, Observer};
+use crate::ops::cross_entropy::{BatchScore, score};
 use crate::ops::finite;
 use crate::report::figures::{self, SpikeRaster};
 use crate::report::table::text::{self, terminal_width};
 use crate::report::table::{Printout, Table, json};
 use crate::terminal::amounts::{count, energy as joule};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Count a run's spikes and synaptic operations on its test images, and what they would take in energy.
 ///
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 /// of (before pooling, a sum each). A direct-coded first layer computes once, with products.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt energy runs/quickstart/v0001 --figures figures\n  \
+                  bntt energy runs/quickstart/v0001 --ann runs/quickstart_ann/v0001\n  \
                   bntt energy runs/quickstart/v0001 data.limit.test=100 --constants 7nm.toml --format json")]
 pub struct EnergyArguments {
     #[command(flatten)]
@@ -32,6 +34,10 @@ pub struct EnergyArguments {
     /// nm unless given.
     #[arg(long, value_name = "FILE", value_parser = path())]
     constants: Option<PathBuf>,
+    /// A run of the network without spikes, as `network.neuron = "relu"` trains it: what both take, and get right, is
+    /// compared.
+    #[arg(long, value_name = "RUN", value_parser = path())]
+    ann: Option<PathBuf>,
     /// The test image whose spikes the raster shows.
     #[arg(long, value_name = "N", default_value_t = 0)]
     image: usize,
@@ -46,11 +52,31 @@ pub struct EnergyArguments {
 struct EnergyReport {
     run: PathBuf,
     images: u64,
+    /// Of one draw of each image, in percent.
+    top1: f64,
     time_steps: usize,
     constants: Constants,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ann: Option<AnnEnergy>,
     layers: Vec<LayerEnergy>,
     /// Spikes per neuron at every time-step, by LIF layer.
     rates: Vec<(String, Vec<f64>)>,
+}
+
+/// The network without spikes that was trained, and what it takes per image, in picojoule.
+#[derive(Serialize)]
+struct AnnEnergy {
+    run: PathBuf,
+    images: u64,
+    /// In percent.
+    top1: f64,
+    /// Dense.
+    macs: u64,
+    /// Those with an input that is not 0.
+    operations: f64,
+    /// Of all multiply-accumulates.
+    energy: f64,
+    energy_with_memory: f64,
 }
 
 pub fn energy(arguments: &EnergyArguments) -> Result<()> {
@@ -58,9 +84,10 @@ pub fn energy(arguments: &EnergyArguments) -> Result<()> {
     let trained = arguments.of.open()?;
     let (experiment, plan) = (&trained.checked.experiment, &trained.checked.plan);
     let time_steps = experiment.network.time_steps;
-    refuse_residual_layers(&experiment.network)?;
+    refuse_other_kind(&arguments.of.run, &experiment.network, true)?;
     let products = products(&experiment.network, plan);
-    let (meter, images) = measure(&trained, &products, time_steps)?;
+    let (meter, images, top1) = measure(&trained, &products, time_steps)?;
+    let ann = arguments.ann.as_ref().map(|run| measure_ann(arguments, run, &constants)).transpose()?;
     let rate = |spikes: &LayerSpikes| {
         let chances = (spikes.neurons.saturating_mul(images)).max(1) as f64;
         (spikes.layer.clone(), spikes.spikes.iter().map(|&count| count as f64 / chances).collect())
@@ -68,8 +95,10 @@ pub fn energy(arguments: &EnergyArguments) -> Result<()> {
     let report = EnergyReport {
         run: arguments.of.run.clone(),
         images,
+        top1,
         time_steps,
         constants,
+        ann,
         layers: account(&products, &meter, images, time_steps, &constants),
         rates: meter.spikes.iter().map(rate).collect(),
     };
@@ -78,35 +107,67 @@ pub fn energy(arguments: &EnergyArguments) -> Result<()> {
         Ok(vec![figures::rates_by_step(&report.rates)?, figures::raster(&fired(&trained, arguments.image)?, &image)?])
     })?;
     let (text, table) = describe(&report, &products);
-    let printout = Printout::new(text, vec![table]).with_json(json::value(&report)?);
+    let (text, tables) = match &report.ann {
+        Some(ann) => {
+            let (told, compared) = compare(&report, ann);
+            (format!("{text}\n{told}"), vec![table, compared])
+        }
+        None => (text, vec![table]),
+    };
+    let printout = Printout::new(text, tables).with_json(json::value(&report)?);
     arguments.format.print(printout.with_list(&json::value(&report.layers)?))
 }
 
-/// What layers inside a residual receive is not counted: a report without it would be too low.
-fn refuse_residual_layers(network: &NetworkConfig) -> Result<()> {
-    match network.layers.iter().position(|layer| !layer.spec().lists().is_empty()) {
-        Some(index) => Err(Error::Run(format!(
-            "network.layers[{index}] is a residual: bntt energy does not count the layers inside one yet, and a network without \
-             residual layers was expected. Firing rates of all neurons are in the run's metrics."
+/// Which of a run's networks it is: one with spikes, or their twin without.
+fn refuse_other_kind(run: &Path, network: &NetworkConfig, spiking: bool) -> Result<()> {
+    let run = run.display();
+    match (network.without_spikes(), spiking) {
+        (Some(_), true) => Err(Error::Run(format!(
+            "{run}: expected a network of spiking neurons, found one without spikes. Name it with --ann, beside a run that has \
+             spikes."
         ))),
-        None => Ok(()),
+        (None, false) => Err(Error::Run(format!(
+            "--ann {run}: expected a network without spikes, as network.neuron = \"relu\" trains it, found one of spiking neurons."
+        ))),
+        _ => Ok(()),
     }
 }
 
-/// What flows through the network for all test images, one Poisson draw each, and how many they are.
-fn measure<'a>(trained: &Trained, products: &'a [CostedLayer], time_steps: usize) -> Result<(Meter<'a>, u64)> {
-    let mut meter = Meter::new(products, &trained.checked.plan, time_steps);
-    let mut images = 0u64;
+/// The network without spikes that the run is compared with.
+fn measure_ann(arguments: &EnergyArguments, run: &Path, constants: &Constants) -> Result<AnnEnergy> {
+    let trained = Trained::open(run, &arguments.of.overrides, arguments.of.checkpoint)?;
+    let network = &trained.checked.experiment.network;
+    refuse_other_kind(run, network, false)?;
+    let products = products(network, &trained.checked.plan);
+    let (meter, images, top1) = measure(&trained, &products, network.time_steps)?;
+    let layers = account(&products, &meter, images, network.time_steps, constants);
+    Ok(AnnEnergy {
+        run: run.to_path_buf(),
+        images,
+        top1,
+        macs: products.iter().map(|product| product.macs).fold(0, u64::saturating_add),
+        operations: total(&layers, |layer| layer.operations),
+        energy: total(&layers, |layer| layer.ann),
+        energy_with_memory: total(&layers, |layer| layer.ann_with_memory),
+    })
+}
+
+/// What flows through the network for all test images, one Poisson draw each, how many they are, and the percentage
+/// that is right.
+fn measure<'a>(trained: &Trained, products: &'a [CostedLayer], time_steps: usize) -> Result<(Meter<'a>, u64, f64)> {
+    let mut meter = Meter::new(products, time_steps);
+    let mut total = BatchScore::default();
     trained.on_test_images(time_steps, |network, batches| {
         for batch in batches.iter_from(0) {
             let batch = batch?;
             let (currents, _) = network.evaluate_steps(&batch.inputs, 0, &batch.indices, time_steps, &mut meter)?;
             finite::check_logits(&currents)?;
-            images = images.saturating_add(batch.indices.len() as u64);
+            let logits = network.readout().logits(&currents)?;
+            total.add(&BatchScore::read(&score(&logits, &batch.labels, 0.0)?)?);
         }
         Ok(())
     })?;
-    Ok((meter, images))
+    Ok((meter, total.images as u64, total.top1_percent()))
 }
 
 /// The spikes of every neuron for one image.
@@ -143,6 +204,40 @@ fn fired(trained: &Trained, image: usize) -> Result<Vec<SpikeRaster>> {
         Ok(())
     })?;
     Ok(recorder.0)
+}
+
+/// Both networks that were trained, side by side.
+fn compare(report: &EnergyReport, ann: &AnnEnergy) -> (String, Table) {
+    let sum = |column: fn(&LayerEnergy) -> f64| total(&report.layers, column);
+    let (counted, with_memory) = (sum(|layer| layer.counted), sum(|layer| layer.with_memory));
+    let row = |run: &Path, steps: usize, top1: f64, operations: u64, energies: [f64; 2]| {
+        let [energy, with_memory] = energies.map(joule);
+        vec![
+            run.display().to_string(),
+            steps.to_string(),
+            format!("{top1:.2} %"),
+            count(operations),
+            energy,
+            with_memory,
+        ]
+    };
+    let operations = sum(|layer| layer.operations_before_pooling).round() as u64;
+    let rows = vec![
+        row(&report.run, report.time_steps, report.top1, operations, [counted, with_memory]),
+        row(&ann.run, 1, ann.top1, ann.macs, [ann.energy, ann.energy_with_memory]),
+    ];
+    let header = ["run", "time-steps", "top-1", "operations", "energy", "with memory"];
+    let table = Table::new(&header, rows, 1);
+    let ratio = |ann: f64, snn: f64| format!("{:.2}", ann / snn.max(f64::MIN_POSITIVE));
+    let text = format!(
+        "{}\nThe trained ANN takes {} times the energy of the spikes counted before pooling, {} with memory; {:.1} % of its \
+         multiply-accumulates have an input that is not 0.\n",
+        text::render(&table, terminal_width()),
+        ratio(ann.energy, counted),
+        ratio(ann.energy_with_memory, with_memory),
+        100.0 * ann.operations / (ann.macs as f64).max(1.0),
+    );
+    (text, table)
 }
 
 fn describe(report: &EnergyReport, products: &[CostedLayer]) -> (String, Table) {

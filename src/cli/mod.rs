@@ -5,6 +5,7 @@ mod bench;
 mod bench_model;
 mod check;
 mod compare;
+mod convert;
 mod data;
 mod doctor;
 mod early_exit;
@@ -60,6 +61,7 @@ enum Command {
     List(list::ListArguments),
     EarlyExit(early_exit::EarlyExitArguments),
     Energy(energy::EnergyArguments),
+    Convert(convert::ConvertArguments),
     Attack(attack::AttackArguments),
     Compare(compare::CompareArguments),
     Table(tables::TableArguments),
@@ -128,6 +130,7 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
         Command::List(arguments) => list::list(&arguments),
         Command::EarlyExit(arguments) => early_exit::early_exit(&arguments),
         Command::Energy(arguments) => energy::energy(&arguments),
+        Command::Convert(arguments) => convert::convert(&arguments),
         Command::Attack(arguments) => attack::attack(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Table(arguments) => tables::table(&arguments),

@@ -1,8 +1,8 @@
 //! From experiment files and `key=value` arguments to a typed, checked value, and back to TOML.
 //!
 //! ```text
-//! files ── merge (figment) ── choices ── overrides ── choices ──┬── check against the schema ──────────┐
-//!                                                               └── shared defaults, repeats, "none" ──┴── serde ── T
+//! files ── merge (figment) ── choices ── overrides ── choices ──┬── check against the schema ─────────┐
+//!                                                               └── shared defaults, repeats, words ──┴── serde ── T
 //! ```
 //!
 //! The JSON schema that schemars derives from `T` is the only description of the file: the checks, the messages,
@@ -23,6 +23,7 @@ pub mod settings;
 mod shape;
 mod shared;
 mod sources;
+mod stand_in;
 mod tree;
 mod wording;
 mod write;
@@ -45,6 +46,7 @@ pub(crate) use self::registry::registry;
 pub use self::schema::schema;
 pub use self::shared::SharedDefaults;
 pub use self::sources::ConfigSources;
+pub use self::stand_in::{ReadAs, StandIn};
 pub use self::write::{is_default, to_toml};
 
 /// Bytes of an experiment file. The longest that is shipped has 3,000, and messages take a hundred times the memory.
@@ -105,10 +107,13 @@ fn assemble<T: DeserializeOwned + JsonSchema>(
     if !findings.is_empty() {
         return Err(sources.error_of(findings));
     }
-    match repeat::expand(&mut sources.tree, shared) {
-        Ok(origins) => sources.origins = origins,
+    let mut written_out = sources.tree.clone();
+    match repeat::expand(&mut written_out, shared) {
+        Ok(origins) => (sources.tree, sources.origins) = (written_out, origins),
         Err(mistake) => return Err(sources.error([mistake])),
     }
+    // What entries stood for shares defaults too.
+    shared::inherit(&schema, &mut sources.tree, shared);
     let mut complete = sources.tree.clone();
     absent::leave_out(&schema, schema.root(), &mut complete);
     match serde_json::from_value(tree::to_json(&complete)) {

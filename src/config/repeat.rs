@@ -1,11 +1,13 @@
-//! `{ repeat = { times = 3, layers = [...] } }` in a list: its entries, one after the other.
+//! A list written out: `{ repeat = { times = 3, layers = [...] } }` becomes its entries, one after the other, and what
+//! stands for another entry becomes that.
 
 use std::collections::BTreeMap;
 
 use figment::value::Value;
 
-use super::key::KeyStep;
+use super::key::{KeyPath, KeyStep};
 use super::shared::SharedDefaults;
+use super::stand_in::{Reading, StandIns};
 use super::tree;
 
 /// Repeats that stand for more entries than this are taken for a slip.
@@ -16,36 +18,56 @@ const WORD: &str = "repeat";
 /// Where the entries of the list written out stand in the files, for those that have moved: their steps now, and then.
 pub(super) type Origins = BTreeMap<Vec<KeyStep>, Vec<KeyStep>>;
 
-/// Expands the repeats of the list that `shared` names, in repeats and in the lists of its entries too.
+/// Expands the repeats of the list that `shared` names, in repeats and in the lists of its entries too, and reads what
+/// stands for other entries.
 ///
 /// # Errors
-/// A key and a sentence, for more entries than anybody could want.
+/// A key and a sentence, for more entries than anybody could want, and where it is not given what an entry stands for.
 pub(super) fn expand(root: &mut Value, shared: &SharedDefaults) -> Result<Origins, (String, String)> {
     let list: Vec<KeyStep> = shared.list.split('.').map(|name| KeyStep::Name(name.to_owned())).collect();
-    let mut expansion = Expansion { left: MOST, repeating: false, origins: Origins::new() };
+    let stand_ins = StandIns::new(root, shared);
+    let mut expansion = Expansion { left: MOST, repeating: false, origins: Origins::new(), stand_ins };
     if let Some(Value::Array(_, entries)) = tree::get_mut(root, &list) {
         let mut written_out = Vec::new();
         let done = expansion.list(std::mem::take(entries), &list, &list, &mut written_out);
         *entries = written_out;
-        done.ok_or_else(|| {
-            let problem = format!("its repeats stand for more than {MOST} layers: lower a repeat's times.");
-            (shared.list.to_string(), problem)
+        done.map_err(|refused| match refused {
+            Refused::TooMany => {
+                let problem = format!("its repeats stand for more than {MOST} layers: lower a repeat's times.");
+                (shared.list.to_string(), problem)
+            }
+            Refused::Unread(place, problem) => (KeyPath(place).to_string(), problem),
         })?;
     }
+    expansion.stand_ins.finish(root)?;
     Ok(expansion.origins)
 }
 
-struct Expansion {
+/// Why a list cannot be written out.
+enum Refused {
+    TooMany,
+    /// Where in the files an entry stands for nothing that is known, and a sentence.
+    Unread(Vec<KeyStep>, String),
+}
+
+struct Expansion<'a> {
     /// How many entries more there may be in repeats.
     left: usize,
     /// Whether this is in one.
     repeating: bool,
     origins: Origins,
+    stand_ins: StandIns<'a>,
 }
 
-impl Expansion {
-    /// Puts `entries`, which stand at `written`, into the list at `place`. Nothing where they are too many.
-    fn list(&mut self, entries: Vec<Value>, written: &[KeyStep], place: &[KeyStep], to: &mut Vec<Value>) -> Option<()> {
+impl Expansion<'_> {
+    /// Puts `entries`, which stand at `written`, into the list at `place`.
+    fn list(
+        &mut self,
+        entries: Vec<Value>,
+        written: &[KeyStep],
+        place: &[KeyStep],
+        to: &mut Vec<Value>,
+    ) -> Result<(), Refused> {
         for (index, mut entry) in entries.into_iter().enumerate() {
             let written = [written, &[KeyStep::Index(index)]].concat();
             if let Some((times, inside)) = repeated(&entry) {
@@ -55,7 +77,12 @@ impl Expansion {
                 self.repeating = around;
                 continue;
             }
-            self.left = self.left.checked_sub(usize::from(self.repeating))?;
+            self.left = self.left.checked_sub(usize::from(self.repeating)).ok_or(Refused::TooMany)?;
+            match self.stand_ins.read(&mut entry) {
+                Reading::Kept => {}
+                Reading::LeftOut => continue,
+                Reading::Unread(problem) => return Err(Refused::Unread(written, problem)),
+            }
             let place = [place, &[KeyStep::Index(to.len())]].concat();
             self.inside(&mut entry, &written, &place)?;
             if written != place {
@@ -63,12 +90,12 @@ impl Expansion {
             }
             to.push(entry);
         }
-        Some(())
+        Ok(())
     }
 
     /// The lists that an entry holds.
-    fn inside(&mut self, entry: &mut Value, written: &[KeyStep], place: &[KeyStep]) -> Option<()> {
-        let Value::Dict(_, entry) = entry else { return Some(()) };
+    fn inside(&mut self, entry: &mut Value, written: &[KeyStep], place: &[KeyStep]) -> Result<(), Refused> {
+        let Value::Dict(_, entry) = entry else { return Ok(()) };
         for (name, own) in entry {
             let Value::Dict(_, own) = own else { continue };
             for (key, value) in own {
@@ -78,7 +105,7 @@ impl Expansion {
                 *list = to;
             }
         }
-        Some(())
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use toml::Value as Toml;
 
 use super::key::{KeyPath, KeyStep};
 use super::shape::{Schema, Shape};
+use super::stand_in::StandIn;
 use super::tree;
 
 /// Which variants of a list of choices inherit from which tables.
@@ -15,6 +16,10 @@ pub struct SharedDefaults {
     pub list: &'static str,
     /// A variant's name and the dotted key of its table (`("lif", "network.lif")`).
     pub tables: &'static [(&'static str, &'static str)],
+    /// What entries are read as where a setting says so.
+    pub stand_ins: &'static [StandIn],
+    /// Variants that only stand for others, and the settings that say for which (`("norm", "network.norm")`).
+    pub words: &'static [(&'static str, &'static str)],
 }
 
 impl SharedDefaults {

@@ -12,13 +12,14 @@ pub use provenance::{GitRecord, ProvenanceConfig};
 pub use training::{CheckpointEvery, TrainingConfig};
 
 use crate::config::settings;
-use crate::config::{self, LARGEST_FILE, Loaded, SharedDefaults};
+use crate::config::{self, LARGEST_FILE, Loaded, ReadAs, SharedDefaults, StandIn};
 use crate::data::{DataConfig, DataShape, Dataset};
 use crate::error::{Error, Mistake, Result};
 use crate::files::tilde;
-use crate::layers::{LayerConfig, LayerKind, LayerPlan};
+use crate::layers::{LayerConfig, LayerKind, LayerPlan, NormSpec};
 use crate::network::{NetworkConfig, NetworkPlan};
 use crate::optimizers::{OptimizerConfig, ScheduleConfig};
+use candle_core::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -34,7 +35,36 @@ pub const SHARED: SharedDefaults = SharedDefaults {
         ("tebn", "network.tebn"),
         ("tab", "network.tab"),
     ],
+    stand_ins: &[
+        norm("bntt", &[("norm", Some("bntt"))]),
+        norm("tebn", &[("norm", Some("tebn"))]),
+        norm("tab", &[("norm", Some("tab"))]),
+        norm("tdbn", &[("norm", Some("tdbn"))]),
+        norm("batch_norm", &[("norm", Some("batch_norm"))]),
+        norm("none", &[("norm", None)]),
+        StandIn {
+            key: "network.neuron",
+            value: "relu",
+            entries: &[
+                ("lif", Some("relu")),
+                ("bntt", Some("batch_norm")),
+                ("tebn", Some("batch_norm")),
+                ("tab", Some("batch_norm")),
+                ("tdbn", Some("batch_norm")),
+            ],
+            settings: &[
+                ("network.time_steps", ReadAs::Whole(1)),
+                ("network.encoder", ReadAs::Variant { name: "direct", but: "none" }),
+            ],
+        },
+    ],
+    words: &[("norm", "network.norm")],
 };
+
+/// What "norm" is read as where `network.norm` is `value`.
+const fn norm(value: &'static str, entries: &'static [(&'static str, Option<&'static str>)]) -> StandIn {
+    StandIn { key: "network.norm", value, entries, settings: &[] }
+}
 
 /// A training run of a spiking neural network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -152,6 +182,8 @@ impl Experiment {
             LoadPurpose::Evaluation => experiment.data.mistakes_in_evaluation(shape.as_ref().ok()),
         });
         mistakes.extend(experiment.training.mistakes());
+        let of_loss = experiment.network.readout.loss_mistake(&experiment.training.loss);
+        mistakes.extend(of_loss.map(|(key, problem)| (format!("training.loss.{key}"), problem)));
         match &shape {
             Ok(shape) => match NetworkPlan::new(&experiment.network, shape, experiment.training.precision) {
                 Ok(plan) => {
@@ -214,9 +246,10 @@ impl Experiment {
 
     /// Batch statistics of one value say nothing: PyTorch refuses them too.
     fn batch_mistakes(&self, plan: &NetworkPlan) -> Vec<(String, String)> {
-        let values = |config: &LayerConfig, layer: &LayerPlan| {
+        let context = self.network.context(plan.classes, plan.precision, self.seed, &Device::Cpu);
+        let values = |norm: &dyn NormSpec, layer: &LayerPlan| {
             let pixels: usize = layer.input.shape.iter().skip(1).product();
-            let steps = if config.kind() == LayerKind::Bntt { 1 } else { plan.time_steps };
+            let steps = norm.settings(&context).fewest_steps(plan.time_steps);
             pixels.saturating_mul(steps).saturating_mul(self.data.batch_size)
         };
         let mut layers = self.network.layers.iter().zip(&plan.layers).enumerate();
@@ -233,10 +266,10 @@ impl Experiment {
 fn lonely(
     layer: &LayerConfig,
     plan: &LayerPlan,
-    values: &impl Fn(&LayerConfig, &LayerPlan) -> usize,
+    values: &impl Fn(&dyn NormSpec, &LayerPlan) -> usize,
 ) -> Option<LayerKind> {
-    if layer.spec().as_norm().is_some() {
-        return (values(layer, plan) < 2).then(|| layer.kind());
+    if let Some(norm) = layer.spec().as_norm() {
+        return (values(norm, plan) < 2).then(|| layer.kind());
     }
     let lists = layer.spec().lists().into_iter().zip(&plan.lists);
     let mut inside = lists.flat_map(|((_, layers), plans)| layers.iter().zip(plans));
@@ -316,6 +349,20 @@ mod tests {
                  than 262144 are read again: the run could not be resumed. Name fewer layers, or shorten what is longest"
             )
         );
+    }
+
+    /// Of one image without pixels the fewest time-steps that a norm's statistics are over decide: one of `bntt` and of
+    /// `tab`, whose first step has none before it.
+    #[test]
+    fn statistics_of_one_value_are_refused_for_every_norm_that_has_them() {
+        for (norm, lonely) in [("bntt", true), ("tab", true), ("batch_norm", false), ("tdbn", false), ("tebn", false)] {
+            let parsed = parse(&["data.batch_size=1", &format!("network.layers[2]={norm}")]);
+            let told = parsed.err().map(|error| error.to_string());
+            let problem =
+                format!("data.batch_size: layer 2 {norm} needs batches of at least 2 images to have a variance");
+            assert_eq!(told.as_ref().is_some_and(|told| told.contains(&problem)), lonely, "{norm}: {told:?}");
+            assert_eq!(told.is_some(), lonely, "{norm}");
+        }
     }
 
     /// A layer's absent key takes the shared one when its config is read again, so that "none" in a layer could not be

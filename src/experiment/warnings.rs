@@ -15,7 +15,7 @@ impl Experiment {
     }
 
     fn early_exit_warning(&self) -> Option<(String, String)> {
-        let has_bntt = self.network.layers.iter().any(|layer| matches!(layer, LayerConfig::Bntt(_)));
+        let has_bntt = self.network.has(|layer| matches!(layer, LayerConfig::Bntt(_)));
         let told = self.training.early_exit?.warning(self.network.time_steps, has_bntt)?;
         Some(("training.early_exit".into(), told))
     }

@@ -14,6 +14,7 @@ mod flatten;
 mod init;
 mod lif;
 mod linear;
+mod network_norm;
 mod neurons;
 mod norm;
 mod norm_lif;
@@ -22,6 +23,7 @@ mod output;
 mod parameter;
 mod plan;
 mod pool;
+mod relu;
 mod repeat;
 mod residual;
 mod saved;
@@ -39,13 +41,15 @@ pub use flatten::FlattenConfig;
 pub use init::{InitConfig, KaimingUniform, XavierUniform};
 pub use lif::LifConfig;
 pub use linear::{Classes, Features, LinearConfig};
+pub use network_norm::{NetworkNormConfig, NormChoice};
 pub use neurons::{LEAK_LOGIT, THRESHOLD};
-pub use norm::{Norm, NormSpec};
+pub use norm::{Norm, NormSettings, NormSpec};
 pub use observer::{LayerIo, Observer};
 pub use output::Output;
 pub use parameter::Parameter;
 pub use plan::{BuildContext, LayerPlan, Placement, PlanMistake, PlanResult, SavedForBackward, SequenceSpec, numbers};
 pub use pool::PoolConfig;
+pub use relu::{NeuronChoice, ReluConfig};
 pub use repeat::RepeatConfig;
 pub use residual::ResidualConfig;
 pub use saved::SavedTensors;
@@ -109,6 +113,8 @@ registry! {
         "tebn" => Tebn(TebnConfig),
         "tab" => Tab(TabConfig),
         "lif" => Lif(LifConfig),
+        /// Rectified linear units.
+        "relu" => Relu(ReluConfig),
         "pool" => Pool(PoolConfig),
         "flatten" => Flatten(FlattenConfig),
         "dropout" => Dropout(DropoutConfig),
@@ -116,6 +122,8 @@ registry! {
         "residual" => Residual(ResidualConfig),
         /// The same layers several times over, each time with weights of their own.
         "repeat" => Repeat(RepeatConfig),
+        /// The layer that `network.norm` names.
+        "norm" => NetworkNorm(NetworkNormConfig),
     }
 }
 

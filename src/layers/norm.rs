@@ -96,6 +96,15 @@ fn plan(settings: &NormSettings, time_steps: usize, input: &SequenceSpec) -> Pla
 }
 
 impl NormSettings {
+    /// The time-steps that the statistics are over which are over the fewest of `time_steps`.
+    pub fn fewest_steps(&self, time_steps: usize) -> usize {
+        match self.over {
+            Over::Group => time_steps.checked_div(self.groups).unwrap_or(time_steps),
+            Over::Prefix => 1,
+            Over::Sequence => time_steps,
+        }
+    }
+
     /// Rows of beta: `tab` has one of every time-step.
     fn beta_rows(&self) -> usize {
         if self.over == Over::Prefix { self.groups } else { 1 }

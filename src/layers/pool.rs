@@ -24,6 +24,11 @@ pub enum PoolConfig {
 }
 
 impl PoolConfig {
+    /// Whether it takes maxima.
+    pub fn is_max(&self) -> bool {
+        matches!(self, Self::Max(_))
+    }
+
     fn window(&self, [_, height, width]: [usize; 3]) -> Window {
         match *self {
             Self::Average(side) | Self::Max(side) => (side, side),

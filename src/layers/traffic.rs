@@ -45,6 +45,12 @@ impl SequenceSizes<'_> {
         self.stored(&self.plan.output)
     }
 
+    /// A byte for every element of the output.
+    pub fn bytes_of_output(&self) -> u64 {
+        let bytes = SequenceSpec { spikes: true, multiplied: false, ..self.plan.output.clone() };
+        bytes.bytes(self.time_steps, self.batch, Precision::F32) as u64
+    }
+
     /// The input as what is multiplied.
     fn operand(&self) -> u64 {
         self.stored(&SequenceSpec { spikes: false, ..self.plan.input.clone() })

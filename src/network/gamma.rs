@@ -6,24 +6,30 @@ use candle_core::{DType, Result, Tensor};
 pub type Gammas = Vec<(String, Vec<f64>)>;
 
 /// The mean gammas of a model's tensors (`layers.1.gamma` [T, C]), in the order of the layers. `is_bntt` tells by a
-/// layer's place and its gamma whether it is a BNTT layer: other norms have a gamma too.
+/// layer's name (`layers.1`, `layers.3.residual.1`) and its gamma whether it is a BNTT layer: other norms have a gamma
+/// too.
 pub fn gammas<'a>(
     model: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
-    is_bntt: impl Fn(usize, &Tensor) -> bool,
+    is_bntt: impl Fn(&str, &Tensor) -> bool,
 ) -> Result<Gammas> {
     let mut layers = Vec::new();
     for (name, tensor) in model {
-        if let Some(index) = index_of_gamma(name).filter(|&index| is_bntt(index, tensor)) {
-            layers.push((index, means(tensor)?));
+        if let Some(layer) = layer_of_gamma(name).filter(|layer| is_bntt(layer, tensor)) {
+            layers.push((layer, means(tensor)?));
         }
     }
-    layers.sort_by_key(|&(index, _)| index);
-    Ok(layers.into_iter().map(|(index, means)| (format!("layers.{index}.bntt"), means)).collect())
+    layers.sort_by_key(|&(layer, _)| places(layer));
+    Ok(layers.into_iter().map(|(layer, means)| (format!("{layer}.bntt"), means)).collect())
 }
 
-/// The layer's place, from `layers.3.gamma`.
-fn index_of_gamma(name: &str) -> Option<usize> {
-    name.strip_prefix("layers.")?.strip_suffix(".gamma")?.parse().ok()
+/// The layer's name, from `layers.3.gamma`.
+fn layer_of_gamma(name: &str) -> Option<&str> {
+    name.strip_suffix(".gamma").filter(|layer| layer.starts_with("layers."))
+}
+
+/// A layer's place in its list, in that of the layer that holds the list, and so on: a branch before its shortcut.
+fn places(layer: &str) -> Vec<(usize, &str)> {
+    layer.split('.').map(|part| (part.parse().unwrap_or_default(), part)).collect()
 }
 
 /// [T, C] to the mean over C at every T.
@@ -40,18 +46,21 @@ mod tests {
     fn gammas_are_averaged_over_channels_for_every_time_step() -> Result<()> {
         let gamma = Tensor::new(&[[1f32, 3.0], [0.5, 0.0], [-1.0, 1.0]], &Device::Cpu)?;
         assert_eq!(means(&gamma)?, [2.0, 0.25, 0.0]);
-        assert_eq!(index_of_gamma("layers.12.gamma"), Some(12));
-        assert_eq!([index_of_gamma("layers.12.weight"), index_of_gamma("gamma")], [None, None]);
+        assert_eq!(layer_of_gamma("layers.12.gamma"), Some("layers.12"));
+        assert_eq!(layer_of_gamma("layers.3.residual.1.gamma"), Some("layers.3.residual.1"));
+        assert_eq!([layer_of_gamma("layers.12.weight"), layer_of_gamma("gamma")], [None, None]);
         Ok(())
     }
 
     #[test]
     fn layers_come_in_the_order_of_the_network_and_other_norms_are_left_out() -> Result<()> {
         let gamma = |value: f32| Tensor::new(&[[value]], &Device::Cpu);
-        let names = ["layers.10.gamma", "layers.2.gamma", "layers.4.gamma"].map(String::from);
-        let tensors = [gamma(1.0)?, gamma(2.0)?, gamma(3.0)?];
-        let found = gammas(names.iter().zip(&tensors), |index, _| index != 4)?;
-        assert_eq!(found, [("layers.2.bntt".to_string(), vec![2.0]), ("layers.10.bntt".into(), vec![1.0])]);
+        let names =
+            ["10", "2", "4", "3.shortcut.0", "3.residual.11", "3.residual.4"].map(|at| format!("layers.{at}.gamma"));
+        let tensors = [gamma(1.0)?, gamma(2.0)?, gamma(3.0)?, gamma(4.0)?, gamma(5.0)?, gamma(6.0)?];
+        let found = gammas(names.iter().zip(&tensors), |layer, _| layer != "layers.4")?;
+        let expected = [("2", 2.0), ("3.residual.4", 6.0), ("3.residual.11", 5.0), ("3.shortcut.0", 4.0), ("10", 1.0)];
+        assert_eq!(found, expected.map(|(at, mean)| (format!("layers.{at}.bntt"), vec![mean])));
         Ok(())
     }
 }

@@ -13,7 +13,9 @@ impl Network {
     pub fn input_gradient(&self, images: &Tensor, labels: &Tensor, draw: &RandomKey<'_>) -> Result<Tensor> {
         let x = self.encoder.spec().encode(images, self.plan.time_steps, draw)?;
         let (x, saved) = self.layers.evaluate_saving(x)?;
-        let (_, grad) = score_and_gradient(&x, labels, &LossConfig::CrossEntropy, 0.0)?;
+        let read = self.readout.counted(&self.readout.steps(&x)?)?;
+        let (_, grad) = score_and_gradient(&read, labels, &LossConfig::CrossEntropy, 0.0)?;
+        let grad = self.readout.gradient(grad, self.plan.time_steps)?;
         let grad = self.layers.input_gradient(saved, grad)?;
         Ok(self.encoder.spec().gradient(images, &grad)?)
     }

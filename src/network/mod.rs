@@ -34,6 +34,7 @@ mod gamma;
 mod input_gradient;
 mod not_finite;
 mod plan;
+mod readout;
 mod state;
 mod traffic;
 
@@ -42,13 +43,14 @@ pub use activity::{Activity, LayerActivity, SpikeCount};
 pub use gamma::{Gammas, gammas};
 pub use not_finite::FirstLayer;
 pub use plan::NetworkPlan;
+pub use readout::{ReadoutConfig, SpikesReadoutConfig, VoteConfig};
 pub use traffic::{GPUS, GpuRates, StepPart, step_parts};
 
 use crate::encoders::{EncoderConfig, RandomKey};
 use crate::error::{Error, Result};
 use crate::layers::{
-    BatchNormConfig, BnttConfig, BuildContext, Chain, ForwardContext, InitConfig, LayerConfig, LayerKind, LifConfig,
-    Parameter, SavedTensors, TabConfig, TdbnConfig, TebnConfig,
+    BatchNormConfig, BnttConfig, BuildContext, Chain, ForwardContext, InitConfig, LayerConfig, LifConfig, NeuronChoice,
+    NormChoice, Parameter, SavedTensors, TabConfig, TdbnConfig, TebnConfig,
 };
 use crate::ops::Precision;
 use crate::rng::Purpose;
@@ -66,6 +68,15 @@ pub struct NetworkConfig {
     pub time_steps: usize,
     /// How images become sequences.
     pub encoder: EncoderConfig,
+    /// What "norm" stands for in the list of layers, in residuals and repeats too. A run's config has the layers
+    /// themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub norm: Option<NormChoice>,
+    /// What "lif" stands for in the list of layers, in residuals and repeats too. "relu" is the spiking network's twin
+    /// without spikes: time_steps are read as 1, the encoder as direct ("none" stays), and bntt, tebn, tab and tdbn as
+    /// batch_norm.
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
+    pub neuron: NeuronChoice,
     /// Neurons of every "lif" layer that does not say otherwise.
     #[serde(default)]
     pub lif: LifConfig,
@@ -87,13 +98,33 @@ pub struct NetworkConfig {
     /// Initial weights of convolutions and linear layers.
     #[serde(default)]
     pub init: InitConfig,
-    /// The layers, first to last. The last gives the logits: a current per class, averaged over time.
+    /// What logits are made of; a current per class, averaged over time, unless given.
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
+    pub readout: ReadoutConfig,
+    /// The layers, first to last. Of what the last gives `readout` makes the logits.
     pub layers: Vec<LayerConfig>,
 }
 
 impl NetworkConfig {
+    /// Whether there is such a layer, at any depth.
+    pub fn has(&self, such: impl Fn(&LayerConfig) -> bool) -> bool {
+        self.layers.iter().flat_map(LayerConfig::all).any(such)
+    }
+
+    /// What kind of network it is, in words, where it has no spikes.
+    pub fn without_spikes(&self) -> Option<&'static str> {
+        let spikes = self.has(|layer| matches!(layer, LayerConfig::Lif(_)));
+        (!spikes).then_some("a network without spikes: rectified linear units in the place of lif neurons")
+    }
+
     /// What the layers may know of the network; the place in the list is set by the list.
-    fn context<'a>(&self, classes: usize, precision: Precision, seed: u64, device: &'a Device) -> BuildContext<'a> {
+    pub(crate) fn context<'a>(
+        &self,
+        classes: usize,
+        precision: Precision,
+        seed: u64,
+        device: &'a Device,
+    ) -> BuildContext<'a> {
         let &Self { time_steps, init, .. } = self;
         BuildContext {
             time_steps,
@@ -120,6 +151,7 @@ pub struct Network {
     plan: NetworkPlan,
     encoder: EncoderConfig,
     layers: Chain,
+    readout: ReadoutConfig,
     seed: u64,
 }
 
@@ -166,15 +198,20 @@ impl Network {
         refuse_what_cannot_fit(&plan, device)?;
         let context = config.context(plan.classes, plan.precision, seed, device);
         let layers = Chain::build(&config.layers, &plan.layers, &context)?;
-        Ok(Self { plan, encoder: config.encoder, layers, seed })
+        Ok(Self { plan, encoder: config.encoder, layers, readout: config.readout, seed })
     }
 
     pub fn plan(&self) -> &NetworkPlan {
         &self.plan
     }
 
-    /// Training: the last layer's currents [T, B, K] for normalised `inputs` [B, C, H, W] (or sequences), whose mean
-    /// over time are the logits, what backward needs, and the activity.
+    /// How logits are read.
+    pub fn readout(&self) -> ReadoutConfig {
+        self.readout
+    }
+
+    /// Training: what the readout counts [T, B, K] for normalised `inputs` [B, C, H, W] (or sequences), whose mean over
+    /// time are the logits (the last layer's currents, see [`ReadoutConfig`]), what backward needs, and the activity.
     pub fn forward(
         &mut self,
         inputs: &Tensor,
@@ -189,10 +226,10 @@ impl Network {
         let context = ForwardContext { seed: self.seed, epoch, indices };
         let mut observers: (&mut dyn Observer, &mut dyn Observer) = (&mut activity, observer);
         let (x, saved) = self.layers.forward(x, &context, &mut observers)?;
-        Ok((x, Tape { saved }, activity))
+        Ok((self.readout.counted(&self.readout.steps(&x)?)?, Tape { saved }, activity))
     }
 
-    /// Adds the gradients of all parameters, from that of the last layer's currents [T, B, K]. With `input_wanted` it
+    /// Adds the gradients of all parameters, from that of what the readout counts [T, B, K]. With `input_wanted` it
     /// returns the gradient of the encoded sequence (of one time-step, the sum, where the encoder repeats the image).
     pub fn backward(
         &mut self,
@@ -201,11 +238,12 @@ impl Network {
         input_wanted: bool,
         observer: &mut dyn Observer,
     ) -> Result<Option<Tensor>> {
+        let grad = self.readout.gradient(grad, self.plan.time_steps)?;
         Ok(self.layers.backward(tape.saved, grad, input_wanted, observer)?)
     }
 
     /// Evaluation: logits [B, K] and activity, with running statistics; `draw` numbers the Poisson draw. No more than
-    /// the first `time_steps` steps are computed, whose mean the logits are.
+    /// the first `time_steps` steps are computed, of which the logits are made.
     pub fn evaluate(
         &self,
         inputs: &Tensor,
@@ -214,10 +252,12 @@ impl Network {
         time_steps: usize,
     ) -> Result<(Tensor, Activity)> {
         let (currents, activity) = self.evaluate_steps(inputs, draw, indices, time_steps, &mut ())?;
-        Ok((currents.mean(0)?, activity))
+        Ok((self.readout.logits(&currents)?, activity))
     }
 
-    /// Evaluation step by step: the last layer's currents [T, B, K], whose mean over time are the logits.
+    /// Evaluation step by step: what every time-step says of the classes [T, B, K], of which
+    /// [`ReadoutConfig::logits`] makes the logits (the last layer's currents, whose mean over time they are, unless
+    /// the network has another readout).
     ///
     /// Images go through a few at a time; what becomes of one depends on no other.
     ///
@@ -269,12 +309,12 @@ impl Network {
         let mut activity = Activity::default();
         let mut observers: (&mut dyn Observer, &mut dyn Observer) = (&mut activity, observer);
         let x = self.layers.evaluate(x, &mut observers)?;
-        Ok((x, activity))
+        Ok((self.readout.steps(&x)?, activity))
     }
 
     /// Mean gamma of every BNTT layer at every time-step.
     pub fn gammas(&self) -> Result<Gammas> {
-        Ok(gammas(&self.state(), |index, _| self.plan.kinds.get(index) == Some(&LayerKind::Bntt))?)
+        Ok(gammas(&self.state(), |layer, _| self.plan.has_bntt(layer))?)
     }
 
     /// Learned tensors with their full names (`layers.0.weight`), in the order of the layers.

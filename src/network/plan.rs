@@ -16,6 +16,8 @@ pub struct NetworkPlan {
     pub input: SequenceSpec,
     pub kinds: Vec<LayerKind>,
     pub layers: Vec<LayerPlan>,
+    /// The names of all BNTT layers: `layers.1`, `layers.3.residual.1`.
+    bntt: Vec<String>,
 }
 
 /// A mistake in a network: the key it hangs on and a sentence.
@@ -33,8 +35,11 @@ impl NetworkPlan {
             multiplied: false,
             constant,
         };
-        if !config.layers.iter().flat_map(LayerConfig::all).any(|layer| matches!(layer, LayerConfig::Lif(_))) {
-            let problem = "there is no \"lif\" layer: a spiking network needs at least one".to_string();
+        if !config.has(|layer| matches!(layer, LayerConfig::Lif(_) | LayerConfig::Relu(_))) {
+            let problem =
+                "there is no \"lif\" layer: a spiking network needs at least one, and \"relu\" stands for it in a \
+                           network without spikes"
+                    .to_string();
             mistakes.push(("network.layers".into(), problem));
         }
         let sizes = [&[config.time_steps], input.shape.as_slice()].concat();
@@ -57,7 +62,13 @@ impl NetworkPlan {
             return Err(mistakes);
         }
         let kinds = config.layers.iter().map(LayerConfig::kind).collect();
-        Ok(Self { time_steps: config.time_steps, classes: data.classes, precision, input, kinds, layers })
+        let bntt = bntt_layers(&config.layers, "layers");
+        Ok(Self { time_steps: config.time_steps, classes: data.classes, precision, input, kinds, layers, bntt })
+    }
+
+    /// Whether the layer of this name is BNTT, at any depth.
+    pub fn has_bntt(&self, layer: &str) -> bool {
+        self.bntt.iter().any(|name| name == layer)
     }
 
     pub fn parameters(&self) -> usize {
@@ -115,6 +126,18 @@ impl NetworkPlan {
         }
         peak.saturating_add(self.parameters().saturating_mul(moments.saturating_add(2).saturating_mul(4)))
     }
+}
+
+/// The names of the BNTT layers of a list, whose names begin with `prefix`, and of the lists in it.
+fn bntt_layers(layers: &[LayerConfig], prefix: &str) -> Vec<String> {
+    let names = |(index, layer): (usize, &LayerConfig)| {
+        let name = format!("{prefix}.{index}");
+        let lists = layer.spec().lists().into_iter();
+        let inside: Vec<String> =
+            lists.flat_map(|(list, layers)| bntt_layers(layers, &format!("{name}.{list}"))).collect();
+        matches!(layer, LayerConfig::Bntt(_)).then_some(name).into_iter().chain(inside)
+    };
+    layers.iter().enumerate().flat_map(names).collect()
 }
 
 /// A layer, fused ones as one, or the join of a residual, while it works.
@@ -182,13 +205,6 @@ fn image_of(data: &DataShape) -> [usize; 3] {
 fn readout_mistake(config: &NetworkConfig, output: &SequenceSpec, classes: usize) -> Option<NetworkMistake> {
     let (index, last) = config.layers.iter().enumerate().next_back()?;
     let kind = last.kind();
-    let problem = if output.spikes {
-        "gives spikes, but the last layer must give currents: end with { linear = { features = \"classes\" } }"
-            .to_string()
-    } else if output.shape != [classes] {
-        format!("gives {} as logits, but the data has {classes} classes: use features = \"classes\"", output.describe())
-    } else {
-        return None;
-    };
+    let problem = config.readout.mistake(output, classes)?;
     Some((format!("network.layers[{index}]"), format!("layer {index} {kind}: {problem}")))
 }

@@ -34,6 +34,7 @@ pub mod poisson;
 pub mod pool;
 mod precision;
 mod product;
+pub mod relu;
 mod scratch;
 pub mod selftest;
 pub mod sequence;

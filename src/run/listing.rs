@@ -18,8 +18,8 @@ pub struct RunSummary {
     pub name: String,
     pub version: u32,
     pub path: PathBuf,
-    /// `running`, `completed`, `interrupted`, `failed`, `killed` where no process is left to say how it ended, or
-    /// `damaged` when the folder's files cannot be read.
+    /// `running`, `completed`, `converted`, `interrupted`, `failed`, `killed` where no process is left to say how it
+    /// ended, or `damaged` when the folder's files cannot be read.
     pub state: &'static str,
     /// Why it failed or is damaged, as a sentence.
     pub problem: Option<String>,
@@ -105,6 +105,7 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
                 let problem = format!("it was completed, and {} lacks epochs.", run.metrics_jsonl().display());
                 ("damaged", Some(problem))
             }
+            Outcome::Converted => ("converted", None),
             Outcome::Interrupted => ("interrupted", None),
             Outcome::Failed(problem) => ("failed", Some(problem.clone())),
         },

@@ -4,6 +4,7 @@ use super::*;
 use crate::error::Error;
 use crate::experiment::{CheckedExperiment, Experiment};
 use crate::layers::LayerKind;
+use crate::run::identity;
 
 const BASE: &str = "name = 'a'\ndata = { dataset = 'digits', batch_size = 64 }\noptimizer = { sgd = { lr = 0.1 } }\n\
                     training = { epochs = 1 }\n[network]\ntime_steps = 16\nencoder = 'poisson'\n\
@@ -51,6 +52,29 @@ fn a_grid_a_zip_variants_and_seeds_make_every_run_in_order() -> Result<()> {
     assert_eq!((experiment.network.lif.leak, experiment.network.lif.threshold), (0.8.into(), 0.5.into()));
     assert_eq!(plan.kinds, [LayerKind::Flatten, LayerKind::Lif, LayerKind::Linear]);
     assert_eq!(experiment.name, runs[31].name);
+    Ok(())
+}
+
+#[test]
+fn norms_are_a_grid_whose_runs_have_the_layers_themselves() -> Result<()> {
+    let layers = "['flatten', { linear = { features = 10 } }, 'norm', 'lif', { linear = { features = 'classes' } }]";
+    let text = format!(
+        "base = 'base.toml'\nset = {{ 'network.layers' = {layers} }}\ngrid = {{ 'network.norm' = ['bntt', 'tebn', 'none'] }}"
+    );
+    let Sweep { axes, runs, .. } = sweep(&text)?;
+    assert_eq!(axes, ["network.norm"]);
+    let found: Vec<_> = runs.iter().map(|run| (run.name.as_str(), run.settings[0].1.as_str())).collect();
+    assert_eq!(found, [("trial.normbntt", "bntt"), ("trial.normtebn", "tebn"), ("trial.normnone", "none")]);
+    let kinds = |run: &SweepRun| run.checked.plan.kinds.get(2).copied();
+    assert_eq!(
+        runs.iter().map(kinds).collect::<Vec<_>>(),
+        [LayerKind::Bntt, LayerKind::Tebn, LayerKind::Lif].map(Some)
+    );
+    // A run is the same whether its file names the norm or writes it, and another norm is another run.
+    let written = sweep("base = 'base.toml'")?.runs.remove(0).checked.experiment;
+    let differences = |run: &SweepRun| identity::differences(&written, &run.checked.experiment);
+    assert_eq!(differences(&runs[0])?, [""; 0]);
+    assert_eq!(differences(&runs[1])?.len(), 1);
     Ok(())
 }
 

@@ -35,9 +35,35 @@ pub fn save_initial_checkpoint(
     folder: &RunFolder,
     network: &mut Network,
 ) -> Result<()> {
+    save_untrained(experiment, dataset, folder, network, &[CheckpointKind::Last])
+}
+
+/// Saves both checkpoints of a run that is not trained: its weights come from elsewhere.
+///
+/// # Errors
+/// As [`checkpoint::save`].
+pub fn save_checkpoints_untrained(
+    experiment: &Experiment,
+    dataset: &Dataset,
+    folder: &RunFolder,
+    network: &mut Network,
+) -> Result<()> {
+    save_untrained(experiment, dataset, folder, network, &[CheckpointKind::Last, CheckpointKind::Best])
+}
+
+fn save_untrained(
+    experiment: &Experiment,
+    dataset: &Dataset,
+    folder: &RunFolder,
+    network: &mut Network,
+    which: &[CheckpointKind],
+) -> Result<()> {
     let (model, optimizer) = (network.state(), Optimizer::new(&experiment.optimizer).state()?);
     let (progress, records) = (first_progress(experiment, dataset)?, Records::nothing());
-    let contents =
-        CheckpointContents { model: &model, optimizer: &optimizer, progress: &progress, records: Some(&records) };
-    checkpoint::save(&folder.checkpoint(CheckpointKind::Last), contents)
+    let of_last = |which| (which == CheckpointKind::Last).then_some(&records);
+    which.iter().try_for_each(|&which| {
+        let (model, optimizer, progress) = (&model, &optimizer, &progress);
+        let contents = CheckpointContents { model, optimizer, progress, records: of_last(which) };
+        checkpoint::save(&folder.checkpoint(which), contents)
+    })
 }

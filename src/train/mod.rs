@@ -21,7 +21,7 @@ pub mod session;
 mod state;
 mod step;
 
-pub use initial::{initial_network, save_initial_checkpoint};
+pub use initial::{initial_network, save_checkpoints_untrained, save_initial_checkpoint};
 pub use step::{StepOutput, step};
 
 use crate::data::{Batches, Dataset, DeviceDataset};

@@ -22,7 +22,7 @@ use crate::optimizers::Optimizer;
 use crate::run::checkpoint::{self, Checkpoint};
 use crate::run::identity::{self, Checksums};
 use crate::run::metrics;
-use crate::run::provenance::Provenance;
+use crate::run::provenance::{Outcome, Provenance};
 use crate::run::records::{Records, VerifiedRecords, WrittenRecord};
 use crate::run::{CheckpointKind, RunFolder};
 
@@ -59,6 +59,8 @@ pub enum Verdict {
         epochs: usize,
         untidy: Option<Box<VerifiedRecords>>,
     },
+    /// It was made of another run: nothing was trained.
+    Converted,
     GoesOn(Box<ResumePoint>),
 }
 
@@ -143,6 +145,9 @@ impl Examiner<'_> {
 
     fn verdict(&mut self, device: &Device) -> Result<Verdict> {
         let (checkpoint, records) = self.last(device)?;
+        if let Ok(Provenance { outcome: Outcome::Converted, .. }) = Provenance::load(&self.run.provenance()) {
+            return Ok(Verdict::Converted);
+        }
         let mut losses = Vec::new();
         let verified = self.records(&checkpoint, &records, &mut losses);
         let best = self.best(&checkpoint, &mut losses);

@@ -9,17 +9,17 @@ fn bntt(folder: &Path, words: &[&str]) -> Result<Output> {
     Ok(Command::new(env!("CARGO_BIN_EXE_bntt")).current_dir(folder).args(words).output()?)
 }
 
-fn said(folder: &Path, words: &[&str]) -> Result<String> {
+pub fn said(folder: &Path, words: &[&str]) -> Result<String> {
     let output = bntt(folder, words)?;
     assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
 }
 
-fn json(folder: &Path, words: &[&str]) -> Result<Value> {
+pub fn json(folder: &Path, words: &[&str]) -> Result<Value> {
     Ok(serde_json::from_str(&said(folder, words)?)?)
 }
 
-fn refused(folder: &Path, words: &[&str]) -> Result<String> {
+pub fn refused(folder: &Path, words: &[&str]) -> Result<String> {
     let output = bntt(folder, words)?;
     assert_eq!(output.status.code(), Some(2), "{words:?}: {}", String::from_utf8_lossy(&output.stdout));
     Ok(String::from_utf8(output.stderr)?)

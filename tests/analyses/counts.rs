@@ -39,6 +39,49 @@ impl Observer for Keeper {
     }
 }
 
+#[test]
+fn operations_and_gammas_of_layers_inside_residuals_are_those_of_the_layers() -> Result {
+    let block = "{ conv = { channels = 6 } }, 'bntt', 'lif'";
+    let layers = format!(
+        "network.layers=[{block}, {{ residual = {{ layers = [{block}, {{ conv = {{ channels = 6 }} }}, 'bntt'], shortcut = [ \
+         {{ conv = {{ channels = 6 }} }}, 'bntt' ] }} }}, 'lif', 'flatten', {{ linear = {{ features = 'classes' }} }}]"
+    );
+    let checked = parse(&[&layers])?;
+    let network = network(&checked)?;
+    let images = random(&[3, 1, 8, 8], 6)?;
+    let products = products(&checked.experiment.network, &checked.plan);
+    let mut meter = Meter::new(&products, 5);
+    network.evaluate_steps(&images, 0, &INDICES, 5, &mut meter)?;
+    let mut kept = ByName::default();
+    network.evaluate_steps(&images, 0, &INDICES, 5, &mut kept)?;
+    let convolutions = ["layers.0", "layers.3.residual.0", "layers.3.residual.3", "layers.3.shortcut.0"];
+    for (product, (received, name)) in products.iter().zip(meter.received.iter().zip(convolutions)) {
+        assert_eq!(product.name, format!("{name}.conv"));
+        for t in 0..5 {
+            assert_eq!(received.operations[t], by_convolving(&kept.0[name].get(t)?, 6, 1)?, "{name}, step {t}");
+        }
+        assert!(received.operations.iter().sum::<u64>() > 0, "{name}");
+    }
+    let neurons: Vec<_> = meter.spikes.iter().map(|spikes| (spikes.layer.as_str(), spikes.neurons)).collect();
+    assert_eq!(neurons, [("layers.2.lif", 384), ("layers.3.residual.2.lif", 384), ("layers.4.lif", 384)]);
+    let gammas: Vec<String> = network.gammas()?.into_iter().map(|(layer, _)| layer).collect();
+    let bntt = ["1", "3.residual.1", "3.residual.4", "3.shortcut.1"];
+    assert_eq!(gammas, bntt.map(|place| format!("layers.{place}.bntt")));
+    Ok(())
+}
+
+/// Keeps what every layer receives, by its name.
+#[derive(Default)]
+struct ByName(BTreeMap<String, Tensor>);
+
+impl Observer for ByName {
+    fn layer(&mut self, io: &LayerIo<'_>) -> candle_core::Result<()> {
+        let input = io.input.expect("an evaluation lends it");
+        self.0.insert(io.name.into(), input.to_dtype(DType::F32)?.contiguous()?);
+        Ok(())
+    }
+}
+
 /// Operations of one time-step of a convolution's input [B, C, H, W]: ones where something is, convolved with ones.
 fn by_convolving(input: &Tensor, channels: usize, stride: usize) -> Result<u64> {
     let there = input.ne(0f32)?.to_dtype(DType::F32)?;
@@ -52,7 +95,7 @@ fn operations_are_those_of_convolving_ones_before_pools_and_after() -> Result {
     let network = network(&checked)?;
     let images = random(&[3, 1, 8, 8], 6)?;
     let products = products(&checked.experiment.network, &checked.plan);
-    let mut meter = Meter::new(&products, &checked.plan, 5);
+    let mut meter = Meter::new(&products, 5);
     network.evaluate_steps(&images, 0, &INDICES, 5, &mut meter)?;
     let mut kept = Keeper::default();
     network.evaluate_steps(&images, 0, &INDICES, 5, &mut kept)?;

@@ -13,11 +13,12 @@ fn smooth_layers() -> Result<Vec<Box<dyn Layer>>> {
     struct File {
         layers: Vec<LayerConfig>,
     }
-    let text = "layers = [{ conv = { channels = 4, bias = true } }, 'bntt', { pool = { average = 2 } }, { conv = { channels = 3, stride = 2 } }, \
+    let text = "layers = [{ conv = { channels = 4, bias = true } }, 'bntt', 'relu', { pool = { average = 2 } }, { conv = { channels = 3, stride = 2 } }, \
                 'batch_norm', { pool = { max = 2 } }, 'flatten', { dropout = { probability = 0.5 } }, { linear = { features = 'classes' } }]";
     let File { layers } = toml::from_str(
         &text
             .replace("'bntt'", "{ bntt = {} }")
+            .replace("'relu'", "{ relu = {} }")
             .replace("'batch_norm'", "{ batch_norm = {} }")
             .replace("'flatten'", "{ flatten = {} }"),
     )?;

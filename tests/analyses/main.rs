@@ -2,8 +2,10 @@
 //! commands.
 
 mod commands;
+mod conversion;
 mod counts;
 mod gradients;
+mod readouts;
 
 use bntt::experiment::{CheckedExperiment, Experiment};
 use bntt::network::Network;

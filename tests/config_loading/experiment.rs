@@ -5,8 +5,12 @@ use bntt::error::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub const SHARED: SharedDefaults =
-    SharedDefaults { list: "network.layers", tables: &[("lif", "network.lif"), ("bntt", "network.bntt")] };
+pub const SHARED: SharedDefaults = SharedDefaults {
+    list: "network.layers",
+    tables: &[("lif", "network.lif"), ("bntt", "network.bntt")],
+    stand_ins: &[],
+    words: &[],
+};
 
 /// An experiment.
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -63,6 +63,11 @@ fn joined_branches_are_the_cpus() {
 }
 
 #[test]
+fn rectifiers_are_the_cpus() {
+    check(&["rectifiers"]);
+}
+
+#[test]
 fn random_numbers_and_batches_are_the_cpus_bits() {
     check(&["random numbers", "batches"]);
 }

@@ -4,6 +4,7 @@ mod blocks;
 mod oracle;
 mod repeats;
 mod sentences;
+mod words;
 
 use bntt::layers::{BuildContext, Chain, LayerConfig, LayerPlan, SequenceSpec, plan_chain};
 use candle_core::{Device, Tensor};

@@ -109,7 +109,7 @@ mod tests {
         );
         let checked = Experiment::parse(&text, "a", &[]).unwrap();
         let products = products(&checked.experiment.network, &checked.plan);
-        let mut meter = Meter::new(&products, &checked.plan, 2);
+        let mut meter = Meter::new(&products, 2);
         let received = |counts: [u64; 2]| ReceivedSpikes { operations: counts.into(), before_pooling: counts.into() };
         // 30 and 40 pixels fired, 20 sums each; 6 and 10 neurons, 10 sums each.
         meter.received = vec![received([600, 800]), received([60, 100])];

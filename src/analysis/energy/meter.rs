@@ -1,8 +1,7 @@
 //! Counting spikes and synaptic operations while a network is evaluated.
 
 use super::product::{CostedLayer, Operands, OperationProbe};
-use crate::layers::LayerKind;
-use crate::network::{LayerIo, NetworkPlan, Observer};
+use crate::network::{LayerIo, Observer};
 use crate::ops::nonzero;
 use candle_core::Result;
 
@@ -33,20 +32,25 @@ pub struct Meter<'a> {
     products: &'a [CostedLayer],
     pub received: Vec<ReceivedSpikes>,
     pub spikes: Vec<LayerSpikes>,
+    time_steps: usize,
 }
 
 impl<'a> Meter<'a> {
-    /// For a network of these products, evaluated for `time_steps`.
-    pub fn new(products: &'a [CostedLayer], plan: &NetworkPlan, time_steps: usize) -> Self {
+    /// For a network of these products, evaluated for `time_steps`. Neurons are met as they fire, in their order.
+    pub fn new(products: &'a [CostedLayer], time_steps: usize) -> Self {
         let none = vec![0; time_steps];
-        let received = ReceivedSpikes { operations: none.clone(), before_pooling: none.clone() };
-        let neurons = plan.kinds.iter().zip(&plan.layers).enumerate().filter(|(_, (kind, _))| **kind == LayerKind::Lif);
-        let spikes = |(index, (_, layer)): (usize, (_, &crate::layers::LayerPlan))| LayerSpikes {
-            layer: format!("layers.{index}.lif"),
-            neurons: layer.output.elements() as u64,
-            spikes: none.clone(),
-        };
-        Self { products, received: vec![received; products.len()], spikes: neurons.map(spikes).collect() }
+        let received = ReceivedSpikes { operations: none.clone(), before_pooling: none };
+        Self { products, received: vec![received; products.len()], spikes: Vec::new(), time_steps }
+    }
+
+    /// The counts of the neurons `layer`, whose spikes are `x` [T, B, ...].
+    fn neurons(&mut self, layer: &str, x: &candle_core::Tensor) -> Option<&mut LayerSpikes> {
+        let known = self.spikes.iter().position(|spikes| spikes.layer == layer).unwrap_or(self.spikes.len());
+        if known == self.spikes.len() {
+            let neurons = x.dims().iter().skip(2).product::<usize>() as u64;
+            self.spikes.push(LayerSpikes { layer: layer.into(), neurons, spikes: vec![0; self.time_steps] });
+        }
+        self.spikes.get_mut(known)
     }
 }
 
@@ -61,7 +65,7 @@ fn add(counts: &mut SpikesByStep, x: &candle_core::Tensor, fan_out: &[u32]) -> R
 impl Observer for Meter<'_> {
     fn layer(&mut self, io: &LayerIo<'_>) -> Result<()> {
         let Some(input) = io.input else { return Ok(()) };
-        let here = |probe: &OperationProbe| probe.layer == io.index;
+        let here = |probe: &OperationProbe| probe.layer == io.name;
         for (product, received) in self.products.iter().zip(&mut self.received) {
             if product.operands == Operands::Constant {
                 // It computes once, with every value.
@@ -76,7 +80,7 @@ impl Observer for Meter<'_> {
             }
         }
         if let Some(name) = io.neurons
-            && let Some(spikes) = self.spikes.iter_mut().find(|spikes| spikes.layer == name)
+            && let Some(spikes) = self.neurons(name, &io.output.sequence)
         {
             add(&mut spikes.spikes, &io.output.sequence, &[1])?;
         }

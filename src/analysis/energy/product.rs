@@ -7,9 +7,7 @@ use crate::network::{NetworkConfig, NetworkPlan};
 /// A convolution or linear layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CostedLayer {
-    /// Its place in `network.layers`.
-    pub index: usize,
-    /// `layers.0.conv`.
+    /// `layers.0.conv`, `layers.3.residual.0.conv`.
     pub name: String,
     /// Multiply-accumulates per image and time-step, dense: k^2 C_in C_out H_out W_out with zeros at the border
     /// counted, as is usual.
@@ -41,52 +39,92 @@ pub enum Operands {
 /// A layer's input, and how many operations a value of it that is not zero sets off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationProbe {
-    /// The layer whose input it is.
-    pub layer: usize,
+    /// The name of the layer whose input it is.
+    pub layer: String,
     /// For each pixel, or one number for all places.
     pub fan_out: Vec<u32>,
     /// Height and width of the pixels; 1 x 1 of features.
     image: (usize, usize),
 }
 
-/// All products of a network, first to last.
+/// A layer where it stands.
+#[derive(Clone)]
+struct Neighbour<'a> {
+    /// `layers.3.residual.0`.
+    name: String,
+    layer: &'a LayerConfig,
+    plan: &'a LayerPlan,
+}
+
+/// All products of a network, first to last: those in the lists of a layer before what comes after it, as they compute.
 pub fn products(config: &NetworkConfig, plan: &NetworkPlan) -> Vec<CostedLayer> {
-    let layers = config.layers.iter().zip(&plan.layers).enumerate();
-    let multiplying = layers.filter_map(|(index, (layer, plan))| Some((index, layer, plan, fan_out(layer, plan)?)));
-    multiplying
-        .map(|(index, layer, layer_plan, fan_out)| {
-            let received = OperationProbe { layer: index, fan_out, image: image(&layer_plan.input.shape) };
-            let after = config.layers.iter().enumerate().skip(index.saturating_add(1));
-            let feeds =
-                after.take_while(|(_, layer)| !multiplies(layer)).find(|(_, l)| matches!(l, LayerConfig::Lif(_)));
-            CostedLayer {
-                index,
-                name: format!("layers.{index}.{}", layer.kind()),
-                macs: layer_plan.macs,
-                outputs: layer_plan.output.elements() as u64,
-                operands: operands(config, plan, index),
-                before_pooling: before_pooling(config, plan, &received),
-                received,
-                neurons: feeds.map(|(place, _)| format!("layers.{place}.lif")),
-            }
-        })
-        .collect()
+    of_list(&config.encoder, &neighbours(&config.layers, &plan.layers, "layers"), (&[], &[]))
+}
+
+fn neighbours<'a>(layers: &'a [LayerConfig], plans: &'a [LayerPlan], prefix: &str) -> Vec<Neighbour<'a>> {
+    let layers = layers.iter().zip(plans).enumerate();
+    layers.map(|(index, (layer, plan))| Neighbour { name: format!("{prefix}.{index}"), layer, plan }).collect()
+}
+
+/// The products of a list, before and behind which stand the layers around it.
+fn of_list(
+    encoder: &EncoderConfig,
+    list: &[Neighbour<'_>],
+    (before, behind): (&[Neighbour<'_>], &[Neighbour<'_>]),
+) -> Vec<CostedLayer> {
+    let mut found = Vec::new();
+    for (index, Neighbour { name, layer, plan }) in list.iter().enumerate() {
+        let before = [before, list.get(..index).unwrap_or_default()].concat();
+        let behind = [list.get(index + 1..).unwrap_or_default(), behind].concat();
+        for ((side, layers), plans) in layer.spec().lists().into_iter().zip(&plan.lists) {
+            let inside = neighbours(layers, plans, &format!("{name}.{side}"));
+            found.extend(of_list(encoder, &inside, (&before, &behind)));
+        }
+        let Some(fan_out) = fan_out(layer, plan) else { continue };
+        let received = OperationProbe { layer: name.clone(), fan_out, image: image(&plan.input.shape) };
+        found.push(CostedLayer {
+            name: format!("{name}.{}", layer.kind()),
+            macs: plan.macs,
+            outputs: plan.output.elements() as u64,
+            operands: operands(encoder, &before, plan),
+            before_pooling: before_pooling(&before, &received),
+            received,
+            neurons: neurons(&behind),
+        });
+    }
+    found
 }
 
 fn multiplies(layer: &LayerConfig) -> bool {
     matches!(layer, LayerConfig::Conv(_) | LayerConfig::Linear(_))
 }
 
-/// Where a layer's input comes from: neurons or an encoder, through layers that do not compute with weights.
-fn operands(config: &NetworkConfig, plan: &NetworkPlan, index: usize) -> Operands {
-    let before = config.layers.iter().take(index).rev();
-    let source = before
-        .into_iter()
-        .find(|layer| !matches!(layer, LayerConfig::Pool(_) | LayerConfig::Flatten(_) | LayerConfig::Dropout(_)));
-    let constant = plan.layers.get(index).is_some_and(|layer| layer.input.constant);
-    match (source, &config.encoder) {
-        (Some(LayerConfig::Lif(_)), _) | (None, EncoderConfig::Poisson(_)) => Operands::Spikes,
-        _ if constant => Operands::Constant,
+/// The next neurons of the layers `behind` a product, be they in a branch: none behind another product.
+fn neurons(behind: &[Neighbour<'_>]) -> Option<String> {
+    for Neighbour { name, layer, plan } in behind {
+        match layer {
+            LayerConfig::Lif(_) => return Some(format!("{name}.lif")),
+            layer if multiplies(layer) => return None,
+            layer => {
+                if let Some(((side, layers), plans)) = layer.spec().lists().into_iter().zip(&plan.lists).next() {
+                    return neurons(&neighbours(layers, plans, &format!("{name}.{side}")));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Where a layer's input comes from: neurons or an encoder, through layers that do not compute with weights. What a
+/// residual adds are numbers: two spikes may fall on one another.
+fn operands(encoder: &EncoderConfig, before: &[Neighbour<'_>], plan: &LayerPlan) -> Operands {
+    let passes =
+        |layer: &LayerConfig| matches!(layer, LayerConfig::Pool(_) | LayerConfig::Flatten(_) | LayerConfig::Dropout(_));
+    let source = before.iter().rev().find(|neighbour| !passes(neighbour.layer));
+    match source {
+        Some(Neighbour { plan, .. }) if plan.output.spikes => Operands::Spikes,
+        None if matches!(encoder, EncoderConfig::Poisson(_)) => Operands::Spikes,
+        _ if plan.input.constant => Operands::Constant,
         _ => Operands::Numbers,
     }
 }
@@ -122,15 +160,15 @@ fn windows(conv: &ConvConfig, length: usize, outputs: usize) -> Vec<u32> {
 }
 
 /// Follows the layers back through average pools, which spread what a value sets off over those that it is the mean of.
-fn before_pooling(config: &NetworkConfig, plan: &NetworkPlan, received: &OperationProbe) -> Option<OperationProbe> {
+fn before_pooling(before: &[Neighbour<'_>], received: &OperationProbe) -> Option<OperationProbe> {
     let (mut probe, mut pooled) = (received.clone(), false);
-    for (index, (layer, layer_plan)) in config.layers.iter().zip(&plan.layers).enumerate().take(received.layer).rev() {
+    for Neighbour { name, layer, plan } in before.iter().rev() {
         match layer {
             LayerConfig::Pool(pool @ (PoolConfig::Average(_) | PoolConfig::GlobalAverage)) => {
-                let (height, width) = image(&layer_plan.input.shape);
+                let (height, width) = image(&plan.input.shape);
                 let side = |all: usize| if let PoolConfig::Average(side) = *pool { side } else { all };
-                probe = spread(&probe, (height, width), (side(height), side(width)), image(&layer_plan.output.shape));
-                (probe.layer, pooled) = (index, true);
+                probe = spread(&probe, (height, width), (side(height), side(width)), image(&plan.output.shape));
+                (probe.layer, pooled) = (name.clone(), true);
             }
             LayerConfig::Flatten(_) | LayerConfig::Dropout(_) => {}
             _ => break,
@@ -153,7 +191,7 @@ fn spread(
         if inside { after.fan_out.get(place).copied().unwrap_or_default() } else { 0 }
     };
     let fan_out = (0..height).flat_map(|y| (0..width).map(move |x| fan_out_at(y, x))).collect();
-    OperationProbe { layer: after.layer, fan_out, image: (height, width) }
+    OperationProbe { layer: after.layer.clone(), fan_out, image: (height, width) }
 }
 
 #[cfg(test)]
@@ -184,8 +222,8 @@ mod tests {
         // 4 x 4 without padding and stride 2: one output, which sees rows and columns 0 to 2.
         assert_eq!(products[1].received.fan_out, [3, 3, 3, 0, 3, 3, 3, 0, 3, 3, 3, 0, 0, 0, 0, 0]);
         assert_eq!(products[2].received.fan_out, [10]);
-        let places = products.iter().map(|product| product.index).collect::<Vec<_>>();
-        assert_eq!((places, products[1].macs), (vec![0, 4, 8], 9 * 2 * 3));
+        let places = products.iter().map(|product| product.name.as_str()).collect::<Vec<_>>();
+        assert_eq!((places, products[1].macs), (vec!["layers.0.conv", "layers.4.conv", "layers.8.linear"], 9 * 2 * 3));
     }
 
     #[test]
@@ -193,10 +231,10 @@ mod tests {
         let products = costed("poisson", LAYERS);
         assert_eq!(products[0].before_pooling, None);
         let before = products[1].before_pooling.as_ref().unwrap();
-        assert_eq!((before.layer, &before.fan_out[..8]), (3, &[3, 3, 3, 3, 3, 3, 0, 0][..]));
+        assert_eq!((before.layer.as_str(), &before.fan_out[..8]), ("layers.3", &[3, 3, 3, 3, 3, 3, 0, 0][..]));
         assert_eq!(before.fan_out[6 * 8..], [0; 16]);
         let before = products[2].before_pooling.as_ref().unwrap();
-        assert_eq!((before.layer, &before.fan_out[..]), (6, &[10][..]));
+        assert_eq!((before.layer.as_str(), &before.fan_out[..]), ("layers.6", &[10][..]));
     }
 
     #[test]
@@ -208,5 +246,36 @@ mod tests {
         assert_eq!(operands("poisson", two), [Operands::Spikes, Operands::Numbers, Operands::Spikes]);
         let names: Vec<_> = costed("poisson", LAYERS).into_iter().map(|product| product.neurons).collect();
         assert_eq!(names, [Some("layers.2.lif".to_string()), Some("layers.5.lif".into()), None]);
+    }
+
+    #[test]
+    fn products_of_residuals_are_found_with_their_neurons_and_what_they_receive() {
+        let conv = "{ conv = { channels = 2 } }";
+        let layers = format!(
+            "{conv}, 'lif', {{ pool = {{ average = 2 }} }}, {{ residual = {{ layers = [{conv}, 'lif', {conv}], shortcut = [{conv}] }} }}, \
+             'lif', {{ residual = {{ join = 'and', layers = [{conv}, 'lif'] , shortcut = ['dropout', {conv}, 'lif'] }} }}, {conv}, \
+             {{ residual = {{ layers = ['lif', {conv}] }} }}, 'flatten', {{ linear = {{ features = 'classes' }} }}"
+        )
+        .replace("'dropout'", "{ dropout = { probability = 0.5 } }");
+        let found: Vec<_> = costed("poisson", &layers).into_iter().map(|p| (p.name, p.operands, p.neurons)).collect();
+        let lif = |place: &str| Some(format!("layers.{place}.lif"));
+        let expected = [
+            ("0.conv", Operands::Spikes, lif("1")),
+            ("3.residual.0.conv", Operands::Spikes, lif("3.residual.1")),
+            ("3.residual.2.conv", Operands::Spikes, lif("4")),
+            ("3.shortcut.0.conv", Operands::Spikes, lif("4")),
+            ("5.residual.0.conv", Operands::Spikes, lif("5.residual.1")),
+            ("5.shortcut.1.conv", Operands::Spikes, lif("5.shortcut.2")),
+            ("6.conv", Operands::Spikes, lif("7.residual.0")),
+            ("7.residual.1.conv", Operands::Spikes, None),
+            // What is added before are currents.
+            ("9.linear", Operands::Numbers, None),
+        ];
+        assert_eq!(found, expected.map(|(name, operands, neurons)| (format!("layers.{name}"), operands, neurons)));
+        // The pool in front of the residual is that of both its sides.
+        for place in [1, 3] {
+            let products = costed("poisson", &layers);
+            assert_eq!(products[place].before_pooling.as_ref().map(|probe| probe.layer.as_str()), Some("layers.2"));
+        }
     }
 }

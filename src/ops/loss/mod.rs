@@ -1,4 +1,5 @@
-//! The loss of a network's last currents I [T, B, K], and its gradient.
+//! The loss of what a network's readout counts, I [T, B, K], and its gradient: the last layer's currents, unless the
+//! network has another `readout`.
 //!
 //! | `training.loss` | equation |
 //! |---|---|

@@ -12,6 +12,7 @@ mod norms;
 mod pools;
 mod products;
 mod random;
+mod rectifiers;
 
 pub use findings::{Checks, OpFinding};
 
@@ -32,6 +33,7 @@ pub const GROUPS: &[(&str, CheckGroup)] = &[
     ("vectors and biases", products::check_vectors),
     ("pools", pools::check),
     ("joins", joins::check),
+    ("rectifiers", rectifiers::check),
     ("random numbers", random::check),
     ("batches", random::check_batches),
     ("losses and moves", moves::check),

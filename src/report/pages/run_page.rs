@@ -106,6 +106,7 @@ fn provenance(provenance: &Provenance) -> String {
     let outcome = match outcome {
         Outcome::Running => "no end recorded".to_string(),
         Outcome::Completed => "completed".into(),
+        Outcome::Converted => "converted from another run".into(),
         Outcome::Interrupted => "interrupted".into(),
         Outcome::Failed(message) => format!("failed: {message}"),
     };

@@ -4,7 +4,6 @@ use crate::config::LARGEST_FILE;
 use crate::error::Error;
 use crate::experiment::{CheckedExperiment, Experiment};
 use crate::files::reading;
-use crate::layers::LayerKind;
 use crate::network::{self, Gammas};
 use crate::run::checkpoint;
 use crate::run::listing::{self, RunSummary};
@@ -80,8 +79,8 @@ pub fn gamma(
 ) -> ReadResult<Gamma> {
     let which = choose(run, requested);
     let checkpoint = checkpoint::load(&run.checkpoint(which), &Device::Cpu).map_err(error_text)?;
-    let is_bntt = |index: usize, gamma: &Tensor| match experiment {
-        Ok(checked) => checked.plan.kinds.get(index) == Some(&LayerKind::Bntt),
+    let is_bntt = |layer: &str, gamma: &Tensor| match experiment {
+        Ok(checked) => checked.plan.has_bntt(layer),
         // Without a config it is told by its shape: other norms have one group for all time-steps.
         Err(_) => gamma.dims().first().is_some_and(|&groups| groups > 1),
     };

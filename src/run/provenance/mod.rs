@@ -10,7 +10,7 @@ pub use git::{Git, Uncommitted};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,9 @@ pub struct Provenance {
     /// SHA-256 of `training.initial_weights`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<String>,
+    /// Of which run it was made, where nothing was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub converted: Option<ConversionRecord>,
     /// The first is the run's start; each `resume` adds one.
     pub sessions: Vec<SessionRecord>,
 }
@@ -47,9 +50,26 @@ pub struct Provenance {
 pub enum Outcome {
     Running,
     Completed,
+    /// Made of another run, by `bntt convert`: nothing was trained, or is left to be.
+    Converted,
     Interrupted,
     /// With the error's message.
     Failed(String),
+}
+
+/// The run that a converted one was made of, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConversionRecord {
+    /// Its folder then.
+    pub from: PathBuf,
+    /// SHA-256 of its model.safetensors.
+    pub model_sha256: String,
+    /// Percent of a layer's activations that its threshold is not below.
+    pub percentile: f64,
+    /// The training images that activations were counted on.
+    pub images: u64,
+    /// By layer: `layers.2.lif`.
+    pub thresholds: Vec<(String, f64)>,
 }
 
 /// One process that worked on the run: a resume may use other code on another machine.
@@ -101,6 +121,7 @@ impl Provenance {
             seed,
             data,
             initial_weights: None,
+            converted: None,
             sessions: vec![session],
         }
     }

@@ -2,7 +2,7 @@
 
 use super::damaged::{keep_what_is_damaged, put_aside};
 use super::{SessionEnd, SessionOptions, train_to_end};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experiment::CheckedExperiment;
 use crate::files::lock::Lock;
 use crate::ops::device;
@@ -49,6 +49,13 @@ pub(super) fn go_on(
             untidy.map(|keep| Metrics::open(folder, *keep)).transpose()?;
             record_completion(folder)?;
             return Ok(SessionEnd::WasComplete { run: folder.clone(), epochs });
+        }
+        Verdict::Converted => {
+            return Err(Error::Run(format!(
+                "{} was converted from another run: there is no training to go on with. To train from its weights, name its \
+                 checkpoint as training.initial_weights.",
+                folder.path().display()
+            )));
         }
         Verdict::GoesOn(point) => *point,
     };

@@ -67,6 +67,10 @@ pub fn start(config: &Path, overrides: &[String], options: SessionOptions<'_>) -
     let on = provenance.sessions.last().map_or_else(|| device::name(&device), SessionRecord::computed_on);
     let parameters = checked.plan.parameters();
     info!("{images} training and {test} test images, {parameters} parameters, {on}, {threads} threads");
+    if let Some(kind) = experiment.network.without_spikes() {
+        let (steps, encoder) = (experiment.network.time_steps, experiment.network.encoder.kind().name());
+        info!("{kind}; time-steps: {steps}, encoder: {encoder}");
+    }
     for warning in [config::overruled(overrides), experiment.warnings()].concat() {
         warn!("{warning}");
     }
