@@ -108,7 +108,7 @@ fn assemble<T: DeserializeOwned + JsonSchema>(
         return Err(sources.error_of(findings));
     }
     let mut written_out = sources.tree.clone();
-    match repeat::expand(&mut written_out, shared) {
+    match repeat::expand(&mut written_out, shared, |tag| sources.rank(tag)) {
         Ok(origins) => (sources.tree, sources.origins) = (written_out, origins),
         Err(mistake) => return Err(sources.error([mistake])),
     }

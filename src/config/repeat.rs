@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use figment::value::Value;
+use figment::value::{Tag, Value};
 
 use super::key::{KeyPath, KeyStep};
 use super::shared::SharedDefaults;
@@ -19,11 +19,15 @@ const WORD: &str = "repeat";
 pub(super) type Origins = BTreeMap<Vec<KeyStep>, Vec<KeyStep>>;
 
 /// Expands the repeats of the list that `shared` names, in repeats and in the lists of its entries too, and reads what
-/// stands for other entries.
+/// stands for other entries. `rank` is that of a value's source.
 ///
 /// # Errors
 /// A key and a sentence, for more entries than anybody could want, and where it is not given what an entry stands for.
-pub(super) fn expand(root: &mut Value, shared: &SharedDefaults) -> Result<Origins, (String, String)> {
+pub(super) fn expand(
+    root: &mut Value,
+    shared: &SharedDefaults,
+    rank: impl Fn(Tag) -> usize,
+) -> Result<Origins, (String, String)> {
     let list: Vec<KeyStep> = shared.list.split('.').map(|name| KeyStep::Name(name.to_owned())).collect();
     let stand_ins = StandIns::new(root, shared);
     let mut expansion = Expansion { left: MOST, repeating: false, origins: Origins::new(), stand_ins };
@@ -39,7 +43,8 @@ pub(super) fn expand(root: &mut Value, shared: &SharedDefaults) -> Result<Origin
             Refused::Unread(place, problem) => (KeyPath(place).to_string(), problem),
         })?;
     }
-    expansion.stand_ins.finish(root)?;
+    let list_rank = tree::get(root, &list).map_or(0, |list| rank(list.tag()));
+    expansion.stand_ins.finish(root, |tag| rank(tag) < list_rank)?;
     Ok(expansion.origins)
 }
 

@@ -85,11 +85,14 @@ impl<'a> StandIns<'a> {
     /// Reads the other settings, and takes those away that have now been read: what is written out needs them no more.
     ///
     /// # Errors
-    /// A key and a sentence, where no entry of the list stands for what the key names.
-    pub fn finish(self, root: &mut Value) -> Result<(), (String, String)> {
+    /// A key and a sentence, where no entry of the list stands for what the key names. A key that `is_overruled`, since
+    /// its source comes before that of the list, is not meant for it.
+    pub fn finish(self, root: &mut Value, is_overruled: impl Fn(Tag) -> bool) -> Result<(), (String, String)> {
         for &(word, key) in self.shared.words {
-            let given = self.active.iter().find(|(stand_in, _)| stand_in.key == key);
-            if let Some((StandIn { value, .. }, _)) = given.filter(|_| !self.seen.contains(&word)) {
+            let unseen =
+                |stand_in: &StandIn, tag: Tag| !self.seen.contains(&word) && !is_overruled(tag) && stand_in.key == key;
+            let given = self.active.iter().find(|(stand_in, tag)| unseen(stand_in, *tag));
+            if let Some((StandIn { value, .. }, _)) = given {
                 let list = self.shared.list;
                 let problem = format!(
                     "it names {value:?}, but no entry of {list} is {word:?}, which would stand for it: write {word:?} where it \

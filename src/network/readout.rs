@@ -3,7 +3,7 @@
 use crate::layers::SequenceSpec;
 use crate::ops::cast;
 use crate::ops::loss::LossConfig;
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,8 @@ pub struct VoteConfig {
 impl ReadoutConfig {
     /// What every time-step of the last layer's sequence says of the classes: [T, B, K].
     pub fn steps(&self, x: &Tensor) -> Result<Tensor> {
-        let x = cast::currents(x)?;
+        // Spikes of bf16 currents are bf16 too, and losses read f32.
+        let x = cast::currents(x)?.to_dtype(DType::F32)?;
         match *self {
             Self::Vote(VoteConfig { per_class }) => {
                 let (time_steps, batch, features) = x.dims3()?;

@@ -94,6 +94,11 @@ fn a_norm_that_nobody_names_and_one_that_stands_nowhere_are_told() {
         "command line: network.norm: it names \"tebn\", but no entry of network.layers is \"norm\", which would stand for it: \
          write \"norm\" where it is to stand, or leave this key out."
     );
+    // A list that came later says itself what it wants.
+    let later = "network.layers=['flatten', 'lif', { linear = { features = 'classes' } }]";
+    let kept = parsed("norm = 'bntt'", "'norm', 'lif'", &[later]);
+    assert_eq!(kept, parsed("", "'lif'", &[later]));
+    assert!(told("norm = 'bntt'", "'norm', 'lif'", &[later, "network.norm=tab"]).contains("it names \"tab\""));
     let text = told("norm = 'tebbn'", "'norm', 'lif'", &[]);
     assert!(text.contains("network.norm") && text.contains("tebn"), "{text}");
     // Places are those of the list as written, though a norm was left out of it.
