@@ -110,7 +110,7 @@ fn confusion(run: &RunFolder, requested: run::CheckpointKind, overrides: &[Strin
         (EncoderConfig::Poisson(_), draws) => format!(", logits averaged over {draws} Poisson draws"),
         _ => String::new(),
     };
-    let CheckpointLabel { words, .. } = CheckpointLabel::new(which, epoch);
+    let CheckpointLabel { words, .. } = CheckpointLabel::new(which, epoch, trained.checked.experiment.chosen_on());
     let words = format!("{words} {} images{drawn}: {:.2} % are right.", confusion.images(), confusion.top1_percent());
     Ok((confusion, words))
 }

@@ -3,17 +3,19 @@
 mod early_exit;
 mod name;
 mod provenance;
+mod selection;
 mod training;
 mod warnings;
 
 pub use early_exit::{EarlyExitConfig, ExitLayers};
 pub use name::check_name;
 pub use provenance::{GitRecord, ProvenanceConfig};
+pub use selection::ChosenOn;
 pub use training::{CheckpointEvery, TrainingConfig};
 
 use crate::config::settings;
 use crate::config::{self, LARGEST_FILE, Loaded, SharedDefaults};
-use crate::data::{DataConfig, DataShape, Dataset};
+use crate::data::{DataConfig, DataShape, Dataset, Holdout};
 use crate::error::{Error, Mistake, Result};
 use crate::files::tilde;
 use crate::layers::{LayerConfig, LayerKind, LayerPlan};
@@ -110,7 +112,18 @@ impl Experiment {
     /// # Errors
     /// As [`DataConfig::load`].
     pub fn load_data(&self) -> Result<Dataset> {
-        self.data.load(self.network.time_steps)
+        let dataset = self.data.load(self.network.time_steps)?;
+        // What it cannot hold out is found before anything is trained.
+        self.holdout(&dataset)?;
+        Ok(dataset)
+    }
+
+    /// Which of its training images are trained on, and which held out.
+    ///
+    /// # Errors
+    /// As [`DataConfig::holdout`].
+    pub fn holdout(&self, dataset: &Dataset) -> Result<Option<Holdout>> {
+        self.data.holdout(&dataset.train, self.seed)
     }
 
     /// The same to evaluate a trained network.

@@ -68,6 +68,9 @@ fn judge(run: &RunFolder, checked: &CheckedExperiment, findings: &mut Vec<RunFin
             here(run, checked, &point, findings)?;
             let progress = &point.checkpoint.progress;
             match (progress.epoch, progress.step) {
+                (epoch, 0) if epoch >= checked.experiment.training.epochs => {
+                    format!("all {epoch} epochs are done: `bntt resume {path}` reads the test images")
+                }
                 (0, 0) => format!("`bntt resume {path}` begins at the first step"),
                 (epoch, 0) => format!("`bntt resume {path}` goes on after epoch {epoch}"),
                 (epoch, step) => format!("`bntt resume {path}` goes on after epoch {epoch} and {step} steps"),

@@ -142,14 +142,20 @@ impl Examiner<'_> {
     }
 
     fn verdict(&mut self, device: &Device) -> Result<Verdict> {
-        let (checkpoint, records) = self.last(device)?;
+        let (mut checkpoint, records) = self.last(device)?;
         let mut losses = Vec::new();
         let verified = self.records(&checkpoint, &records, &mut losses);
         let best = self.best(&checkpoint, &mut losses);
-        let (verified, ()) = (verified?, best?);
-        let done = checkpoint.progress.epoch;
-        if done < self.checked.experiment.training.epochs || !losses.is_empty() {
+        let (mut verified, ()) = (verified?, best?);
+        let (done, experiment) = (checkpoint.progress.epoch, &self.checked.experiment);
+        let trained = done >= experiment.training.epochs;
+        if !trained || (experiment.data.validation.is_some() && !checkpoint.progress.tested) || !losses.is_empty() {
             self.log()?;
+            if checkpoint.progress.tested {
+                // It goes on, and the test comes at the end.
+                checkpoint.progress.tested = false;
+                verified = metrics::without_final_test(self.run, verified)?;
+            }
             return Ok(Verdict::GoesOn(Box::new(ResumePoint { checkpoint, records: verified, losses })));
         }
         let untidy = if self.tidy(&verified.records)? { None } else { Some(Box::new(verified)) };

@@ -92,7 +92,8 @@ fn train_to_end<'a>(
         return Err(Error::Interrupted(reason));
     }
     if let Some((top1, epoch)) = best {
-        info!("best top-1 {top1:.2} % after epoch {epoch} (chosen on the test images)");
+        let on = checked.experiment.chosen_on().name();
+        info!("best top-1 {top1:.2} % after epoch {epoch} (chosen on the {on} images)");
     }
     info!("done: {path}");
     Ok(SessionEnd::Completed)

@@ -66,7 +66,10 @@ pub fn start(config: &Path, overrides: &[String], options: SessionOptions<'_>) -
     let (images, test) = (dataset.train.len(), dataset.test.len());
     let on = provenance.sessions.last().map_or_else(|| device::name(&device), SessionRecord::computed_on);
     let parameters = checked.plan.parameters();
-    info!("{images} training and {test} test images, {parameters} parameters, {on}, {threads} threads");
+    let held = experiment.holdout(&dataset)?.map_or(0, |holdout| holdout.validation.len());
+    let held_text = if held == 0 { String::new() } else { format!(", {held} validation") };
+    let images = images.saturating_sub(held);
+    info!("{images} training{held_text} and {test} test images, {parameters} parameters, {on}, {threads} threads");
     for warning in [config::overruled(overrides), experiment.warnings()].concat() {
         warn!("{warning}");
     }

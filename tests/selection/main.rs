@@ -1,0 +1,4 @@
+//! What is chosen where: validation images, when to stop, how long to train, what to begin with.
+
+mod validation;
+mod workspace;
