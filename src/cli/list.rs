@@ -49,7 +49,10 @@ pub fn list(arguments: &ListArguments) -> Result<()> {
             object.insert("validation_top1".into(), run.validation_accuracy.into());
         }
         validation.push(run.validation_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %")));
-        problems.push(run.problem);
+        if let (Some(why), Some(object)) = (&run.ended_early, objects.last_mut().and_then(|o| o.as_object_mut())) {
+            object.insert("ended_early".into(), why.as_str().into());
+        }
+        problems.push(run.problem.or(run.ended_early));
     }
     let mut header = vec!["run", "state", "started", "epochs", "best top-1", "epoch"];
     if validation.iter().any(|cell| !cell.is_empty()) {

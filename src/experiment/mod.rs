@@ -1,6 +1,7 @@
 //! An experiment: everything that a file says, resolved and checked once.
 
 mod early_exit;
+mod early_stopping;
 mod name;
 mod provenance;
 mod selection;
@@ -8,6 +9,7 @@ mod training;
 mod warnings;
 
 pub use early_exit::{EarlyExitConfig, ExitLayers};
+pub use early_stopping::EarlyStoppingConfig;
 pub use name::check_name;
 pub use provenance::{GitRecord, ProvenanceConfig};
 pub use selection::ChosenOn;
@@ -165,6 +167,7 @@ impl Experiment {
             LoadPurpose::Evaluation => experiment.data.mistakes_in_evaluation(shape.as_ref().ok()),
         });
         mistakes.extend(experiment.training.mistakes());
+        mistakes.extend(experiment.selection_mistake());
         match &shape {
             Ok(shape) => match NetworkPlan::new(&experiment.network, shape, experiment.training.precision) {
                 Ok(plan) => {

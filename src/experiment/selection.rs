@@ -21,6 +21,16 @@ impl ChosenOn {
 }
 
 impl Experiment {
+    /// What cannot be chosen without validation images, as (dotted key, problem).
+    pub(super) fn selection_mistake(&self) -> Option<(String, String)> {
+        let by_test = self.training.early_stopping.is_some() && self.chosen_on() == ChosenOn::Test;
+        by_test.then(|| {
+            let problem = "stopping by the test images would choose by them: hold training images out with data.validation = { share = \
+                           0.1 }, or leave it out";
+            ("training.early_stopping".into(), problem.into())
+        })
+    }
+
     /// The validation images where `data.validation` holds some out, or else the test images.
     pub fn chosen_on(&self) -> ChosenOn {
         if self.data.validation.is_some() { ChosenOn::Validation } else { ChosenOn::Test }

@@ -1,6 +1,6 @@
 //! The `[training]` section.
 
-use super::EarlyExitConfig;
+use super::{EarlyExitConfig, EarlyStoppingConfig};
 use crate::error::{Error, Result};
 use crate::ops::Precision;
 use crate::ops::loss::LossConfig;
@@ -42,6 +42,9 @@ pub struct TrainingConfig {
     /// Evaluate no further than to the step after which BNTT's gammas let little through; all time-steps when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_exit: Option<EarlyExitConfig>,
+    /// Stop before the last epoch, when the validation images say that nothing better comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStoppingConfig>,
     /// Weights to start from, a safetensors file such as another run's `checkpoints/best/model.safetensors`, of f32,
     /// f64, f16 or bf16. "none" is no file: those that `network.init` draws, also where a base file names others; a
     /// file that is called so is ./none.
@@ -133,7 +136,8 @@ impl TrainingConfig {
                  alone, which is `best` then. Evaluate more often, or train longer."
             )
         };
-        (evaluate_every > epochs).then(|| ("training.evaluate_every".into(), problem())).into_iter().collect()
+        let late = (evaluate_every > epochs).then(|| ("training.evaluate_every".into(), problem()));
+        late.into_iter().chain(self.patience_warning()).collect()
     }
 
     /// N of "cuda:N".

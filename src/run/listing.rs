@@ -24,6 +24,8 @@ pub struct RunSummary {
     /// Why it failed or is damaged, as a sentence.
     pub problem: Option<String>,
     pub epochs_done: usize,
+    /// Why a completed run has fewer epochs than were asked for, as a sentence.
+    pub ended_early: Option<String>,
     /// The epochs asked for, where config.toml tells.
     pub epochs: Option<usize>,
     /// Top-1 of the best epoch on the test images, in percent; with validation images known once training has ended.
@@ -103,7 +105,7 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
         (Ok(provenance), Ok(RunMetrics { epochs: lines, .. }), Some(epochs)) => match &provenance.outcome {
             Outcome::Running if run.is_at_work() => ("running", None),
             Outcome::Running => ("killed", None),
-            Outcome::Completed if lines.len() == epochs => ("completed", None),
+            Outcome::Completed if lines.len() == epochs || provenance.ended_early.is_some() => ("completed", None),
             Outcome::Completed => {
                 let problem = format!("it was completed, and {} lacks epochs.", run.metrics_jsonl().display());
                 ("damaged", Some(problem))
@@ -130,6 +132,7 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
         best_epoch: best.map(|(epoch, _)| epoch),
         validation_accuracy,
         chosen_on,
+        ended_early: provenance.as_ref().ok().and_then(|provenance| provenance.ended_early.clone()),
         started: provenance.ok().map(|provenance| provenance.started),
         path: run.path().to_path_buf(),
     }

@@ -23,6 +23,8 @@ pub struct Results {
     /// `running`, `completed`, `interrupted`, `failed`, `killed` or `damaged`, as `bntt list` has it.
     pub state: &'static str,
     pub epochs_done: usize,
+    /// Whether it has fewer epochs than were asked for because early stopping ended it.
+    pub ended_early: bool,
     /// The epochs asked for, where config.toml tells.
     pub epochs: Option<usize>,
     /// After the last epoch that was evaluated; nothing where epochs are evaluated on validation images.
@@ -55,13 +57,28 @@ impl Results {
         let RunSummary { path, state, epochs_done, epochs, best_accuracy, best_epoch, started, chosen_on, .. } =
             summary;
         let last = metrics::last_evaluated(lines).map(|(epoch, test)| AccuracyAt { top1: test.top1, epoch });
+        let ended_early = summary.ended_early.is_some();
         let at = |top1: Option<f64>| top1.zip(best_epoch).map(|(top1, epoch)| AccuracyAt { top1, epoch });
         let (best, validation) = (at(best_accuracy), at(summary.validation_accuracy));
         let rates = lines.last().map(|line| line.firing_rates.as_slice()).filter(|rates| !rates.is_empty());
         let mean = |rates: &[(String, f64)]| rates.iter().map(|(_, rate)| rate).sum::<f64>() / rates.len() as f64;
         let seconds = (!lines.is_empty()).then(|| lines.iter().map(|line| line.seconds).sum());
         let firing_rate = rates.map(mean);
-        Self { run, path, state, epochs_done, epochs, last, best, validation, chosen_on, firing_rate, seconds, started }
+        Self {
+            run,
+            path,
+            state,
+            epochs_done,
+            ended_early,
+            epochs,
+            last,
+            best,
+            validation,
+            chosen_on,
+            firing_rate,
+            seconds,
+            started,
+        }
     }
 
     /// The last and the best accuracy of a run that has done all its epochs and was evaluated after the last; with
@@ -70,7 +87,7 @@ impl Results {
         let best = self.best?;
         let evaluated =
             self.chosen_on == ChosenOn::Validation || self.last.is_some_and(|last| last.epoch == self.epochs_done);
-        let done = self.state != "damaged" && evaluated && Some(self.epochs_done) >= self.epochs;
+        let done = self.state != "damaged" && evaluated && (self.ended_early || Some(self.epochs_done) >= self.epochs);
         (done && self.epochs.is_some()).then_some((self.last.map(|last| last.top1), best.top1))
     }
 }

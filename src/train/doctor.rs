@@ -63,13 +63,16 @@ fn judge(run: &RunFolder, checked: &CheckedExperiment, findings: &mut Vec<RunFin
     findings.extend(more);
     let path = run.path().display();
     Ok(match verdict? {
+        Verdict::Complete { ended_early: Some(why), .. } => format!("complete: {why}"),
         Verdict::Complete { epochs, .. } => format!("complete: all {epochs} epochs are done"),
         Verdict::GoesOn(point) => {
             here(run, checked, &point, findings)?;
             let progress = &point.checkpoint.progress;
             match (progress.epoch, progress.step) {
-                (epoch, 0) if epoch >= checked.experiment.training.epochs => {
-                    format!("all {epoch} epochs are done: `bntt resume {path}` reads the test images")
+                (epoch, 0) if checked.experiment.training.is_trained(epoch, progress.best_epoch) => {
+                    let early = checked.experiment.training.early_end(epoch, progress.best_epoch);
+                    let why = early.unwrap_or_else(|| format!("all {epoch} epochs are done"));
+                    format!("{why}: `bntt resume {path}` reads the test images")
                 }
                 (0, 0) => format!("`bntt resume {path}` begins at the first step"),
                 (epoch, 0) => format!("`bntt resume {path}` goes on after epoch {epoch}"),

@@ -27,10 +27,10 @@ pub use step::{StepOutput, step};
 
 use crate::data::{Batches, Dataset, DeviceDataset, Holdout, Images};
 use crate::error::{Error, Result, StopReason};
-use crate::experiment::{CheckedExperiment, Experiment};
+use crate::experiment::{CheckedExperiment, Experiment, TrainingConfig};
 use crate::network::Network;
 use crate::optimizers::TrainingPosition;
-use crate::run::checkpoint::Checkpoint;
+use crate::run::checkpoint::{Checkpoint, TrainingProgress};
 use crate::run::metrics::{ChosenOn, EpochMetrics, SplitMetrics};
 use crate::run::records::VerifiedRecords;
 use crate::run::{CheckpointKind, RunFolder};
@@ -158,7 +158,7 @@ impl<'a> Trainer<'a> {
         // A GPU works ahead of the program; asking it for a loss makes both wait.
         let read_every = if device.is_cpu() { 1 } else { READ_EVERY };
         thread::scope(|scope| {
-            while state.progress.epoch < end.min(training.epochs) {
+            while state.progress.epoch < end && !is_trained(training, &state.progress) {
                 let epoch = state.progress.epoch;
                 // Between two epochs everything is saved; before the first there is nothing to save.
                 if state.progress.step == 0
@@ -233,8 +233,17 @@ impl<'a> Trainer<'a> {
                     warn!("epoch {}: {warning}", metrics.epoch);
                 }
             }
+            if let Some(why) = training.early_end(state.progress.epoch, state.progress.best_epoch) {
+                info!("{why}");
+            }
             Ok(TrainingEnd::Completed)
         })
+    }
+
+    /// Why training ended before the last epoch, where it did so by itself.
+    pub fn early_end(&self) -> Option<String> {
+        let progress = &self.state.progress;
+        self.experiment.training.early_end(progress.epoch, progress.best_epoch)
     }
 
     /// "after step 12 of epoch 3", the last that is done.
@@ -246,6 +255,11 @@ impl<'a> Trainer<'a> {
     pub fn best(&self) -> Option<(f64, usize)> {
         self.state.progress.best_top1.zip(self.state.progress.best_epoch)
     }
+}
+
+/// Whether nothing is left to train; an epoch that was begun is ended first.
+fn is_trained(training: &TrainingConfig, progress: &TrainingProgress) -> bool {
+    progress.step == 0 && training.is_trained(progress.epoch, progress.best_epoch)
 }
 
 /// Scores on the images by which the best epoch is chosen; nothing when it was asked to stop before the end.

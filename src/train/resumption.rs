@@ -53,10 +53,11 @@ pub struct Examination {
 
 /// What can be done with a run.
 pub enum Verdict {
-    /// All its epochs are done. Where its growing files hold more than its records, or the table something else, what
+    /// All its epochs are done, or as many as early stopping lets it. Where its growing files hold more than its records, or the table something else, what
     /// is to be kept of them.
     Complete {
         epochs: usize,
+        ended_early: Option<String>,
         untidy: Option<Box<VerifiedRecords>>,
     },
     GoesOn(Box<ResumePoint>),
@@ -148,7 +149,8 @@ impl Examiner<'_> {
         let best = self.best(&checkpoint, &mut losses);
         let (mut verified, ()) = (verified?, best?);
         let (done, experiment) = (checkpoint.progress.epoch, &self.checked.experiment);
-        let trained = done >= experiment.training.epochs;
+        let best = checkpoint.progress.best_epoch;
+        let trained = checkpoint.progress.step == 0 && experiment.training.is_trained(done, best);
         if !trained || (experiment.data.validation.is_some() && !checkpoint.progress.tested) || !losses.is_empty() {
             self.log()?;
             if checkpoint.progress.tested {
@@ -159,7 +161,7 @@ impl Examiner<'_> {
             return Ok(Verdict::GoesOn(Box::new(ResumePoint { checkpoint, records: verified, losses })));
         }
         let untidy = if self.tidy(&verified.records)? { None } else { Some(Box::new(verified)) };
-        Ok(Verdict::Complete { epochs: done, untidy })
+        Ok(Verdict::Complete { epochs: done, ended_early: experiment.training.early_end(done, best), untidy })
     }
 
     /// The log must be a file that lines can be added to, or absent.

@@ -10,6 +10,13 @@ const TEXT: &str = "name = 'long'\n[data]\ndataset = 'digits'\nbatch_size = 16\n
     layers = [ 'flatten', { linear = { features = 300 } }, 'bntt', 'lif', { linear = { features = 'classes' } } ]\n\
     [optimizer]\nadam = { lr = 1e-3 }\n[training]\nepochs = 4\ncheckpoint_every = { steps = 1 }\nthreads = 1\n";
 
+/// The same with validation images, whose accuracy ends it before its last epoch, and a test after that.
+pub const CHOSEN: &str = "name = 'long'\n[data]\ndataset = 'digits'\nbatch_size = 16\nlimit = { train = 128, test = 40 }\n\
+    validation = { share = 0.25 }\naugment = { crop_padding = 1 }\n[network]\ntime_steps = 3\nencoder = 'poisson'\n\
+    layers = [ 'flatten', { linear = { features = 300 } }, 'bntt', 'lif', { linear = { features = 'classes' } } ]\n\
+    [optimizer]\nadam = { lr = 3e-5 }\n[training]\nepochs = 40\nearly_stopping = { patience = 2 }\n\
+    checkpoint_every = { steps = 1 }\nthreads = 1\n";
+
 pub struct Workspace {
     folder: tempfile::TempDir,
 }

@@ -1,4 +1,5 @@
 //! What is chosen where: validation images, when to stop, how long to train, what to begin with.
 
+mod early_stopping;
 mod validation;
 mod workspace;

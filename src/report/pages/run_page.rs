@@ -40,6 +40,7 @@ fn head(record: &Record) -> Vec<(&'static str, String)> {
     let requested = summary.epochs.map_or(String::new(), |epochs| format!(" of {epochs}"));
     let seconds: f64 = record.epochs().iter().map(|line| line.seconds).sum();
     pairs.push(("epochs", format!("{}{requested}, in {}", summary.epochs_done, duration(seconds))));
+    pairs.extend(summary.ended_early.clone().map(|why| ("ended", why)));
     if let (Some(top1), Some(epoch)) = (summary.best_accuracy, summary.best_epoch) {
         let how = match summary.chosen_on {
             ChosenOn::Test => "chosen on the test images",

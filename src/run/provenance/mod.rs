@@ -31,6 +31,9 @@ pub struct Provenance {
     /// Absent while the run works, and after it was killed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
+    /// Why a completed run has fewer epochs than were asked for: a sentence of early stopping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_early: Option<String>,
     pub seed: u64,
     /// SHA-256 of each data file by name.
     pub data: BTreeMap<String, String>,
@@ -98,6 +101,7 @@ impl Provenance {
             outcome: Outcome::Running,
             started,
             ended: None,
+            ended_early: None,
             seed,
             data,
             initial_weights: None,
@@ -108,7 +112,7 @@ impl Provenance {
     /// Adds a session that goes on after `from_epoch` completed epochs.
     pub fn resume(&mut self, from_epoch: usize, device: &str, threads: usize, git: Option<Git>) {
         self.outcome = Outcome::Running;
-        self.ended = None;
+        (self.ended, self.ended_early) = (None, None);
         self.sessions.push(SessionRecord::begin(from_epoch, device, threads, git));
     }
 

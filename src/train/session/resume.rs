@@ -44,11 +44,11 @@ pub(super) fn go_on(
     let device = experiment.training.open_device()?;
     let Examination { verdict, .. } = resumption::examine(folder, checked, accepted, &device);
     let ResumePoint { checkpoint, records, mut losses } = match verdict? {
-        Verdict::Complete { epochs, untidy } => {
+        Verdict::Complete { epochs, ended_early, untidy } => {
             mend_checkpoints(folder)?;
             untidy.map(|keep| Metrics::open(folder, *keep)).transpose()?;
-            record_completion(folder)?;
-            return Ok(SessionEnd::WasComplete { run: folder.clone(), epochs });
+            record_completion(folder, ended_early.clone())?;
+            return Ok(SessionEnd::WasComplete { run: folder.clone(), epochs, ended_early });
         }
         Verdict::GoesOn(point) => *point,
     };
@@ -98,11 +98,12 @@ fn mend_checkpoints(folder: &RunFolder) -> Result<()> {
 
 /// A run that was killed after its last checkpoint has no end in its record, and would be taken up again by a sweep for
 /// ever.
-fn record_completion(folder: &RunFolder) -> Result<()> {
+fn record_completion(folder: &RunFolder, ended_early: Option<String>) -> Result<()> {
     match Provenance::load(&folder.provenance()) {
         Ok(mut provenance) if provenance.outcome != Outcome::Completed => {
             // When it ended stays unrecorded where it is: it was not now.
             provenance.outcome = Outcome::Completed;
+            provenance.ended_early = ended_early;
             provenance.save(&folder.provenance())
         }
         _ => Ok(()),
