@@ -1,7 +1,7 @@
 //! Loading a trained network and the test images for `eval`, `energy`, `attack` and their like.
 
 use super::path_argument::path;
-use crate::data::{Batches, Dataset, Images};
+use crate::data::{Batches, Dataset, SplitImages};
 use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, Experiment};
 use crate::network::Network;
@@ -78,12 +78,12 @@ impl Trained {
             let problem = "the run has no validation images: data.validation is absent. Leave out --images validation.";
             return Err(Error::Run(problem.into()));
         };
-        self.on(Images::at(&self.dataset.train, &holdout.validation), time_steps, work)
+        self.on(SplitImages::at(&self.dataset.train, &holdout.validation), time_steps, work)
     }
 
     fn on<R>(
         &self,
-        images: Images<'_>,
+        images: SplitImages<'_>,
         time_steps: usize,
         work: impl FnOnce(&Network, &Batches<'_>) -> Result<R>,
     ) -> Result<R> {

@@ -30,13 +30,13 @@ pub struct Batch {
 
 /// Images of a split: all of them, or some.
 #[derive(Debug, Clone, Copy)]
-pub struct Images<'a> {
+pub struct SplitImages<'a> {
     split: &'a Split,
     /// Places in the split; all where absent.
     places: Option<&'a [u32]>,
 }
 
-impl<'a> Images<'a> {
+impl<'a> SplitImages<'a> {
     /// Those at `places`, in this order.
     pub fn at(split: &'a Split, places: &'a [u32]) -> Self {
         Self { split, places: Some(places) }
@@ -51,7 +51,7 @@ impl<'a> Images<'a> {
     }
 }
 
-impl<'a> From<&'a Split> for Images<'a> {
+impl<'a> From<&'a Split> for SplitImages<'a> {
     fn from(split: &'a Split) -> Self {
         Self { split, places: None }
     }
@@ -110,7 +110,7 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// [`Error::Data`] when a batch is larger than all images, or `normalize` does not fit its channels.
     pub fn train(
-        images: impl Into<Images<'a>>,
+        images: impl Into<SplitImages<'a>>,
         config: &'a DataConfig,
         seed: u64,
         epoch: usize,
@@ -134,8 +134,8 @@ impl<'a> Batches<'a> {
     ///
     /// # Errors
     /// [`Error::Data`] when there are no images, or `normalize` does not fit their channels.
-    pub fn evaluate(images: impl Into<Images<'a>>, config: &'a DataConfig, device: &Device) -> Result<Self> {
-        let Images { split, places } = images.into();
+    pub fn evaluate(images: impl Into<SplitImages<'a>>, config: &'a DataConfig, device: &Device) -> Result<Self> {
+        let SplitImages { split, places } = images.into();
         let images = u32::try_from(split.len())
             .map_err(|_| Error::Data(format!("{} images are too many; expected less than 2^32.", split.len())))?;
         if images == 0 || config.batch_size == 0 {

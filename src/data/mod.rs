@@ -52,7 +52,7 @@ use tracing::warn;
 
 pub use affine::AffineConfig;
 pub use augment::AugmentConfig;
-pub use batches::{Batch, Batches, Images};
+pub use batches::{Batch, Batches, SplitImages};
 pub use bytes::Bytes;
 pub use cifar::{Cifar10Config, Cifar100Config};
 pub use device_dataset::DeviceDataset;

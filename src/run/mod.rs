@@ -166,6 +166,16 @@ impl RunFolder {
         self.path.join("config.toml")
     }
 
+    /// What config.toml was before the run went on for longer for the first time, the second, and so on.
+    pub fn earlier_config(&self, number: usize) -> PathBuf {
+        self.path.join(format!("config.{number}.toml"))
+    }
+
+    /// Those that are there, the oldest first.
+    pub fn earlier_configs(&self) -> Vec<PathBuf> {
+        (1..).map(|number| self.earlier_config(number)).take_while(|path| path.is_file()).collect()
+    }
+
     pub fn provenance(&self) -> PathBuf {
         self.path.join("provenance.json")
     }
@@ -212,7 +222,7 @@ impl RunFolder {
 
     /// What no other file may be written over: everything that a run leaves here, be it there or not.
     pub fn own_files(&self) -> Vec<PathBuf> {
-        vec![
+        let own = vec![
             self.config(),
             self.provenance(),
             self.uncommitted_diff(),
@@ -222,7 +232,8 @@ impl RunFolder {
             self.lock(),
             self.log(),
             self.checkpoints(),
-        ]
+        ];
+        [own, self.earlier_configs()].concat()
     }
 }
 

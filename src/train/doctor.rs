@@ -6,7 +6,7 @@ use crate::experiment::{CheckedExperiment, Experiment, SHARED};
 use crate::run::RunFolder;
 use crate::run::provenance::{Outcome, Provenance};
 use crate::train::memory_check::refuse_what_does_not_fit;
-use crate::train::resumption::{self, Accepted, Examination, RunFinding, Verdict};
+use crate::train::resumption::{self, Accepted, Continuation, Examination, RunFinding, Verdict};
 use candle_core::Device;
 
 /// All findings, and what follows from them.
@@ -51,18 +51,23 @@ pub fn examine(run: &RunFolder, overrides: &[String]) -> Diagnosis {
         let verdict = "a process works on this run; look again when it has ended";
         return Diagnosis { findings, verdict: verdict.into(), resumable: true };
     }
-    let verdict = resumption::load(run, overrides).and_then(|checked| judge(run, &checked, &mut findings));
+    let verdict = resumption::load(run, overrides).and_then(|continued| judge(run, &continued, &mut findings));
     let resumable = verdict.is_ok();
     let verdict = verdict.unwrap_or_else(|problem| format!("it cannot be resumed: {problem}"));
     Diagnosis { findings, verdict, resumable }
 }
 
 /// What `bntt resume` would do, in words.
-fn judge(run: &RunFolder, checked: &CheckedExperiment, findings: &mut Vec<RunFinding>) -> Result<String> {
+fn judge(run: &RunFolder, continued: &Continuation, findings: &mut Vec<RunFinding>) -> Result<String> {
+    let Continuation { checked, longer } = continued;
     let Examination { findings: more, verdict } = resumption::examine(run, checked, Accepted::default(), &Device::Cpu);
     findings.extend(more);
     let path = run.path().display();
-    Ok(match verdict? {
+    let verdict = verdict?;
+    if let Some(longer) = longer {
+        verdict.check_longer(run, longer)?;
+    }
+    Ok(match verdict {
         Verdict::Complete { ended_early: Some(why), .. } => format!("complete: {why}"),
         Verdict::Complete { epochs, .. } => format!("complete: all {epochs} epochs are done"),
         Verdict::GoesOn(point) => {

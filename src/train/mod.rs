@@ -14,6 +14,7 @@ pub mod evaluate;
 mod final_test;
 mod health;
 mod initial;
+mod longer;
 pub mod memory_check;
 mod output;
 pub mod resumption;
@@ -25,7 +26,7 @@ mod step;
 pub use initial::{initial_network, save_initial_checkpoint};
 pub use step::{StepOutput, step};
 
-use crate::data::{Batches, Dataset, DeviceDataset, Holdout, Images};
+use crate::data::{Batches, Dataset, DeviceDataset, Holdout, SplitImages};
 use crate::error::{Error, Result, StopReason};
 use crate::experiment::{CheckedExperiment, Experiment, TrainingConfig};
 use crate::network::Network;
@@ -148,9 +149,9 @@ impl<'a> Trainer<'a> {
         let [train_data, test_data] = &*device_data;
         // What is trained on, and what is evaluated after an epoch, by which the best is chosen.
         let (trained, held, held_data, on) = match &*holdout {
-            None => (Images::from(&dataset.train), Images::from(&dataset.test), test_data, ChosenOn::Test),
+            None => (SplitImages::from(&dataset.train), SplitImages::from(&dataset.test), test_data, ChosenOn::Test),
             Some(Holdout { training, validation }) => {
-                let [trained, held] = [training, validation].map(|places| Images::at(&dataset.train, places));
+                let [trained, held] = [training, validation].map(|places| SplitImages::at(&dataset.train, places));
                 (trained, held, train_data, ChosenOn::Validation)
             }
         };

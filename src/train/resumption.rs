@@ -25,6 +25,7 @@ use crate::run::metrics;
 use crate::run::provenance::Provenance;
 use crate::run::records::{Records, VerifiedRecords, WrittenRecord};
 use crate::run::{CheckpointKind, RunFolder};
+use crate::train::longer::{Longer, is_of_earlier_config};
 
 /// What was looked at, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,14 +54,29 @@ pub struct Examination {
 
 /// What can be done with a run.
 pub enum Verdict {
-    /// All its epochs are done, or as many as early stopping lets it. Where its growing files hold more than its records, or the table something else, what
-    /// is to be kept of them.
+    /// All its epochs are done, or as many as early stopping lets it. Where its growing files hold more than its
+    /// records, or the table something else, what is to be kept of them.
     Complete {
         epochs: usize,
         ended_early: Option<String>,
         untidy: Option<Box<VerifiedRecords>>,
     },
     GoesOn(Box<ResumePoint>),
+}
+
+impl Verdict {
+    /// Whether the run can go on for longer from there.
+    ///
+    /// # Errors
+    /// As [`Longer::check`].
+    pub fn check_longer(&self, run: &RunFolder, longer: &Longer) -> Result<()> {
+        match self {
+            Self::Complete { epochs, .. } => longer.check(run, *epochs, false),
+            Self::GoesOn(point) => {
+                longer.check(run, point.checkpoint.progress.epoch, point.checkpoint.progress.step > 0)
+            }
+        }
+    }
 }
 
 /// Where a run goes on.
@@ -102,16 +118,25 @@ pub fn check_data(run: &RunFolder, checkpoint: &Checkpoint, now: &Checksums) -> 
     )))
 }
 
-/// The run's experiment with values in place of its own, none of which may change what is computed.
+/// A run's experiment with values in place of its own.
+pub struct Continuation {
+    pub checked: CheckedExperiment,
+    /// Where these values make it longer.
+    pub longer: Option<Longer>,
+}
+
+/// The run's experiment with values in place of its own, none of which may change what was computed.
 ///
 /// # Errors
 /// [`Error::Run`] naming the keys that would; those of [`Experiment::load`].
-pub fn load(run: &RunFolder, overrides: &[String]) -> Result<CheckedExperiment> {
+pub fn load(run: &RunFolder, overrides: &[String]) -> Result<Continuation> {
     // Its data may be where the values say, and no more where it says itself.
     let own = config::load::<Experiment>(&run.config(), &[], &SHARED)?.value;
     let mut checked = Experiment::load(&run.config(), overrides)?;
     checked.experiment.make_paths_absolute();
-    let mut others = identity::differences(&own, &checked.experiment)?;
+    let longer = Longer::between(&own, &checked.experiment)?;
+    let expected = longer.as_ref().map_or(&own, |longer| &longer.experiment);
+    let mut others = identity::differences(expected, &checked.experiment)?;
     // A name is no part of what is computed, but the folder has it.
     if checked.experiment.name != own.name {
         others.push(format!("name: {}, here {}", own.name, checked.experiment.name));
@@ -120,10 +145,11 @@ pub fn load(run: &RunFolder, overrides: &[String]) -> Result<CheckedExperiment> 
         others.push("training.initial_weights, which the run has taken".into());
     }
     match others.is_empty() {
-        true => Ok(checked),
+        true => Ok(Continuation { checked, longer }),
         false => Err(Error::Run(format!(
             "{} cannot be continued as another experiment ({}). What may be changed: where the data lie, training.threads, training.device, \
-             training.checkpoint_every, training.tensorboard and provenance. For anything else start a new run, perhaps with training.initial_weights.",
+             training.checkpoint_every, training.tensorboard and provenance; to train for longer, training.epochs, \
+             training.early_stopping and schedule. For anything else start a new run, perhaps with training.initial_weights.",
             run.path().display(),
             others.join("; ")
         ))),
@@ -224,7 +250,8 @@ impl Examiner<'_> {
         let found = checkpoint::load(folder, device)?;
         let refuse = |problem: &str| Err(Error::Run(format!("{}: {problem}", folder.display())));
         let config = fs::read(self.run.config()).map_err(Error::io("read", self.run.config()))?;
-        if found.progress.config_sha256 != sha256_hex(&config) {
+        let is_own = found.progress.config_sha256 == sha256_hex(&config);
+        if !is_own && !is_of_earlier_config(self.run, &found.progress, experiment) {
             return refuse(&format!(
                 "the checkpoint belongs to another config than {}, which has been changed since: restore it, or start a new run with \
                  training.initial_weights.",

@@ -1,7 +1,7 @@
 //! `data.validation`: the best epoch is chosen on training images that are held out, and the test images are read once.
 
 use crate::workspace::{HELD, Workspace, assert_same, bits, measured};
-use bntt::data::{Batches, Images};
+use bntt::data::{Batches, SplitImages};
 use bntt::experiment::{CheckedExperiment, Experiment};
 use bntt::network::Network;
 use bntt::run::checkpoint;
@@ -18,8 +18,8 @@ fn scores(run: &std::path::Path, checkpoint: &str, on_validation: bool) -> (f64,
     let found = checkpoint::load(&run.join("checkpoints").join(checkpoint), &Device::Cpu).expect("a checkpoint");
     network.load_state(&found.model).expect("weights");
     let images = match on_validation {
-        true => Images::at(&dataset.train, &holdout.validation),
-        false => Images::from(&dataset.test),
+        true => SplitImages::at(&dataset.train, &holdout.validation),
+        false => SplitImages::from(&dataset.test),
     };
     let batches = Batches::evaluate(images, &experiment.data, &Device::Cpu).expect("batches");
     let options = EvaluationOptions { draws: 1, time_steps: 3 };

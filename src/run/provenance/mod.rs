@@ -78,6 +78,9 @@ pub struct SessionRecord {
     /// would have been.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<String>,
+    /// What the session changed of the run's length, and what had been read of the test images before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub longer: Vec<String>,
     pub started: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
@@ -123,6 +126,13 @@ impl Provenance {
         }
     }
 
+    /// Notes that the newest session goes on for longer.
+    pub fn lengthen(&mut self, changes: &[String]) {
+        if let Some(session) = self.sessions.last_mut() {
+            session.longer.extend_from_slice(changes);
+        }
+    }
+
     /// Ends the run and its newest session now.
     pub fn finish(&mut self, outcome: Outcome) {
         let now = now();
@@ -165,6 +175,7 @@ impl SessionRecord {
             threads,
             from_epoch,
             accepted: Vec::new(),
+            longer: Vec::new(),
             started: now(),
             ended: None,
         }

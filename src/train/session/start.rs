@@ -13,6 +13,7 @@ use crate::run::identity::{self, RunQuery};
 use crate::run::provenance::{Git, Provenance, SessionRecord};
 use crate::system::threads;
 use crate::train::memory_check::refuse_what_does_not_fit;
+use crate::train::resumption::Continuation;
 use crate::train::{self, Trainer};
 use std::path::Path;
 use tracing::{info, warn};
@@ -35,7 +36,8 @@ pub fn start(config: &Path, overrides: &[String], options: SessionOptions<'_>) -
         if let Some(folder) = found.run {
             let lock = folder.take_lock()?;
             drop(name);
-            return go_on(&folder, lock, &checked, threads, options);
+            let continued = Continuation { checked, longer: None };
+            return go_on(&folder, lock, &continued, threads, options);
         }
         if let Some((folder, differ)) = found.other {
             info!("{} is another experiment ({}): a new version is begun", folder.path().display(), differ.join("; "));
