@@ -2,6 +2,7 @@
 
 mod early_exit;
 mod early_stopping;
+mod initial_weights;
 mod name;
 mod provenance;
 mod selection;
@@ -10,6 +11,7 @@ mod warnings;
 
 pub use early_exit::{EarlyExitConfig, ExitLayers};
 pub use early_stopping::EarlyStoppingConfig;
+pub use initial_weights::{ChosenWeights, InitialWeights};
 pub use name::check_name;
 pub use provenance::{GitRecord, ProvenanceConfig};
 pub use selection::ChosenOn;
@@ -150,7 +152,8 @@ impl Experiment {
     }
 
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        self.data.dataset.spec_mut().paths().into_iter().chain(&mut self.training.initial_weights)
+        let weights = self.training.initial_weights.iter_mut().map(InitialWeights::path_mut);
+        self.data.dataset.spec_mut().paths().into_iter().chain(weights)
     }
 
     fn check(loaded: Loaded<Self>, is_for: LoadPurpose) -> Result<CheckedExperiment> {

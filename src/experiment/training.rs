@@ -1,13 +1,12 @@
 //! The `[training]` section.
 
-use super::{EarlyExitConfig, EarlyStoppingConfig};
+use super::{EarlyExitConfig, EarlyStoppingConfig, InitialWeights};
 use crate::error::{Error, Result};
 use crate::ops::Precision;
 use crate::ops::loss::LossConfig;
 use candle_core::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long, where and with what care to train.
@@ -45,11 +44,11 @@ pub struct TrainingConfig {
     /// Stop before the last epoch, when the validation images say that nothing better comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStoppingConfig>,
-    /// Weights to start from, a safetensors file such as another run's `checkpoints/best/model.safetensors`, of f32,
-    /// f64, f16 or bf16. "none" is no file: those that `network.init` draws, also where a base file names others; a
+    /// Weights to start from: a safetensors file of f32, f64, f16 or bf16, or another run's folder, whose best checkpoint
+    /// is taken; or a table that says which of their tensors, and which layers are frozen. "none" is no file: those that `network.init` draws, also where a base file names others; a
     /// file that is called so is ./none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub initial_weights: Option<PathBuf>,
+    pub initial_weights: Option<InitialWeights>,
     /// Largest norm of all gradients together; larger ones are scaled down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]

@@ -34,6 +34,7 @@ mod gamma;
 mod input_gradient;
 mod not_finite;
 mod plan;
+mod selection;
 mod state;
 mod traffic;
 

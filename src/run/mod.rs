@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod identity;
+pub mod initial_weights;
 pub mod listing;
 pub mod metrics;
 pub mod provenance;

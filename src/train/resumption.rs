@@ -17,7 +17,6 @@ use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, Experiment, SHARED};
 use crate::files::atomic::{beside, sha256_hex};
 use crate::files::reading;
-use crate::network::Network;
 use crate::optimizers::Optimizer;
 use crate::run::checkpoint::{self, Checkpoint};
 use crate::run::identity::{self, Checksums};
@@ -25,6 +24,7 @@ use crate::run::metrics;
 use crate::run::provenance::Provenance;
 use crate::run::records::{Records, VerifiedRecords, WrittenRecord};
 use crate::run::{CheckpointKind, RunFolder};
+use crate::train::initial::build_network;
 use crate::train::longer::{Longer, is_of_earlier_config};
 
 /// What was looked at, and what was found.
@@ -246,7 +246,7 @@ impl Examiner<'_> {
 
     /// A checkpoint that is whole and belongs to the run.
     fn checkpoint(&self, folder: &Path, device: &Device) -> Result<(Checkpoint, Records)> {
-        let CheckedExperiment { experiment, plan, .. } = self.checked;
+        let CheckedExperiment { experiment, .. } = self.checked;
         let found = checkpoint::load(folder, device)?;
         let refuse = |problem: &str| Err(Error::Run(format!("{}: {problem}", folder.display())));
         let config = fs::read(self.run.config()).map_err(Error::io("read", self.run.config()))?;
@@ -264,9 +264,9 @@ impl Examiner<'_> {
                  be the initial weights of a new run, but not be continued.",
             );
         }
-        let network = Network::build(&experiment.network, plan.clone(), experiment.seed, &Device::Cpu)?;
+        let network = build_network(self.checked, &Device::Cpu)?;
         checkpoint::matching(&network.state_shapes(), &found.model, &folder.join("model.safetensors"))?;
-        let shapes = network.parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
+        let shapes = network.trained_parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
         Optimizer::new(&experiment.optimizer).load_state(&found.optimizer, &shapes.collect::<Vec<_>>())?;
         match Records::load(folder) {
             Ok(records) => Ok((found, records)),

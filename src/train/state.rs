@@ -1,6 +1,7 @@
 //! What is trained: the network, the optimizer's moments, how far both are, and the sums of the epoch at work.
 
 use super::epoch::EpochSums;
+use super::initial::build_network;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, Experiment};
@@ -47,13 +48,13 @@ impl TrainingState {
         checkpoint: Checkpoint,
         device: &Device,
     ) -> Result<Self> {
-        let CheckedExperiment { experiment, plan, .. } = checked;
+        let CheckedExperiment { experiment, .. } = checked;
         let Checkpoint { model, optimizer: moments, progress, folder } = checkpoint;
-        let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
+        let mut network = build_network(checked, device)?;
         checkpoint::matching(&network.state_shapes(), &model, &folder.join("model.safetensors"))?;
         network.load_state(&model)?;
         let mut optimizer = Optimizer::new(&experiment.optimizer);
-        let shapes = network.parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
+        let shapes = network.trained_parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
         optimizer.load_state(&moments, &shapes.collect::<Vec<_>>())?;
         let batch = experiment.data.batch_size;
         let steps = images.checked_div(batch).unwrap_or_default();

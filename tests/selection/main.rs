@@ -3,4 +3,5 @@
 mod early_stopping;
 mod longer;
 mod validation;
+mod weights;
 mod workspace;

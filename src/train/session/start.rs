@@ -4,12 +4,13 @@ use super::resume::go_on;
 use super::{SessionEnd, SessionOptions, train_to_end};
 use crate::config;
 use crate::error::Result;
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, InitialWeights};
 use crate::files::atomic::write_atomically;
 use crate::files::weights;
 use crate::ops::device;
 use crate::run::RunFolder;
 use crate::run::identity::{self, RunQuery};
+use crate::run::initial_weights;
 use crate::run::provenance::{Git, Provenance, SessionRecord};
 use crate::system::threads;
 use crate::train::memory_check::refuse_what_does_not_fit;
@@ -54,7 +55,8 @@ pub fn start(config: &Path, overrides: &[String], options: SessionOptions<'_>) -
     let (git, uncommitted) = Git::read(Path::new("."), experiment.provenance.git);
     let data = dataset.checksums.clone();
     let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, data, git);
-    provenance.initial_weights = experiment.training.initial_weights.as_deref().map(weights::sha256).transpose()?;
+    let sha256 = |weights: &InitialWeights| weights::sha256(&initial_weights::file(weights.path())?);
+    provenance.initial_weights = experiment.training.initial_weights.as_ref().map(sha256).transpose()?;
 
     let (folder, _lock) = RunFolder::create_with(options.runs, &experiment.name, |folder| {
         write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
