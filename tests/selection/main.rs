@@ -1,5 +1,6 @@
 //! What is chosen where: validation images, when to stop, how long to train, what to begin with.
 
+mod decay;
 mod early_stopping;
 mod longer;
 mod validation;
