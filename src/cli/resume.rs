@@ -25,8 +25,8 @@ pub struct ResumeArguments {
     /// Run folder; the newest version if it is the folder of a run's name.
     #[arg(value_parser = path())]
     run: PathBuf,
-    /// Values for this session, as in `data.dataset.cifar10.path=/data/cifar10`, with which config.toml stays as it is; or a
-    /// new length, as in `training.epochs=20`.
+    /// Values for this session, as in `data.dataset.cifar10.path=/data/cifar10`, with which config.toml stays as it is;
+    /// or a new length, as in `training.epochs=20`.
     #[arg(value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Train even if the memory that is predicted is more than there is.

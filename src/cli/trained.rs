@@ -93,7 +93,7 @@ impl Trained {
     }
 }
 
-/// A run's two checkpoints.
+/// A run's checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum CheckpointChoice {
     /// Highest top-1 accuracy on the validation images or, where there are none, on the test images: chosen on test
@@ -101,6 +101,8 @@ pub enum CheckpointChoice {
     Best,
     /// After the last epoch.
     Last,
+    /// With running statistics that `bntt recalibrate` estimated again.
+    Recalibrated,
 }
 
 impl From<CheckpointChoice> for run::CheckpointKind {
@@ -108,6 +110,7 @@ impl From<CheckpointChoice> for run::CheckpointKind {
         match which {
             CheckpointChoice::Best => Self::Best,
             CheckpointChoice::Last => Self::Last,
+            CheckpointChoice::Recalibrated => Self::Recalibrated,
         }
     }
 }

@@ -44,9 +44,9 @@ pub struct TrainingConfig {
     /// Stop before the last epoch, when the validation images say that nothing better comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStoppingConfig>,
-    /// Weights to start from: a safetensors file of f32, f64, f16 or bf16, or another run's folder, whose best checkpoint
-    /// is taken; or a table that says which of their tensors, and which layers are frozen. "none" is no file: those that `network.init` draws, also where a base file names others; a
-    /// file that is called so is ./none.
+    /// Weights to start from: a safetensors file of f32, f64, f16 or bf16, or another run's folder, whose best
+    /// checkpoint is taken; or a table that says which of their tensors, and which layers freeze. "none" is no file:
+    /// those that `network.init` draws, also where a base file names others; a file that is called so is ./none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<InitialWeights>,
     /// Largest norm of all gradients together; larger ones are scaled down.

@@ -192,6 +192,14 @@ impl Chain {
         self.nodes.iter().zip(saved).rev().try_fold(grad, |grad, (node, saved)| node.layer.input_gradient(saved, grad))
     }
 
+    /// Running statistics follow the batch's with this momentum from here on.
+    pub fn set_momentum(&mut self, momentum: f64) {
+        for node in &mut self.nodes {
+            node.layer.set_momentum(momentum);
+            node.layer.chains_mut().into_iter().for_each(|chain| chain.set_momentum(momentum));
+        }
+    }
+
     /// Learned tensors with their full names (`layers.0.weight`), in the order of the layers.
     pub fn parameters(&self) -> Vec<(String, &Parameter)> {
         let mut found = Vec::new();

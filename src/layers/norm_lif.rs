@@ -65,6 +65,10 @@ impl Layer for NormLif {
         self.norm.running_gradient(&lif::gradient(&currents, &grad, &self.lif)?)
     }
 
+    fn set_momentum(&mut self, momentum: f64) {
+        self.norm.set_momentum(momentum);
+    }
+
     fn parameters(&self) -> Vec<&Parameter> {
         self.norm.parameters()
     }

@@ -273,6 +273,12 @@ impl Network {
         Ok((x, activity))
     }
 
+    /// Running statistics of all norms follow the batch's with this momentum from here on: r = (1 - momentum) r +
+    /// momentum b. With 1 / k in forward pass k they are the mean over the passes.
+    pub fn set_momentum(&mut self, momentum: f64) {
+        self.layers.set_momentum(momentum);
+    }
+
     /// Mean gamma of every BNTT layer at every time-step.
     pub fn gammas(&self) -> Result<Gammas> {
         Ok(gammas(&self.state(), |index, _| self.plan.kinds.get(index) == Some(&LayerKind::Bntt))?)

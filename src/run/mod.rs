@@ -26,13 +26,15 @@ pub struct RunFolder {
     path: PathBuf,
 }
 
-/// The two checkpoints a run keeps.
+/// The checkpoints of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckpointKind {
     /// Of the newest step that was saved: where `resume` goes on.
     Last,
-    /// Of the epoch with the best test accuracy.
+    /// Of the epoch with the best accuracy on the images by which it is chosen.
     Best,
+    /// With running statistics that `bntt recalibrate` estimated again.
+    Recalibrated,
 }
 
 impl RunFolder {
@@ -214,6 +216,7 @@ impl RunFolder {
         self.checkpoints().join(match which {
             CheckpointKind::Last => "last",
             CheckpointKind::Best => "best",
+            CheckpointKind::Recalibrated => "recalibrated",
         })
     }
 

@@ -17,6 +17,7 @@ mod initial;
 mod longer;
 pub mod memory_check;
 mod output;
+pub mod recalibrate;
 pub mod resumption;
 pub mod selftest;
 pub mod session;

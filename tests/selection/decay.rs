@@ -38,5 +38,5 @@ fn all_parameters_decay_or_weights_alone() {
 #[test]
 fn a_config_that_does_not_say_which_decay_is_written_as_before() {
     let config: OptimizerConfig = toml::from_str("[sgd]\nlr = 0.5\n").expect("an optimizer");
-    assert!(!toml::to_string(&config).expect("a text").contains("decay ="));
+    assert!(!toml::to_string(&config).expect("a text").contains("\ndecay ="));
 }

@@ -3,6 +3,7 @@
 mod decay;
 mod early_stopping;
 mod longer;
+mod recalibrate;
 mod validation;
 mod weights;
 mod workspace;

@@ -156,3 +156,35 @@ fn what_cannot_be_held_out_is_refused_before_a_run_begins() {
     let message = workspace.refused(&["eval", "runs/own", "--images", "validation"]);
     assert!(message.contains("the run has no validation images"), "{message}");
 }
+
+/// A table says by which images the best epoch is chosen, of cells that differ in it too.
+#[test]
+fn tables_tell_by_which_images_the_best_epoch_is_chosen() {
+    let workspace = Workspace::new();
+    let write = |name: &str, text: &str| std::fs::write(workspace.path(name), text).expect("a file");
+    write("held.toml", "base = ['own.toml']\ntraining = { epochs = 2 }\ndata = { validation = { share = 0.2 } }\n");
+    write("free.toml", "base = ['own.toml']\ntraining = { epochs = 2 }\n");
+    for name in ["held", "free"] {
+        write(&format!("{name}_seeds.toml"), &format!("base = '{name}.toml'\nseeds = [0, 1]\n"));
+        workspace.ok(&["sweep", &format!("{name}_seeds.toml")]);
+    }
+    let table = workspace.ok(&["table", "held_seeds.toml"]);
+    assert!(table.contains("best epoch, chosen on validation images") && table.contains(" – "), "{table}");
+    assert!(table.contains("the test images are read once, with the best epoch's weights."), "{table}");
+    let folders = std::fs::read_dir(workspace.path("runs")).expect("runs").map(|entry| entry.expect("a run").path());
+    let tests: Vec<f64> = folders.filter_map(|run| Some(measured(&run.join("v0001")).test?.test.top1)).collect();
+    assert_eq!(tests.len(), 2);
+    assert!(table.contains(&format!("{:.2} ± ", (tests[0] + tests[1]) / 2.0)), "{tests:?}: {table}");
+    let csv = workspace.ok(&["table", "held_seeds.toml", "--format", "csv"]);
+    assert!(csv.contains("best_on_validation_mean") && csv.contains(",2,,,,,"), "{csv}");
+    let table = workspace.ok(&["table", "free_seeds.toml"]);
+    assert!(table.contains("best epoch, chosen on test images") && !table.contains("validation"), "{table}");
+    let row = |name: &str| format!("[[rows]]\nlabel = '{name}'\nconfig = '{name}.toml'\n");
+    write("both.toml", &format!("head = 'what'\n{}{}", row("held"), row("free")));
+    let table = workspace.ok(&["table", "both.toml"]);
+    assert!(table.contains("best epoch |") && !table.contains("best epoch, chosen"), "{table}");
+    assert!(table.contains("with the best epoch's weights: held") && table.contains("Chosen on the test images: free"));
+    workspace.ok(&["report", "held_seeds.toml", "-o", "sweep.html"]);
+    let page = std::fs::read_to_string(workspace.path("sweep.html")).expect("a page");
+    assert!(page.contains("Top-1 accuracy on the images that the best epoch is chosen by"), "{page}");
+}

@@ -125,7 +125,7 @@ fn a_run_with_frozen_layers_is_resumed_to_the_same_bits_and_frozen_layers_may_li
     let workspace = Workspace::new();
     let block = "network.layers=[{ conv = { channels = 4 } }, 'batch_norm', 'lif', \
                  { residual = { layers = [{ conv = { channels = 4 } }, 'batch_norm', 'lif'] } }, { pool = { average = 2 } }, \
-                 { dropout = { p = 0.2 } }, 'flatten', { linear = { features = 'classes' } }]";
+                 { dropout = { probability = 0.2 } }, 'flatten', { linear = { features = 'classes' } }]";
     let base = ["own.toml", block, "network.encoder=direct", "training.epochs=2", "data.limit.train=80"];
     workspace.ok(&[&["run"], &base[..]].concat());
     for (version, frozen) in

@@ -65,6 +65,9 @@ impl CheckpointLabel {
             CheckpointKind::Best => {
                 format!("The best checkpoint, epoch {epoch}, chosen on the {} images.", on.name())
             }
+            CheckpointKind::Recalibrated => {
+                format!("The weights of epoch {epoch}, with running statistics estimated again.")
+            }
             CheckpointKind::Last => format!("The last checkpoint, after epoch {epoch}."),
         };
         Self { which, words }
