@@ -23,7 +23,8 @@ pub struct TrainingConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1024))]
     pub threads: Option<usize>,
-    /// Evaluate on the test images after every so many epochs, and after the last.
+    /// Evaluate after every so many epochs, and after the last: on the validation images where `data.validation` holds
+    /// some out, or else on the test images.
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub evaluate_every: usize,

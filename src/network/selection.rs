@@ -24,7 +24,9 @@ fn unknown<'a>(key: &str, prefixes: &[String], names: &[&'a str]) -> Option<Erro
     known.sort_unstable();
     known.dedup();
     let near = suggestion(prefix, known.iter().copied());
-    let layers: Vec<&str> = known.iter().copied().filter(|name| name.matches('.').count() == 1).collect();
+    let mut layers: Vec<&str> = known.into_iter().filter(|name| name.matches('.').count() == 1).collect();
+    // 10 after 9.
+    layers.sort_by_key(|name| name.rsplit('.').next().and_then(|number| number.parse::<usize>().ok()));
     Some(Error::Weights(format!(
         "{key}[{place}]: nothing that is learned is called {prefix:?} or lies below it.{near} The layers are {}.",
         layers.join(", ")

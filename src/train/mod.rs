@@ -14,7 +14,7 @@ pub mod evaluate;
 mod final_test;
 mod health;
 mod initial;
-mod longer;
+pub mod longer;
 pub mod memory_check;
 mod output;
 pub mod recalibrate;

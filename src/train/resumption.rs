@@ -173,6 +173,7 @@ impl Examiner<'_> {
         let mut losses = Vec::new();
         let verified = self.records(&checkpoint, &records, &mut losses);
         let best = self.best(&checkpoint, &mut losses);
+        self.recalibrated();
         let (mut verified, ()) = (verified?, best?);
         let (done, experiment) = (checkpoint.progress.epoch, &self.checked.experiment);
         let best = checkpoint.progress.best_epoch;
@@ -380,6 +381,19 @@ impl Examiner<'_> {
         }
         losses.push(problem.to_string());
         Ok(())
+    }
+
+    /// What `bntt recalibrate` left: nothing of the run hangs on it.
+    fn recalibrated(&mut self) {
+        let folder = self.run.checkpoint(CheckpointKind::Recalibrated);
+        if folder.symlink_metadata().is_err() {
+            return;
+        }
+        let what = self.name(&folder);
+        match checkpoint::load(&folder, &Device::Cpu) {
+            Ok(found) => self.note(&what, format!("of epoch {}, checksums agree", found.progress.epoch), false),
+            Err(problem) => self.note(&what, format!("{problem} `bntt recalibrate` makes it anew."), true),
+        }
     }
 
     /// A path within the run folder.

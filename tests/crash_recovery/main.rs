@@ -2,6 +2,7 @@
 
 mod damage;
 mod hangup;
+mod stops;
 mod workspace;
 
 use bntt::rng::{Purpose, Stream};

@@ -140,7 +140,7 @@ fn of_session(session: &SessionRecord, of_first: Option<&str>) -> Vec<(&'static 
     let git = session.git.as_ref().map_or("not recorded".to_string(), |git| {
         format!("{}{}", git.commit.as_deref().unwrap_or("no commit"), uncommitted(git, of_first))
     });
-    vec![
+    let facts = vec![
         ("command", command(&session.command)),
         ("bntt", session.bntt_version.clone()),
         ("git commit", git),
@@ -149,7 +149,9 @@ fn of_session(session: &SessionRecord, of_first: Option<&str>) -> Vec<(&'static 
         ("after epoch", session.from_epoch.to_string()),
         ("started", session.started.clone()),
         ("ended", session.ended.clone().unwrap_or_else(|| "not recorded".into())),
-    ]
+    ];
+    let longer = (!session.longer.is_empty()).then(|| ("made longer", session.longer.join("; ")));
+    facts.into_iter().chain(longer).collect()
 }
 
 /// What follows the commit where something differs from it.
