@@ -33,6 +33,8 @@ pub enum Purpose {
     PoissonAttack = 10,
     /// Seeds of lists of layers that another layer holds.
     NestedList = 11,
+    /// Which training images are held out to choose an epoch by; `index` is the class.
+    Validation = 12,
 }
 
 /// A stream of random numbers, addressed by (seed, purpose, layer, epoch, index) and read at any position.

@@ -137,7 +137,7 @@ fn data_that_moved_are_the_same_data_and_other_values_that_change_no_number_may_
     assert!(config.contains("data/train.safetensors") && !config.contains("elsewhere"), "{config}");
 
     for (value, named) in [
-        ("training.epochs=4", "training.epochs: 3, here 4"),
+        ("training.clip=4", "training.clip: nothing, here 4.0"),
         ("network.lif.leak=0.5", "network.lif.leak: "),
         ("seed=1", "seed: 0, here 1"),
         ("name=other", "name: own, here other"),

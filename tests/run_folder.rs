@@ -15,6 +15,7 @@ fn epoch(epoch: usize, top1: Option<f64>) -> EpochMetrics {
     EpochMetrics {
         epoch,
         train: scores(50.0),
+        validation: None,
         test: top1.map(scores),
         lr: 1e-7,
         firing_rates: vec![("lif10".into(), 0.25), ("lif2".into(), 0.125), ("a,b".into(), 0.0)],

@@ -1,13 +1,15 @@
 //! `bntt eval`.
 
 use super::trained::RunNetworkArguments;
+use crate::data::Batches;
 use crate::error::Result;
+use crate::network::Network;
 use crate::report::table::{Printout, Table, text};
 use crate::system::signals::Stop;
 use crate::train::evaluate;
 use crate::train::evaluate::{EvaluationOptions, evaluate};
 
-/// Evaluate a run's network on its test images.
+/// Evaluate a run's network on its test images, or on its validation images.
 ///
 /// Prints loss, top-1 and top-5 accuracy and the firing rate of every LIF layer. The Poisson draws of evaluation are
 /// fixed by the seed; --draws averages the logits of several. With --time-steps no step after so many is computed.
@@ -22,8 +24,20 @@ pub struct EvalArguments {
     /// Time-steps to compute, at most the network's; as many as in training unless given.
     #[arg(long, value_name = "N")]
     time_steps: Option<usize>,
+    /// Which images: those that the run is tested on, or the training images that it holds out.
+    #[arg(long, value_enum, default_value = "test")]
+    images: ImagesChoice,
     #[command(flatten)]
     format: super::FormatArgument,
+}
+
+/// The images that a network is evaluated on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ImagesChoice {
+    /// The test images.
+    Test,
+    /// The validation images of `data.validation`.
+    Validation,
 }
 
 pub fn eval(arguments: &EvalArguments) -> Result<()> {
@@ -32,8 +46,11 @@ pub fn eval(arguments: &EvalArguments) -> Result<()> {
     let usual = evaluate::evaluation_options(&trained.checked.experiment, &trained.network)?;
     let draws = arguments.draws.map_or(usual.draws, |draws| draws as usize);
     let options = EvaluationOptions { draws, time_steps: arguments.time_steps.unwrap_or(usual.time_steps) };
-    let evaluation = trained
-        .on_test_images(options.time_steps, |network, batches| evaluate(network, batches, options, &Stop::never()))?;
+    let work = |network: &Network, batches: &Batches<'_>| evaluate(network, batches, options, &Stop::never());
+    let evaluation = match arguments.images {
+        ImagesChoice::Test => trained.on_test_images(options.time_steps, work)?,
+        ImagesChoice::Validation => trained.on_validation_images(options.time_steps, work)?,
+    };
     let evaluation = evaluation.unwrap_or_default();
     let (score, rates) = (evaluation.score, evaluation.activity.firing_rates()?);
     let row = |(layer, rate): &(String, f64)| vec![layer.clone(), format!("{rate:.4}")];
@@ -42,8 +59,9 @@ pub fn eval(arguments: &EvalArguments) -> Result<()> {
         steps if steps == all => String::new(),
         steps => format!(", {steps} of {all} time-steps"),
     };
+    let of = if arguments.images == ImagesChoice::Validation { " validation" } else { "" };
     let text = format!(
-        "{} images, {draws} draw{}{steps}: loss {:.4}, top-1 {:.2} %, top-5 {:.2} %\n\n{}",
+        "{}{of} images, {draws} draw{}{steps}: loss {:.4}, top-1 {:.2} %, top-5 {:.2} %\n\n{}",
         score.images,
         if draws == 1 { "" } else { "s" },
         score.loss(),

@@ -4,9 +4,12 @@ use super::path_argument::path;
 use crate::error::Result;
 use crate::report::table::{Format, Printout, Table, text};
 use crate::run::listing;
+use crate::run::metrics::ChosenOn;
 use std::path::PathBuf;
 
 /// List runs: state, epochs, best top-1 accuracy on the test images; of a run that failed or is damaged, why.
+///
+/// The best epoch of a run with validation images is chosen there, and tested when training has ended.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  bntt list --runs runs")]
 pub struct ListArguments {
@@ -23,7 +26,8 @@ pub fn list(arguments: &ListArguments) -> Result<()> {
         return super::print(&format!("no runs under {}: start one with bntt run CONFIG\n", arguments.runs.display()));
     }
     let mut rows = Vec::new();
-    let mut objects = Vec::new();
+    let mut objects: Vec<serde_json::Value> = Vec::new();
+    let mut validation = Vec::new();
     let mut problems = vec![None];
     for run in runs {
         let started = run.started.as_deref().and_then(|time| time.get(..16)).unwrap_or_default().replace('T', " ");
@@ -39,9 +43,23 @@ pub fn list(arguments: &ListArguments) -> Result<()> {
             "best_epoch": run.best_epoch,
             "problem": run.problem,
         }));
-        problems.push(run.problem);
+        if let (ChosenOn::Validation, Some(object)) =
+            (run.chosen_on, objects.last_mut().and_then(|o| o.as_object_mut()))
+        {
+            object.insert("validation_top1".into(), run.validation_accuracy.into());
+        }
+        validation.push(run.validation_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %")));
+        if let (Some(why), Some(object)) = (&run.ended_early, objects.last_mut().and_then(|o| o.as_object_mut())) {
+            object.insert("ended_early".into(), why.as_str().into());
+        }
+        problems.push(run.problem.or(run.ended_early));
     }
-    let table = Table::new(&["run", "state", "started", "epochs", "best top-1", "epoch"], rows, 3);
+    let mut header = vec!["run", "state", "started", "epochs", "best top-1", "epoch"];
+    if validation.iter().any(|cell| !cell.is_empty()) {
+        header.push("validation top-1");
+        rows.iter_mut().zip(validation).for_each(|(row, cell)| row.push(cell));
+    }
+    let table = Table::new(&header, rows, 3);
     let mut text = String::new();
     for (line, problem) in text::render(&table, None).lines().zip(problems) {
         text += &format!("{line}\n");

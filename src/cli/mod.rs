@@ -16,6 +16,7 @@ mod list;
 mod path_argument;
 mod plot;
 mod predict;
+mod recalibrate;
 mod report;
 mod resume;
 mod run;
@@ -58,6 +59,7 @@ enum Command {
     Eval(eval::EvalArguments),
     Bench(bench::BenchArguments),
     Predict(predict::PredictArguments),
+    Recalibrate(recalibrate::RecalibrateArguments),
     List(list::ListArguments),
     EarlyExit(early_exit::EarlyExitArguments),
     Energy(energy::EnergyArguments),
@@ -127,6 +129,7 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
         Command::Eval(arguments) => eval::eval(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments),
+        Command::Recalibrate(arguments) => recalibrate::recalibrate(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::EarlyExit(arguments) => early_exit::early_exit(&arguments),
         Command::Energy(arguments) => energy::energy(&arguments),

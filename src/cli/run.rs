@@ -56,8 +56,9 @@ pub fn run(arguments: &RunArguments, log: &Log) -> Result<()> {
 pub fn print_end(end: &SessionEnd) -> Result<()> {
     match end {
         SessionEnd::Completed => Ok(()),
-        SessionEnd::WasComplete { run, epochs } => {
-            super::print(&format!("{}: all {epochs} epochs are done\n", run.path().display()))
+        SessionEnd::WasComplete { run, epochs, ended_early } => {
+            let why = ended_early.clone().unwrap_or_else(|| format!("all {epochs} epochs are done"));
+            super::print(&format!("{}: {why}\n", run.path().display()))
         }
     }
 }

@@ -96,6 +96,7 @@ fn is_experiment(path: &Path) -> bool {
 fn confusion(run: &RunFolder, requested: run::CheckpointKind, overrides: &[String]) -> Result<(Confusion, String)> {
     let (which, of_checkpoint) = match choose(run, requested) {
         run::CheckpointKind::Best => (run::CheckpointKind::Best, CheckpointChoice::Best),
+        run::CheckpointKind::Recalibrated => (run::CheckpointKind::Recalibrated, CheckpointChoice::Recalibrated),
         run::CheckpointKind::Last => (run::CheckpointKind::Last, CheckpointChoice::Last),
     };
     let epoch = crate::run::checkpoint::load(&run.checkpoint(which), &candle_core::Device::Cpu)?.progress.epoch;
@@ -110,7 +111,7 @@ fn confusion(run: &RunFolder, requested: run::CheckpointKind, overrides: &[Strin
         (EncoderConfig::Poisson(_), draws) => format!(", logits averaged over {draws} Poisson draws"),
         _ => String::new(),
     };
-    let CheckpointLabel { words, .. } = CheckpointLabel::new(which, epoch);
+    let CheckpointLabel { words, .. } = CheckpointLabel::new(which, epoch, trained.checked.experiment.chosen_on());
     let words = format!("{words} {} images{drawn}: {:.2} % are right.", confusion.images(), confusion.top1_percent());
     Ok((confusion, words))
 }

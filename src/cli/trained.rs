@@ -1,7 +1,7 @@
 //! Loading a trained network and the test images for `eval`, `energy`, `attack` and their like.
 
 use super::path_argument::path;
-use crate::data::{Batches, Dataset};
+use crate::data::{Batches, Dataset, SplitImages};
 use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, Experiment};
 use crate::network::Network;
@@ -62,19 +62,47 @@ impl Trained {
         time_steps: usize,
         work: impl FnOnce(&Network, &Batches<'_>) -> Result<R>,
     ) -> Result<R> {
-        refuse_evaluation_that_cannot_fit(&self.checked, &self.device, self.dataset.test.len(), time_steps)?;
-        let batches = Batches::evaluate(&self.dataset.test, &self.checked.experiment.data, &self.device)?;
+        self.on((&self.dataset.test).into(), time_steps, work)
+    }
+
+    /// The same of the training images that are held out.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where the run has none.
+    pub fn on_validation_images<R>(
+        &self,
+        time_steps: usize,
+        work: impl FnOnce(&Network, &Batches<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let Some(holdout) = self.checked.experiment.holdout(&self.dataset)? else {
+            let problem = "the run has no validation images: data.validation is absent. Leave out --images validation.";
+            return Err(Error::Run(problem.into()));
+        };
+        self.on(SplitImages::at(&self.dataset.train, &holdout.validation), time_steps, work)
+    }
+
+    fn on<R>(
+        &self,
+        images: SplitImages<'_>,
+        time_steps: usize,
+        work: impl FnOnce(&Network, &Batches<'_>) -> Result<R>,
+    ) -> Result<R> {
+        refuse_evaluation_that_cannot_fit(&self.checked, &self.device, images.len(), time_steps)?;
+        let batches = Batches::evaluate(images, &self.checked.experiment.data, &self.device)?;
         with_memory_explained(&self.device, &self.checked, || work(&self.network, &batches))
     }
 }
 
-/// A run's two checkpoints.
+/// A run's checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum CheckpointChoice {
-    /// Highest top-1 accuracy on the test images: chosen on test data.
+    /// Highest top-1 accuracy on the validation images or, where there are none, on the test images: chosen on test
+    /// data then.
     Best,
     /// After the last epoch.
     Last,
+    /// With running statistics that `bntt recalibrate` estimated again.
+    Recalibrated,
 }
 
 impl From<CheckpointChoice> for run::CheckpointKind {
@@ -82,6 +110,7 @@ impl From<CheckpointChoice> for run::CheckpointKind {
         match which {
             CheckpointChoice::Best => Self::Best,
             CheckpointChoice::Last => Self::Last,
+            CheckpointChoice::Recalibrated => Self::Recalibrated,
         }
     }
 }

@@ -28,6 +28,35 @@ pub struct Batch {
     pub indices: Vec<u32>,
 }
 
+/// Images of a split: all of them, or some.
+#[derive(Debug, Clone, Copy)]
+pub struct SplitImages<'a> {
+    split: &'a Split,
+    /// Places in the split; all where absent.
+    places: Option<&'a [u32]>,
+}
+
+impl<'a> SplitImages<'a> {
+    /// Those at `places`, in this order.
+    pub fn at(split: &'a Split, places: &'a [u32]) -> Self {
+        Self { split, places: Some(places) }
+    }
+
+    pub fn len(&self) -> usize {
+        self.places.map_or(self.split.len(), <[u32]>::len)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<'a> From<&'a Split> for SplitImages<'a> {
+    fn from(split: &'a Split) -> Self {
+        Self { split, places: None }
+    }
+}
+
 /// The batches of one epoch. Each is a pure function of the data, the config, the seed, the epoch and its number, so
 /// any of them can be made at any time, on any thread, with the same bits.
 #[derive(Debug, Clone)]
@@ -79,10 +108,16 @@ impl<'a> Batches<'a> {
     /// The epoch's shuffled, augmented batches, all full: a last partial one is dropped.
     ///
     /// # Errors
-    /// [`Error::Data`] when a batch is larger than the split, or `normalize` does not fit its channels.
-    pub fn train(split: &'a Split, config: &'a DataConfig, seed: u64, epoch: usize, device: &Device) -> Result<Self> {
-        let mut batches = Self::evaluate(split, config, device)?;
-        let [batch_size, images] = [batches.batch_size, split.len()];
+    /// [`Error::Data`] when a batch is larger than all images, or `normalize` does not fit its channels.
+    pub fn train(
+        images: impl Into<SplitImages<'a>>,
+        config: &'a DataConfig,
+        seed: u64,
+        epoch: usize,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut batches = Self::evaluate(images, config, device)?;
+        let [batch_size, images] = [batches.batch_size, batches.order.len()];
         batches.steps = images.checked_div(batch_size).unwrap_or_default();
         if batches.steps == 0 {
             return Err(Error::Data(format!(
@@ -99,7 +134,8 @@ impl<'a> Batches<'a> {
     ///
     /// # Errors
     /// [`Error::Data`] when there are no images, or `normalize` does not fit their channels.
-    pub fn evaluate(split: &'a Split, config: &'a DataConfig, device: &Device) -> Result<Self> {
+    pub fn evaluate(images: impl Into<SplitImages<'a>>, config: &'a DataConfig, device: &Device) -> Result<Self> {
+        let SplitImages { split, places } = images.into();
         let images = u32::try_from(split.len())
             .map_err(|_| Error::Data(format!("{} images are too many; expected less than 2^32.", split.len())))?;
         if images == 0 || config.batch_size == 0 {
@@ -119,11 +155,12 @@ impl<'a> Batches<'a> {
         if let Some((key, problem)) = config.normalize.as_ref().and_then(|n| n.mistakes(Some(channels)).pop()) {
             return Err(Error::Data(format!("{key}: {problem}.")));
         }
+        let order = places.map_or_else(|| (0..images).collect::<Vec<u32>>(), <[u32]>::to_vec);
         Ok(Self {
             split,
-            order: (0..images).collect(),
+            steps: order.len().div_ceil(config.batch_size),
+            order,
             batch_size: config.batch_size,
-            steps: split.len().div_ceil(config.batch_size),
             normalizer: Normalizer::new(config.normalize.as_ref(), channels),
             augment: None,
             device: device.clone(),

@@ -10,6 +10,7 @@
 //! | `files.rs` `instead.rs` | finds, lists, measures and hashes data files; what lies there in their place |
 //! | `split.rs` `bytes.rs` | images and labels, in memory or mapped from a file |
 //! | `limit.rs` | fewer images than there are |
+//! | `validation.rs` | training images held out, by which an epoch is chosen |
 //! | `warnings.rs` | what is odd about a data set |
 //! | `cache/` | data sets that take long to decode are decoded once |
 //! | `augment.rs` `affine.rs` `normalize.rs` | what happens to a pixel |
@@ -36,6 +37,7 @@ mod split;
 mod tensors;
 mod tiny_imagenet;
 mod unexpected_files;
+mod validation;
 mod warnings;
 
 #[cfg(test)]
@@ -50,7 +52,7 @@ use tracing::warn;
 
 pub use affine::AffineConfig;
 pub use augment::AugmentConfig;
-pub use batches::{Batch, Batches};
+pub use batches::{Batch, Batches, SplitImages};
 pub use bytes::Bytes;
 pub use cifar::{Cifar10Config, Cifar100Config};
 pub use device_dataset::DeviceDataset;
@@ -64,6 +66,7 @@ pub use normalize::NormalizeConfig;
 pub use split::{Dataset, Split, SplitValues};
 pub use tensors::{TensorsConfig, read_unlabelled};
 pub use tiny_imagenet::TinyImagenetConfig;
+pub use validation::{Holdout, ValidationConfig};
 
 use self::warnings::ClassCounts;
 use crate::config::registry;
@@ -87,6 +90,9 @@ pub struct DataConfig {
     /// Use fewer images than there are, for trials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<LimitConfig>,
+    /// Training images that are held out, by which the best epoch is chosen; the test images, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<ValidationConfig>,
 }
 
 registry! {
@@ -252,6 +258,24 @@ impl DataConfig {
     /// As [`DataConfig::load`], but any `batch_size` will do.
     pub fn load_to_evaluate(&self, time_steps: usize) -> Result<Dataset> {
         self.load_unless(|config, shape| config.mistakes_in_evaluation(Some(shape)), time_steps)
+    }
+
+    /// Which of the training images are trained on, and which held out; nothing where `validation` is absent. By
+    /// `seed` alone: a resumed run has the same.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a class too small for the share, or fewer images left to train on than a batch has.
+    pub fn holdout(&self, train: &Split, seed: u64) -> Result<Option<Holdout>> {
+        let Some(validation) = &self.validation else { return Ok(None) };
+        let holdout = validation.draw(train, seed)?;
+        let (batch, left) = (self.batch_size, holdout.training.len());
+        if batch > left {
+            return Err(Error::Data(format!(
+                "data.batch_size: a batch of {batch} is larger than the {left} training images that data.validation leaves, so \
+                 that no batch would be full; use a batch_size of at most {left}."
+            )));
+        }
+        Ok(Some(holdout))
     }
 
     fn load_unless(

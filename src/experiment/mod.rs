@@ -1,19 +1,25 @@
 //! An experiment: everything that a file says, resolved and checked once.
 
 mod early_exit;
+mod early_stopping;
+mod initial_weights;
 mod name;
 mod provenance;
+mod selection;
 mod training;
 mod warnings;
 
 pub use early_exit::{EarlyExitConfig, ExitLayers};
+pub use early_stopping::EarlyStoppingConfig;
+pub use initial_weights::{ChosenWeights, InitialWeights};
 pub use name::check_name;
 pub use provenance::{GitRecord, ProvenanceConfig};
+pub use selection::ChosenOn;
 pub use training::{CheckpointEvery, TrainingConfig};
 
 use crate::config::settings;
 use crate::config::{self, LARGEST_FILE, Loaded, ReadAs, SharedDefaults, StandIn};
-use crate::data::{DataConfig, DataShape, Dataset};
+use crate::data::{DataConfig, DataShape, Dataset, Holdout};
 use crate::error::{Error, Mistake, Result};
 use crate::files::tilde;
 use crate::layers::{LayerConfig, LayerKind, LayerPlan, NormSpec};
@@ -140,7 +146,18 @@ impl Experiment {
     /// # Errors
     /// As [`DataConfig::load`].
     pub fn load_data(&self) -> Result<Dataset> {
-        self.data.load(self.network.time_steps)
+        let dataset = self.data.load(self.network.time_steps)?;
+        // What it cannot hold out is found before anything is trained.
+        self.holdout(&dataset)?;
+        Ok(dataset)
+    }
+
+    /// Which of its training images are trained on, and which held out.
+    ///
+    /// # Errors
+    /// As [`DataConfig::holdout`].
+    pub fn holdout(&self, dataset: &Dataset) -> Result<Option<Holdout>> {
+        self.data.holdout(&dataset.train, self.seed)
     }
 
     /// The same to evaluate a trained network.
@@ -165,7 +182,8 @@ impl Experiment {
     }
 
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        self.data.dataset.spec_mut().paths().into_iter().chain(&mut self.training.initial_weights)
+        let weights = self.training.initial_weights.iter_mut().map(InitialWeights::path_mut);
+        self.data.dataset.spec_mut().paths().into_iter().chain(weights)
     }
 
     fn check(loaded: Loaded<Self>, is_for: LoadPurpose) -> Result<CheckedExperiment> {
@@ -184,6 +202,7 @@ impl Experiment {
         mistakes.extend(experiment.training.mistakes());
         let of_loss = experiment.network.readout.loss_mistake(&experiment.training.loss);
         mistakes.extend(of_loss.map(|(key, problem)| (format!("training.loss.{key}"), problem)));
+        mistakes.extend(experiment.selection_mistake());
         match &shape {
             Ok(shape) => match NetworkPlan::new(&experiment.network, shape, experiment.training.precision) {
                 Ok(plan) => {

@@ -1,13 +1,12 @@
 //! The `[training]` section.
 
-use super::EarlyExitConfig;
+use super::{EarlyExitConfig, EarlyStoppingConfig, InitialWeights};
 use crate::error::{Error, Result};
 use crate::ops::Precision;
 use crate::ops::loss::LossConfig;
 use candle_core::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long, where and with what care to train.
@@ -24,7 +23,8 @@ pub struct TrainingConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1024))]
     pub threads: Option<usize>,
-    /// Evaluate on the test images after every so many epochs, and after the last.
+    /// Evaluate after every so many epochs, and after the last: on the validation images where `data.validation` holds
+    /// some out, or else on the test images.
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub evaluate_every: usize,
@@ -42,11 +42,14 @@ pub struct TrainingConfig {
     /// Evaluate no further than to the step after which BNTT's gammas let little through; all time-steps when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_exit: Option<EarlyExitConfig>,
-    /// Weights to start from, a safetensors file such as another run's `checkpoints/best/model.safetensors`, of f32,
-    /// f64, f16 or bf16. "none" is no file: those that `network.init` draws, also where a base file names others; a
-    /// file that is called so is ./none.
+    /// Stop before the last epoch, when the validation images say that nothing better comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub initial_weights: Option<PathBuf>,
+    pub early_stopping: Option<EarlyStoppingConfig>,
+    /// Weights to start from: a safetensors file of f32, f64, f16 or bf16, or another run's folder, whose best
+    /// checkpoint is taken; or a table that says which of their tensors, and which layers freeze. "none" is no file:
+    /// those that `network.init` draws, also where a base file names others; a file that is called so is ./none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_weights: Option<InitialWeights>,
     /// Largest norm of all gradients together; larger ones are scaled down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
@@ -133,7 +136,8 @@ impl TrainingConfig {
                  alone, which is `best` then. Evaluate more often, or train longer."
             )
         };
-        (evaluate_every > epochs).then(|| ("training.evaluate_every".into(), problem())).into_iter().collect()
+        let late = (evaluate_every > epochs).then(|| ("training.evaluate_every".into(), problem()));
+        late.into_iter().chain(self.patience_warning()).collect()
     }
 
     /// N of "cuda:N".

@@ -11,12 +11,16 @@ pub struct Chain {
     nodes: Vec<Node>,
     /// Whether another layer holds it.
     nested: bool,
+    /// The first layer that gradients are needed of: the first at all, unless layers are frozen.
+    first_trained: usize,
 }
 
 /// A layer, or a norm fused with its LIF layer.
 struct Node {
     place: Place,
     layer: Box<dyn Layer>,
+    /// Whether it computes in training what it does in evaluation, and learns nothing.
+    frozen: bool,
 }
 
 /// Where a layer stands.
@@ -82,9 +86,40 @@ impl Chain {
             let neurons = matches!(spiking, LayerConfig::Lif(_)).then(|| format!("{prefix}.{last}.lif"));
             let place =
                 Place { index, name: format!("{prefix}.{index}"), neurons, neurons_name: format!("{prefix}.{last}") };
-            nodes.push(Node { place, layer: layer.build(next, plan, &context)? });
+            nodes.push(Node { place, layer: layer.build(next, plan, &context)?, frozen: false });
         }
-        Ok(Self { nodes, nested: prefix != "layers" })
+        Ok(Self { nodes, nested: prefix != "layers", first_trained: 0 })
+    }
+
+    /// Freezes the layers of which `is_frozen` says so by name: those of lists within this one, too.
+    pub fn freeze(&mut self, is_frozen: &dyn Fn(&str) -> bool) {
+        for Node { place, layer, frozen } in &mut self.nodes {
+            let mut inside = layer.chains_mut();
+            // A layer that holds others is frozen where they are.
+            *frozen = inside.is_empty() && is_frozen(&place.name);
+            inside.iter_mut().for_each(|chain| chain.freeze(is_frozen));
+        }
+        self.first_trained = self.nodes.iter().position(Node::learns).unwrap_or_default();
+    }
+
+    /// The names of the layers that hold tensors, those of lists within this one too.
+    pub fn learning(&self) -> Vec<String> {
+        let of = |Node { place, layer, .. }: &Node| {
+            let inside: Vec<String> = layer.chains().into_iter().flat_map(Self::learning).collect();
+            let own = (inside.is_empty() && !layer.state().is_empty()).then(|| place.name.clone());
+            own.into_iter().chain(inside).collect::<Vec<_>>()
+        };
+        self.nodes.iter().flat_map(of).collect()
+    }
+
+    /// [`parameters`](Self::parameters) of the layers that are not frozen.
+    pub fn trained_parameters(&self) -> Vec<(String, &Parameter)> {
+        let mut found = Vec::new();
+        for Node { place, layer, .. } in self.nodes.iter().filter(|node| !node.frozen) {
+            found.extend(layer.parameters().into_iter().map(|p| (place.tensor(p.name), p)));
+            layer.chains().into_iter().for_each(|chain| found.extend(chain.trained_parameters()));
+        }
+        found
     }
 
     /// Training: the last layer's sequence and what [`backward`](Self::backward) needs, layer by layer.
@@ -94,9 +129,12 @@ impl Chain {
         context: &ForwardContext<'_>,
         observer: &mut dyn Observer,
     ) -> Result<(Tensor, Vec<SavedTensors>)> {
-        let (nested, nodes) = (self.nested, self.nodes.iter_mut().map(|node| (&node.place, &mut node.layer)));
-        through(nodes, nested, x, observer, |layer, x, observer| {
-            let (output, saved) = layer.forward_observed(x, context, observer)?;
+        let nodes = self.nodes.iter_mut().map(|node| (&node.place, (&mut node.layer, node.frozen)));
+        through(nodes, self.nested, x, observer, |(layer, frozen), x, observer| {
+            let (output, saved) = match frozen {
+                false => layer.forward_observed(x, context, observer)?,
+                true => layer.evaluate_saving(x)?,
+            };
             Ok((None, output, saved))
         })
     }
@@ -129,10 +167,13 @@ impl Chain {
     ) -> Result<Option<Tensor>> {
         // Where a pool hands on the gradient of its means as it is: their window.
         let mut means = None;
-        let readers: Vec<bool> = self.nodes.iter().map(|node| node.layer.reads_means()).collect();
+        let readers: Vec<bool> = self.nodes.iter().map(|node| node.layer.reads_means() && !node.frozen).collect();
+        let first_trained = self.first_trained;
         for (i, (node, saved)) in self.nodes.iter_mut().zip(saved).enumerate().rev() {
-            let (needed, read) = (i > 0 || wanted, i.checked_sub(1).and_then(|i| readers.get(i)) == Some(&true));
+            let (needed, read) =
+                (i > first_trained || wanted, i.checked_sub(1).and_then(|i| readers.get(i)) == Some(&true));
             let next = match (means.take(), node.layer.spreads(&grad).filter(|_| read)) {
+                (_, _) if node.frozen => needed.then(|| node.layer.input_gradient(saved, grad.clone())).transpose()?,
                 (Some(window), _) => node.layer.backward_of_means(saved, &grad, window, needed)?,
                 (None, Some(window)) => {
                     means = Some(window);
@@ -154,10 +195,18 @@ impl Chain {
         self.nodes.iter().zip(saved).rev().try_fold(grad, |grad, (node, saved)| node.layer.input_gradient(saved, grad))
     }
 
+    /// Running statistics follow the batch's with this momentum from here on.
+    pub fn set_momentum(&mut self, momentum: f64) {
+        for node in &mut self.nodes {
+            node.layer.set_momentum(momentum);
+            node.layer.chains_mut().into_iter().for_each(|chain| chain.set_momentum(momentum));
+        }
+    }
+
     /// Learned tensors with their full names (`layers.0.weight`), in the order of the layers.
     pub fn parameters(&self) -> Vec<(String, &Parameter)> {
         let mut found = Vec::new();
-        for Node { place, layer } in &self.nodes {
+        for Node { place, layer, .. } in &self.nodes {
             found.extend(layer.parameters().into_iter().map(|p| (place.tensor(p.name), p)));
             layer.chains().into_iter().for_each(|chain| found.extend(chain.parameters()));
         }
@@ -167,7 +216,7 @@ impl Chain {
     /// The same, to be changed.
     pub fn parameters_mut(&mut self) -> Vec<(String, &mut Parameter)> {
         let mut found = Vec::new();
-        for Node { place, layer } in &mut self.nodes {
+        for Node { place, layer, .. } in &mut self.nodes {
             if layer.chains().is_empty() {
                 found.extend(layer.parameters_mut().into_iter().map(|p| (place.tensor(p.name), p)));
             } else {
@@ -180,7 +229,7 @@ impl Chain {
     /// All tensors of a checkpoint: parameters and running statistics.
     pub fn state(&self) -> Vec<(String, &Tensor)> {
         let mut found = Vec::new();
-        for Node { place, layer } in &self.nodes {
+        for Node { place, layer, .. } in &self.nodes {
             found.extend(layer.state().into_iter().map(|(name, tensor)| (place.tensor(name), tensor)));
             layer.chains().into_iter().for_each(|chain| found.extend(chain.state()));
         }
@@ -190,7 +239,7 @@ impl Chain {
     /// The same, to be replaced.
     pub fn state_mut(&mut self) -> Vec<(String, &mut Tensor)> {
         let mut found = Vec::new();
-        for Node { place, layer } in &mut self.nodes {
+        for Node { place, layer, .. } in &mut self.nodes {
             if layer.chains().is_empty() {
                 found.extend(layer.state_mut().into_iter().map(|(name, tensor)| (place.tensor(name), tensor)));
             } else {
@@ -202,6 +251,17 @@ impl Chain {
 
     fn nodes(&self) -> impl Iterator<Item = (&Place, &Box<dyn Layer>)> {
         self.nodes.iter().map(|node| (&node.place, &node.layer))
+    }
+}
+
+impl Node {
+    /// Whether it, or a layer that it holds, has parameters that are trained.
+    fn learns(&self) -> bool {
+        let inside = self.layer.chains();
+        match inside.is_empty() {
+            true => !self.frozen && !self.layer.parameters().is_empty(),
+            false => inside.iter().any(|chain| chain.nodes.iter().any(Self::learns)),
+        }
     }
 }
 

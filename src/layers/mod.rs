@@ -227,6 +227,9 @@ pub trait Layer: Send + Sync {
         self.evaluate(x)
     }
 
+    /// Running statistics of a norm follow the batch's with this momentum from here on. Nothing of other layers.
+    fn set_momentum(&mut self, _momentum: f64) {}
+
     /// The lists of layers that it holds. A layer that holds some has no tensors besides theirs.
     fn chains(&self) -> Vec<&Chain> {
         Vec::new()

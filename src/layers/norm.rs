@@ -277,6 +277,10 @@ impl Layer for Norm {
         self.running_gradient(&grad)
     }
 
+    fn set_momentum(&mut self, momentum: f64) {
+        self.settings.momentum = momentum;
+    }
+
     fn parameters(&self) -> Vec<&Parameter> {
         [&self.gamma].into_iter().chain(&self.beta).chain(&self.step).collect()
     }

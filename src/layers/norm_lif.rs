@@ -69,6 +69,10 @@ impl Layer for NormLif {
         self.norm.running_gradient(&lif::gradients(&currents, &grad, &self.neurons.now()?)?.currents)
     }
 
+    fn set_momentum(&mut self, momentum: f64) {
+        self.norm.set_momentum(momentum);
+    }
+
     fn parameters(&self) -> Vec<&Parameter> {
         self.norm.parameters().into_iter().chain(self.neurons.parameters()).collect()
     }

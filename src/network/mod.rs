@@ -35,6 +35,7 @@ mod input_gradient;
 mod not_finite;
 mod plan;
 mod readout;
+mod selection;
 mod state;
 mod traffic;
 
@@ -310,6 +311,12 @@ impl Network {
         let mut observers: (&mut dyn Observer, &mut dyn Observer) = (&mut activity, observer);
         let x = self.layers.evaluate(x, &mut observers)?;
         Ok((self.readout.steps(&x)?, activity))
+    }
+
+    /// Running statistics of all norms follow the batch's with this momentum from here on: r = (1 - momentum) r +
+    /// momentum b. With 1 / k in forward pass k they are the mean over the passes.
+    pub fn set_momentum(&mut self, momentum: f64) {
+        self.layers.set_momentum(momentum);
     }
 
     /// Mean gamma of every BNTT layer at every time-step.

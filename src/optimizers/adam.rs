@@ -1,6 +1,6 @@
 //! Adam and AdamW.
 
-use super::OptimizerSpec;
+use super::{DecayedParameters, OptimizerConfig, OptimizerSpec};
 use crate::ops::update::{self, ParameterUpdate, StepGuard};
 use candle_core::Result;
 use schemars::JsonSchema;
@@ -25,6 +25,9 @@ pub struct AdamConfig {
     #[serde(default)]
     #[schemars(range(min = 0.0))]
     pub weight_decay: f64,
+    /// Which parameters decay: `"all"`, or `"weights"`, those of convolutions and linear layers alone.
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
+    pub decay: DecayedParameters,
 }
 
 /// AdamW: Adam whose weight decay shrinks the weight itself, w = (1 - lr weight_decay) w, before Adam's step without
@@ -46,6 +49,9 @@ pub struct AdamwConfig {
     #[serde(default = "decoupled_decay")]
     #[schemars(range(min = 0.0))]
     pub weight_decay: f64,
+    /// Which parameters decay: `"all"`, or `"weights"`, those of convolutions and linear layers alone.
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
+    pub decay: DecayedParameters,
 }
 
 fn betas() -> [f64; 2] {
@@ -72,6 +78,11 @@ impl OptimizerSpec for AdamConfig {
         MOMENTS
     }
 
+    fn without_decay(&self) -> Option<OptimizerConfig> {
+        let plain = || OptimizerConfig::Adam(Self { weight_decay: 0.0, ..self.clone() });
+        (self.decay == DecayedParameters::Weights).then(plain)
+    }
+
     fn update(&self, items: &[ParameterUpdate<'_>], lr: f64, steps: u64, step_guard: &StepGuard) -> Result<()> {
         update::adam(items, &adam(self.betas, self.eps, lr, steps, self.weight_decay, 1.0), step_guard)
     }
@@ -84,6 +95,11 @@ impl OptimizerSpec for AdamwConfig {
 
     fn moments(&self) -> &'static [&'static str] {
         MOMENTS
+    }
+
+    fn without_decay(&self) -> Option<OptimizerConfig> {
+        let plain = || OptimizerConfig::Adamw(Self { weight_decay: 0.0, ..self.clone() });
+        (self.decay == DecayedParameters::Weights).then(plain)
     }
 
     fn update(&self, items: &[ParameterUpdate<'_>], lr: f64, steps: u64, step_guard: &StepGuard) -> Result<()> {
@@ -115,14 +131,15 @@ mod tests {
         let step = |update: &dyn Fn(&[ParameterUpdate<'_>]) -> Result<()>, w: &Tensor, g: f32, moments: &[Tensor]| {
             update(&[ParameterUpdate { w, gradient: &tensor(g)?, moments }])
         };
-        let adam = AdamConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0 };
+        let adam = AdamConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decay: Default::default() };
         let (w, moments) = (tensor(1.0)?, [tensor(0.0)?, tensor(0.0)?]);
         step(&|items| adam.update(items, 0.1, 1, &step_guard), &w, -3.0, &moments)?;
         close(&w, 1.1)?;
         // m = .9 (-.3) + .1 (1) = -.17, corrected by 1 - .81; v = .999 (.009) + .001, corrected by 1 - .998001.
         step(&|items| adam.update(items, 0.1, 2, &step_guard), &w, 1.0, &moments)?;
         close(&w, 1.1 + 0.1 * (0.17 / 0.19) / (0.009_991f32 / 0.001_999).sqrt())?;
-        let adamw = AdamwConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.5 };
+        let adamw =
+            AdamwConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.5, decay: Default::default() };
         let (w, moments) = (tensor(1.0)?, [tensor(0.0)?, tensor(0.0)?]);
         step(&|items| adamw.update(items, 0.1, 1, &step_guard), &w, 2.0, &moments)?;
         close(&w, 0.95 - 0.1)

@@ -4,10 +4,12 @@
 //! are in place and need no graph: see [`crate::ops::update`].
 
 mod adam;
+mod decay;
 mod schedule;
 mod sgd;
 
 pub use adam::{AdamConfig, AdamwConfig};
+pub use decay::DecayedParameters;
 pub use schedule::{ConstantConfig, CosineConfig, MilestonesConfig, ScheduleConfig, TrainingPosition, WarmupConfig};
 pub use sgd::SgdConfig;
 
@@ -28,6 +30,11 @@ pub trait OptimizerSpec {
     /// Names of the moments kept for every parameter, which begin at 0.
     fn moments(&self) -> &'static [&'static str];
 
+    /// The same without weight decay, for parameters that it does not act on; nothing where it acts on all.
+    fn without_decay(&self) -> Option<OptimizerConfig> {
+        None
+    }
+
     /// Moves every parameter against its gradient at learning rate `lr`, and its moments, in place; `step` counts from
     /// 1. Nothing moves where `step_guard` says so.
     fn update(
@@ -41,7 +48,8 @@ pub trait OptimizerSpec {
 
 registry! {
     // A new optimizer is one file, its `mod` line above, and a line here.
-    /// How weights follow gradients. Weight decay applies to every parameter, gamma too, as in the papers' code.
+    /// How weights follow gradients. Weight decay applies to every parameter, gamma too, as in the papers' code, unless
+    /// `decay` says otherwise.
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
     OptimizerConfig, OptimizerKind, dyn OptimizerSpec {
         "sgd" => Sgd(SgdConfig),
@@ -60,6 +68,10 @@ impl OptimizerConfig {
     pub fn moment_count(&self) -> usize {
         self.spec().moments().len()
     }
+}
+
+fn update_of<'a>(parameter: &'a Parameter, gradient: &'a Tensor, moments: &'a [Tensor]) -> ParameterUpdate<'a> {
+    ParameterUpdate { w: &parameter.value, gradient, moments }
 }
 
 /// An optimizer with its moments.
@@ -97,18 +109,28 @@ impl Optimizer {
                 let moments = self.config.spec().moments().iter().map(zeros).collect::<candle_core::Result<_>>()?;
                 self.moments.insert(name.clone(), moments);
             }
-            moved.push((name, &parameter.value, gradient));
+            moved.push((name, &*parameter, gradient));
         }
         let moments = |name: &str| self.moments.get(name).map_or(&[][..], Vec::as_slice);
         let items: Vec<ParameterUpdate<'_>> =
-            moved.iter().map(|(name, w, gradient)| ParameterUpdate { w, gradient, moments: moments(name) }).collect();
+            moved.iter().map(|(name, parameter, gradient)| update_of(parameter, gradient, moments(name))).collect();
         let norm = update::gradient_norm(&items)?;
         let halted = match self.halted.take() {
             Some(halted) => halted,
             None => Tensor::zeros(1, DType::F32, score.device())?,
         };
         let step_guard = StepGuard::new(score, &norm, clip, halted)?;
-        self.config.spec().update(&items, lr, self.steps, &step_guard)?;
+        match self.config.spec().without_decay() {
+            None => self.config.spec().update(&items, lr, self.steps, &step_guard)?,
+            Some(plain) => {
+                let (mut decayed, mut others) = (Vec::new(), Vec::new());
+                for ((_, parameter, _), item) in moved.iter().zip(items) {
+                    if decay::is_weight(parameter.name) { decayed.push(item) } else { others.push(item) }
+                }
+                self.config.spec().update(&decayed, lr, self.steps, &step_guard)?;
+                plain.spec().update(&others, lr, self.steps, &step_guard)?;
+            }
+        }
         self.halted = Some(step_guard.halted);
         Ok(norm)
     }

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use super::OptimizerSpec;
+use super::{DecayedParameters, OptimizerConfig, OptimizerSpec};
 use crate::ops::update::{self, ParameterUpdate, StepGuard};
 use candle_core::Result;
 use schemars::JsonSchema;
@@ -20,6 +20,9 @@ pub struct SgdConfig {
     #[serde(default)]
     #[schemars(range(min = 0.0))]
     pub weight_decay: f64,
+    /// Which parameters decay: `"all"`, or `"weights"`, those of convolutions and linear layers alone.
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
+    pub decay: DecayedParameters,
 }
 
 impl OptimizerSpec for SgdConfig {
@@ -29,6 +32,11 @@ impl OptimizerSpec for SgdConfig {
 
     fn moments(&self) -> &'static [&'static str] {
         if self.momentum == 0.0 { &[] } else { &["momentum"] }
+    }
+
+    fn without_decay(&self) -> Option<OptimizerConfig> {
+        let plain = || OptimizerConfig::Sgd(Self { weight_decay: 0.0, ..self.clone() });
+        (self.decay == DecayedParameters::Weights).then(plain)
     }
 
     fn update(&self, items: &[ParameterUpdate<'_>], lr: f64, _: u64, step_guard: &StepGuard) -> Result<()> {

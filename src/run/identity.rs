@@ -23,6 +23,7 @@ use crate::experiment::CheckpointEvery;
 use crate::experiment::{Experiment, SHARED};
 use crate::files::atomic::sha256_hex;
 use crate::files::weights;
+use crate::run::initial_weights;
 use crate::run::listing;
 use crate::run::provenance::{Outcome, Provenance};
 use crate::run::{RunFolder, versions};
@@ -53,7 +54,7 @@ pub fn comparable(experiment: &Experiment) -> Experiment {
     let mut experiment = experiment.clone();
     experiment.data.dataset.spec_mut().paths().into_iter().for_each(|path| path.clear());
     // That there are initial weights counts; which they are, their checksum tells.
-    experiment.training.initial_weights.iter_mut().for_each(PathBuf::clear);
+    experiment.training.initial_weights.iter_mut().for_each(|weights| weights.path_mut().clear());
     experiment.name.clear();
     experiment.training.device.clear();
     experiment.training.threads = None;
@@ -169,10 +170,13 @@ impl RunQuery<'_> {
     }
 
     fn same_weights(&self, run: &RecordedRun) -> bool {
-        let path = |experiment: &Experiment| experiment.training.initial_weights.clone();
+        let path = |experiment: &Experiment| {
+            experiment.training.initial_weights.as_ref().map(|weights| weights.path().to_path_buf())
+        };
         match (path(self.experiment), &run.initial_weights) {
             (Some(file), Some(sum)) => {
-                weights::sha256(&file).map_or(Some(file) == path(&run.experiment), |found| found == *sum)
+                let found = initial_weights::file(&file).and_then(|file| weights::sha256(&file));
+                found.map_or(Some(file) == path(&run.experiment), |found| found == *sum)
             }
             (planned, _) => planned == path(&run.experiment),
         }

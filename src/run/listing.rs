@@ -8,7 +8,7 @@ use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
 use crate::experiment::check_name;
 use crate::files::reading;
-use crate::run::metrics;
+use crate::run::metrics::{self, ChosenOn, RunMetrics};
 use crate::run::provenance::{Outcome, Provenance};
 use crate::run::{RunFolder, versions};
 
@@ -24,11 +24,16 @@ pub struct RunSummary {
     /// Why it failed or is damaged, as a sentence.
     pub problem: Option<String>,
     pub epochs_done: usize,
+    /// Why a completed run has fewer epochs than were asked for, as a sentence.
+    pub ended_early: Option<String>,
     /// The epochs asked for, where config.toml tells.
     pub epochs: Option<usize>,
-    /// Top-1 on the test split, in percent.
+    /// Top-1 of the best epoch on the test images, in percent; with validation images known once training has ended.
     pub best_accuracy: Option<f64>,
     pub best_epoch: Option<usize>,
+    /// Top-1 of the best epoch on the validation images, in percent, in a run that has any: the epoch is chosen there.
+    pub validation_accuracy: Option<f64>,
+    pub chosen_on: ChosenOn,
     /// RFC 3339, UTC.
     pub started: Option<String>,
 }
@@ -97,10 +102,10 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
     let (state, problem) = match (&provenance, &metrics, epochs) {
         (Err(problem), ..) | (_, Err(problem), _) => ("damaged", Some(problem.to_string())),
         (_, _, None) => ("damaged", Some(format!("{} cannot be read.", run.config().display()))),
-        (Ok(provenance), Ok(lines), Some(epochs)) => match &provenance.outcome {
+        (Ok(provenance), Ok(RunMetrics { epochs: lines, .. }), Some(epochs)) => match &provenance.outcome {
             Outcome::Running if run.is_at_work() => ("running", None),
             Outcome::Running => ("killed", None),
-            Outcome::Completed if lines.len() == epochs => ("completed", None),
+            Outcome::Completed if lines.len() == epochs || provenance.ended_early.is_some() => ("completed", None),
             Outcome::Completed => {
                 let problem = format!("it was completed, and {} lacks epochs.", run.metrics_jsonl().display());
                 ("damaged", Some(problem))
@@ -110,8 +115,13 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
             Outcome::Failed(problem) => ("failed", Some(problem.clone())),
         },
     };
-    let metrics = metrics.unwrap_or_default();
-    let best = metrics::best(&metrics);
+    let RunMetrics { epochs: metrics, test } = metrics.unwrap_or_default();
+    let (best, chosen_on) = (metrics::best(&metrics), metrics::chosen_on(&metrics));
+    let by_choice = best.map(|(_, top1)| top1);
+    let (best_accuracy, validation_accuracy) = match chosen_on {
+        ChosenOn::Test => (by_choice, None),
+        ChosenOn::Validation => (test.map(|test| test.test.top1), by_choice),
+    };
     RunSummary {
         name,
         version,
@@ -119,8 +129,11 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
         problem,
         epochs_done: metrics.last().map_or(0, |last| last.epoch),
         epochs,
-        best_accuracy: best.map(|(_, top1)| top1),
+        best_accuracy,
         best_epoch: best.map(|(epoch, _)| epoch),
+        validation_accuracy,
+        chosen_on,
+        ended_early: provenance.as_ref().ok().and_then(|provenance| provenance.ended_early.clone()),
         started: provenance.ok().map(|provenance| provenance.started),
         path: run.path().to_path_buf(),
     }

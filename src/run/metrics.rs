@@ -2,7 +2,10 @@
 //!
 //! Lines are only added at the end. A checkpoint knows how much there was of both `.jsonl` files ([`Records`]): a
 //! resumed run takes away what lies beyond, and writes it again, so that no line is doubled or lost. `metrics.csv` says
-//! the same as `metrics.jsonl` and is made anew from it.
+//! the same of all epochs as `metrics.jsonl` and is made anew from it.
+//!
+//! A run with validation images has their scores in place of those of the test images, and in `metrics.jsonl` one line
+//! more, its last: [`FinalTest`].
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -13,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+pub use crate::experiment::ChosenOn;
 use crate::files::atomic;
 use crate::files::reading;
 use crate::run::records::{Records, VerifiedRecords, WrittenRecord};
@@ -27,7 +31,10 @@ pub struct EpochMetrics {
     /// Counted from 1.
     pub epoch: usize,
     pub train: SplitMetrics,
-    /// Absent in an epoch without an evaluation.
+    /// In a run with validation images: their scores, absent in an epoch without an evaluation.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub validation: Option<Option<SplitMetrics>>,
+    /// Absent in an epoch without an evaluation, and in a run with validation images.
     pub test: Option<SplitMetrics>,
     /// The learning rate of the epoch's last step.
     #[serde(with = "number")]
@@ -43,6 +50,40 @@ pub struct EpochMetrics {
     pub seconds: f64,
     /// Absent where the operating system does not tell.
     pub peak_memory_bytes: Option<u64>,
+}
+
+/// The one evaluation on the test images of a run with validation images, after the end of training: the last line.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FinalTest {
+    /// The epoch whose weights were evaluated: the best on the validation images.
+    pub of_epoch: usize,
+    pub test: SplitMetrics,
+}
+
+/// What a run has measured so far.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RunMetrics {
+    pub epochs: Vec<EpochMetrics>,
+    pub test: Option<FinalTest>,
+}
+
+/// By which images the epochs of a run are chosen.
+pub fn chosen_on(epochs: &[EpochMetrics]) -> ChosenOn {
+    if epochs.iter().any(|line| line.validation.is_some()) { ChosenOn::Validation } else { ChosenOn::Test }
+}
+
+impl EpochMetrics {
+    /// The scores by which an epoch is chosen: on the validation images where there are any, or else on the test
+    /// images.
+    pub fn evaluated(&self) -> Option<SplitMetrics> {
+        self.validation.unwrap_or(self.test)
+    }
+}
+
+/// A key that is there, be it `null`.
+fn given<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<SplitMetrics>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 /// The results on one split.
@@ -100,9 +141,10 @@ struct StepLine {
     loss: f64,
 }
 
-/// The epoch with the highest top-1 on the test images, the first of several, and that accuracy in percent.
+/// The epoch with the highest top-1 on the images that it is chosen by ([`EpochMetrics::evaluated`]), the first of
+/// several, and that accuracy in percent.
 pub fn best(metrics: &[EpochMetrics]) -> Option<(usize, f64)> {
-    let evaluated = metrics.iter().filter_map(|line| Some((line.epoch, line.test?.top1)));
+    let evaluated = metrics.iter().filter_map(|line| Some((line.epoch, line.evaluated()?.top1)));
     evaluated.reduce(|best, other| if other.1 > best.1 { other } else { best })
 }
 
@@ -193,6 +235,13 @@ impl Metrics {
         file.write_all(row.as_bytes()).and_then(|()| file.sync_data()).map_err(Error::io("write", path))
     }
 
+    /// Adds the test at the end of training and hands it to the disk: before the run's last checkpoint.
+    pub fn final_test(&mut self, test: &FinalTest) -> Result<()> {
+        let line = to_line(&self.jsonl.path, test)?;
+        self.jsonl.add(&line)?;
+        self.jsonl.flush()
+    }
+
     /// What a checkpoint of this moment relies on. All lines are on the disk after [`Metrics::flush`] or
     /// [`Metrics::epoch`].
     pub fn records(&self) -> Records {
@@ -265,22 +314,60 @@ pub fn last_evaluated(lines: &[EpochMetrics]) -> Option<(usize, SplitMetrics)> {
 ///
 /// # Errors
 /// As [`read`]; [`Error::Run`] when lines were lost or changed since the last checkpoint.
-pub fn so_far(run: &RunFolder) -> Result<Vec<EpochMetrics>> {
+pub fn so_far(run: &RunFolder) -> Result<RunMetrics> {
     let path = run.metrics_jsonl();
     if let Ok(records) = Records::load(&run.checkpoint(CheckpointKind::Last)) {
         records.metrics.verify(&path)?;
     }
-    if path.exists() { read(&path) } else { Ok(Vec::new()) }
+    if path.exists() { read_whole(&path) } else { Ok(RunMetrics::default()) }
 }
 
-/// Reads `metrics.jsonl`, the lines of epochs 1, 2, 3 and so on. A last line that was cut short is left out.
+/// What was verified of a run's records without the final test, where that is their last line: of a run that goes on
+/// after it.
+///
+/// # Errors
+/// [`Error::Io`] when `metrics.jsonl` cannot be read.
+pub fn without_final_test(run: &RunFolder, verified: VerifiedRecords) -> Result<VerifiedRecords> {
+    let path = run.metrics_jsonl();
+    let kept = verified.records.metrics.bytes;
+    if kept == 0 {
+        return Ok(verified);
+    }
+    let bytes = reading::bytes(&path, LARGEST_TABLE).map_err(Error::io("read", &path))?;
+    let bytes = bytes.get(..kept as usize).unwrap_or(&bytes);
+    let last = bytes.split_inclusive(|&byte| byte == b'\n').next_back().unwrap_or_default();
+    if serde_json::from_slice::<FinalTest>(last).is_err() {
+        return Ok(verified);
+    }
+    let (metrics, hash) = WrittenRecord::first_of(&path, kept.saturating_sub(last.len() as u64))?;
+    Ok(VerifiedRecords { records: Records { metrics, ..verified.records }, metrics: hash, steps: verified.steps })
+}
+
+/// The epochs of `metrics.jsonl`, as [`read_whole`] has them.
+///
+/// # Errors
+/// As [`read_whole`].
+pub fn read(path: &Path) -> Result<Vec<EpochMetrics>> {
+    Ok(read_whole(path)?.epochs)
+}
+
+/// Reads `metrics.jsonl`, the lines of epochs 1, 2, 3 and so on, and the test after the last. A last line that was cut
+/// short is left out.
 ///
 /// # Errors
 /// [`Error::Io`] when the file cannot be read, [`Error::Run`] naming the line that is malformed or out of turn.
-pub fn read(path: &Path) -> Result<Vec<EpochMetrics>> {
+pub fn read_whole(path: &Path) -> Result<RunMetrics> {
     let text = reading::text(path, LARGEST_TABLE).map_err(Error::io("read", path))?;
     let mut epochs: Vec<EpochMetrics> = Vec::new();
+    let mut test = None;
     for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        if test.is_some() {
+            return Err(unreadable(path, number, "expected the test of the line before to be the last"));
+        }
+        if let Ok(last) = serde_json::from_str::<FinalTest>(line) {
+            test = Some(last);
+            continue;
+        }
         match serde_json::from_str::<EpochMetrics>(line) {
             Ok(line) if line.epoch != number => {
                 let problem = format!("expected epoch {number}, found epoch {}", line.epoch);
@@ -291,7 +378,7 @@ pub fn read(path: &Path) -> Result<Vec<EpochMetrics>> {
             Err(e) => return Err(unreadable(path, number, &e.to_string())),
         }
     }
-    Ok(epochs)
+    Ok(RunMetrics { epochs, test })
 }
 
 fn unreadable(path: &Path, number: usize, problem: &str) -> Error {
@@ -304,10 +391,10 @@ fn to_line(path: &Path, value: &impl Serialize) -> Result<String> {
 }
 
 fn csv_header(metrics: &EpochMetrics) -> String {
-    let mut header =
-        "epoch,train_loss,train_top1,train_top5,test_loss,test_top1,test_top5,lr,images_per_second,seconds,\
-                      peak_memory_bytes"
-            .to_string();
+    let held = if metrics.validation.is_some() { "validation" } else { "test" };
+    let mut header = format!(
+        "epoch,train_loss,train_top1,train_top5,{held}_loss,{held}_top1,{held}_top5,lr,images_per_second,seconds,peak_memory_bytes"
+    );
     for (layer, _) in &metrics.firing_rates {
         header.push(',');
         header.push_str(&cell(&format!("firing_rate.{layer}")));
@@ -319,7 +406,7 @@ fn csv_line(metrics: &EpochMetrics) -> String {
     // Debug formatting gives the shortest digits that read back as the same number.
     let number = |value: f64| format!("{value:?}");
     let mut cells = vec![metrics.epoch.to_string()];
-    for scores in [Some(metrics.train), metrics.test] {
+    for scores in [Some(metrics.train), metrics.evaluated()] {
         for value in [scores.map(|s| s.loss), scores.map(|s| s.top1), scores.map(|s| s.top5)] {
             cells.push(value.map_or_else(String::new, number));
         }
@@ -373,6 +460,7 @@ mod tests {
         let metrics = EpochMetrics {
             epoch: 1,
             train: scores,
+            validation: None,
             test: None,
             lr: 1e-5,
             firing_rates: vec![("=1+1,x".into(), 0.25)],

@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod identity;
+pub mod initial_weights;
 pub mod listing;
 pub mod metrics;
 pub mod provenance;
@@ -25,13 +26,15 @@ pub struct RunFolder {
     path: PathBuf,
 }
 
-/// The two checkpoints a run keeps.
+/// The checkpoints of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckpointKind {
     /// Of the newest step that was saved: where `resume` goes on.
     Last,
-    /// Of the epoch with the best test accuracy.
+    /// Of the epoch with the best accuracy on the images by which it is chosen.
     Best,
+    /// With running statistics that `bntt recalibrate` estimated again.
+    Recalibrated,
 }
 
 impl RunFolder {
@@ -166,6 +169,16 @@ impl RunFolder {
         self.path.join("config.toml")
     }
 
+    /// What config.toml was before the run went on for longer for the first time, the second, and so on.
+    pub fn earlier_config(&self, number: usize) -> PathBuf {
+        self.path.join(format!("config.{number}.toml"))
+    }
+
+    /// Those that are there, the oldest first.
+    pub fn earlier_configs(&self) -> Vec<PathBuf> {
+        (1..).map(|number| self.earlier_config(number)).take_while(|path| path.is_file()).collect()
+    }
+
     pub fn provenance(&self) -> PathBuf {
         self.path.join("provenance.json")
     }
@@ -203,6 +216,7 @@ impl RunFolder {
         self.checkpoints().join(match which {
             CheckpointKind::Last => "last",
             CheckpointKind::Best => "best",
+            CheckpointKind::Recalibrated => "recalibrated",
         })
     }
 
@@ -212,7 +226,7 @@ impl RunFolder {
 
     /// What no other file may be written over: everything that a run leaves here, be it there or not.
     pub fn own_files(&self) -> Vec<PathBuf> {
-        vec![
+        let own = vec![
             self.config(),
             self.provenance(),
             self.uncommitted_diff(),
@@ -222,7 +236,8 @@ impl RunFolder {
             self.lock(),
             self.log(),
             self.checkpoints(),
-        ]
+        ];
+        [own, self.earlier_configs()].concat()
     }
 }
 

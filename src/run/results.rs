@@ -2,7 +2,7 @@
 
 use crate::run::RunFolder;
 use crate::run::listing::{self, RunSummary};
-use crate::run::metrics::{self, EpochMetrics};
+use crate::run::metrics::{self, ChosenOn, EpochMetrics};
 use std::path::PathBuf;
 
 /// Top-1 accuracy on the test images after an epoch.
@@ -23,12 +23,18 @@ pub struct Results {
     /// `running`, `completed`, `converted`, `interrupted`, `failed`, `killed` or `damaged`, as `bntt list` has it.
     pub state: &'static str,
     pub epochs_done: usize,
+    /// Whether it has fewer epochs than were asked for because early stopping ended it.
+    pub ended_early: bool,
     /// The epochs asked for, where config.toml tells.
     pub epochs: Option<usize>,
-    /// After the last epoch that was evaluated.
+    /// After the last epoch that was evaluated; nothing where epochs are evaluated on validation images.
     pub last: Option<AccuracyAt>,
-    /// The first of the epochs with the highest accuracy: chosen on the test images.
+    /// Of the best epoch. It is the first of those with the highest accuracy on the images by which it is chosen; with
+    /// validation images, the test images are read once, at the end, with its weights.
     pub best: Option<AccuracyAt>,
+    /// The best epoch's accuracy on the validation images, where there are any.
+    pub validation: Option<AccuracyAt>,
+    pub chosen_on: ChosenOn,
     /// Spikes per neuron and time-step in the last epoch: the mean over the LIF layers, each of which counts once.
     pub firing_rate: Option<f64>,
     /// Of all epochs, with their evaluations.
@@ -43,24 +49,45 @@ impl Results {
         let path = run.path().canonicalize().unwrap_or_else(|_| run.path().to_path_buf());
         let version = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let summary = listing::summarize(run);
-        let lines = metrics::so_far(run).unwrap_or_default();
+        let lines = metrics::so_far(run).unwrap_or_default().epochs;
         Self::from_lines(format!("{}/{version}", run.name()), summary, &lines)
     }
 
     fn from_lines(run: String, summary: RunSummary, lines: &[EpochMetrics]) -> Self {
-        let RunSummary { path, state, epochs_done, epochs, best_accuracy, best_epoch, started, .. } = summary;
+        let RunSummary { path, state, epochs_done, epochs, best_accuracy, best_epoch, started, chosen_on, .. } =
+            summary;
         let last = metrics::last_evaluated(lines).map(|(epoch, test)| AccuracyAt { top1: test.top1, epoch });
-        let best = best_accuracy.zip(best_epoch).map(|(top1, epoch)| AccuracyAt { top1, epoch });
+        let ended_early = summary.ended_early.is_some();
+        let at = |top1: Option<f64>| top1.zip(best_epoch).map(|(top1, epoch)| AccuracyAt { top1, epoch });
+        let (best, validation) = (at(best_accuracy), at(summary.validation_accuracy));
         let rates = lines.last().map(|line| line.firing_rates.as_slice()).filter(|rates| !rates.is_empty());
         let mean = |rates: &[(String, f64)]| rates.iter().map(|(_, rate)| rate).sum::<f64>() / rates.len() as f64;
         let seconds = (!lines.is_empty()).then(|| lines.iter().map(|line| line.seconds).sum());
-        Self { run, path, state, epochs_done, epochs, last, best, firing_rate: rates.map(mean), seconds, started }
+        let firing_rate = rates.map(mean);
+        Self {
+            run,
+            path,
+            state,
+            epochs_done,
+            ended_early,
+            epochs,
+            last,
+            best,
+            validation,
+            chosen_on,
+            firing_rate,
+            seconds,
+            started,
+        }
     }
 
-    /// The last and the best accuracy of a run that has done all its epochs and was evaluated after the last.
-    pub fn complete(&self) -> Option<(f64, f64)> {
-        let (last, best) = self.last.zip(self.best)?;
-        let done = self.state != "damaged" && last.epoch == self.epochs_done && Some(self.epochs_done) >= self.epochs;
-        (done && self.epochs.is_some()).then_some((last.top1, best.top1))
+    /// The last and the best accuracy of a run that has done all its epochs and was evaluated after the last; with
+    /// validation images the best alone, which has been tested.
+    pub fn complete(&self) -> Option<(Option<f64>, f64)> {
+        let best = self.best?;
+        let evaluated =
+            self.chosen_on == ChosenOn::Validation || self.last.is_some_and(|last| last.epoch == self.epochs_done);
+        let done = self.state != "damaged" && evaluated && (self.ended_early || Some(self.epochs_done) >= self.epochs);
+        (done && self.epochs.is_some()).then_some((self.last.map(|last| last.top1), best.top1))
     }
 }

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
 use crate::run::RunFolder;
-use crate::run::metrics::{EpochMetrics, SplitMetrics};
+use crate::run::metrics::{EpochMetrics, FinalTest, RunMetrics, SplitMetrics};
 
 /// The event file of a run that is at work.
 #[derive(Debug)]
@@ -24,11 +24,12 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// Begins the file with the epochs that are done.
+    /// Begins the file with what was measured before.
     ///
     /// # Errors
     /// [`Error::Io`] when it cannot be written.
-    pub fn begin(run: &RunFolder, done: &[EpochMetrics]) -> Result<Self> {
+    pub fn begin(run: &RunFolder, done: &RunMetrics) -> Result<Self> {
+        let RunMetrics { epochs: done, test } = done;
         let folder = run.path().join("tensorboard");
         fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
         let path = folder.join("events.out.tfevents.bntt");
@@ -39,7 +40,17 @@ impl EventFile {
         let mut events = Self { path, file, time };
         events.write(&event(time, None, &text(3, b"brain.Event:2")))?;
         done.iter().try_for_each(|epoch| events.epoch(epoch))?;
+        test.iter().try_for_each(|test| events.final_test(test))?;
         Ok(events)
+    }
+
+    /// Adds the test at the end of training, at the epoch whose weights were evaluated.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written.
+    pub fn final_test(&mut self, test: &FinalTest) -> Result<()> {
+        let summary = scores("test", &test.test);
+        self.write(&event(self.time, Some(test.of_epoch as u64), &text(5, &summary)))
     }
 
     /// Adds an epoch's numbers.
@@ -48,15 +59,11 @@ impl EventFile {
     /// [`Error::Io`] when the file cannot be written.
     pub fn epoch(&mut self, metrics: &EpochMetrics) -> Result<()> {
         self.time += metrics.seconds;
-        let mut summary = Vec::new();
-        let mut scalar = |tag: &str, value: f64| summary.extend(text(1, &value_of(tag, value as f32)));
-        for (split, scores) in [("train", Some(metrics.train)), ("test", metrics.test)] {
-            if let Some(SplitMetrics { loss, top1, top5 }) = scores {
-                scalar(&format!("{split}/loss"), loss);
-                scalar(&format!("{split}/top1"), top1);
-                scalar(&format!("{split}/top5"), top5);
-            }
+        let mut summary = scores("train", &metrics.train);
+        for (split, found) in [("validation", metrics.validation.flatten()), ("test", metrics.test)] {
+            summary.extend(found.iter().flat_map(|found| scores(split, found)));
         }
+        let mut scalar = |tag: &str, value: f64| summary.extend(text(1, &value_of(tag, value as f32)));
         scalar("lr", metrics.lr);
         scalar("images_per_second", metrics.images_per_second);
         for (layer, rate) in &metrics.firing_rates {
@@ -71,6 +78,12 @@ impl EventFile {
         let record = [&length[..], &masked(&length), message, &masked(message)].concat();
         self.file.write_all(&record).map_err(Error::io("write", &self.path))
     }
+}
+
+/// The three scores of a split, as values of a summary.
+fn scores(split: &str, SplitMetrics { loss, top1, top5 }: &SplitMetrics) -> Vec<u8> {
+    let scalar = |(name, value): (&str, &f64)| text(1, &value_of(&format!("{split}/{name}"), *value as f32));
+    [("loss", loss), ("top1", top1), ("top5", top5)].into_iter().flat_map(scalar).collect()
 }
 
 /// CRC-32C as the format stores it: turned by 15 bits and shifted, so that checksums of checksums differ.

@@ -6,7 +6,7 @@ use crate::experiment::{CheckedExperiment, Experiment, SHARED};
 use crate::run::RunFolder;
 use crate::run::provenance::{Outcome, Provenance};
 use crate::train::memory_check::refuse_what_does_not_fit;
-use crate::train::resumption::{self, Accepted, Examination, RunFinding, Verdict};
+use crate::train::resumption::{self, Accepted, Continuation, Examination, RunFinding, Verdict};
 use candle_core::Device;
 
 /// All findings, and what follows from them.
@@ -51,24 +51,35 @@ pub fn examine(run: &RunFolder, overrides: &[String]) -> Diagnosis {
         let verdict = "a process works on this run; look again when it has ended";
         return Diagnosis { findings, verdict: verdict.into(), resumable: true };
     }
-    let verdict = resumption::load(run, overrides).and_then(|checked| judge(run, &checked, &mut findings));
+    let verdict = resumption::load(run, overrides).and_then(|continued| judge(run, &continued, &mut findings));
     let resumable = verdict.is_ok();
     let verdict = verdict.unwrap_or_else(|problem| format!("it cannot be resumed: {problem}"));
     Diagnosis { findings, verdict, resumable }
 }
 
 /// What `bntt resume` would do, in words.
-fn judge(run: &RunFolder, checked: &CheckedExperiment, findings: &mut Vec<RunFinding>) -> Result<String> {
+fn judge(run: &RunFolder, continued: &Continuation, findings: &mut Vec<RunFinding>) -> Result<String> {
+    let Continuation { checked, longer } = continued;
     let Examination { findings: more, verdict } = resumption::examine(run, checked, Accepted::default(), &Device::Cpu);
     findings.extend(more);
     let path = run.path().display();
-    Ok(match verdict? {
+    let verdict = verdict?;
+    if let Some(longer) = longer {
+        verdict.check_longer(run, longer)?;
+    }
+    Ok(match verdict {
+        Verdict::Complete { ended_early: Some(why), .. } => format!("complete: {why}"),
         Verdict::Complete { epochs, .. } => format!("complete: all {epochs} epochs are done"),
         Verdict::Converted => "complete: it was converted from another run".to_string(),
         Verdict::GoesOn(point) => {
             here(run, checked, &point, findings)?;
             let progress = &point.checkpoint.progress;
             match (progress.epoch, progress.step) {
+                (epoch, 0) if checked.experiment.training.is_trained(epoch, progress.best_epoch) => {
+                    let early = checked.experiment.training.early_end(epoch, progress.best_epoch);
+                    let why = early.unwrap_or_else(|| format!("all {epoch} epochs are done"));
+                    format!("{why}: `bntt resume {path}` reads the test images")
+                }
                 (0, 0) => format!("`bntt resume {path}` begins at the first step"),
                 (epoch, 0) => format!("`bntt resume {path}` goes on after epoch {epoch}"),
                 (epoch, step) => format!("`bntt resume {path}` goes on after epoch {epoch} and {step} steps"),

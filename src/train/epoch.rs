@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::network::{Activity, LayerActivity};
 use crate::ops::cross_entropy::BatchScore;
 use crate::run::checkpoint::Partial;
-use crate::run::metrics::{EpochMetrics, SplitMetrics};
+use crate::run::metrics::{ChosenOn, EpochMetrics, SplitMetrics};
 use candle_core::Device;
 
 /// What an epoch's training steps saw together.
@@ -41,10 +41,20 @@ impl EpochSums {
 
     /// The epoch's line in `metrics.jsonl`, its training having taken `training_seconds`. Training scores are those of
     /// each batch before its step.
-    pub fn metrics(&self, epoch: usize, test: Option<SplitMetrics>, training_seconds: f64) -> Result<EpochMetrics> {
+    pub fn metrics(
+        &self,
+        epoch: usize,
+        (evaluated, on): (Option<SplitMetrics>, ChosenOn),
+        training_seconds: f64,
+    ) -> Result<EpochMetrics> {
+        let (validation, test) = match on {
+            ChosenOn::Validation => (Some(evaluated), None),
+            ChosenOn::Test => (None, evaluated),
+        };
         Ok(EpochMetrics {
             epoch,
             train: percentages(&self.score),
+            validation,
             test,
             lr: self.lr,
             firing_rates: self.activity.firing_rates()?.into_iter().collect(),

@@ -2,11 +2,12 @@
 
 use super::state::first_progress;
 use crate::data::Dataset;
-use crate::error::Result;
-use crate::experiment::{CheckedExperiment, Experiment};
+use crate::error::{Error, Result};
+use crate::experiment::{CheckedExperiment, ChosenWeights, Experiment, InitialWeights};
 use crate::network::Network;
 use crate::optimizers::Optimizer;
 use crate::run::checkpoint::{self, CheckpointContents};
+use crate::run::initial_weights;
 use crate::run::records::Records;
 use crate::run::{CheckpointKind, RunFolder};
 use candle_core::Device;
@@ -16,12 +17,37 @@ use candle_core::Device;
 /// # Errors
 /// When `training.initial_weights` does not fit, or is not finite.
 pub fn initial_network(checked: &CheckedExperiment, device: &Device) -> Result<Network> {
-    let CheckedExperiment { experiment, plan, .. } = checked;
-    let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
-    if let Some(path) = &experiment.training.initial_weights {
-        network.load_file(path)?;
+    let mut network = build_network(checked, device)?;
+    match &checked.experiment.training.initial_weights {
+        None => {}
+        Some(InitialWeights::All(path)) => network.load_file(&initial_weights::file(path)?)?,
+        Some(InitialWeights::Chosen(ChosenWeights { from, only, except, .. })) => {
+            network.load_some(&initial_weights::file(from)?, only.as_deref(), except).map_err(placed)?;
+        }
     }
     Ok(network)
+}
+
+/// A run's network with the weights that `network.init` draws, and the layers frozen that are not trained.
+///
+/// # Errors
+/// [`Error::Weights`] when `training.initial_weights.freeze` names no layer, or all that learn.
+pub(super) fn build_network(checked: &CheckedExperiment, device: &Device) -> Result<Network> {
+    let CheckedExperiment { experiment, plan, .. } = checked;
+    let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
+    let frozen = experiment.training.initial_weights.as_ref().map_or(&[][..], InitialWeights::frozen);
+    if !frozen.is_empty() {
+        network.freeze(frozen).map_err(placed)?;
+    }
+    Ok(network)
+}
+
+/// An error about a name, after the key that holds the name.
+fn placed(error: Error) -> Error {
+    match error {
+        Error::Weights(problem) => Error::Weights(format!("training.initial_weights: {problem}")),
+        other => other,
+    }
 }
 
 /// Saves the checkpoint that a run begins with, so that a run folder is never without one: weights as they were drawn

@@ -11,10 +11,13 @@ pub mod bench;
 pub mod doctor;
 mod epoch;
 pub mod evaluate;
+mod final_test;
 mod health;
 mod initial;
+pub mod longer;
 pub mod memory_check;
 mod output;
+pub mod recalibrate;
 pub mod resumption;
 pub mod selftest;
 pub mod session;
@@ -24,13 +27,13 @@ mod step;
 pub use initial::{initial_network, save_checkpoints_untrained, save_initial_checkpoint};
 pub use step::{StepOutput, step};
 
-use crate::data::{Batches, Dataset, DeviceDataset};
+use crate::data::{Batches, Dataset, DeviceDataset, Holdout, SplitImages};
 use crate::error::{Error, Result, StopReason};
-use crate::experiment::{CheckedExperiment, Experiment};
+use crate::experiment::{CheckedExperiment, Experiment, TrainingConfig};
 use crate::network::Network;
 use crate::optimizers::TrainingPosition;
-use crate::run::checkpoint::Checkpoint;
-use crate::run::metrics::{EpochMetrics, SplitMetrics};
+use crate::run::checkpoint::{Checkpoint, TrainingProgress};
+use crate::run::metrics::{ChosenOn, EpochMetrics, SplitMetrics};
 use crate::run::records::VerifiedRecords;
 use crate::run::{CheckpointKind, RunFolder};
 use crate::system::signals::Stop;
@@ -50,6 +53,8 @@ pub struct Trainer<'a> {
     experiment: &'a Experiment,
     dataset: &'a Dataset,
     device: Device,
+    /// Which training images are trained on and which held out, where `data.validation` says so.
+    holdout: Option<Holdout>,
     /// The training and the test images on the device, where batches are made there.
     device_data: [Option<DeviceDataset>; 2],
     stop: Stop,
@@ -96,7 +101,9 @@ impl<'a> Trainer<'a> {
         (checkpoint, records): (Checkpoint, VerifiedRecords),
         device: Device,
     ) -> Result<Self> {
-        let state = TrainingState::from_checkpoint(checked, dataset, checkpoint, &device)?;
+        let holdout = checked.experiment.holdout(dataset)?;
+        let images = holdout.map_or(dataset.train.len(), |holdout| holdout.training.len());
+        let state = TrainingState::from_checkpoint(checked, images, checkpoint, &device)?;
         Self::at(&checked.experiment, dataset, folder, (state, records), device)
     }
 
@@ -107,10 +114,11 @@ impl<'a> Trainer<'a> {
         (state, records): (TrainingState, VerifiedRecords),
         device: Device,
     ) -> Result<Self> {
+        let holdout = experiment.holdout(dataset)?;
         let device_data = upload(experiment, dataset, &device)?;
         // Nothing is cut off before all that could refuse the run has been read.
         let output = RunOutput::open(experiment, folder, records, state.progress.global_step)?;
-        Ok(Self { experiment, dataset, device, device_data, stop: Stop::never(), state, output })
+        Ok(Self { experiment, dataset, holdout, device, device_data, stop: Stop::never(), state, output })
     }
 
     /// The same, to stop when `stop` asks for it.
@@ -123,24 +131,36 @@ impl<'a> Trainer<'a> {
         self.state.progress.epoch
     }
 
-    /// Trains to the last epoch. Weights are on disk after every epoch, as often in between as
-    /// `training.checkpoint_every` says, and when training is asked to stop.
+    /// Trains to the last epoch, and with validation images reads the test images then, once. Weights are on disk after
+    /// every epoch, as often in between as `training.checkpoint_every` says, and when training is asked to stop.
     ///
     /// # Errors
     /// [`Error::Diverged`] when a loss, a gradient, a weight or an evaluation is not finite: nothing of it is saved.
     /// [`Error::Io`] and [`Error::Run`] when something cannot be written.
     pub fn train(&mut self, bar: &mut EpochBar) -> Result<TrainingEnd> {
-        self.train_until(self.experiment.training.epochs, bar)
+        match self.train_until(self.experiment.training.epochs, bar)? {
+            TrainingEnd::Completed => final_test::run(self),
+            interrupted => Ok(interrupted),
+        }
     }
 
     /// Trains until `end` epochs are done; see [`Trainer::train`].
     pub fn train_until(&mut self, end: usize, bar: &mut EpochBar) -> Result<TrainingEnd> {
-        let Self { experiment, dataset, device, device_data: [train_data, test_data], stop, state, output } = self;
+        let Self { experiment, dataset, holdout, device, device_data, stop, state, output } = self;
+        let [train_data, test_data] = &*device_data;
+        // What is trained on, and what is evaluated after an epoch, by which the best is chosen.
+        let (trained, held, held_data, on) = match &*holdout {
+            None => (SplitImages::from(&dataset.train), SplitImages::from(&dataset.test), test_data, ChosenOn::Test),
+            Some(Holdout { training, validation }) => {
+                let [trained, held] = [training, validation].map(|places| SplitImages::at(&dataset.train, places));
+                (trained, held, train_data, ChosenOn::Validation)
+            }
+        };
         let Experiment { data, training, optimizer, schedule, seed, .. } = *experiment;
         // A GPU works ahead of the program; asking it for a loss makes both wait.
         let read_every = if device.is_cpu() { 1 } else { READ_EVERY };
         thread::scope(|scope| {
-            while state.progress.epoch < end.min(training.epochs) {
+            while state.progress.epoch < end && !is_trained(training, &state.progress) {
                 let epoch = state.progress.epoch;
                 // Between two epochs everything is saved; before the first there is nothing to save.
                 if state.progress.step == 0
@@ -149,7 +169,7 @@ impl<'a> Trainer<'a> {
                     return Ok(TrainingEnd::Interrupted(reason));
                 }
 
-                let batches = Batches::train(&dataset.train, data, *seed, epoch, device)?;
+                let batches = Batches::train(trained, data, *seed, epoch, device)?;
                 let batches = batches.with_device_cache(train_data.as_ref());
                 let (first, steps) = (state.progress.step, batches.steps());
                 let (mut unread, mut since_read) = (Vec::new(), Instant::now());
@@ -188,11 +208,11 @@ impl<'a> Trainer<'a> {
                 state.tensors()?;
 
                 let (training_seconds, since_training) = (state.sums.seconds, Instant::now());
-                let mut test = None;
+                let mut evaluated = None;
                 if (epoch + 1).is_multiple_of(training.evaluate_every) || epoch + 1 == training.epochs {
-                    let batches = Batches::evaluate(&dataset.test, data, device)?;
-                    test = evaluate_test(experiment, state, &batches.with_device_cache(test_data.as_ref()), stop)?;
-                    if test.is_none()
+                    let batches = Batches::evaluate(held, data, device)?.with_device_cache(held_data.as_ref());
+                    evaluated = evaluate_held(experiment, state, &batches, stop)?;
+                    if evaluated.is_none()
                         && let Some(reason) = stop.requested()
                     {
                         // All steps are done, the evaluation is not.
@@ -202,9 +222,9 @@ impl<'a> Trainer<'a> {
                 }
                 state.sums.seconds += since_training.elapsed().as_secs_f64();
 
-                let metrics = state.sums.metrics(epoch + 1, test, training_seconds)?;
+                let metrics = state.sums.metrics(epoch + 1, (evaluated, on), training_seconds)?;
                 output.epoch(&metrics)?;
-                let is_best = state.end_epoch(test.as_ref());
+                let is_best = state.end_epoch(evaluated.as_ref());
                 // `last` comes last: a run that dies in between repeats the epoch and writes the same `best` again.
                 if is_best {
                     output.save(CheckpointKind::Best, state)?;
@@ -215,8 +235,17 @@ impl<'a> Trainer<'a> {
                     warn!("epoch {}: {warning}", metrics.epoch);
                 }
             }
+            if let Some(why) = training.early_end(state.progress.epoch, state.progress.best_epoch) {
+                info!("{why}");
+            }
             Ok(TrainingEnd::Completed)
         })
+    }
+
+    /// Why training ended before the last epoch, where it did so by itself.
+    pub fn early_end(&self) -> Option<String> {
+        let progress = &self.state.progress;
+        self.experiment.training.early_end(progress.epoch, progress.best_epoch)
     }
 
     /// "after step 12 of epoch 3", the last that is done.
@@ -224,19 +253,24 @@ impl<'a> Trainer<'a> {
         self.state.place()
     }
 
-    /// Highest top-1 accuracy on the test images in percent, and its epoch counted from 1.
+    /// Highest top-1 accuracy in percent on the images by which the best epoch is chosen, and its epoch counted from 1.
     pub fn best(&self) -> Option<(f64, usize)> {
         self.state.progress.best_top1.zip(self.state.progress.best_epoch)
     }
 }
 
-/// Scores on the test images; nothing when it was asked to stop before the end.
+/// Whether nothing is left to train; an epoch that was begun is ended first.
+fn is_trained(training: &TrainingConfig, progress: &TrainingProgress) -> bool {
+    progress.step == 0 && training.is_trained(progress.epoch, progress.best_epoch)
+}
+
+/// Scores on the images by which the best epoch is chosen; nothing when it was asked to stop before the end.
 ///
 /// # Errors
 /// [`Error::Diverged`] when what comes of them is not finite.
-fn evaluate_test(
+fn evaluate_held(
     experiment: &Experiment,
-    state: &mut TrainingState,
+    state: &TrainingState,
     batches: &Batches<'_>,
     stop: &Stop,
 ) -> Result<Option<SplitMetrics>> {
@@ -252,11 +286,12 @@ fn evaluate_test(
 }
 
 fn describe(metrics: &EpochMetrics, epochs: usize) -> String {
-    let test = metrics.test.as_ref().map_or(String::new(), |test| {
-        format!("  test loss {:.4} top-1 {:.2} % top-5 {:.2} %", test.loss, test.top1, test.top5)
+    let name = if metrics.validation.is_some() { ChosenOn::Validation } else { ChosenOn::Test }.name();
+    let held = metrics.evaluated().map_or(String::new(), |held| {
+        format!("  {name} loss {:.4} top-1 {:.2} % top-5 {:.2} %", held.loss, held.top1, held.top5)
     });
     format!(
-        "epoch {}/{epochs}  train loss {:.4} top-1 {:.2} %{test}  lr {:.2e}  {:.0} images/s",
+        "epoch {}/{epochs}  train loss {:.4} top-1 {:.2} %{held}  lr {:.2e}  {:.0} images/s",
         metrics.epoch, metrics.train.loss, metrics.train.top1, metrics.lr, metrics.images_per_second
     )
 }

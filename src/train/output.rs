@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::experiment::{CheckpointEvery, Experiment};
 use crate::optimizers::TrainingPosition;
 use crate::run::checkpoint::{self, CheckpointContents, TrainingProgress};
-use crate::run::metrics::{self, EpochMetrics, Metrics};
+use crate::run::metrics::{self, EpochMetrics, FinalTest, Metrics};
 use crate::run::records::VerifiedRecords;
 use crate::run::tensorboard::EventFile;
 use crate::run::{CheckpointKind, RunFolder};
@@ -39,12 +39,17 @@ impl<'a> RunOutput<'a> {
     ) -> Result<Self> {
         let metrics = Metrics::open(folder, records)?;
         let events = match experiment.training.tensorboard {
-            true => Some(EventFile::begin(folder, &metrics::read(&folder.metrics_jsonl())?)?),
+            true => Some(EventFile::begin(folder, &metrics::read_whole(&folder.metrics_jsonl())?)?),
             false => None,
         };
         let last_checkpoint = LastCheckpoint { global_step, time: Instant::now() };
         let checkpoint_every = experiment.training.checkpoint_every;
         Ok(Self { folder, metrics, events, checkpoint_every, last_checkpoint })
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &RunFolder {
+        self.folder
     }
 
     /// Adds the line of a step.
@@ -56,6 +61,12 @@ impl<'a> RunOutput<'a> {
     pub fn epoch(&mut self, metrics: &EpochMetrics) -> Result<()> {
         self.metrics.epoch(metrics)?;
         self.events.as_mut().map_or(Ok(()), |events| events.epoch(metrics))
+    }
+
+    /// Adds the line of the test at the end of training, which is on the disk then.
+    pub fn final_test(&mut self, test: &FinalTest) -> Result<()> {
+        self.metrics.final_test(test)?;
+        self.events.as_mut().map_or(Ok(()), |events| events.final_test(test))
     }
 
     /// Whether a checkpoint is due after step number `step` of the epoch, counted from 1, be its loss read or not.

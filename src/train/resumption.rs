@@ -17,7 +17,6 @@ use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, Experiment, SHARED};
 use crate::files::atomic::{beside, sha256_hex};
 use crate::files::reading;
-use crate::network::Network;
 use crate::optimizers::Optimizer;
 use crate::run::checkpoint::{self, Checkpoint};
 use crate::run::identity::{self, Checksums};
@@ -25,6 +24,8 @@ use crate::run::metrics;
 use crate::run::provenance::{Outcome, Provenance};
 use crate::run::records::{Records, VerifiedRecords, WrittenRecord};
 use crate::run::{CheckpointKind, RunFolder};
+use crate::train::initial::build_network;
+use crate::train::longer::{Longer, is_of_earlier_config};
 
 /// What was looked at, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,15 +54,33 @@ pub struct Examination {
 
 /// What can be done with a run.
 pub enum Verdict {
-    /// All its epochs are done. Where its growing files hold more than its records, or the table something else, what
-    /// is to be kept of them.
+    /// All its epochs are done, or as many as early stopping lets it. Where its growing files hold more than its
+    /// records, or the table something else, what is to be kept of them.
     Complete {
         epochs: usize,
+        ended_early: Option<String>,
         untidy: Option<Box<VerifiedRecords>>,
     },
     /// It was made of another run: nothing was trained.
     Converted,
     GoesOn(Box<ResumePoint>),
+}
+
+impl Verdict {
+    /// Whether the run can go on for longer from there.
+    ///
+    /// # Errors
+    /// As [`Longer::check`].
+    pub fn check_longer(&self, run: &RunFolder, longer: &Longer) -> Result<()> {
+        match self {
+            Self::Complete { epochs, .. } => longer.check(run, *epochs, false),
+            // Refused in any case, for longer or not.
+            Self::Converted => Ok(()),
+            Self::GoesOn(point) => {
+                longer.check(run, point.checkpoint.progress.epoch, point.checkpoint.progress.step > 0)
+            }
+        }
+    }
 }
 
 /// Where a run goes on.
@@ -103,16 +122,25 @@ pub fn check_data(run: &RunFolder, checkpoint: &Checkpoint, now: &Checksums) -> 
     )))
 }
 
-/// The run's experiment with values in place of its own, none of which may change what is computed.
+/// A run's experiment with values in place of its own.
+pub struct Continuation {
+    pub checked: CheckedExperiment,
+    /// Where these values make it longer.
+    pub longer: Option<Longer>,
+}
+
+/// The run's experiment with values in place of its own, none of which may change what was computed.
 ///
 /// # Errors
 /// [`Error::Run`] naming the keys that would; those of [`Experiment::load`].
-pub fn load(run: &RunFolder, overrides: &[String]) -> Result<CheckedExperiment> {
+pub fn load(run: &RunFolder, overrides: &[String]) -> Result<Continuation> {
     // Its data may be where the values say, and no more where it says itself.
     let own = config::load::<Experiment>(&run.config(), &[], &SHARED)?.value;
     let mut checked = Experiment::load(&run.config(), overrides)?;
     checked.experiment.make_paths_absolute();
-    let mut others = identity::differences(&own, &checked.experiment)?;
+    let longer = Longer::between(&own, &checked.experiment)?;
+    let expected = longer.as_ref().map_or(&own, |longer| &longer.experiment);
+    let mut others = identity::differences(expected, &checked.experiment)?;
     // A name is no part of what is computed, but the folder has it.
     if checked.experiment.name != own.name {
         others.push(format!("name: {}, here {}", own.name, checked.experiment.name));
@@ -121,10 +149,11 @@ pub fn load(run: &RunFolder, overrides: &[String]) -> Result<CheckedExperiment> 
         others.push("training.initial_weights, which the run has taken".into());
     }
     match others.is_empty() {
-        true => Ok(checked),
+        true => Ok(Continuation { checked, longer }),
         false => Err(Error::Run(format!(
             "{} cannot be continued as another experiment ({}). What may be changed: where the data lie, training.threads, training.device, \
-             training.checkpoint_every, training.tensorboard and provenance. For anything else start a new run, perhaps with training.initial_weights.",
+             training.checkpoint_every, training.tensorboard and provenance; to train for longer, training.epochs, \
+             training.early_stopping and schedule. For anything else start a new run, perhaps with training.initial_weights.",
             run.path().display(),
             others.join("; ")
         ))),
@@ -144,21 +173,29 @@ impl Examiner<'_> {
     }
 
     fn verdict(&mut self, device: &Device) -> Result<Verdict> {
-        let (checkpoint, records) = self.last(device)?;
+        let (mut checkpoint, records) = self.last(device)?;
         if let Ok(Provenance { outcome: Outcome::Converted, .. }) = Provenance::load(&self.run.provenance()) {
             return Ok(Verdict::Converted);
         }
         let mut losses = Vec::new();
         let verified = self.records(&checkpoint, &records, &mut losses);
         let best = self.best(&checkpoint, &mut losses);
-        let (verified, ()) = (verified?, best?);
-        let done = checkpoint.progress.epoch;
-        if done < self.checked.experiment.training.epochs || !losses.is_empty() {
+        self.recalibrated();
+        let (mut verified, ()) = (verified?, best?);
+        let (done, experiment) = (checkpoint.progress.epoch, &self.checked.experiment);
+        let best = checkpoint.progress.best_epoch;
+        let trained = checkpoint.progress.step == 0 && experiment.training.is_trained(done, best);
+        if !trained || (experiment.data.validation.is_some() && !checkpoint.progress.tested) || !losses.is_empty() {
             self.log()?;
+            if checkpoint.progress.tested {
+                // It goes on, and the test comes at the end.
+                checkpoint.progress.tested = false;
+                verified = metrics::without_final_test(self.run, verified)?;
+            }
             return Ok(Verdict::GoesOn(Box::new(ResumePoint { checkpoint, records: verified, losses })));
         }
         let untidy = if self.tidy(&verified.records)? { None } else { Some(Box::new(verified)) };
-        Ok(Verdict::Complete { epochs: done, untidy })
+        Ok(Verdict::Complete { epochs: done, ended_early: experiment.training.early_end(done, best), untidy })
     }
 
     /// The log must be a file that lines can be added to, or absent.
@@ -217,11 +254,12 @@ impl Examiner<'_> {
 
     /// A checkpoint that is whole and belongs to the run.
     fn checkpoint(&self, folder: &Path, device: &Device) -> Result<(Checkpoint, Records)> {
-        let CheckedExperiment { experiment, plan, .. } = self.checked;
+        let CheckedExperiment { experiment, .. } = self.checked;
         let found = checkpoint::load(folder, device)?;
         let refuse = |problem: &str| Err(Error::Run(format!("{}: {problem}", folder.display())));
         let config = fs::read(self.run.config()).map_err(Error::io("read", self.run.config()))?;
-        if found.progress.config_sha256 != sha256_hex(&config) {
+        let is_own = found.progress.config_sha256 == sha256_hex(&config);
+        if !is_own && !is_of_earlier_config(self.run, &found.progress, experiment) {
             return refuse(&format!(
                 "the checkpoint belongs to another config than {}, which has been changed since: restore it, or start a new run with \
                  training.initial_weights.",
@@ -234,9 +272,9 @@ impl Examiner<'_> {
                  be the initial weights of a new run, but not be continued.",
             );
         }
-        let network = Network::build(&experiment.network, plan.clone(), experiment.seed, &Device::Cpu)?;
+        let network = build_network(self.checked, &Device::Cpu)?;
         checkpoint::matching(&network.state_shapes(), &found.model, &folder.join("model.safetensors"))?;
-        let shapes = network.parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
+        let shapes = network.trained_parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
         Optimizer::new(&experiment.optimizer).load_state(&found.optimizer, &shapes.collect::<Vec<_>>())?;
         match Records::load(folder) {
             Ok(records) => Ok((found, records)),
@@ -350,6 +388,19 @@ impl Examiner<'_> {
         }
         losses.push(problem.to_string());
         Ok(())
+    }
+
+    /// What `bntt recalibrate` left: nothing of the run hangs on it.
+    fn recalibrated(&mut self) {
+        let folder = self.run.checkpoint(CheckpointKind::Recalibrated);
+        if folder.symlink_metadata().is_err() {
+            return;
+        }
+        let what = self.name(&folder);
+        match checkpoint::load(&folder, &Device::Cpu) {
+            Ok(found) => self.note(&what, format!("of epoch {}, checksums agree", found.progress.epoch), false),
+            Err(problem) => self.note(&what, format!("{problem} `bntt recalibrate` makes it anew."), true),
+        }
     }
 
     /// A path within the run folder.

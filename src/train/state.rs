@@ -1,6 +1,7 @@
 //! What is trained: the network, the optimizer's moments, how far both are, and the sums of the epoch at work.
 
 use super::epoch::EpochSums;
+use super::initial::build_network;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, Experiment};
@@ -37,26 +38,26 @@ impl TrainingState {
         Ok(Self { network, optimizer: Optimizer::new(&experiment.optimizer), progress, sums: EpochSums::default() })
     }
 
-    /// As a checkpoint has it.
+    /// As a checkpoint of a run that trains on so many images has it.
     ///
     /// # Errors
     /// [`Error::Weights`] for a checkpoint of another network, optimizer or data set.
     pub fn from_checkpoint(
         checked: &CheckedExperiment,
-        dataset: &Dataset,
+        images: usize,
         checkpoint: Checkpoint,
         device: &Device,
     ) -> Result<Self> {
-        let CheckedExperiment { experiment, plan, .. } = checked;
+        let CheckedExperiment { experiment, .. } = checked;
         let Checkpoint { model, optimizer: moments, progress, folder } = checkpoint;
-        let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
+        let mut network = build_network(checked, device)?;
         checkpoint::matching(&network.state_shapes(), &model, &folder.join("model.safetensors"))?;
         network.load_state(&model)?;
         let mut optimizer = Optimizer::new(&experiment.optimizer);
-        let shapes = network.parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
+        let shapes = network.trained_parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
         optimizer.load_state(&moments, &shapes.collect::<Vec<_>>())?;
         let batch = experiment.data.batch_size;
-        let steps = dataset.train.len().checked_div(batch).unwrap_or_default();
+        let steps = images.checked_div(batch).unwrap_or_default();
         progress.check(experiment.training.epochs, steps, batch).map_err(|problem| {
             Error::Weights(format!("the checkpoint {} does not belong to this run: {problem}.", folder.display()))
         })?;
@@ -71,15 +72,14 @@ impl TrainingState {
         self.progress.global_step += 1;
     }
 
-    /// Counts an epoch as done. Whether its accuracy on the test images is the best so far.
-    pub fn end_epoch(&mut self, test: Option<&SplitMetrics>) -> bool {
+    /// Counts an epoch as done. Whether its accuracy is the best so far, on the images by which the best is chosen.
+    pub fn end_epoch(&mut self, evaluated: Option<&SplitMetrics>) -> bool {
         let progress = &mut self.progress;
         self.sums = EpochSums::default();
         (progress.epoch, progress.step, progress.partial) = (progress.epoch + 1, 0, None);
-        let Some(test) = test.filter(|test| progress.best_top1.is_none_or(|best| test.top1 > best)) else {
-            return false;
-        };
-        (progress.best_top1, progress.best_epoch) = (Some(test.top1), Some(progress.epoch));
+        let better = |found: &&SplitMetrics| progress.best_top1.is_none_or(|best| found.top1 > best);
+        let Some(found) = evaluated.filter(better) else { return false };
+        (progress.best_top1, progress.best_epoch) = (Some(found.top1), Some(progress.epoch));
         true
     }
 

@@ -82,6 +82,7 @@ fn epoch(epoch: usize, top1: f64) -> EpochMetrics {
     EpochMetrics {
         epoch,
         train: scores,
+        validation: None,
         test: Some(scores),
         lr: 0.1,
         firing_rates: vec![("lif3".into(), 0.25), ("lif5".into(), 0.5)],

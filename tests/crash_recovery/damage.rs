@@ -190,3 +190,19 @@ fn a_stopped_run_whose_files_were_damaged_goes_on_as_if_nothing_had_happened_or_
     println!("stopped: {went_on} went on, {refused} were refused");
     assert!(went_on > 20 && refused > 20, "{went_on} {refused}");
 }
+
+/// Validation images, a test at the end, and a config of before beside that of now.
+#[test]
+fn a_run_that_was_tested_and_made_longer_goes_on_as_if_nothing_had_happened_or_is_refused() {
+    let held = "validation = { share = 0.25 }\nlimit = { train = 96, ";
+    let text = TEXT.replace("limit = { train = 48, ", held).replace("epochs = 4", "epochs = 2");
+    let workspace = Workspace::with("short.toml", &text);
+    for arguments in [&["run", "short.toml"][..], &["resume", RUN, "training.epochs=3"]] {
+        let (code, said) = workspace.run(arguments);
+        assert!(code == Some(0) && said.contains("test loss"), "{said}");
+    }
+    let expected = comparable(&workspace.path(RUN));
+    let (went_on, refused) = damaged_everywhere(&workspace, &expected, places());
+    println!("longer: {went_on} went on, {refused} were refused");
+    assert!(went_on > 5 && refused > 20, "{went_on} {refused}");
+}

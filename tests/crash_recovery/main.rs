@@ -2,15 +2,19 @@
 
 mod damage;
 mod hangup;
+mod stops;
 mod workspace;
 
 use bntt::rng::{Purpose, Stream};
 use std::time::{Duration, Instant};
-use workspace::{Workspace, comparable};
+use workspace::{CHOSEN, Workspace, comparable};
 
 /// The run that nothing happens to, and how long it takes.
 fn undisturbed() -> (Vec<(String, Vec<u8>)>, Duration) {
-    let workspace = Workspace::new();
+    undisturbed_in(&Workspace::new())
+}
+
+fn undisturbed_in(workspace: &Workspace) -> (Vec<(String, Vec<u8>)>, Duration) {
     let started = Instant::now();
     let (code, said) = workspace.run(&["run", "long.toml"]);
     assert_eq!(code, Some(0), "{said}");
@@ -28,11 +32,24 @@ fn assert_same(expected: &[(String, Vec<u8>)], found: &[(String, Vec<u8>)], when
 /// Kills a run at random moments, in training, saving and starting; `BNTT_KILLS=200` for as many kills.
 #[test]
 fn a_run_killed_at_random_moments_and_resumed_is_the_same_run() {
-    let kills: u64 = std::env::var("BNTT_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20);
-    let (expected, duration) = undisturbed();
+    killed_at_random_moments(20, Workspace::new);
+}
+
+/// Killed while it chooses, when it has stopped early, and while the test images are read, too.
+#[test]
+fn a_run_that_stops_early_and_is_tested_is_the_same_run_wherever_it_is_killed() {
+    let workspace = || Workspace::with("long.toml", CHOSEN);
+    let (code, said) = workspace().run(&["run", "long.toml"]);
+    assert!(code == Some(0) && said.contains("stopped early after epoch") && said.contains("test loss"), "{said}");
+    killed_at_random_moments(10, workspace);
+}
+
+fn killed_at_random_moments(usual: u64, new: impl Fn() -> Workspace) {
+    let kills: u64 = std::env::var("BNTT_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(usual);
+    let (expected, duration) = undisturbed_in(&new());
     let random = Stream::new(std::process::id().into(), Purpose::Synthetic, 0, 0, 0);
     let (mut killed, mut attempts, mut completed) = (0, 0, 0);
-    let mut workspace = Workspace::new();
+    let mut workspace = new();
     while killed < kills {
         attempts += 1;
         assert!(attempts < 20 * kills + 100, "{killed} kills in {attempts} attempts");
@@ -45,10 +62,10 @@ fn a_run_killed_at_random_moments_and_resumed_is_the_same_run() {
         }
         let (code, said) = workspace.run(&["doctor", "runs/long"]);
         assert_eq!(code, Some(0), "after {killed} kills: {said}");
-        if said.contains("complete: all 4 epochs are done") {
+        if said.contains("complete: ") {
             assert_same(&expected, &comparable(&run), &format!("after {killed} kills"));
             completed += 1;
-            workspace = Workspace::new();
+            workspace = new();
         }
     }
     let (code, said) = workspace.run(&["run", "long.toml", "--resume-or-start"]);

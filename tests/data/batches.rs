@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 
 fn config(batch_size: usize) -> DataConfig {
     let dataset = DatasetConfig::Digits(DigitsConfig {});
-    DataConfig { dataset, batch_size, augment: None, normalize: None, limit: None }
+    DataConfig { dataset, batch_size, augment: None, normalize: None, limit: None, validation: None }
 }
 
 /// Seven images of two channels and 2x3 pixels, bytes 1 to 84 in order.

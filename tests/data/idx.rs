@@ -31,7 +31,7 @@ fn pixels() -> Vec<u8> {
 }
 
 fn load(dataset: DatasetConfig) -> Result<Dataset> {
-    DataConfig { dataset, batch_size: 1, augment: None, normalize: None, limit: None }.load(1)
+    DataConfig { dataset, batch_size: 1, augment: None, normalize: None, limit: None, validation: None }.load(1)
 }
 
 fn read(folder: &tempfile::TempDir) -> Result<Dataset> {

@@ -39,7 +39,7 @@ pub fn files(train: &[Tensor], test: &[Tensor]) -> (tempfile::TempDir, TensorsCo
 
 fn load(config: &TensorsConfig) -> Result<Dataset> {
     let dataset = DatasetConfig::Tensors(config.clone());
-    DataConfig { dataset, batch_size: 1, augment: None, normalize: None, limit: None }.load(1)
+    DataConfig { dataset, batch_size: 1, augment: None, normalize: None, limit: None, validation: None }.load(1)
 }
 
 fn shape(config: &TensorsConfig) -> Result<DataShape> {
@@ -187,7 +187,7 @@ fn a_limit_of_sorted_data_leaves_every_class() {
         let (_folder, config) = files(&file, &file);
         let dataset = DatasetConfig::Tensors(config);
         let limit = Some(LimitConfig { train: Some(7), test: Some(2) });
-        let data = DataConfig { dataset, batch_size: 1, augment: None, normalize: None, limit };
+        let data = DataConfig { dataset, batch_size: 1, augment: None, normalize: None, limit, validation: None };
         let loaded = data.load(1).unwrap();
         assert_eq!(loaded.train.labels, [0, 0, 0, 1, 1, 2, 2]);
         let values: Vec<f32> = match &loaded.train.items {

@@ -150,7 +150,7 @@ fn check_dataset(dataset: &Dataset) -> bool {
 }
 
 fn data(dataset: DatasetConfig) -> DataConfig {
-    DataConfig { dataset, batch_size: 1, augment: None, normalize: None, limit: None }
+    DataConfig { dataset, batch_size: 1, augment: None, normalize: None, limit: None, validation: None }
 }
 
 /// One of the four files of MNIST.

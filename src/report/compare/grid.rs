@@ -23,33 +23,44 @@ pub fn grid(comparison: &Comparison) -> Table {
     let mut header = vec!["run".to_string(), "state".into()];
     header.extend(comparison.differences.iter().map(|difference| difference.key.clone()));
     header.extend(["epochs", "final top-1", "best top-1", "at epoch", "firing rate", "time"].map(String::from));
+    let has_validation = comparison.has_validation();
+    if has_validation {
+        header.push("validation top-1".into());
+    }
     let row = |(i, run): (usize, &ComparedRun)| {
         let mut row = vec![run.run.clone(), run.state.to_string()];
         row.extend(columns.iter().filter_map(|column| column.get(i).cloned()));
         row.extend(results(run));
+        if has_validation {
+            row.push(percent(run.results.as_ref().and_then(|results| results.validation)));
+        }
         row
     };
     let rows = comparison.runs.iter().enumerate().map(row).collect();
-    let mut notes = vec![
-        "Top-1 accuracy on the test images; the best epoch is chosen on the test images. The firing rate is the last epoch's, in spikes per \
-         neuron and time-step, the mean over the LIF layers."
-            .to_string(),
-    ];
+    let by_validation = "Top-1 accuracy on the test images. The best epoch is chosen on the validation images where a run has a validation \
+                         top-1, and the test images are then read once, with its weights; otherwise it is chosen on the test images. The \
+                         firing rate is the last epoch's, in spikes per neuron and time-step, the mean over the LIF layers.";
+    let by_test = "Top-1 accuracy on the test images; the best epoch is chosen on the test images. The firing rate is the last epoch's, in spikes per \
+         neuron and time-step, the mean over the LIF layers.";
+    let mut notes = vec![if has_validation { by_validation } else { by_test }.to_string()];
     notes.extend(legend.notes);
     notes.extend(comparison.runs.iter().filter_map(|run| run.problem.clone()));
     let left = comparison.differences.len().saturating_add(2);
     Table { header, rows, left, notes, ..Table::default() }
 }
 
+fn percent(score: Option<AccuracyAt>) -> String {
+    score.map_or(String::new(), |score| format!("{:.2} %", score.top1))
+}
+
 fn results(run: &ComparedRun) -> [String; 6] {
     let Some(results) = &run.results else { return [const { String::new() }; 6] };
     let epochs = results.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
-    let percent = |score: Option<AccuracyAt>| score.map_or(String::new(), |score| format!("{:.2} %", score.top1));
     [
         format!("{}{epochs}", results.epochs_done),
         percent(results.last),
         percent(results.best),
-        results.best.map_or(String::new(), |score| score.epoch.to_string()),
+        results.best.or(results.validation).map_or(String::new(), |score| score.epoch.to_string()),
         results.firing_rate.map_or(String::new(), |rate| format!("{rate:.4}")),
         results.seconds.map_or(String::new(), duration),
     ]

@@ -18,6 +18,7 @@ pub use select::{Filter, SortKey};
 use crate::config::LARGEST_FILE;
 use crate::config::settings::{Difference, differences};
 use crate::error::Result;
+use crate::experiment::ChosenOn;
 use crate::files::reading;
 use crate::run::RunFolder;
 use crate::run::results::{AccuracyAt, Results};
@@ -120,6 +121,14 @@ impl ComparedRun {
 pub struct Comparison {
     pub runs: Vec<ComparedRun>,
     pub differences: Vec<Difference>,
+}
+
+impl Comparison {
+    /// Whether the best epoch of one of the runs is chosen on validation images.
+    pub fn has_validation(&self) -> bool {
+        let of = |run: &ComparedRun| run.results.as_ref().is_some_and(|found| found.chosen_on == ChosenOn::Validation);
+        self.runs.iter().any(of)
+    }
 }
 
 /// Filters, sorts and compares.

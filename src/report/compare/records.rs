@@ -10,6 +10,9 @@ pub fn records(comparison: &Comparison) -> Vec<Vec<String>> {
     let mut header: Vec<String> = ["run", "path", "state", "problem"].map(String::from).into();
     header.extend(comparison.differences.iter().map(|difference| difference.key.clone()));
     header.extend(NUMBERS.map(String::from));
+    if comparison.has_validation() {
+        header.extend(VALIDATION.map(String::from));
+    }
     let mut records = vec![header];
     for (i, run) in comparison.runs.iter().enumerate() {
         let path = run.path.as_ref().map_or_else(String::new, |path| path.display().to_string());
@@ -19,6 +22,9 @@ pub fn records(comparison: &Comparison) -> Vec<Vec<String>> {
         }
         let text = |number: Json| if number.is_null() { String::new() } else { number.to_string() };
         record.extend(numbers(run).map(text));
+        if comparison.has_validation() {
+            record.extend(validation(run).map(text));
+        }
         records.push(record);
     }
     records
@@ -37,6 +43,9 @@ pub fn json(comparison: &Comparison) -> Json {
         let settings = settings.map(|d| (d.key.clone(), value(d.values.get(i).and_then(Option::as_ref))));
         object.insert("settings".into(), Json::Object(settings.collect()));
         object.extend(NUMBERS.map(String::from).into_iter().zip(numbers(run)));
+        if comparison.has_validation() {
+            object.extend(VALIDATION.map(String::from).into_iter().zip(validation(run)));
+        }
         Json::Object(object)
     };
     let keys: Vec<&String> = comparison.differences.iter().map(|difference| &difference.key).collect();
@@ -46,6 +55,14 @@ pub fn json(comparison: &Comparison) -> Json {
 /// Accuracies in percent.
 const NUMBERS: [&str; 8] =
     ["epochs_done", "epochs", "final_top1", "final_epoch", "best_top1", "best_epoch", "firing_rate", "seconds"];
+
+/// Where a run has validation images: the best accuracy there, by which the best epoch is chosen.
+const VALIDATION: [&str; 2] = ["validation_top1", "validation_epoch"];
+
+fn validation(run: &ComparedRun) -> [Json; 2] {
+    let found = run.results.as_ref().and_then(|results| results.validation);
+    [json!(found.map(|score| score.top1)), json!(found.map(|score| score.epoch))]
+}
 
 fn numbers(run: &ComparedRun) -> [Json; 8] {
     let Some(results) = &run.results else { return [const { Json::Null }; 8] };

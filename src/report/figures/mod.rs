@@ -79,6 +79,7 @@ mod tests {
         let line = |epoch| EpochMetrics {
             epoch,
             train: scores,
+            validation: None,
             test: epoch.is_multiple_of(2).then_some(scores),
             lr: 0.1,
             firing_rates: layers.iter().map(|layer| (layer.clone(), 0.1)).collect(),

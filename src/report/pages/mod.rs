@@ -88,18 +88,30 @@ pub fn sweep_figures(record: &SweepRecord) -> Result<Vec<FigureOrReason>> {
         let curves = settings.iter().map(|setting| setting.curve(value));
         curves.filter(|curve| !curve.points.is_empty()).collect::<Vec<_>>()
     };
-    let accuracies = curves(|line| Some(line.test?.top1));
+    let mut epochs = record.runs.iter().filter_map(|run| run.record.as_ref()).flat_map(Record::epochs);
+    let is_validation = epochs.any(|line| line.validation.is_some());
+    let [top1_title, loss_title] = match is_validation {
+        false => ["Top-1 accuracy on the test images", "Loss on the test images"],
+        true => [
+            "Top-1 accuracy on the images that the best epoch is chosen by",
+            "Loss on the images that the best epoch is chosen by",
+        ],
+    };
+    let accuracies = curves(|line| Some(line.evaluated()?.top1));
     let losses = [
-        ("test-loss", "Loss on the test images", curves(|line| Some(line.test?.loss))),
+        ("test-loss", loss_title, curves(|line| Some(line.evaluated()?.loss))),
         ("train-loss", "Loss while training", curves(|line| Some(line.train.loss))),
     ];
     let nothing = "No run of the sweep has completed an epoch yet.";
     let mut shown = vec![match accuracies.is_empty() {
-        true => absent("Top-1 accuracy on the test images", nothing),
-        false => {
-            let title = "Top-1 accuracy on the test images";
-            FigureOrReason::Figure(figures::settings("test-accuracy", title, "top-1 accuracy, %", true, &accuracies)?)
-        }
+        true => absent(top1_title, nothing),
+        false => FigureOrReason::Figure(figures::settings(
+            "test-accuracy",
+            top1_title,
+            "top-1 accuracy, %",
+            true,
+            &accuracies,
+        )?),
     }];
     for (name, title, curves) in losses {
         shown.push(match curves.is_empty() {

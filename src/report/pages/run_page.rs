@@ -5,6 +5,7 @@ use super::series::ReadResult;
 use super::{RunReport, series::Record};
 use crate::report::table::Table;
 use crate::report::table::html::rows as table;
+use crate::run::metrics::{ChosenOn, SplitMetrics};
 use crate::run::provenance::{Git, Outcome, Provenance, SessionRecord};
 use crate::terminal::amounts::duration;
 
@@ -39,8 +40,16 @@ fn head(record: &Record) -> Vec<(&'static str, String)> {
     let requested = summary.epochs.map_or(String::new(), |epochs| format!(" of {epochs}"));
     let seconds: f64 = record.epochs().iter().map(|line| line.seconds).sum();
     pairs.push(("epochs", format!("{}{requested}, in {}", summary.epochs_done, duration(seconds))));
+    pairs.extend(summary.ended_early.clone().map(|why| ("ended", why)));
     if let (Some(top1), Some(epoch)) = (summary.best_accuracy, summary.best_epoch) {
-        pairs.push(("best top-1 accuracy", format!("{top1:.2} %, epoch {epoch}, chosen on the test images")));
+        let how = match summary.chosen_on {
+            ChosenOn::Test => "chosen on the test images",
+            ChosenOn::Validation => "chosen on the validation images; the test images were read once, with its weights",
+        };
+        pairs.push(("best top-1 accuracy", format!("{top1:.2} %, epoch {epoch}, {how}")));
+    }
+    if let (Some(top1), Some(epoch)) = (summary.validation_accuracy, summary.best_epoch) {
+        pairs.push(("validation top-1 accuracy", format!("{top1:.2} %, epoch {epoch}, the highest")));
     }
     if let Some((epoch, test)) = record.epochs().iter().rev().find_map(|line| Some((line.epoch, line.test?))) {
         pairs.push(("last top-1 accuracy", format!("{:.2} %, epoch {epoch}", test.top1)));
@@ -76,19 +85,18 @@ fn epochs(record: &Record) -> String {
     if let Err(reason) = &record.metrics {
         return paragraph(reason);
     }
-    let head =
-        ["epoch", "train loss", "train top-1", "test loss", "test top-1", "test top-5", "learning rate", "images/s"];
-    let mut rows = vec![head.map(String::from).to_vec()];
+    let of_held = ["loss", "top-1", "top-5"].map(|what| format!("{} {what}", record.summary.chosen_on.name()));
+    let head = [["epoch", "train loss", "train top-1"].map(String::from).to_vec(), of_held.to_vec()];
+    let mut rows = vec![[head.concat(), ["learning rate", "images/s"].map(String::from).to_vec()].concat()];
     for line in record.epochs() {
-        let test =
-            |value: fn(&crate::run::metrics::SplitMetrics) -> String| line.test.as_ref().map_or(String::new(), value);
+        let held = |value: fn(&SplitMetrics) -> String| line.evaluated().as_ref().map_or(String::new(), value);
         rows.push(vec![
             line.epoch.to_string(),
             format!("{:.4}", line.train.loss),
             format!("{:.2} %", line.train.top1),
-            test(|scores| format!("{:.4}", scores.loss)),
-            test(|scores| format!("{:.2} %", scores.top1)),
-            test(|scores| format!("{:.2} %", scores.top5)),
+            held(|scores| format!("{:.4}", scores.loss)),
+            held(|scores| format!("{:.2} %", scores.top1)),
+            held(|scores| format!("{:.2} %", scores.top5)),
             // As metrics.jsonl has it, but not 17 digits.
             format!("{:.4e}", line.lr).parse::<f64>().map_or(String::new(), |lr| format!("{lr:?}")),
             format!("{:.0}", line.images_per_second),
@@ -133,7 +141,7 @@ fn of_session(session: &SessionRecord, of_first: Option<&str>) -> Vec<(&'static 
     let git = session.git.as_ref().map_or("not recorded".to_string(), |git| {
         format!("{}{}", git.commit.as_deref().unwrap_or("no commit"), uncommitted(git, of_first))
     });
-    vec![
+    let facts = vec![
         ("command", command(&session.command)),
         ("bntt", session.bntt_version.clone()),
         ("git commit", git),
@@ -142,7 +150,9 @@ fn of_session(session: &SessionRecord, of_first: Option<&str>) -> Vec<(&'static 
         ("after epoch", session.from_epoch.to_string()),
         ("started", session.started.clone()),
         ("ended", session.ended.clone().unwrap_or_else(|| "not recorded".into())),
-    ]
+    ];
+    let longer = (!session.longer.is_empty()).then(|| ("made longer", session.longer.join("; ")));
+    facts.into_iter().chain(longer).collect()
 }
 
 /// What follows the commit where something differs from it.

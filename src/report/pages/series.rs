@@ -7,7 +7,7 @@ use crate::files::reading;
 use crate::network::{self, Gammas};
 use crate::run::checkpoint;
 use crate::run::listing::{self, RunSummary};
-use crate::run::metrics::{self, EpochMetrics};
+use crate::run::metrics::{self, ChosenOn, EpochMetrics};
 use crate::run::provenance::Provenance;
 use crate::run::{CheckpointKind, RunFolder};
 use candle_core::{Device, Tensor};
@@ -40,7 +40,7 @@ impl Record {
         let config = run.config();
         Self {
             summary: listing::summarize(run),
-            metrics: metrics::so_far(run).map_err(error_text),
+            metrics: metrics::so_far(run).map(|found| found.epochs).map_err(error_text),
             config: reading::text(&config, LARGEST_FILE).map_err(|e| error_text(Error::io("read", &config)(e))),
             experiment: Experiment::load(&config, &[]).map_err(error_text),
             provenance: Provenance::load(&run.provenance()).map_err(error_text),
@@ -59,9 +59,14 @@ pub fn choose(run: &RunFolder, requested: CheckpointKind) -> CheckpointKind {
 }
 
 impl CheckpointLabel {
-    pub fn new(which: CheckpointKind, epoch: usize) -> Self {
+    pub fn new(which: CheckpointKind, epoch: usize, on: ChosenOn) -> Self {
         let words = match which {
-            CheckpointKind::Best => format!("The best checkpoint, epoch {epoch}, chosen on the test images."),
+            CheckpointKind::Best => {
+                format!("The best checkpoint, epoch {epoch}, chosen on the {} images.", on.name())
+            }
+            CheckpointKind::Recalibrated => {
+                format!("The weights of epoch {epoch}, with running statistics estimated again.")
+            }
             CheckpointKind::Last => format!("The last checkpoint, after epoch {epoch}."),
         };
         Self { which, words }
@@ -88,7 +93,8 @@ pub fn gamma(
     if layers.is_empty() {
         return Err("The network has no BNTT layer, and so no gamma by time-step.".into());
     }
-    Ok((layers, CheckpointLabel::new(which, checkpoint.progress.epoch)))
+    let on = experiment.as_ref().map_or_else(|_| ChosenOn::default(), |checked| checked.experiment.chosen_on());
+    Ok((layers, CheckpointLabel::new(which, checkpoint.progress.epoch, on)))
 }
 
 /// An error as a sentence of the page.

@@ -69,7 +69,8 @@ impl Seeded {
         metrics::last_evaluated(self.record.as_ref()?.epochs()).map(|(_, test)| test.top1)
     }
 
-    /// The highest of all epochs: chosen on the test images.
+    /// Of the best epoch: the highest of all where it is chosen on the test images; with validation images, that of the
+    /// one test at the end.
     pub fn best_top1(&self) -> Option<f64> {
         self.record.as_ref()?.summary.best_accuracy
     }

@@ -26,7 +26,7 @@ pub fn sweep_page(report: &SweepReport) -> String {
 
 const SETTINGS: &str = "Top-1 accuracy on the test images in percent: mean ± sample standard deviation over the n seeds whose runs are \
                         completed. \"last\" is after the last epoch; \"best\" is the highest of all epochs of a run, chosen on the test \
-                        images.";
+                        images; of a run with validation images it is that of the epoch chosen there, and there is no \"last\".";
 
 fn settings(record: &SweepRecord) -> String {
     let mut rows = vec![[record.axes.clone(), ["n", "last", "best"].map(String::from).to_vec()].concat()];
@@ -34,7 +34,7 @@ fn settings(record: &SweepRecord) -> String {
         let mut row: Vec<String> = setting.values.iter().map(|(_, value)| value.clone()).collect();
         let [last, best] = [setting.of_complete(Seeded::last_top1), setting.of_complete(Seeded::best_top1)];
         let planned = setting.runs.len();
-        row.push(match last.map_or(0, |last| last.n) {
+        row.push(match best.map_or(0, |best| best.n) {
             n if n == planned => n.to_string(),
             n => format!("{n} of {planned}"),
         });

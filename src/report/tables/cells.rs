@@ -3,16 +3,19 @@
 use super::published::Published;
 use super::runs::CellRun;
 use crate::analysis::statistic::Statistic;
+use crate::experiment::ChosenOn;
 
 /// One experiment's runs, and what was published of it. Accuracies in percent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cell {
     /// Its place, as notes name it.
     pub place: String,
-    /// After the last epoch; `None` where no run is complete.
+    /// After the last epoch; `None` where no run is complete, and where epochs are evaluated on validation images.
     pub last: Option<Statistic>,
-    /// Of the best epoch, which is chosen on the test images.
+    /// Of the best epoch; `None` where no run is complete.
     pub best: Option<Statistic>,
+    /// By which images the best epoch is chosen; `None` where no run is complete.
+    pub chosen_on: Option<ChosenOn>,
     /// What stands there in place of a number: `not run` or `unfinished`.
     pub missing: &'static str,
     pub paper: Option<Published>,
@@ -25,13 +28,25 @@ impl Cell {
     /// A cell without runs, for a reason.
     pub fn absent(place: String, reason: &str) -> Self {
         let notes = vec![format!("{place}: not run, {}", sentence(reason))];
-        Self { place, last: None, best: None, missing: "not run", paper: None, independent: None, notes }
+        Self {
+            place,
+            last: None,
+            best: None,
+            chosen_on: None,
+            missing: "not run",
+            paper: None,
+            independent: None,
+            notes,
+        }
     }
 
     /// The runs of one experiment, one a seed; with `seeds`, those that are missing are noted.
     pub fn from_runs(place: String, runs: &[CellRun], seeds: Option<&[u64]>) -> Self {
-        let complete: Vec<(f64, f64)> = runs.iter().filter_map(|run| run.results.complete()).collect();
-        let (last, best): (Vec<f64>, Vec<f64>) = complete.into_iter().unzip();
+        let complete: Vec<(Option<f64>, f64)> = runs.iter().filter_map(|run| run.results.complete()).collect();
+        let (last, best): (Vec<Option<f64>>, Vec<f64>) = complete.into_iter().unzip();
+        let last: Vec<f64> = last.into_iter().flatten().collect();
+        // The runs of a cell differ in their seeds alone.
+        let chosen_on = runs.iter().find(|run| run.results.complete().is_some()).map(|run| run.results.chosen_on);
         let mut notes = Vec::new();
         for run in runs.iter().filter(|run| run.results.complete().is_none()) {
             let results = &run.results;
@@ -54,7 +69,7 @@ impl Cell {
         }
         let missing = if runs.is_empty() { "not run" } else { "unfinished" };
         let (last, best) = (Statistic::from_values(&last), Statistic::from_values(&best));
-        Self { place, last, best, missing, paper: None, independent: None, notes }
+        Self { place, last, best, chosen_on, missing, paper: None, independent: None, notes }
     }
 
     /// Ours less the paper's, in points, where both are known.

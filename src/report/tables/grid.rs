@@ -4,9 +4,39 @@ use super::cells::Cell;
 use super::published::{Evidence, Published};
 use super::{FilledTable, TableRow};
 use crate::analysis::statistic::Statistic;
+use crate::experiment::ChosenOn;
 use crate::report::table::Table;
 
-const BEST: &str = "best epoch, chosen on test images";
+/// What the best epoch's numbers are called; where cells differ in it, notes say which are which.
+fn best_epoch(table: &FilledTable) -> &'static str {
+    match (chosen(table, ChosenOn::Test).next(), chosen(table, ChosenOn::Validation).next()) {
+        (_, None) => "best epoch, chosen on test images",
+        (None, Some(_)) => "best epoch, chosen on validation images",
+        (Some(_), Some(_)) => "best epoch",
+    }
+}
+
+/// The cells whose best epoch is chosen `on` these images.
+fn chosen(table: &FilledTable, on: ChosenOn) -> impl Iterator<Item = &Cell> {
+    table.rows.iter().flat_map(|row| &row.cells).filter(move |cell| cell.chosen_on == Some(on))
+}
+
+/// Notes on what the best epoch is chosen by, where some of it is not by the test images.
+fn choices(table: &FilledTable) -> Vec<String> {
+    let places = |on| chosen(table, on).map(|cell| cell.place.as_str()).collect::<Vec<_>>().join("; ");
+    if chosen(table, ChosenOn::Validation).next().is_none() {
+        return Vec::new();
+    }
+    let honest = "Chosen on validation images, held out of the training images; the test images are read once, with the best epoch's \
+                  weights";
+    match chosen(table, ChosenOn::Test).next() {
+        None => vec![format!("{honest}.")],
+        Some(_) => vec![
+            format!("{honest}: {}", places(ChosenOn::Validation)),
+            format!("Chosen on the test images: {}", places(ChosenOn::Test)),
+        ],
+    }
+}
 
 /// Lays a table out. Without columns, a row is a line with last, best, the paper's number and the differences as its
 /// columns; with columns, these are lines of their own below each other.
@@ -18,6 +48,7 @@ pub fn grid(table: &FilledTable) -> Table {
     ];
     let grid = if table.columns.is_empty() { one_line_a_row(table) } else { lines_of_rows(table) };
     let cells = || table.rows.iter().flat_map(|row| &row.cells);
+    notes.extend(choices(table));
     notes.extend(legend(cells().flat_map(|cell| cell.paper.iter().chain(&cell.independent))));
     notes.extend(sources("paper", cells().filter_map(|cell| Some((cell, cell.paper.as_ref()?)))));
     notes.extend(sources("independent", cells().filter_map(|cell| Some((cell, cell.independent.as_ref()?)))));
@@ -32,7 +63,7 @@ fn one_line_a_row(table: &FilledTable) -> Table {
     let papers = cells().any(|cell| cell.paper.is_some());
     let independent = cells().any(|cell| cell.independent.is_some());
     let mut header = table.heads.clone();
-    header.extend(["n", "last epoch", BEST].map(String::from));
+    header.extend(["n", "last epoch", best_epoch(table)].map(String::from));
     if papers {
         header.extend(["paper", "last − paper", "best − paper"].map(String::from));
     }
@@ -43,7 +74,7 @@ fn one_line_a_row(table: &FilledTable) -> Table {
         let mut texts = row.labels.clone();
         for cell in &row.cells {
             texts.extend([
-                cell.last.map_or(0, |last| last.n).to_string(),
+                cell.best.map_or(0, |best| best.n).to_string(),
                 ours(cell, cell.last),
                 ours(cell, cell.best),
             ]);
@@ -75,7 +106,7 @@ fn lines_of_rows(table: &FilledTable) -> Table {
             rows.push(texts);
         };
         line("last epoch", &|cell| counted(cell, cell.last));
-        line(BEST, &|cell| counted(cell, cell.best));
+        line(best_epoch(table), &|cell| counted(cell, cell.best));
         if row.cells.iter().any(|cell| cell.paper.is_some()) {
             line("paper", &|cell| published(&cell.paper));
             line("last − paper", &|cell| difference(cell, cell.last));
@@ -90,6 +121,8 @@ fn lines_of_rows(table: &FilledTable) -> Table {
 
 fn ours(cell: &Cell, statistic: Option<Statistic>) -> String {
     match statistic {
+        // Epochs of others are evaluated on validation images.
+        None if cell.best.is_some() => "–".into(),
         None => cell.missing.into(),
         Some(statistic) => statistic.to_string(),
     }

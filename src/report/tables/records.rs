@@ -3,6 +3,7 @@
 use super::published::Published;
 use super::{FilledTable, TableRow};
 use crate::analysis::statistic::Statistic;
+use crate::experiment::ChosenOn;
 
 const NUMBERS: [&str; 13] = [
     "n",
@@ -20,6 +21,9 @@ const NUMBERS: [&str; 13] = [
     "notes",
 ];
 
+/// Of cells whose best epoch is chosen on validation images; absent where there are none.
+const VALIDATION: [&str; 2] = ["best_on_validation_mean", "best_on_validation_deviation"];
+
 /// A header and a record a cell. Accuracies are in percent, differences in points; numbers that are not confirmed are
 /// left out.
 pub fn records(table: &FilledTable) -> Vec<Vec<String>> {
@@ -31,12 +35,17 @@ pub fn records(table: &FilledTable) -> Vec<Vec<String>> {
         header.push("column".into());
     }
     header.extend(NUMBERS.map(String::from));
+    let mut cells = table.rows.iter().flat_map(|row| &row.cells);
+    let has_validation = cells.any(|cell| cell.chosen_on == Some(ChosenOn::Validation));
+    if has_validation {
+        header.extend(VALIDATION.map(String::from));
+    }
     let mut records = vec![header];
-    records.extend(table.rows.iter().flat_map(|row| records_of(table, row)));
+    records.extend(table.rows.iter().flat_map(|row| records_of(table, row, has_validation)));
     records
 }
 
-fn records_of(table: &FilledTable, TableRow { labels, cells }: &TableRow) -> Vec<Vec<String>> {
+fn records_of(table: &FilledTable, TableRow { labels, cells }: &TableRow, has_validation: bool) -> Vec<Vec<String>> {
     let mut records = Vec::new();
     for (i, cell) in cells.iter().enumerate() {
         let mut record = labels.clone();
@@ -47,13 +56,14 @@ fn records_of(table: &FilledTable, TableRow { labels, cells }: &TableRow) -> Vec
         let value = |published: &Option<Published>| number(published.as_ref().and_then(Published::confirmed));
         let evidence =
             |published: &Option<Published>| published.as_ref().map_or("", |p| p.evidence.letter()).to_string();
+        let on = |images| cell.best.filter(|_| cell.chosen_on.unwrap_or_default() == images);
         record.extend([
-            cell.last.map_or(0, |last| last.n).to_string(),
+            cell.best.or(cell.last).map_or(0, |ours| ours.n).to_string(),
             mean(cell.last),
             deviation(cell.last),
-            mean(cell.best),
-            deviation(cell.best),
-            if cell.last.is_none() { cell.missing.into() } else { String::new() },
+            mean(on(ChosenOn::Test)),
+            deviation(on(ChosenOn::Test)),
+            if cell.last.or(cell.best).is_none() { cell.missing.into() } else { String::new() },
             value(&cell.paper),
             evidence(&cell.paper),
             number(cell.difference(cell.last)),
@@ -62,6 +72,9 @@ fn records_of(table: &FilledTable, TableRow { labels, cells }: &TableRow) -> Vec
             evidence(&cell.independent),
             cell.notes.join(" "),
         ]);
+        if has_validation {
+            record.extend([mean(on(ChosenOn::Validation)), deviation(on(ChosenOn::Validation))]);
+        }
         records.push(record);
     }
     records

@@ -38,12 +38,15 @@ pub struct TrainingProgress {
     pub step: usize,
     /// Steps done since the run began.
     pub global_step: u64,
-    /// The best top-1 accuracy on the test split so far, in percent.
+    /// The best top-1 accuracy so far, in percent, on the images by which the best epoch is chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best_top1: Option<f64>,
     /// The epoch, counted from 1, that reached it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best_epoch: Option<usize>,
+    /// Whether the test images have been read at the end of a run with validation images: nothing is left to do.
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
+    pub tested: bool,
     /// SHA-256 of `model.safetensors`; filled in by [`super::save`].
     pub model_sha256: String,
     /// SHA-256 of `optimizer.safetensors`; filled in by [`super::save`].
@@ -85,6 +88,7 @@ impl TrainingProgress {
             global_step: 0,
             best_top1: None,
             best_epoch: None,
+            tested: false,
             model_sha256: String::new(),
             optimizer_sha256: String::new(),
             partial: None,

@@ -31,6 +31,9 @@ pub struct Provenance {
     /// Absent while the run works, and after it was killed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
+    /// Why a completed run has fewer epochs than were asked for: a sentence of early stopping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_early: Option<String>,
     pub seed: u64,
     /// SHA-256 of each data file by name.
     pub data: BTreeMap<String, String>,
@@ -95,6 +98,9 @@ pub struct SessionRecord {
     /// would have been.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<String>,
+    /// What the session changed of the run's length, and what had been read of the test images before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub longer: Vec<String>,
     pub started: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
@@ -118,6 +124,7 @@ impl Provenance {
             outcome: Outcome::Running,
             started,
             ended: None,
+            ended_early: None,
             seed,
             data,
             initial_weights: None,
@@ -129,7 +136,7 @@ impl Provenance {
     /// Adds a session that goes on after `from_epoch` completed epochs.
     pub fn resume(&mut self, from_epoch: usize, device: &str, threads: usize, git: Option<Git>) {
         self.outcome = Outcome::Running;
-        self.ended = None;
+        (self.ended, self.ended_early) = (None, None);
         self.sessions.push(SessionRecord::begin(from_epoch, device, threads, git));
     }
 
@@ -137,6 +144,13 @@ impl Provenance {
     pub fn accept(&mut self, losses: &[String]) {
         if let Some(session) = self.sessions.last_mut() {
             session.accepted.extend_from_slice(losses);
+        }
+    }
+
+    /// Notes that the newest session goes on for longer.
+    pub fn lengthen(&mut self, changes: &[String]) {
+        if let Some(session) = self.sessions.last_mut() {
+            session.longer.extend_from_slice(changes);
         }
     }
 
@@ -182,6 +196,7 @@ impl SessionRecord {
             threads,
             from_epoch,
             accepted: Vec::new(),
+            longer: Vec::new(),
             started: now(),
             ended: None,
         }

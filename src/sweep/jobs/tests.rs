@@ -75,6 +75,7 @@ fn metrics() -> String {
     let epoch = EpochMetrics {
         epoch: 1,
         train: scores,
+        validation: None,
         test: Some(scores),
         lr: 0.1,
         firing_rates: Vec::new(),

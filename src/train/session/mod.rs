@@ -51,8 +51,8 @@ impl<'a> SessionOptions<'a> {
 pub enum SessionEnd {
     /// All epochs were trained.
     Completed,
-    /// There was nothing to do: so many epochs were done before.
-    WasComplete { run: RunFolder, epochs: usize },
+    /// There was nothing to do: so many epochs were done before, be it that it ended early.
+    WasComplete { run: RunFolder, epochs: usize, ended_early: Option<String> },
 }
 
 /// Trains to the end and records how it ended.
@@ -67,7 +67,7 @@ fn train_to_end<'a>(
     let trained = with_memory_explained(device, checked, || {
         let mut trainer = trainer()?;
         let end = trainer.train(&mut EpochBar::new(log))?;
-        Ok((end, trainer.best(), trainer.place()))
+        Ok((end, trainer.best(), trainer.place(), trainer.early_end()))
     });
     let trained = trained.map_err(|error| match folder.path().exists() {
         true => error,
@@ -77,6 +77,10 @@ fn train_to_end<'a>(
             folder.path().display()
         )),
     });
+    provenance.ended_early = match &trained {
+        Ok((TrainingEnd::Completed, .., early)) => early.clone(),
+        _ => None,
+    };
     provenance.finish(match &trained {
         Ok((TrainingEnd::Completed, ..)) => Outcome::Completed,
         Ok((TrainingEnd::Interrupted(_), ..)) => Outcome::Interrupted,
@@ -84,7 +88,7 @@ fn train_to_end<'a>(
     });
     let recorded = provenance.save(&folder.provenance());
     // What went wrong in training comes first: a disk that is full refuses the record too.
-    let (end, best, place) = trained?;
+    let (end, best, place, _) = trained?;
     recorded?;
     let path = folder.path().display();
     if let TrainingEnd::Interrupted(reason) = end {
@@ -92,7 +96,8 @@ fn train_to_end<'a>(
         return Err(Error::Interrupted(reason));
     }
     if let Some((top1, epoch)) = best {
-        info!("best top-1 {top1:.2} % after epoch {epoch} (chosen on the test images)");
+        let on = checked.experiment.chosen_on().name();
+        info!("best top-1 {top1:.2} % after epoch {epoch} (chosen on the {on} images)");
     }
     info!("done: {path}");
     Ok(SessionEnd::Completed)

@@ -3,17 +3,19 @@
 use super::damaged::{keep_what_is_damaged, put_aside};
 use super::{SessionEnd, SessionOptions, train_to_end};
 use crate::error::{Error, Result};
-use crate::experiment::CheckedExperiment;
+use crate::files::atomic::sha256_hex;
 use crate::files::lock::Lock;
 use crate::ops::device;
 use crate::run::checkpoint;
-use crate::run::metrics::Metrics;
+use crate::run::metrics::{self, FinalTest, Metrics};
 use crate::run::provenance::{Git, Outcome, Provenance};
 use crate::run::{CheckpointKind, RunFolder};
 use crate::system::threads;
 use crate::train::Trainer;
+use crate::train::longer::Longer;
 use crate::train::memory_check::refuse_what_does_not_fit;
-use crate::train::resumption::{self, Examination, ResumePoint, Verdict};
+use crate::train::resumption::{self, Continuation, Examination, ResumePoint, Verdict};
+use std::fs;
 use std::path::Path;
 use tracing::{info, warn};
 
@@ -25,30 +27,36 @@ use tracing::{info, warn};
 /// records, data or checkpoints that are not those of the run, unless `options` accept them; nothing is changed then.
 pub fn resume(folder: &Path, overrides: &[String], options: SessionOptions<'_>) -> Result<SessionEnd> {
     let folder = RunFolder::open(folder)?;
-    let checked = resumption::load(&folder, overrides)?;
-    let threads = threads::start(checked.experiment.training.threads);
+    let continued = resumption::load(&folder, overrides)?;
+    let threads = threads::start(continued.checked.experiment.training.threads);
     let lock = folder.take_lock()?;
-    go_on(&folder, lock, &checked, threads, options)
+    go_on(&folder, lock, &continued, threads, options)
 }
 
-/// Continues the run in `folder`, which is locked, as `checked` says.
+/// Continues the run in `folder`, which is locked, as `continued` says.
 pub(super) fn go_on(
     folder: &RunFolder,
     _lock: Lock,
-    checked: &CheckedExperiment,
+    continued: &Continuation,
     threads: usize,
     options: SessionOptions<'_>,
 ) -> Result<SessionEnd> {
     let SessionOptions { insist, accepted, log, stop, .. } = options;
+    let Continuation { checked, longer } = continued;
     let experiment = &checked.experiment;
     let device = experiment.training.open_device()?;
     let Examination { verdict, .. } = resumption::examine(folder, checked, accepted, &device);
-    let ResumePoint { checkpoint, records, mut losses } = match verdict? {
-        Verdict::Complete { epochs, untidy } => {
+    let verdict = verdict?;
+    if let Some(longer) = longer {
+        verdict.check_longer(folder, longer)?;
+    }
+    let tested = metrics::so_far(folder).ok().and_then(|found| found.test);
+    let ResumePoint { mut checkpoint, records, mut losses } = match verdict {
+        Verdict::Complete { epochs, ended_early, untidy } => {
             mend_checkpoints(folder)?;
             untidy.map(|keep| Metrics::open(folder, *keep)).transpose()?;
-            record_completion(folder)?;
-            return Ok(SessionEnd::WasComplete { run: folder.clone(), epochs });
+            record_completion(folder, ended_early.clone())?;
+            return Ok(SessionEnd::WasComplete { run: folder.clone(), epochs, ended_early });
         }
         Verdict::Converted => {
             return Err(Error::Run(format!(
@@ -84,12 +92,28 @@ pub(super) fn go_on(
         }
     };
     provenance.accept(&losses);
+    if let Some(Longer { changes, .. }) = longer {
+        let read = |test: FinalTest| {
+            format!(
+                "the test images had been read, with the weights of epoch {}: top-1 {} %",
+                test.of_epoch, test.test.top1
+            )
+        };
+        provenance.lengthen(&[changes.clone(), tested.map(read).into_iter().collect()].concat());
+    }
     provenance.save(&folder.provenance())?;
     log.write_to(&folder.log())?;
     if !losses.is_empty() {
         keep_what_is_damaged(folder, &losses)?;
     }
     mend_checkpoints(folder)?;
+    if let Some(longer) = longer {
+        longer.write(folder)?;
+        info!("going on for longer: {}", longer.changes.join("; "));
+    }
+    // That of before, where the run was killed as it was made longer.
+    let config = fs::read(folder.config()).map_err(Error::io("read", folder.config()))?;
+    checkpoint.progress.config_sha256 = sha256_hex(&config);
     let inside = if step > 0 { format!(" and {step} steps") } else { String::new() };
     info!("resuming {} after epoch {epoch}{inside} of {}", folder.path().display(), experiment.training.epochs);
     let trainer = || Ok(Trainer::resume(checked, &dataset, folder, (checkpoint, records), device.clone())?.until(stop));
@@ -105,11 +129,12 @@ fn mend_checkpoints(folder: &RunFolder) -> Result<()> {
 
 /// A run that was killed after its last checkpoint has no end in its record, and would be taken up again by a sweep for
 /// ever.
-fn record_completion(folder: &RunFolder) -> Result<()> {
+fn record_completion(folder: &RunFolder, ended_early: Option<String>) -> Result<()> {
     match Provenance::load(&folder.provenance()) {
         Ok(mut provenance) if provenance.outcome != Outcome::Completed => {
             // When it ended stays unrecorded where it is: it was not now.
             provenance.outcome = Outcome::Completed;
+            provenance.ended_early = ended_early;
             provenance.save(&folder.provenance())
         }
         _ => Ok(()),

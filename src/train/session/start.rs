@@ -4,15 +4,17 @@ use super::resume::go_on;
 use super::{SessionEnd, SessionOptions, train_to_end};
 use crate::config;
 use crate::error::Result;
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, InitialWeights};
 use crate::files::atomic::write_atomically;
 use crate::files::weights;
 use crate::ops::device;
 use crate::run::RunFolder;
 use crate::run::identity::{self, RunQuery};
+use crate::run::initial_weights;
 use crate::run::provenance::{Git, Provenance, SessionRecord};
 use crate::system::threads;
 use crate::train::memory_check::refuse_what_does_not_fit;
+use crate::train::resumption::Continuation;
 use crate::train::{self, Trainer};
 use std::path::Path;
 use tracing::{info, warn};
@@ -35,7 +37,8 @@ pub fn start(config: &Path, overrides: &[String], options: SessionOptions<'_>) -
         if let Some(folder) = found.run {
             let lock = folder.take_lock()?;
             drop(name);
-            return go_on(&folder, lock, &checked, threads, options);
+            let continued = Continuation { checked, longer: None };
+            return go_on(&folder, lock, &continued, threads, options);
         }
         if let Some((folder, differ)) = found.other {
             info!("{} is another experiment ({}): a new version is begun", folder.path().display(), differ.join("; "));
@@ -52,7 +55,8 @@ pub fn start(config: &Path, overrides: &[String], options: SessionOptions<'_>) -
     let (git, uncommitted) = Git::read(Path::new("."), experiment.provenance.git);
     let data = dataset.checksums.clone();
     let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, data, git);
-    provenance.initial_weights = experiment.training.initial_weights.as_deref().map(weights::sha256).transpose()?;
+    let sha256 = |weights: &InitialWeights| weights::sha256(&initial_weights::file(weights.path())?);
+    provenance.initial_weights = experiment.training.initial_weights.as_ref().map(sha256).transpose()?;
 
     let (folder, _lock) = RunFolder::create_with(options.runs, &experiment.name, |folder| {
         write_atomically(&folder.config(), experiment.to_toml()?.as_bytes())?;
@@ -66,7 +70,10 @@ pub fn start(config: &Path, overrides: &[String], options: SessionOptions<'_>) -
     let (images, test) = (dataset.train.len(), dataset.test.len());
     let on = provenance.sessions.last().map_or_else(|| device::name(&device), SessionRecord::computed_on);
     let parameters = checked.plan.parameters();
-    info!("{images} training and {test} test images, {parameters} parameters, {on}, {threads} threads");
+    let held = experiment.holdout(&dataset)?.map_or(0, |holdout| holdout.validation.len());
+    let held_text = if held == 0 { String::new() } else { format!(", {held} validation") };
+    let images = images.saturating_sub(held);
+    info!("{images} training{held_text} and {test} test images, {parameters} parameters, {on}, {threads} threads");
     if let Some(kind) = experiment.network.without_spikes() {
         let (steps, encoder) = (experiment.network.time_steps, experiment.network.encoder.kind().name());
         info!("{kind}; time-steps: {steps}, encoder: {encoder}");
