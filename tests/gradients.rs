@@ -64,6 +64,7 @@ fn a_sequence_that_is_constant_in_time_is_computed_once_with_the_same_outputs_an
     let image = SequenceSpec { shape: vec![2, 6, 5], spikes: false, multiplied: false, constant: false };
     for text in [
         "{ conv = { channels = 4, bias = true } }",
+        "{ conv = { channels = 4, groups = 2 } }",
         "{ pool = { average = 2 } }",
         "{ pool = { max = 2 } }",
         "{ pool = 'global_average' }",
@@ -90,6 +91,33 @@ fn a_sequence_that_is_constant_in_time_is_computed_once_with_the_same_outputs_an
             let gradient = |p: &bntt::layers::Parameter| p.gradient.clone().expect("a gradient");
             assert_close(&gradient(a), &gradient(b), &format!("{text}: {}", a.name))?;
         }
+    }
+    Ok(())
+}
+
+/// In groups: candle's own grouped convolution and its autograd, on currents and on spikes.
+#[test]
+fn a_convolution_in_groups_is_candles() -> Result {
+    for (groups, stride, spikes) in [(2, 1, false), (3, 2, false), (6, 1, true), (3, 1, true)] {
+        let image = SequenceSpec { shape: vec![6, 7, 5], spikes, multiplied: false, constant: false };
+        let text = format!("{{ conv = {{ channels = 12, stride = {stride}, groups = {groups} }} }}");
+        let mut layer = build(&text, &image, 2)?;
+        let x = random(&[2, 2, 6, 7, 5], 1)?;
+        let x = if spikes { x.gt(0f64)?.to_dtype(DType::F32)? } else { x };
+        let weight = Var::from_tensor(&layer.parameters()[0].value)?;
+        assert_eq!(weight.dims(), [12, 6 / groups, 3, 3]);
+        let input = Var::from_tensor(&x)?;
+        let expected = input.flatten(0, 1)?.conv2d(&weight, 1, stride, 1, groups)?;
+        let given = if spikes { x.to_dtype(DType::U8)? } else { x.clone() };
+        let (y, saved) = layer.forward(given, &PASS)?;
+        let y = y.sequence;
+        assert_close(&expected.reshape(y.dims())?, &y.contiguous()?, &text)?;
+        let grad = random(y.dims(), 2)?;
+        let gradients = (expected * grad.flatten(0, 1)?)?.sum_all()?.backward()?;
+        let dx = layer.backward(saved, grad, true)?.expect("an input gradient");
+        let of = |var: &Var| gradients.get(var).expect("candle's gradient").clone();
+        assert_close(&of(&input), &dx.contiguous()?, &text)?;
+        assert_close(&of(&weight), layer.parameters()[0].gradient.as_ref().expect("a gradient"), &text)?;
     }
     Ok(())
 }

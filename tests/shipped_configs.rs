@@ -78,7 +78,7 @@ fn published_gain(stem: &str) -> Option<f64> {
 fn gain(checked: &CheckedExperiment) -> Option<f64> {
     match checked.experiment.network.init {
         InitConfig::XavierUniform(init) => Some(init.gain),
-        InitConfig::KaimingUniform(_) => None,
+        InitConfig::KaimingUniform(_) | InitConfig::KaimingNormal(_) => None,
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     BuildContext, InitConfig, Layer, LayerPlan, LayerSpec, Output, Parameter, Placement, SavedTensors, SequenceSizes,
     SequenceSpec, Traffic, map_sequence,
 };
+use crate::ops::conv::GroupedGeometry;
 use crate::ops::sequence::per_input;
 use crate::ops::{Geometry, conv, gpu};
 use crate::ops::{Precision, bias};
@@ -30,6 +31,10 @@ pub struct ConvConfig {
     #[serde(default = "one")]
     #[schemars(range(max = 63))]
     pub padding: usize,
+    /// Into how many groups channels are divided, each seen by the outputs of its own group alone.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[schemars(range(min = 1))]
+    pub groups: usize,
     /// Whether a learned number is added to every channel.
     #[serde(default)]
     pub bias: bool,
@@ -44,6 +49,10 @@ fn three() -> usize {
 
 fn one() -> usize {
     1
+}
+
+fn is_one(groups: &usize) -> bool {
+    *groups == 1
 }
 
 impl ConvConfig {
@@ -67,8 +76,14 @@ impl LayerSpec for ConvConfig {
         if self.kernel > side {
             return Err(format!("a kernel of {} does not fit an image of {side} (with padding)", self.kernel).into());
         }
+        let groups = self.groups;
+        for (what, count) in [("input", channels), ("output", self.channels)] {
+            if groups == 0 || !count.is_multiple_of(groups) {
+                return Err(format!("groups = {groups} does not divide its {count} {what} channels").into());
+            }
+        }
         let g = self.geometry(image);
-        let weights = numbers("the weight", &[self.channels, channels, self.kernel, self.kernel])?;
+        let weights = numbers("the weight", &[self.channels, channels / groups, self.kernel, self.kernel])?;
         let output = input.currents(vec![self.channels, g.out_height(), g.out_width()]);
         let macs = weights.saturating_mul(g.out_height()).saturating_mul(g.out_width());
         Ok(LayerPlan {
@@ -92,7 +107,10 @@ impl LayerSpec for ConvConfig {
 
     fn algorithm(&self, plan: &LayerPlan, placement: &Placement<'_>) -> &'static str {
         let Ok(image) = plan.input.image() else { return "own kernel" };
-        let geometry = &self.geometry(image);
+        let [channels, ..] = image;
+        let one = Self { channels: self.channels / self.groups.max(1), ..self.clone() };
+        // Of one group.
+        let geometry = &one.geometry([channels / self.groups.max(1), image[1], image[2]]);
         if !placement.on_gpu {
             return conv::cpu_algorithms(geometry);
         }
@@ -103,7 +121,7 @@ impl LayerSpec for ConvConfig {
 }
 
 pub struct Conv {
-    geometry: Geometry,
+    geometry: GroupedGeometry,
     weight: Parameter,
     bias: Option<Parameter>,
     precision: Precision,
@@ -113,13 +131,14 @@ impl Conv {
     pub fn new(config: &ConvConfig, plan: &LayerPlan, context: &BuildContext) -> Result<Self> {
         let image = plan.input.image().map_err(candle_core::Error::msg)?;
         let ([channels, ..], taps) = (image, config.kernel.saturating_mul(config.kernel));
-        let (fan_in, fan_out) = (channels.saturating_mul(taps), config.channels.saturating_mul(taps));
+        let seen = channels / config.groups.max(1);
+        let (fan_in, fan_out) = (seen.saturating_mul(taps), config.channels.saturating_mul(taps));
         let init = config.init.unwrap_or(context.init);
-        let shape = [config.channels, channels, config.kernel, config.kernel];
+        let shape = [config.channels, seen, config.kernel, config.kernel];
         let weight = init.weight(&shape, fan_in, fan_out, context)?;
         let bias = || Tensor::zeros(config.channels, DType::F32, context.device);
         Ok(Self {
-            geometry: config.geometry(image),
+            geometry: GroupedGeometry::new(config.geometry(image), config.groups)?,
             weight: Parameter::new("weight", weight),
             bias: config.bias.then(bias).transpose()?.map(|value| Parameter::new("bias", value)),
             precision: context.precision,
@@ -130,7 +149,7 @@ impl Conv {
 impl Conv {
     /// The gradient of the input that the output's `grad` belongs to.
     fn output_to_input_gradient(&self, grad: &Tensor) -> Result<Tensor> {
-        conv::input_gradient(grad, &self.weight.value, &self.geometry, self.precision)
+        self.geometry.input_gradient(grad, &self.weight.value, self.precision)
     }
 }
 
@@ -147,7 +166,7 @@ impl Layer for Conv {
     fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
         let [x] = saved.take()?;
         let (x, grad) = per_input(&x, &grad)?;
-        self.weight.accumulate(conv::weight_gradient(&x, &grad, &self.geometry, self.precision)?)?;
+        self.weight.accumulate(self.geometry.weight_gradient(&x, &grad, self.precision)?)?;
         if let Some(bias) = &mut self.bias {
             bias.accumulate(bias::gradient(&grad, bias.value.elem_count())?)?;
         }
@@ -156,7 +175,7 @@ impl Layer for Conv {
 
     fn evaluate(&self, x: &Tensor) -> Result<Output> {
         map_sequence(x, |x| {
-            let y = conv::forward(x, &self.weight.value, &self.geometry, self.precision)?;
+            let y = self.geometry.forward(x, &self.weight.value, self.precision)?;
             match &self.bias {
                 Some(bias) => bias::add(&y, &bias.value),
                 None => Ok(y),

@@ -38,7 +38,7 @@ pub use chain::{Chain, plan as plan_chain};
 pub use conv::ConvConfig;
 pub use dropout::DropoutConfig;
 pub use flatten::FlattenConfig;
-pub use init::{InitConfig, KaimingUniform, XavierUniform};
+pub use init::{Fan, InitConfig, KaimingNormal, KaimingUniform, XavierUniform};
 pub use lif::LifConfig;
 pub use linear::{Classes, Features, LinearConfig};
 pub use network_norm::{NetworkNormConfig, NormChoice};

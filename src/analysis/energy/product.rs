@@ -140,8 +140,9 @@ fn image(shape: &[usize]) -> (usize, usize) {
 fn fan_out(layer: &LayerConfig, plan: &LayerPlan) -> Option<Vec<u32>> {
     match (layer, plan.input.shape.as_slice(), plan.output.shape.as_slice()) {
         (LayerConfig::Conv(conv), &[_, height, width], &[channels, out_height, out_width]) => {
+            let seen_by = channels / conv.groups.max(1);
             let [rows, columns] = [(height, out_height), (width, out_width)].map(|(from, to)| windows(conv, from, to));
-            let of_row = |row: &u32| columns.iter().map(|column| row * column * channels as u32).collect::<Vec<_>>();
+            let of_row = |row: &u32| columns.iter().map(|column| row * column * seen_by as u32).collect::<Vec<_>>();
             Some(rows.iter().flat_map(of_row).collect())
         }
         (LayerConfig::Linear(_), _, &[outputs]) => Some(vec![outputs as u32]),

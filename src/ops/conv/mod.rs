@@ -6,8 +6,10 @@
 
 mod cpu;
 pub mod cuda;
+mod groups;
 
 pub use cpu::{Algorithm, algorithms as cpu_algorithms};
+pub use groups::GroupedGeometry;
 
 use super::Geometry;
 use super::channels_last::{channels_last, from_channels_last};
