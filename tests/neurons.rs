@@ -130,6 +130,36 @@ fn model(folder: &Path, name: &str) -> Result<BTreeMap<String, Vec<u32>>> {
     found.model.into_iter().map(bits).collect()
 }
 
+/// Neurons that a pool reads, in a residual's branch too: with and without the penalty, the gradient of every spike
+/// differs by penalty / (T B N), which is what a penalty of twice the size adds once more.
+#[test]
+fn a_penalty_on_firing_rates_reaches_the_spikes_of_all_layers_through_pools_and_residuals() -> Result {
+    let text = "[{ lif = { reset = 'none' } }, { pool = { average = 3 } }]";
+    let x = (Tensor::randn(0.3f32, 0.4, (4, 3, 7, 3, 3), &Device::Cpu)? + 0.5)?;
+    let grad = Tensor::zeros((4, 3, 7, 1, 1), candle_core::DType::F32, &Device::Cpu)?;
+    let with = |text: &str, penalty: f64, above: f64| -> Result<Tensor> {
+        let mut chain = chain(text)?;
+        chain.set_firing_rate(bntt::ops::loss::FiringRateConfig { penalty, above });
+        Ok(gradients(&mut chain, &x, &grad)?.0)
+    };
+    // All spikes have the same gradient, as if the loss were their number.
+    let ones = Tensor::ones((4, 3, 7, 3, 3), candle_core::DType::F32, &Device::Cpu)?;
+    let config = LifConfig { reset: lif::Reset::None, ..LifConfig::default() };
+    let counted = lif::gradients(&x, &ones, &Neurons::from(config))?.currents;
+    let share = 0.7 / (4 * 3 * 7 * 9) as f64;
+    let largest = |tensor: Tensor| tensor.abs()?.max_all()?.to_scalar::<f32>();
+    let expected = (counted * share)?;
+    assert!(largest(with(text, 0.7, 0.0)?.sub(&expected)?)? < 1e-6 * largest(expected.clone())?);
+    assert_eq!(largest(with(text, 0.7, 1.0)?)?, 0.0, "nothing fires more often than always");
+    assert_eq!(largest(with(text, 0.0, 0.0)?)?, 0.0);
+    let inside = format!(
+        "[{{ residual = {{ join = 'add', layers = [{{ lif = {{ reset = 'none' }} }}], shortcut = [] }} }}, \
+                          {{ pool = {{ average = 3 }} }}]"
+    );
+    assert!(largest(with(&inside, 0.7, 0.0)?.sub(&expected)?)? < 1e-6 * largest(expected)?);
+    Ok(())
+}
+
 #[test]
 fn a_run_of_learning_neurons_goes_on_to_the_same_bits_and_evaluates_as_it_was_scored() -> Result {
     let folder = tempfile::tempdir()?;

@@ -3,7 +3,7 @@
 use super::{EarlyExitConfig, EarlyStoppingConfig, InitialWeights};
 use crate::error::{Error, Result};
 use crate::ops::Precision;
-use crate::ops::loss::LossConfig;
+use crate::ops::loss::{FiringRateConfig, LossConfig};
 use candle_core::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,9 @@ pub struct TrainingConfig {
     /// What training makes small.
     #[serde(default, skip_serializing_if = "crate::config::is_default")]
     pub loss: LossConfig,
+    /// What is paid for spikes, besides.
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
+    pub firing_rate: FiringRateConfig,
     /// Share of the target spread evenly over all classes, in cross-entropies.
     #[serde(default)]
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]

@@ -4,6 +4,8 @@
 use super::observer::{LayerIo, Observer};
 use super::plan::{BuildContext, LayerPlan, PlanMistake, SavedForBackward, SequenceSpec, numbers};
 use super::{ForwardContext, LEAK_LOGIT, Layer, LayerConfig, Output, Parameter, SavedTensors, THRESHOLD};
+use crate::ops::loss::{FiringRateConfig, with_spike_gradient};
+use crate::ops::pool::Window;
 use candle_core::{Result, Tensor};
 
 /// Layers with their weights.
@@ -11,6 +13,8 @@ pub struct Chain {
     nodes: Vec<Node>,
     /// Whether another layer holds it.
     nested: bool,
+    /// What is paid for spikes.
+    firing_rate: FiringRateConfig,
     /// The first layer that gradients are needed of: the first at all, unless layers are frozen.
     first_trained: usize,
 }
@@ -88,7 +92,7 @@ impl Chain {
                 Place { index, name: format!("{prefix}.{index}"), neurons, neurons_name: format!("{prefix}.{last}") };
             nodes.push(Node { place, layer: layer.build(next, plan, &context)?, frozen: false });
         }
-        Ok(Self { nodes, nested: prefix != "layers", first_trained: 0 })
+        Ok(Self { nodes, nested: prefix != "layers", first_trained: 0, firing_rate: FiringRateConfig::default() })
     }
 
     /// Freezes the layers of which `is_frozen` says so by name: those of lists within this one, too.
@@ -129,13 +133,16 @@ impl Chain {
         context: &ForwardContext<'_>,
         observer: &mut dyn Observer,
     ) -> Result<(Tensor, Vec<SavedTensors>)> {
+        let penalty = self.firing_rate;
         let nodes = self.nodes.iter_mut().map(|node| (&node.place, (&mut node.layer, node.frozen)));
         through(nodes, self.nested, x, observer, |(layer, frozen), x, observer| {
             let (output, saved) = match frozen {
                 false => layer.forward_observed(x, context, observer)?,
                 true => layer.evaluate_saving(x)?,
             };
-            Ok((None, output, saved))
+            let paid = output.fired.as_ref().filter(|_| penalty.penalty > 0.0);
+            let spike_gradient = paid.map(|fired| penalty.spike_gradient(fired, &output.sequence)).transpose()?;
+            Ok((None, output, saved.with_spike_gradient(spike_gradient)))
         })
     }
 
@@ -172,6 +179,10 @@ impl Chain {
         for (i, (node, saved)) in self.nodes.iter_mut().zip(saved).enumerate().rev() {
             let (needed, read) =
                 (i > first_trained || wanted, i.checked_sub(1).and_then(|i| readers.get(i)) == Some(&true));
+            if let Some(spike_gradient) = saved.spike_gradient() {
+                let (height, width): Window = means.unwrap_or((1, 1));
+                grad = with_spike_gradient(&grad, spike_gradient, height.saturating_mul(width))?;
+            }
             let next = match (means.take(), node.layer.spreads(&grad).filter(|_| read)) {
                 (_, _) if node.frozen => needed.then(|| node.layer.input_gradient(saved, grad.clone())).transpose()?,
                 (Some(window), _) => node.layer.backward_of_means(saved, &grad, window, needed)?,
@@ -193,6 +204,13 @@ impl Chain {
     /// The input's gradient of an evaluation, weights and running statistics being constants.
     pub fn input_gradient(&self, saved: Vec<SavedTensors>, grad: Tensor) -> Result<Tensor> {
         self.nodes.iter().zip(saved).rev().try_fold(grad, |grad, (node, saved)| node.layer.input_gradient(saved, grad))
+    }
+
+    /// What is paid for spikes from here on, of lists within this one too.
+    pub fn set_firing_rate(&mut self, firing_rate: FiringRateConfig) {
+        self.firing_rate = firing_rate;
+        let inside = self.nodes.iter_mut().flat_map(|node| node.layer.chains_mut());
+        inside.for_each(|chain| chain.set_firing_rate(firing_rate));
     }
 
     /// Running statistics follow the batch's with this momentum from here on.

@@ -8,6 +8,8 @@ use candle_core::{Result, Tensor, bail};
 pub struct SavedTensors {
     tensors: Vec<Tensor>,
     lists: Vec<Vec<SavedTensors>>,
+    /// What the gradient of every spike has besides the loss's: `[1]`.
+    spike_gradient: Option<Tensor>,
 }
 
 impl SavedTensors {
@@ -16,7 +18,7 @@ impl SavedTensors {
     }
 
     pub fn new<const N: usize>(tensors: [Tensor; N]) -> Self {
-        Self { tensors: tensors.into(), lists: Vec::new() }
+        Self { tensors: tensors.into(), ..Self::default() }
     }
 
     /// The tensors under their names: `let [x, mask] = saved.take()?`.
@@ -39,6 +41,16 @@ impl SavedTensors {
             Ok(lists) => Ok((lists, self)),
             Err(_) => bail!("a layer saved no two lists where its backward takes them"),
         }
+    }
+
+    /// The same, with what is added to the gradient of every spike that the layer gave.
+    pub(super) fn with_spike_gradient(self, spike_gradient: Option<Tensor>) -> Self {
+        Self { spike_gradient, ..self }
+    }
+
+    /// What is added to the gradient of every spike, if anything is.
+    pub(super) fn spike_gradient(&self) -> Option<&Tensor> {
+        self.spike_gradient.as_ref()
     }
 
     /// Bytes held. A sequence that is constant in time counts once, and so does a tensor that several layers inside

@@ -54,6 +54,7 @@ use crate::layers::{
     NormChoice, Parameter, SavedTensors, TabConfig, TdbnConfig, TebnConfig,
 };
 use crate::ops::Precision;
+use crate::ops::loss::FiringRateConfig;
 use crate::rng::Purpose;
 use crate::system::memory;
 use candle_core::{Device, Tensor};
@@ -311,6 +312,11 @@ impl Network {
         let mut observers: (&mut dyn Observer, &mut dyn Observer) = (&mut activity, observer);
         let x = self.layers.evaluate(x, &mut observers)?;
         Ok((self.readout.steps(&x)?, activity))
+    }
+
+    /// What training pays for spikes from here on.
+    pub fn set_firing_rate(&mut self, firing_rate: FiringRateConfig) {
+        self.layers.set_firing_rate(firing_rate);
     }
 
     /// Running statistics of all norms follow the batch's with this momentum from here on: r = (1 - momentum) r +

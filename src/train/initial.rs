@@ -35,6 +35,7 @@ pub fn initial_network(checked: &CheckedExperiment, device: &Device) -> Result<N
 pub(super) fn build_network(checked: &CheckedExperiment, device: &Device) -> Result<Network> {
     let CheckedExperiment { experiment, plan, .. } = checked;
     let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, device)?;
+    network.set_firing_rate(experiment.training.firing_rate);
     let frozen = experiment.training.initial_weights.as_ref().map_or(&[][..], InitialWeights::frozen);
     if !frozen.is_empty() {
         network.freeze(frozen).map_err(placed)?;

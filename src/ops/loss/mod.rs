@@ -10,6 +10,10 @@
 //! Sources: the papers on BNTT and on rate and direct coding (cross-entropy of accumulated currents); Deng et al. 2022,
 //! arXiv 2202.11946, eq. 9 to 11 (temporal efficient training, TET). Top-1 and top-5 count by Z in all of them.
 
+mod firing_rate;
+
+pub use firing_rate::{FiringRateConfig, added as with_spike_gradient};
+
 use super::cross_entropy::{score, score_and_gradient as cross_entropy};
 use super::sequence::repeat;
 use super::squared_error::{OtherLoss, Target, with_other};
