@@ -35,8 +35,15 @@ fn load(stem: &str) -> Result<CheckedExperiment> {
     Ok(Experiment::load(&folder().join(format!("{stem}.toml")), &[])?)
 }
 
+/// Those of this folder and, as `field/resnet19_cifar10_tet`, those of the field.
+fn experiment_files() -> Result<BTreeMap<String, PathBuf>> {
+    let mut all = files(&folder())?;
+    all.extend(files(&folder().join("field"))?.into_iter().map(|(stem, path)| (format!("field/{stem}"), path)));
+    Ok(all)
+}
+
 fn experiments() -> Result<Vec<(String, CheckedExperiment)>> {
-    files(&folder())?.into_keys().map(|stem| Ok((stem.clone(), load(&stem)?))).collect()
+    experiment_files()?.into_keys().map(|stem| Ok((stem.clone(), load(&stem)?))).collect()
 }
 
 /// Everything that ships does what it says: the experiments, what the sweeps start from, and all their runs.
@@ -54,6 +61,44 @@ fn no_shipped_experiment_is_warned_of() -> Result {
             assert_eq!(run.checked.experiment.warnings(), [""; 0], "{}", run.name);
         }
     }
+    Ok(())
+}
+
+/// Parameters of the field's networks for 10 classes, batch norm with gamma and beta, counted by hand. ResNet-19: 3x3
+/// convolutions 3-64, 64-128 and five of 128-128, 128-256 and five of 256-256, 256-512 and three of 512-512; 1x1
+/// shortcuts 64-128, 128-256, 256-512; linear 512-256-10 with biases. SEW-ResNet-18: 3-64, four of 64-64, 64-128 and three
+/// of 128-128, 128-256 and three of 256-256, 256-512 and three of 512-512; the same kind of shortcuts; linear 512-10.
+#[test]
+fn the_fields_networks_have_the_parameters_counted_by_hand() -> Result {
+    let norms = |channels: &[usize]| channels.iter().map(|c| 2 * c).sum::<usize>();
+    let taps = |pairs: &[(usize, usize, usize)]| pairs.iter().map(|(from, to, count)| from * to * count).sum::<usize>();
+    let resnet19 = 9 * taps(&[
+        (3, 64, 1),
+        (64, 128, 1),
+        (128, 128, 5),
+        (128, 256, 1),
+        (256, 256, 5),
+        (256, 512, 1),
+        (512, 512, 3),
+    ]) + taps(&[(64, 128, 1), (128, 256, 1), (256, 512, 1)])
+        + (norms(&[64]) + 7 * norms(&[128]) + 7 * norms(&[256]) + 5 * norms(&[512]))
+        + (512 * 256 + 256)
+        + (256 * 10 + 10);
+    let sew = 9 * taps(&[
+        (3, 64, 1),
+        (64, 64, 4),
+        (64, 128, 1),
+        (128, 128, 3),
+        (128, 256, 1),
+        (256, 256, 3),
+        (256, 512, 1),
+        (512, 512, 3),
+    ]) + taps(&[(64, 128, 1), (128, 256, 1), (256, 512, 1)])
+        + (5 * norms(&[64]) + 5 * norms(&[128]) + 5 * norms(&[256]) + 5 * norms(&[512]))
+        + (512 * 10 + 10);
+    assert_eq!(load("field/resnet19_cifar10_tet")?.plan.parameters(), resnet19);
+    assert_eq!(load("field/resnet19_cifar10_tdbn")?.plan.parameters(), resnet19);
+    assert_eq!(load("field/sew_resnet18_cifar10_batch_norm")?.plan.parameters(), sew);
     Ok(())
 }
 
@@ -87,7 +132,7 @@ fn every_experiment_is_called_like_its_file() -> Result {
     let experiments = experiments()?;
     assert!(experiments.len() >= 40, "only {} experiments were found", experiments.len());
     for (stem, checked) in experiments {
-        assert_eq!(checked.experiment.name, stem);
+        assert_eq!(checked.experiment.name, stem.trim_start_matches("field/"));
     }
     Ok(())
 }
@@ -118,10 +163,11 @@ fn every_experiment_survives_being_written_and_read_again() -> Result {
 
 #[test]
 fn every_head_names_the_schema_and_its_own_command() -> Result {
-    for (stem, path) in files(&folder())? {
+    for (stem, path) in experiment_files()? {
         let text = fs::read_to_string(path)?;
         let head: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
-        assert_eq!(head.first(), Some(&"#:schema ./bntt.schema.json"), "{stem}");
+        let schema = if stem.contains('/') { "#:schema ../bntt.schema.json" } else { "#:schema ./bntt.schema.json" };
+        assert_eq!(head.first(), Some(&schema), "{stem}");
         assert_eq!(head.last(), Some(&format!("# bntt run configs/{stem}.toml").as_str()), "{stem}");
     }
     for (stem, path) in files(&folder().join("base"))? {
@@ -135,12 +181,12 @@ fn every_head_names_the_schema_and_its_own_command() -> Result {
 fn every_base_file_is_used_and_every_experiment_is_in_the_table() -> Result {
     let mut all = String::new();
     let table = fs::read_to_string(folder().join("README.md"))?;
-    for (stem, path) in files(&folder())? {
+    for (stem, path) in experiment_files()? {
         assert!(table.contains(&format!("`{stem}.toml`")), "configs/README.md does not list {stem}.toml");
         all.push_str(&fs::read_to_string(path)?);
     }
     for stem in files(&folder().join("base"))?.into_keys() {
-        assert!(all.contains(&format!("\"base/{stem}.toml\"")), "no experiment builds on base/{stem}.toml");
+        assert!(all.contains(&format!("base/{stem}.toml\"")), "no experiment builds on base/{stem}.toml");
     }
     Ok(())
 }
