@@ -4,7 +4,7 @@ use super::path_argument::path;
 use crate::config;
 use crate::error::Result;
 use crate::experiment::{CheckedExperiment, Experiment};
-use crate::layers::Placement;
+use crate::layers::{LayerConfig, LayerPlan, Placement};
 use crate::ops::device;
 use crate::report::table::{Printout, Table, json, text};
 use crate::terminal::amounts::{bytes, count, grouped};
@@ -80,29 +80,15 @@ pub fn describe(checked: &CheckedExperiment) -> (String, Vec<Table>) {
 }
 
 /// A head, a row a layer and the total: kinds, output shapes, ways, parameters, MACs, bytes kept. A GPU is asked for
-/// its ways where it is open.
+/// its ways where it is open. The layers that another holds come after it, with what they count; what they keep stands
+/// with the layer that holds them, since they may keep the same tensor.
 pub fn layers(checked: &CheckedExperiment, on_gpu: bool, device: Option<&Device>) -> Table {
     let CheckedExperiment { experiment, plan, .. } = checked;
     let (time_steps, batch) = (plan.time_steps, experiment.data.batch_size);
     let placement = Placement { on_gpu, device, time_steps, batch, precision: plan.precision };
     let head = ["layer", "kind", "output", "computed by", "parameters", "MACs", "kept"];
     let mut rows = Vec::new();
-    let layers = plan.kinds.iter().zip(&plan.layers).zip(&experiment.network.layers);
-    for (index, ((kind, layer), config)) in layers.enumerate() {
-        let path = match index.checked_sub(1) {
-            Some(before) if layer.fused => format!("fused with {before}"),
-            _ => config.spec().algorithm(layer, &placement).to_string(),
-        };
-        rows.push(vec![
-            index.to_string(),
-            (*kind).to_string(),
-            layer.output.describe(),
-            path,
-            grouped(layer.parameters as u64),
-            count(layer.macs),
-            bytes(layer.kept_bytes(time_steps, batch, plan.precision)),
-        ]);
-    }
+    list_rows(&experiment.network.layers, &plan.layers, "", &placement, &mut rows);
     rows.push(vec![
         "total".into(),
         String::new(),
@@ -113,6 +99,40 @@ pub fn layers(checked: &CheckedExperiment, on_gpu: bool, device: Option<&Device>
         bytes(plan.kept_bytes(batch)),
     ]);
     Table::new(&head, rows, 4)
+}
+
+/// The rows of a list, whose layers' names begin with `prefix`.
+fn list_rows(
+    layers: &[LayerConfig],
+    plans: &[LayerPlan],
+    prefix: &str,
+    placement: &Placement<'_>,
+    rows: &mut Vec<Vec<String>>,
+) {
+    for (index, (layer, plan)) in layers.iter().zip(plans).enumerate() {
+        let name = format!("{prefix}{index}");
+        let path = match index.checked_sub(1) {
+            Some(before) if plan.fused => format!("fused with {prefix}{before}"),
+            _ => layer.spec().algorithm(plan, placement).to_string(),
+        };
+        let holds = plan.lists.iter().any(|list| !list.is_empty());
+        let unless = |hidden: bool, text: String| if hidden { String::new() } else { text };
+        rows.push(vec![
+            name.clone(),
+            layer.kind().to_string(),
+            plan.output.describe(),
+            path,
+            unless(holds, grouped(plan.parameters as u64)),
+            unless(holds, count(plan.macs)),
+            unless(
+                !prefix.is_empty(),
+                bytes(plan.kept_bytes(placement.time_steps, placement.batch, placement.precision)),
+            ),
+        ]);
+        for ((side, list), plans) in layer.spec().lists().into_iter().zip(&plan.lists) {
+            list_rows(list, plans, &format!("{name}.{side}."), placement, rows);
+        }
+    }
 }
 
 /// The predicted peak at half, the same and double T and batch size.

@@ -143,7 +143,7 @@ fn neurons_inside_are_observed_and_take_the_networks_settings() -> Result {
     let written = experiment.to_toml()?;
     assert_eq!(Experiment::parse(&written, "written.toml", &[])?.experiment, experiment);
     let text = format!("{:?}", experiment.network.layers);
-    assert_eq!(text.matches("leak: 0.5").count(), 3, "{text}");
+    assert_eq!(text.matches("leak: Fixed(0.5)").count(), 3, "{text}");
     let mut network = Network::build(&experiment.network, plan, 0, &Device::Cpu)?;
     let (images, mut names) = (random(&[2, 1, 8, 8], 1)?, Names(Vec::new()));
     let (_, tape, activity) = network.forward(&images, 0, &[0, 1], &mut names)?;
