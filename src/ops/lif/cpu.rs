@@ -4,6 +4,7 @@ use super::Surrogate;
 use super::neuron::{CellTable, Cells, Neuron, StepPotentials};
 use super::neurons::HostNeurons;
 use super::step_back::{General, StepBack, Usual};
+use super::surrogate::Derivative;
 use crate::ops::sequence::ChannelsLast;
 use crate::ops::simd::arch;
 use crate::ops::uninit::{UninitBuffer, UninitPart};
@@ -162,7 +163,7 @@ pub fn gradient<C: Currents>(
 ) -> NeuronReverse<C::Gathered> {
     let HostNeurons { neuron, cells, learned } = neurons;
     let block = block(currents, neurons);
-    if *learned || !neuron.detach_reset {
+    if *learned || (!neuron.detach_reset && neuron.fire_before_integrate) {
         let (table, channels) = (CellTable::tiled(cells, block), cells.len());
         let cells = table.rows();
         return if *learned {
@@ -179,20 +180,26 @@ pub fn gradient<C: Currents>(
             gradient_with(stored, grad, neuron, currents, block, &General::<false> { neuron, cells, channels }).0
         };
     }
-    let cell = cells[0];
     match neuron.surrogate {
-        Surrogate::Triangle(surrogate) => {
-            gradient_with(stored, grad, neuron, currents, block, &Usual { neuron, cell, surrogate }).0
-        }
-        Surrogate::Rectangle(surrogate) => {
-            gradient_with(stored, grad, neuron, currents, block, &Usual { neuron, cell, surrogate }).0
-        }
-        Surrogate::Atan(surrogate) => {
-            gradient_with(stored, grad, neuron, currents, block, &Usual { neuron, cell, surrogate }).0
-        }
-        Surrogate::FastSigmoid(surrogate) => {
-            gradient_with(stored, grad, neuron, currents, block, &Usual { neuron, cell, surrogate }).0
-        }
+        Surrogate::Triangle(surrogate) => usual(stored, grad, neurons, currents, surrogate),
+        Surrogate::Rectangle(surrogate) => usual(stored, grad, neurons, currents, surrogate),
+        Surrogate::Atan(surrogate) => usual(stored, grad, neurons, currents, surrogate),
+        Surrogate::FastSigmoid(surrogate) => usual(stored, grad, neurons, currents, surrogate),
+    }
+}
+
+/// The same of neurons that are fixed and the same in all channels.
+fn usual<C: Currents>(
+    stored: Sequence<'_>,
+    grad: &[f32],
+    neurons: &HostNeurons,
+    currents: &C,
+    surrogate: impl Derivative,
+) -> NeuronReverse<C::Gathered> {
+    let (neuron, cell, block) = (&neurons.neuron, neurons.cells[0], block(currents, neurons));
+    match neuron.detach_reset {
+        true => gradient_with(stored, grad, neuron, currents, block, &Usual::<_, false> { neuron, cell, surrogate }).0,
+        false => gradient_with(stored, grad, neuron, currents, block, &Usual::<_, true> { neuron, cell, surrogate }).0,
     }
 }
 

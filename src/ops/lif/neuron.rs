@@ -148,6 +148,12 @@ impl Neuron {
         if fires { self.keep * integrated - cell.drop } else { integrated }
     }
 
+    /// What a spike takes of the potential that was integrated: U - (keep U - drop).
+    #[inline(always)]
+    fn taken(&self, cell: &NeuronCell, integrated: f32) -> f32 {
+        (1.0 - self.keep) * integrated + cell.drop
+    }
+
     /// One time-step of every neuron: moves the potentials, and writes what `record(decisive potential, fires)` makes
     /// of each.
     #[inline(always)]
@@ -180,11 +186,11 @@ impl Neuron {
         }
     }
 
-    /// One time-step of the reverse where the reset is detached and nothing is learned: from the spikes' gradient to
-    /// the currents', in place. `potential_gradient` is the loss's derivative by the potential that the step leaves for
-    /// the next, and becomes that by the potential it found.
+    /// One time-step of the reverse where nothing is learned: from the spikes' gradient to the currents', in place.
+    /// `potential_gradient` is the loss's derivative by the potential that the step leaves for the next, and becomes
+    /// that by the potential it found. With `ATTACHED`, which integrates first, it goes through the reset too.
     #[inline(always)]
-    pub fn step_back(
+    pub fn step_back<const ATTACHED: bool>(
         &self,
         cell: &NeuronCell,
         pre_spike: &[f32],
@@ -194,7 +200,8 @@ impl Neuron {
     ) {
         for ((grad, &pre_spike), potential_gradient) in grad.iter_mut().zip(pre_spike).zip(potential_gradient) {
             let slope = surrogate.at(pre_spike * cell.inverse_threshold - 1.0) * cell.inverse_threshold;
-            let pre_spike_gradient = *grad * slope;
+            let by_spike = if ATTACHED { *grad - self.taken(cell, pre_spike) * *potential_gradient } else { *grad };
+            let pre_spike_gradient = by_spike * slope;
             let kept =
                 if pre_spike > cell.exact_threshold { self.keep * *potential_gradient } else { *potential_gradient };
             if self.fire_before_integrate {
@@ -238,8 +245,7 @@ impl Neuron {
             };
             let integrated =
                 if self.fire_before_integrate { cell.leak * found + cell.gain * currents[i] } else { pre_spike };
-            // U - (keep U - drop): what the spike takes away.
-            let by_spike = grad[i] - attached * ((1.0 - self.keep) * integrated + cell.drop) * after;
+            let by_spike = grad[i] - attached * self.taken(&cell, integrated) * after;
             let pre_spike_gradient = by_spike * slopes[i];
             let kept = if fires { self.keep * after } else { after };
             let integrated_gradient = if self.fire_before_integrate { kept } else { pre_spike_gradient + kept };

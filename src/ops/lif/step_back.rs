@@ -25,14 +25,15 @@ pub(super) trait StepBack: Sync {
     fn end_of_block(&self, neurons: usize, task: &mut Self::Task);
 }
 
-/// The usual neurons: fixed and the same in all channels, the reset detached.
-pub(super) struct Usual<'a, S> {
+/// The usual neurons: fixed and the same in all channels, the reset detached or, with `ATTACHED`, not; then they
+/// integrate first.
+pub(super) struct Usual<'a, S, const ATTACHED: bool> {
     pub neuron: &'a Neuron,
     pub cell: NeuronCell,
     pub surrogate: S,
 }
 
-impl<S: Derivative> StepBack for Usual<'_, S> {
+impl<S: Derivative, const ATTACHED: bool> StepBack for Usual<'_, S, ATTACHED> {
     type Task = ();
 
     const READS_CURRENTS: bool = false;
@@ -46,7 +47,10 @@ impl<S: Derivative> StepBack for Usual<'_, S> {
     fn step(&self, at: StepPotentials<'_>, grad: &mut [f32], potential_gradient: &mut [f32], (): &mut ()) {
         arch().dispatch(
             #[inline(always)]
-            || self.neuron.step_back(&self.cell, at.pre_spike, grad, potential_gradient, self.surrogate),
+            || {
+                let (neuron, cell) = (self.neuron, &self.cell);
+                neuron.step_back::<ATTACHED>(cell, at.pre_spike, grad, potential_gradient, self.surrogate);
+            },
         );
     }
 
