@@ -152,11 +152,9 @@ fn a_penalty_on_firing_rates_reaches_the_spikes_of_all_layers_through_pools_and_
     assert!(largest(with(text, 0.7, 0.0)?.sub(&expected)?)? < 1e-6 * largest(expected.clone())?);
     assert_eq!(largest(with(text, 0.7, 1.0)?)?, 0.0, "nothing fires more often than always");
     assert_eq!(largest(with(text, 0.0, 0.0)?)?, 0.0);
-    let inside = format!(
-        "[{{ residual = {{ join = 'add', layers = [{{ lif = {{ reset = 'none' }} }}], shortcut = [] }} }}, \
-                          {{ pool = {{ average = 3 }} }}]"
-    );
-    assert!(largest(with(&inside, 0.7, 0.0)?.sub(&expected)?)? < 1e-6 * largest(expected)?);
+    let inside = "[{ residual = { join = 'add', layers = [{ lif = { reset = 'none' } }], shortcut = [] } }, \
+                  { pool = { average = 3 } }]";
+    assert!(largest(with(inside, 0.7, 0.0)?.sub(&expected)?)? < 1e-6 * largest(expected)?);
     Ok(())
 }
 

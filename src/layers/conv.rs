@@ -56,6 +56,11 @@ fn is_one(groups: &usize) -> bool {
 }
 
 impl ConvConfig {
+    /// How many of `channels` a group has.
+    fn per_group(&self, channels: usize) -> usize {
+        channels.checked_div(self.groups).unwrap_or(channels)
+    }
+
     pub(super) fn geometry(&self, [channels, height, width]: [usize; 3]) -> Geometry {
         Geometry {
             in_channels: channels,
@@ -83,7 +88,7 @@ impl LayerSpec for ConvConfig {
             }
         }
         let g = self.geometry(image);
-        let weights = numbers("the weight", &[self.channels, channels / groups, self.kernel, self.kernel])?;
+        let weights = numbers("the weight", &[self.channels, self.per_group(channels), self.kernel, self.kernel])?;
         let output = input.currents(vec![self.channels, g.out_height(), g.out_width()]);
         let macs = weights.saturating_mul(g.out_height()).saturating_mul(g.out_width());
         Ok(LayerPlan {
@@ -107,10 +112,9 @@ impl LayerSpec for ConvConfig {
 
     fn algorithm(&self, plan: &LayerPlan, placement: &Placement<'_>) -> &'static str {
         let Ok(image) = plan.input.image() else { return "own kernel" };
-        let [channels, ..] = image;
-        let one = Self { channels: self.channels / self.groups.max(1), ..self.clone() };
-        // Of one group.
-        let geometry = &one.geometry([channels / self.groups.max(1), image[1], image[2]]);
+        let [channels, height, width] = image;
+        let one_group = Self { channels: self.per_group(self.channels), ..self.clone() };
+        let geometry = &one_group.geometry([self.per_group(channels), height, width]);
         if !placement.on_gpu {
             return conv::cpu_algorithms(geometry);
         }
@@ -131,7 +135,7 @@ impl Conv {
     pub fn new(config: &ConvConfig, plan: &LayerPlan, context: &BuildContext) -> Result<Self> {
         let image = plan.input.image().map_err(candle_core::Error::msg)?;
         let ([channels, ..], taps) = (image, config.kernel.saturating_mul(config.kernel));
-        let seen = channels / config.groups.max(1);
+        let seen = config.per_group(channels);
         let (fan_in, fan_out) = (seen.saturating_mul(taps), config.channels.saturating_mul(taps));
         let init = config.init.unwrap_or(context.init);
         let shape = [config.channels, seen, config.kernel, config.kernel];

@@ -98,7 +98,8 @@ impl InitConfig {
 
 /// Number i of the standard normal numbers that a stream makes (Box & Muller 1958).
 fn normal(stream: &Stream, i: u64) -> f64 {
-    let [first, second] = [2 * i, 2 * i + 1].map(|position| f64::from(stream.uniform(position)));
+    let pair = i.wrapping_mul(2);
+    let [first, second] = [pair, pair.wrapping_add(1)].map(|position| f64::from(stream.uniform(position)));
     (-2.0 * (1.0 - first).ln()).sqrt() * (std::f64::consts::TAU * second).cos()
 }
 
