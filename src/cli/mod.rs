@@ -11,6 +11,7 @@ mod doctor;
 mod early_exit;
 mod energy;
 mod eval;
+mod export;
 mod figures;
 mod list;
 mod path_argument;
@@ -62,6 +63,7 @@ enum Command {
     EarlyExit(early_exit::EarlyExitArguments),
     Energy(energy::EnergyArguments),
     Convert(convert::ConvertArguments),
+    Export(export::ExportArguments),
     Attack(attack::AttackArguments),
     Compare(compare::CompareArguments),
     Table(tables::TableArguments),
@@ -131,6 +133,7 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
         Command::EarlyExit(arguments) => early_exit::early_exit(&arguments),
         Command::Energy(arguments) => energy::energy(&arguments),
         Command::Convert(arguments) => convert::convert(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
         Command::Attack(arguments) => attack::attack(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Table(arguments) => tables::table(&arguments),
