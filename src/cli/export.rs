@@ -42,6 +42,12 @@ pub fn export(arguments: &ExportArguments) -> Result<()> {
         let path = folder.display();
         return Err(Error::Run(format!("--pytorch {path}: expected a folder, found a file. Name another.")));
     }
+    let whole = |path: &PathBuf| path.canonicalize().ok().filter(|path| path.is_dir());
+    let of_run = |own: &PathBuf| whole(folder).zip(whole(own)).is_some_and(|(folder, own)| folder.starts_with(own));
+    if own.iter().any(of_run) {
+        let path = folder.display();
+        return Err(Error::Run(format!("--pytorch {path}: these are the run's checkpoints. Name another folder.")));
+    }
     let (network, checked) = source.network(None, arguments.checkpoint)?;
     let module = pytorch::module(&checked, &format!("The network of {}", run.display()))?;
     let weights = pytorch::to_archive(&network.state())?;

@@ -13,6 +13,7 @@ mod energy;
 mod eval;
 mod export;
 mod figures;
+mod import;
 mod list;
 mod path_argument;
 mod plot;
@@ -64,6 +65,7 @@ enum Command {
     Energy(energy::EnergyArguments),
     Convert(convert::ConvertArguments),
     Export(export::ExportArguments),
+    Import(import::ImportArguments),
     Attack(attack::AttackArguments),
     Compare(compare::CompareArguments),
     Table(tables::TableArguments),
@@ -134,6 +136,7 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
         Command::Energy(arguments) => energy::energy(&arguments),
         Command::Convert(arguments) => convert::convert(&arguments),
         Command::Export(arguments) => export::export(&arguments),
+        Command::Import(arguments) => import::import(&arguments),
         Command::Attack(arguments) => attack::attack(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Table(arguments) => tables::table(&arguments),

@@ -118,8 +118,8 @@ fn with_methods_of(kinds: &[&str]) -> String {
         } else if !line.starts_with("        ") && !line.is_empty() {
             left_out = false;
         }
-        // One line says it all: what follows is another's.
-        if !left_out && !(line.is_empty() && body.ends_with("\n\n")) {
+        // Methods that are left out leave no blank lines.
+        if !(left_out || line.is_empty() && body.ends_with("\n\n")) {
             body.push_str(line);
             body.push('\n');
         }

@@ -59,8 +59,8 @@ pub enum Verdict {
         epochs: usize,
         untidy: Option<Box<VerifiedRecords>>,
     },
-    /// It was made of another run: nothing was trained.
-    Converted,
+    /// It was made of another run, or of a file of weights, in words: nothing was trained.
+    Untrained(&'static str),
     GoesOn(Box<ResumePoint>),
 }
 
@@ -145,8 +145,10 @@ impl Examiner<'_> {
 
     fn verdict(&mut self, device: &Device) -> Result<Verdict> {
         let (checkpoint, records) = self.last(device)?;
-        if let Ok(Provenance { outcome: Outcome::Converted, .. }) = Provenance::load(&self.run.provenance()) {
-            return Ok(Verdict::Converted);
+        match Provenance::load(&self.run.provenance()).map(|provenance| provenance.outcome) {
+            Ok(Outcome::Converted) => return Ok(Verdict::Untrained("converted from another run")),
+            Ok(Outcome::Imported) => return Ok(Verdict::Untrained("imported from a file of weights")),
+            _ => {}
         }
         let mut losses = Vec::new();
         let verified = self.records(&checkpoint, &records, &mut losses);

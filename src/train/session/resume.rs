@@ -50,9 +50,9 @@ pub(super) fn go_on(
             record_completion(folder)?;
             return Ok(SessionEnd::WasComplete { run: folder.clone(), epochs });
         }
-        Verdict::Converted => {
+        Verdict::Untrained(origin) => {
             return Err(Error::Run(format!(
-                "{} was converted from another run: there is no training to go on with. To train from its weights, name its \
+                "{} was {origin}: there is no training to go on with. To train from its weights, name its \
                  checkpoint as training.initial_weights.",
                 folder.path().display()
             )));
