@@ -69,6 +69,7 @@
 //! | [`analysis`] | energy, attacks, early exit, conversion; statistics over seeds |
 //! | [`train`] | the training loop; starting, resuming, evaluating |
 //! | [`run`] | a run's folder: checkpoints, metrics, provenance; when two runs are the same |
+//! | [`pytorch`] | state dictionaries and modules of PyTorch |
 //! | [`experiment`] | everything that a file says, resolved and checked once |
 //! | [`network`] | encoder, layers and readout |
 //! | [`optimizers`] | gradients to new weights; learning rate schedules |
@@ -114,6 +115,7 @@ pub mod layers;
 pub mod network;
 pub mod ops;
 pub mod optimizers;
+pub mod pytorch;
 pub mod report;
 pub mod rng;
 pub mod run;

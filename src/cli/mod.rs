@@ -11,7 +11,9 @@ mod doctor;
 mod early_exit;
 mod energy;
 mod eval;
+mod export;
 mod figures;
+mod import;
 mod list;
 mod path_argument;
 mod plot;
@@ -64,6 +66,8 @@ enum Command {
     EarlyExit(early_exit::EarlyExitArguments),
     Energy(energy::EnergyArguments),
     Convert(convert::ConvertArguments),
+    Export(export::ExportArguments),
+    Import(import::ImportArguments),
     Attack(attack::AttackArguments),
     Compare(compare::CompareArguments),
     Table(tables::TableArguments),
@@ -134,6 +138,8 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
         Command::EarlyExit(arguments) => early_exit::early_exit(&arguments),
         Command::Energy(arguments) => energy::energy(&arguments),
         Command::Convert(arguments) => convert::convert(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
+        Command::Import(arguments) => import::import(&arguments),
         Command::Attack(arguments) => attack::attack(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Table(arguments) => tables::table(&arguments),

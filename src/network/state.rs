@@ -21,6 +21,11 @@ impl Network {
         self.layers.state().into_iter().map(|(name, tensor)| (name, tensor.dims().to_vec())).collect()
     }
 
+    /// The same in the order of the layers.
+    pub fn ordered_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        self.layers.state().into_iter().map(|(name, tensor)| (name, tensor.dims().to_vec())).collect()
+    }
+
     /// Replaces every tensor. Errors, changing nothing, when a name is missing or a shape or dtype differs.
     pub fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<()> {
         for (name, tensor) in self.layers.state() {

@@ -18,7 +18,7 @@ pub struct RunSummary {
     pub name: String,
     pub version: u32,
     pub path: PathBuf,
-    /// `running`, `completed`, `converted`, `interrupted`, `failed`, `killed` where no process is left to say how it
+    /// `running`, `completed`, `converted`, `imported`, `interrupted`, `failed`, `killed` where no process is left to say how it
     /// ended, or `damaged` when the folder's files cannot be read.
     pub state: &'static str,
     /// Why it failed or is damaged, as a sentence.
@@ -111,6 +111,7 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
                 ("damaged", Some(problem))
             }
             Outcome::Converted => ("converted", None),
+            Outcome::Imported => ("imported", None),
             Outcome::Interrupted => ("interrupted", None),
             Outcome::Failed(problem) => ("failed", Some(problem.clone())),
         },

@@ -70,7 +70,7 @@ fn judge(run: &RunFolder, continued: &Continuation, findings: &mut Vec<RunFindin
     Ok(match verdict {
         Verdict::Complete { ended_early: Some(why), .. } => format!("complete: {why}"),
         Verdict::Complete { epochs, .. } => format!("complete: all {epochs} epochs are done"),
-        Verdict::Converted => "complete: it was converted from another run".to_string(),
+        Verdict::Untrained(origin) => format!("complete: it was {origin}"),
         Verdict::GoesOn(point) => {
             here(run, checked, &point, findings)?;
             let progress = &point.checkpoint.progress;
@@ -114,6 +114,7 @@ fn outcome(outcome: &Outcome, held: bool) -> String {
         Outcome::Running => "killed: no process works on it, and it did not say how it ended".into(),
         Outcome::Completed => "completed".into(),
         Outcome::Converted => "converted from another run".into(),
+        Outcome::Imported => "imported from a file of weights".into(),
         Outcome::Interrupted => "interrupted".into(),
         Outcome::Failed(error) => format!("failed: {error}"),
     }

@@ -61,8 +61,8 @@ pub enum Verdict {
         ended_early: Option<String>,
         untidy: Option<Box<VerifiedRecords>>,
     },
-    /// It was made of another run: nothing was trained.
-    Converted,
+    /// It was made of another run, or of a file of weights, in words: nothing was trained.
+    Untrained(&'static str),
     GoesOn(Box<ResumePoint>),
 }
 
@@ -75,7 +75,7 @@ impl Verdict {
         match self {
             Self::Complete { epochs, .. } => longer.check(run, *epochs, false),
             // Refused in any case, for longer or not.
-            Self::Converted => Ok(()),
+            Self::Untrained(_) => Ok(()),
             Self::GoesOn(point) => {
                 longer.check(run, point.checkpoint.progress.epoch, point.checkpoint.progress.step > 0)
             }
@@ -174,8 +174,10 @@ impl Examiner<'_> {
 
     fn verdict(&mut self, device: &Device) -> Result<Verdict> {
         let (mut checkpoint, records) = self.last(device)?;
-        if let Ok(Provenance { outcome: Outcome::Converted, .. }) = Provenance::load(&self.run.provenance()) {
-            return Ok(Verdict::Converted);
+        match Provenance::load(&self.run.provenance()).map(|provenance| provenance.outcome) {
+            Ok(Outcome::Converted) => return Ok(Verdict::Untrained("converted from another run")),
+            Ok(Outcome::Imported) => return Ok(Verdict::Untrained("imported from a file of weights")),
+            _ => {}
         }
         let mut losses = Vec::new();
         let verified = self.records(&checkpoint, &records, &mut losses);

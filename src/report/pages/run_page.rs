@@ -115,6 +115,7 @@ fn provenance(provenance: &Provenance) -> String {
         Outcome::Running => "no end recorded".to_string(),
         Outcome::Completed => "completed".into(),
         Outcome::Converted => "converted from another run".into(),
+        Outcome::Imported => "imported from a file of weights".into(),
         Outcome::Interrupted => "interrupted".into(),
         Outcome::Failed(message) => format!("failed: {message}"),
     };

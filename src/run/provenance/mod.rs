@@ -43,6 +43,9 @@ pub struct Provenance {
     /// Of which run it was made, where nothing was trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub converted: Option<ConversionRecord>,
+    /// Of which file its weights are, where nothing was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<ImportRecord>,
     /// The first is the run's start; each `resume` adds one.
     pub sessions: Vec<SessionRecord>,
 }
@@ -55,6 +58,8 @@ pub enum Outcome {
     Completed,
     /// Made of another run, by `bntt convert`: nothing was trained, or is left to be.
     Converted,
+    /// Made of a file of weights, by `bntt import`: nothing was trained, or is left to be.
+    Imported,
     Interrupted,
     /// With the error's message.
     Failed(String),
@@ -73,6 +78,16 @@ pub struct ConversionRecord {
     pub images: u64,
     /// By layer: `layers.2.lif`.
     pub thresholds: Vec<(String, f64)>,
+}
+
+/// The file that an imported run has its weights of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportRecord {
+    pub from: PathBuf,
+    /// Of the file.
+    pub sha256: String,
+    /// The run's tensors, and where each was found in the file.
+    pub tensors: Vec<(String, String)>,
 }
 
 /// One process that worked on the run: a resume may use other code on another machine.
@@ -129,6 +144,7 @@ impl Provenance {
             data,
             initial_weights: None,
             converted: None,
+            imported: None,
             sessions: vec![session],
         }
     }

@@ -58,9 +58,9 @@ pub(super) fn go_on(
             record_completion(folder, ended_early.clone())?;
             return Ok(SessionEnd::WasComplete { run: folder.clone(), epochs, ended_early });
         }
-        Verdict::Converted => {
+        Verdict::Untrained(origin) => {
             return Err(Error::Run(format!(
-                "{} was converted from another run: there is no training to go on with. To train from its weights, name its \
+                "{} was {origin}: there is no training to go on with. To train from its weights, name its \
                  checkpoint as training.initial_weights.",
                 folder.path().display()
             )));
