@@ -15,7 +15,7 @@ pub enum Purpose {
     Init = 1,
     /// The order of an epoch.
     Shuffle = 2,
-    /// Crops and flips of one image in one epoch.
+    /// Crops, flips and other changes of one image in one epoch.
     Augment = 3,
     /// Poisson spikes of one training image in one epoch.
     Poisson = 4,

@@ -341,6 +341,7 @@ fn values_that_contradict_each_other_are_refused() {
             &["data.augment.affine.degrees=200"],
             "data.augment.affine.degrees: expected a number from 0 to 180, found 200",
         ),
+        (&["data.augment.roll=2"], "data.augment.roll: frames of sequences are rolled"),
         (&["data.augment.affine.scale=[0, 1]"], "data.augment.affine.scale[0]: expected a number above 0, found 0"),
         (&["network.time_steps=1000000000"], "--insist trains all the same"),
         (&["name=../up"], "name: \"../up\" cannot be the name of a run: it starts with a dot"),

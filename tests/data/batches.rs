@@ -1,8 +1,8 @@
 //! What is in a batch, and in which order.
 
 use bntt::data::{
-    AffineConfig, AugmentConfig, Batch, Batches, DataConfig, DatasetConfig, DeviceDataset, DigitsConfig,
-    NormalizeConfig, Split, SplitValues,
+    AffineConfig, AugmentConfig, Batch, Batches, DataConfig, DatasetConfig, DeviceDataset,
+    DigitsConfig, NormalizeConfig, Split, SplitValues,
 };
 use candle_core::{Device, Tensor};
 
@@ -54,7 +54,7 @@ fn a_training_epoch_takes_the_shuffled_images_and_drops_the_partial_batch() {
 fn an_epoch_taken_up_in_the_middle_goes_on_as_it_would_have() {
     let split = images();
     let config = DataConfig {
-        augment: Some(AugmentConfig { crop_padding: 1, flip: true, cutout: 0, affine: None }),
+        augment: Some(AugmentConfig { crop_padding: 1, flip: true, ..AugmentConfig::default() }),
         ..config(2)
     };
     let whole = Batches::train(&split, &config, 5, 0, &Device::Cpu).unwrap();
@@ -81,7 +81,7 @@ fn pixels_are_normalised_by_channel_in_the_order_of_the_formula() {
 fn augmented_images_move_as_their_numbers_say_and_borders_are_black_before_normalisation() {
     let split = images();
     let normalize = NormalizeConfig { mean: vec![0.5, 0.25], std: vec![0.125, 2.0] };
-    let augment = AugmentConfig { crop_padding: 1, flip: true, cutout: 0, affine: None };
+    let augment = AugmentConfig { crop_padding: 1, flip: true, ..AugmentConfig::default() };
     let config = DataConfig { normalize: Some(normalize), augment: Some(augment), ..config(7) };
     let batch = Batches::train(&split, &config, 5, 2, &Device::Cpu).unwrap().batch(0).unwrap();
     let values = values(&batch.inputs);
@@ -116,7 +116,7 @@ fn sequences_are_turned_to_time_first_and_change_alike_at_all_steps() {
     assert_eq!(values(&evaluated.inputs), expected);
 
     let config = DataConfig {
-        augment: Some(AugmentConfig { crop_padding: 0, flip: true, cutout: 0, affine: None }),
+        augment: Some(AugmentConfig { crop_padding: 0, flip: true, ..AugmentConfig::default() }),
         ..config(3)
     };
     let mut flips = 0;
@@ -138,7 +138,7 @@ fn sequences_are_turned_to_time_first_and_change_alike_at_all_steps() {
 #[test]
 fn the_number_of_threads_changes_no_bit() {
     let split = images();
-    let augment = AugmentConfig { crop_padding: 1, flip: true, cutout: 0, affine: None };
+    let augment = AugmentConfig { crop_padding: 1, flip: true, ..AugmentConfig::default() };
     let normalize = NormalizeConfig { mean: vec![0.4, 0.3], std: vec![0.2, 0.3] };
     let config = DataConfig { augment: Some(augment), normalize: Some(normalize), ..config(3) };
     let made = |threads| {
@@ -169,7 +169,7 @@ fn an_epoch_that_is_left_early_ends_the_thread_that_makes_its_batches() {
 #[test]
 fn batches_of_pixels_on_the_device_are_those_of_the_host() {
     let split = images();
-    let augment = AugmentConfig { crop_padding: 1, flip: true, cutout: 0, affine: None };
+    let augment = AugmentConfig { crop_padding: 1, flip: true, ..AugmentConfig::default() };
     let normalize = NormalizeConfig { mean: vec![0.4, 0.3], std: vec![0.2, 0.3] };
     let config = DataConfig { augment: Some(augment), normalize: Some(normalize), ..config(3) };
     let resident = DeviceDataset::new(&split, &config, &Device::Cpu).unwrap();
@@ -191,7 +191,7 @@ fn batches_of_pixels_on_the_device_are_those_of_the_host() {
 fn batches_of_turned_images_are_made_on_the_host_and_those_of_evaluation_are_as_they_were() {
     let split = images();
     let affine = AffineConfig { degrees: 180.0, shift: 0.5, scale: [0.5, 2.0] };
-    let augment = AugmentConfig { crop_padding: 0, flip: false, cutout: 0, affine: Some(affine) };
+    let augment = AugmentConfig { affine: Some(affine), ..AugmentConfig::default() };
     let (turning, plain) = (DataConfig { augment: Some(augment), ..config(3) }, config(3));
     let resident = DeviceDataset::new(&split, &turning, &Device::Cpu).unwrap();
     let host = Batches::train(&split, &turning, 9, 4, &Device::Cpu).unwrap();
