@@ -1,10 +1,12 @@
-//! Random changes to training images: crops, flips and holes, after [`super::affine`] maps.
+//! Random changes to training images: crops, flips and holes, after [`super::affine`] maps; what
+//! [`super::auto_augment`] does comes before the holes.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::DataShape;
 use super::affine::{AffineConfig, AffineMap};
+use super::auto_augment::{AutoAugmentPolicy, DrawnOperations};
+use super::{DataShape, Split, SplitValues};
 use crate::ops::batch::{Crop, Hole};
 use crate::rng::Stream;
 
@@ -31,9 +33,31 @@ pub struct AugmentConfig {
     /// the processor, also for a GPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affine: Option<AffineConfig>,
+    /// A learned policy of changes of shape and colour, after crop and flip and before cutout; none when absent. For
+    /// images of bytes in 3 channels; batches are then made by the processor, also for a GPU. Source: Cubuk et al. 2019
+    /// (arXiv 1805.09501).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_augment: Option<AutoAugmentPolicy>,
 }
 
 impl AugmentConfig {
+    /// Whether images are changed in ways that a device does not know, so that they stay on the host.
+    pub fn stays_on_host(&self) -> bool {
+        self.affine.is_some() || self.auto_augment.is_some()
+    }
+
+    /// Why a learned policy does not fit the images of `split`, as (dotted key, problem).
+    pub(super) fn unfit(&self, split: &Split) -> Option<(String, String)> {
+        let channels = split.shape.iter().rev().nth(2).copied().unwrap_or_default();
+        let found = match (&split.items, split.shape.len()) {
+            (SplitValues::Bytes(_), 3) if channels == 3 => return None,
+            (_, 4..) => "sequences".to_string(),
+            (SplitValues::Bytes(_) | SplitValues::Counts(_), _) => channels_found(channels),
+            (SplitValues::Floats(_), _) => "images of floats".to_string(),
+        };
+        self.auto_augment.map(|_| policy_mistake(&found))
+    }
+
     fn roll_mistake(&self, shape: &DataShape) -> Option<(String, String)> {
         let DataShape { height, width, time_steps, .. } = *shape;
         let most = height.min(width) / 2;
@@ -71,14 +95,19 @@ impl AugmentConfig {
             );
             ("data.augment.cutout".to_string(), problem)
         });
+        let found = match shape.time_steps {
+            Some(_) => Some("sequences".to_string()),
+            None => (shape.channels != 3).then(|| channels_found(shape.channels)),
+        };
+        let policy = found.filter(|_| self.auto_augment.is_some()).map(|found| policy_mistake(&found));
         let affine = self.affine.as_ref().and_then(AffineConfig::mistakes);
-        let others = [self.roll_mistake(shape), affine];
+        let others = [self.roll_mistake(shape), affine, policy];
         padding.into_iter().chain(hole).chain(others.into_iter().flatten()).collect()
     }
 
     /// What happens to one image of `height` and `width` pixels: numbers 0 and 1 of its stream place the crop (y, x),
-    /// number 2 decides the flip, 3 to 6 are the affine map's, 16 and 17 place the hole's centre, and
-    /// 18 and 19 roll.
+    /// number 2 decides the flip, 3 to 6 are the affine map's, 16 and 17 place the hole's centre, 18 and 19 roll, and
+    /// those from 20 on are the policy's.
     pub(super) fn draw(&self, stream: &Stream, size: [usize; 2]) -> Augmentation {
         let padding = self.crop_padding;
         let offset = |position, most: usize| {
@@ -93,6 +122,7 @@ impl AugmentConfig {
             down: offset(0, padding),
             right: offset(1, padding),
             flip,
+            operations: self.auto_augment.map(|policy| policy.draw(stream)).unwrap_or_default(),
             hole,
         }
     }
@@ -112,6 +142,16 @@ impl AugmentConfig {
     }
 }
 
+fn channels_found(channels: usize) -> String {
+    format!("images of {channels} channel{}", if channels == 1 { "" } else { "s" })
+}
+
+fn policy_mistake(found: &str) -> (String, String) {
+    let problem =
+        format!("the policy changes the colours of images of bytes in 3 channels, and these are {found}: remove it");
+    ("data.augment.auto_augment".into(), problem)
+}
+
 /// Where the pixels of a changed image come from. The default changes nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Augmentation {
@@ -125,12 +165,15 @@ pub(super) struct Augmentation {
     pub right: isize,
     /// Mirror the crop.
     pub flip: bool,
+    /// What the policy does to it then.
+    pub operations: DrawnOperations,
     /// What is cut out of it.
     pub hole: Hole,
 }
 
 impl Augmentation {
-    /// The same for images on a device, which are not turned or rolled. Paddings are smaller than the image.
+    /// The same for images on a device, which are not turned, rolled or changed by a policy. Paddings are smaller than
+    /// the image.
     pub fn cut(self) -> Crop {
         let Self { down, right, flip, hole, .. } = self;
         Crop { down: down as i32, right: right as i32, flip, hole }
@@ -141,6 +184,16 @@ impl Augmentation {
     pub fn apply<P>(&self, source: &[P], width: usize, out: &mut [f32], border: f32, convert: impl Fn(P) -> f32)
     where
         P: Copy + Default,
+    {
+        self.place(source, width, out, border, convert);
+        self.cut_out(width, out);
+    }
+
+    /// The same without the hole.
+    pub fn place<P, Q>(&self, source: &[P], width: usize, out: &mut [Q], border: Q, convert: impl Fn(P) -> Q)
+    where
+        P: Copy + Default,
+        Q: Copy,
     {
         let width = width.max(1);
         let height = source.len().checked_div(width).unwrap_or_default();
@@ -154,7 +207,7 @@ impl Augmentation {
                 row.fill(border);
                 continue;
             };
-            let pixel = |(x, value): (usize, &mut f32)| {
+            let pixel = |(x, value): (usize, &mut Q)| {
                 let pixel = x.checked_add_signed(self.right).and_then(|x| from.get(x));
                 *value = pixel.map_or(border, |&pixel| convert(pixel));
             };
@@ -163,8 +216,12 @@ impl Augmentation {
                 false => row.iter_mut().enumerate().for_each(pixel),
             }
         }
+    }
+
+    /// Empties the hole of a plane of rows of `width` values.
+    pub fn cut_out(&self, width: usize, out: &mut [f32]) {
         let Hole { top, left, bottom, right } = self.hole;
-        for row in out.chunks_exact_mut(width).take(bottom).skip(top) {
+        for row in out.chunks_exact_mut(width.max(1)).take(bottom).skip(top) {
             row.get_mut(left..right).into_iter().for_each(|hole| hole.fill(0.0));
         }
     }
@@ -291,7 +348,9 @@ mod tests {
     #[test]
     fn keys_that_do_not_fit_the_data_are_mistakes() {
         let images = crate::data::digits::SHAPE;
-        let frames = DataShape { channels: 2, time_steps: Some(4), ..images };
+        let [colours, frames] =
+            [DataShape { channels: 3, ..images }, DataShape { channels: 2, time_steps: Some(4), ..images }];
+        let policy = Some(AutoAugmentPolicy::Cifar10);
         let mistakes = |augment: AugmentConfig, shape| -> Vec<String> {
             augment.mistakes(&shape).into_iter().map(|(key, problem)| format!("{key}: {problem}")).collect()
         };
@@ -302,6 +361,15 @@ mod tests {
         assert_eq!(mistakes(roll(4), frames), [""; 0]);
         let expected = "data.augment.roll: expected at most half the shorter side of frames of 8x8, 4, found 5";
         assert_eq!(mistakes(roll(5), frames), [expected]);
+        let learned = || AugmentConfig { auto_augment: policy, ..AugmentConfig::default() };
+        assert_eq!(mistakes(learned(), colours), [""; 0]);
+        for (shape, found) in [(images, "images of 1 channel"), (frames, "sequences")] {
+            let expected = format!(
+                "data.augment.auto_augment: the policy changes the colours of images of bytes in 3 channels, and these \
+                 are {found}: remove it"
+            );
+            assert_eq!(mistakes(learned(), shape), [expected]);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::thread::Scope;
 use candle_core::{Device, Tensor};
 
 use super::augment::{AugmentConfig, Augmentation};
+use super::auto_augment::DrawnOperations;
 use super::normalize::Normalizer;
 use super::{DataConfig, DeviceDataset, Split, SplitValues};
 use crate::error::{Error, Result};
@@ -108,7 +109,7 @@ impl<'a> Batches<'a> {
     /// The epoch's shuffled, augmented batches, all full: a last partial one is dropped.
     ///
     /// # Errors
-    /// [`Error::Data`] when a batch is larger than all images, or `normalize` does not fit its channels.
+    /// [`Error::Data`] when a batch is larger than all images, or `normalize` or `augment` does not fit them.
     pub fn train(
         images: impl Into<SplitImages<'a>>,
         config: &'a DataConfig,
@@ -124,6 +125,9 @@ impl<'a> Batches<'a> {
                 "a batch of {batch_size} is larger than the {images} training images, so that no batch would be full; set \
                  data.batch_size to at most {images}."
             )));
+        }
+        if let Some((key, problem)) = config.augment.as_ref().and_then(|augment| augment.unfit(batches.split)) {
+            return Err(Error::Data(format!("{key}: {problem}.")));
         }
         Stream::new(seed, Purpose::Shuffle, 0, epoch, 0).shuffle(&mut batches.order);
         batches.augment = config.augment.as_ref().map(|config| BatchAugmentation { config, seed, epoch });
@@ -168,10 +172,10 @@ impl<'a> Batches<'a> {
         })
     }
 
-    /// The same batches out of the split's pixels on the device, where they lie there and no image is to be turned.
+    /// The same batches out of the split's pixels on the device, where they lie there and the changes are known there.
     pub fn with_device_cache(self, resident: Option<&'a DeviceDataset>) -> Self {
-        let turning = self.augment.as_ref().is_some_and(|augment| augment.config.affine.is_some());
-        Self { resident: resident.filter(|_| !turning), ..self }
+        let on_host = self.augment.as_ref().is_some_and(|augment| augment.config.stays_on_host());
+        Self { resident: resident.filter(|_| !on_host), ..self }
     }
 
     /// The number of batches.
@@ -262,6 +266,17 @@ impl<'a> Batches<'a> {
         let before = number.saturating_mul(channels.len());
         let out = channels.iter().zip(out.chunks_exact_mut(plane));
         match &self.split.items {
+            SplitValues::Bytes(bytes) if change.operations != DrawnOperations::default() => {
+                let mut image = vec![0; plane.saturating_mul(channels.len())];
+                for (placed, source) in image.chunks_exact_mut(plane).zip(bytes.chunks_exact(plane).skip(before)) {
+                    change.place(source, width, placed, 0, |byte| byte);
+                }
+                change.operations.apply(&mut image, [height, width]);
+                for ((channel, out), image) in out.zip(image.chunks_exact(plane)) {
+                    out.iter_mut().zip(image).for_each(|(value, &byte)| *value = channel.byte(byte));
+                    change.cut_out(width, out);
+                }
+            }
             SplitValues::Bytes(bytes) => {
                 for ((channel, out), source) in out.zip(bytes.chunks_exact(plane).skip(before)) {
                     change.apply(source, width, out, channel.byte(0), |byte| channel.byte(byte));

@@ -13,12 +13,13 @@
 //! | `validation.rs` | training images held out, by which an epoch is chosen |
 //! | `warnings.rs` | what is odd about a data set |
 //! | `cache/` | data sets that take long to decode are decoded once |
-//! | `augment.rs` `affine.rs` `normalize.rs` | what happens to a pixel |
+//! | `augment.rs` `affine.rs` `auto_augment/` `normalize.rs` | what happens to a pixel |
 //! | `batches.rs` | order, batches, tensors |
 //! | `resident.rs` | images on a GPU, of which batches are made there |
 
 mod affine;
 mod augment;
+mod auto_augment;
 mod batches;
 mod bytes;
 mod cache;
@@ -52,6 +53,7 @@ use tracing::warn;
 
 pub use affine::AffineConfig;
 pub use augment::AugmentConfig;
+pub use auto_augment::AutoAugmentPolicy;
 pub use batches::{Batch, Batches, SplitImages};
 pub use bytes::Bytes;
 pub use cifar::{Cifar10Config, Cifar100Config};
@@ -284,7 +286,10 @@ impl DataConfig {
         time_steps: usize,
     ) -> Result<Dataset> {
         let mut dataset = self.dataset.spec().load(time_steps)?;
-        let mistakes = mistakes(self, &dataset.shape);
+        let mut mistakes = mistakes(self, &dataset.shape);
+        if mistakes.is_empty() {
+            mistakes.extend(self.augment.as_ref().and_then(|augment| augment.unfit(&dataset.train)));
+        }
         if !mistakes.is_empty() {
             let place = String::new();
             let mistake = |(key, problem)| Mistake { place: place.clone(), key, problem };

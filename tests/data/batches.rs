@@ -1,7 +1,7 @@
 //! What is in a batch, and in which order.
 
 use bntt::data::{
-    AffineConfig, AugmentConfig, Batch, Batches, DataConfig, DatasetConfig, DeviceDataset,
+    AffineConfig, AugmentConfig, AutoAugmentPolicy, Batch, Batches, DataConfig, DatasetConfig, DeviceDataset,
     DigitsConfig, NormalizeConfig, Split, SplitValues,
 };
 use candle_core::{Device, Tensor};
@@ -200,6 +200,59 @@ fn batches_of_turned_images_are_made_on_the_host_and_those_of_evaluation_are_as_
     assert_ne!(all(&host), all(&Batches::train(&split, &turning, 9, 5, &Device::Cpu).unwrap()));
     let evaluated = |config| all(&Batches::evaluate(&split, config, &Device::Cpu).unwrap());
     assert_eq!(evaluated(&turning), evaluated(&plain));
+}
+
+/// Twelve images of three channels and 6x5 pixels.
+fn colours() -> Split {
+    let bytes = (0..12 * 90u32).map(|i| (i * 97 % 251) as u8).collect();
+    Split { items: SplitValues::Bytes(bytes), labels: (0..12).collect(), shape: vec![3, 6, 5] }
+}
+
+fn augmented(augment: AugmentConfig, batch_size: usize) -> DataConfig {
+    // No byte is 0 after this, so that holes alone are.
+    let normalize = NormalizeConfig { mean: vec![0.401, 0.302, 0.503], std: vec![0.2, 0.3, 0.5] };
+    DataConfig { augment: Some(augment), normalize: Some(normalize), ..config(batch_size) }
+}
+
+#[test]
+fn a_policy_changes_an_image_alike_in_any_batch_on_the_host_and_holes_stay_empty() {
+    let split = colours();
+    let plain = AugmentConfig { crop_padding: 1, flip: true, cutout: 2, ..AugmentConfig::default() };
+    let learned = AugmentConfig { auto_augment: Some(AutoAugmentPolicy::Cifar10), ..plain.clone() };
+    let of = |augment: &AugmentConfig, batch_size| {
+        let config = augmented(augment.clone(), batch_size);
+        let mut images: Vec<(u32, Vec<f32>)> = Vec::new();
+        let batches = Batches::train(&split, &config, 9, 4, &Device::Cpu).unwrap();
+        let resident = DeviceDataset::new(&split, &config, &Device::Cpu).unwrap();
+        assert_eq!(all(&batches), all(&batches.clone().with_device_cache(resident.as_ref())));
+        for (indices, values) in all(&batches) {
+            images.extend(indices.into_iter().zip(values.chunks(90).map(<[f32]>::to_vec)));
+        }
+        images.sort_by_key(|(index, _)| *index);
+        images
+    };
+    let (changed, plain) = (of(&learned, 4), of(&plain, 4));
+    assert_eq!(changed, of(&learned, 3));
+    let others = changed.iter().zip(&plain).filter(|(changed, plain)| changed != plain).count();
+    assert!((4..=12).contains(&others), "{others} of 12");
+    // What the crop, the flip and the hole do stays as it was: holes are the zeros of both.
+    for ((_, changed), (_, plain)) in changed.iter().zip(&plain) {
+        assert!(changed.iter().zip(plain).all(|(changed, plain)| *plain != 0.0 || *changed == 0.0));
+    }
+}
+
+#[test]
+fn a_policy_is_refused_for_what_is_no_image_of_colours() {
+    let augment = AugmentConfig { auto_augment: Some(AutoAugmentPolicy::Cifar10), ..AugmentConfig::default() };
+    let config = DataConfig { augment: Some(augment), ..config(2) };
+    let floats = Split { items: SplitValues::Floats(vec![0.5; 12 * 90]), ..colours() };
+    for (split, found) in [(images(), "images of 2 channels"), (floats, "images of floats")] {
+        let expected = format!(
+            "data.augment.auto_augment: the policy changes the colours of images of bytes in 3 channels, and these are \
+             {found}: remove it."
+        );
+        assert_eq!(error(&split, &config), expected);
+    }
 }
 
 fn error(split: &Split, config: &DataConfig) -> String {
