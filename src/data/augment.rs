@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::affine::{AffineConfig, AffineMap};
 use super::auto_augment::{AutoAugmentPolicy, DrawnOperations};
-use super::{DataShape, Split, SplitValues};
+use super::{DataShape, Split, SplitValues, mixup};
 use crate::ops::batch::{Crop, Hole};
 use crate::rng::Stream;
 
@@ -38,6 +38,11 @@ pub struct AugmentConfig {
     /// (arXiv 1805.09501).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_augment: Option<AutoAugmentPolicy>,
+    /// Mix the images of a batch in pairs, and their losses, by a share of the distribution Beta(mixup, mixup), new for
+    /// every batch. None where it is 0. Source: Zhang et al. 2018 (arXiv 1710.09412).
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub mixup: f64,
 }
 
 impl AugmentConfig {
@@ -77,6 +82,12 @@ impl AugmentConfig {
         Some(("data.augment.roll".into(), problem))
     }
 
+    fn mixup_mistake(&self) -> Option<(String, String)> {
+        let wrong = self.mixup != 0.0 && !mixup::CONCENTRATIONS.contains(&self.mixup);
+        let problem = || format!("expected 0, which mixes nothing, or 0.001 to 1000, found {}", self.mixup);
+        wrong.then(|| ("data.augment.mixup".into(), problem()))
+    }
+
     /// Mistakes as (dotted key, problem).
     pub(super) fn mistakes(&self, shape: &DataShape) -> Vec<(String, String)> {
         let side = shape.height.min(shape.width);
@@ -101,7 +112,7 @@ impl AugmentConfig {
         };
         let policy = found.filter(|_| self.auto_augment.is_some()).map(|found| policy_mistake(&found));
         let affine = self.affine.as_ref().and_then(AffineConfig::mistakes);
-        let others = [self.roll_mistake(shape), affine, policy];
+        let others = [self.roll_mistake(shape), affine, policy, self.mixup_mistake()];
         padding.into_iter().chain(hole).chain(others.into_iter().flatten()).collect()
     }
 
@@ -370,6 +381,10 @@ mod tests {
             );
             assert_eq!(mistakes(learned(), shape), [expected]);
         }
+        let mixup = |mixup| AugmentConfig { mixup, ..AugmentConfig::default() };
+        assert_eq!(mistakes(mixup(0.2), frames), [""; 0]);
+        let expected = "data.augment.mixup: expected 0, which mixes nothing, or 0.001 to 1000, found 0.0001";
+        assert_eq!(mistakes(mixup(0.0001), images), [expected]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use candle_core::{Device, Tensor};
 
 use super::augment::{AugmentConfig, Augmentation};
 use super::auto_augment::DrawnOperations;
+use super::mixup::{Mixture, Pairs};
 use super::normalize::Normalizer;
 use super::{DataConfig, DeviceDataset, Split, SplitValues};
 use crate::error::{Error, Result};
@@ -27,6 +28,8 @@ pub struct Batch {
     pub labels: Tensor,
     /// Each image's place in its split.
     pub indices: Vec<u32>,
+    /// What was mixed into the images by `data.augment.mixup`.
+    pub mixture: Option<Mixture>,
 }
 
 /// Images of a split: all of them, or some.
@@ -219,11 +222,17 @@ impl<'a> Batches<'a> {
         }
         let indices = self.order.chunks(self.batch_size.max(1)).nth(step).unwrap_or_default().to_vec();
         let changes: Vec<Augmentation> = indices.iter().map(|&index| self.change(index)).collect();
+        let pairs = self.pairs(step, indices.len());
 
         if let Some(resident) = self.resident {
             let cuts: Vec<Crop> = changes.into_iter().map(Augmentation::cut).collect();
             let (inputs, labels) = resident.batch(&indices, &cuts)?;
-            return Ok(Batch { inputs, labels, indices });
+            let Some(pairs) = pairs else { return Ok(Batch { inputs, labels, indices, mixture: None }) };
+            // The partners are made a second time, changed as in their own places.
+            let (others, others_labels) = resident.batch(&pairs.partners(&indices), &pairs.partners(&cuts))?;
+            let share = pairs.share;
+            let inputs = ((inputs * (1.0 - share))? + (others * share)?)?;
+            return Ok(Batch { inputs, labels, indices, mixture: Some(Mixture { labels: others_labels, share }) });
         }
 
         // A batch is T times B images, time first; the split stores the T images of an item together.
@@ -245,11 +254,25 @@ impl<'a> Batches<'a> {
             self.fill(out, number, [height, width], *change);
         }
 
+        if let Some(pairs) = &pairs {
+            values = pairs.mix(&values, image);
+        }
         let inputs = crate::ops::device::send(values, &shape, &self.device)?;
         let labels: Vec<u32> =
             indices.iter().filter_map(|&index| self.split.labels.get(index as usize)).copied().collect();
+        let mixture = |pairs: Pairs| -> Result<Mixture> {
+            let labels = Tensor::from_vec(pairs.partners(&labels), indices.len(), &self.device)?;
+            Ok(Mixture { labels, share: pairs.share })
+        };
+        let mixture = pairs.map(mixture).transpose()?;
         let labels = Tensor::from_vec(labels, indices.len(), &self.device)?;
-        Ok(Batch { inputs, labels, indices })
+        Ok(Batch { inputs, labels, indices, mixture })
+    }
+
+    /// Which of the `images` of batch `step` are mixed, where they are.
+    fn pairs(&self, step: usize, images: usize) -> Option<Pairs> {
+        let BatchAugmentation { config, seed, epoch } = self.augment.as_ref()?;
+        (config.mixup > 0.0).then(|| Pairs::draw(config.mixup, *seed, [*epoch, step], images))
     }
 
     fn change(&self, index: u32) -> Augmentation {

@@ -14,6 +14,7 @@
 //! | `warnings.rs` | what is odd about a data set |
 //! | `cache/` | data sets that take long to decode are decoded once |
 //! | `augment.rs` `affine.rs` `auto_augment/` `normalize.rs` | what happens to a pixel |
+//! | `mixup.rs` | what happens to the images of a batch |
 //! | `batches.rs` | order, batches, tensors |
 //! | `resident.rs` | images on a GPU, of which batches are made there |
 
@@ -32,6 +33,7 @@ mod files;
 mod idx;
 mod jpeg;
 mod limit;
+mod mixup;
 mod normalize;
 mod safetensors;
 mod split;
@@ -64,6 +66,7 @@ pub use events::{
 };
 pub use idx::{FashionMnistConfig, MnistConfig};
 pub use limit::LimitConfig;
+pub use mixup::Mixture;
 pub use normalize::NormalizeConfig;
 pub use split::{Dataset, Split, SplitValues};
 pub use tensors::{TensorsConfig, read_unlabelled};
@@ -228,6 +231,10 @@ impl DataConfig {
                     self.batch_size
                 ),
             ));
+        }
+        if self.batch_size == 1 && self.augment.as_ref().is_some_and(|augment| augment.mixup > 0.0) {
+            let problem = "a batch of 1 image has none to mix it with: use a data.batch_size of 2 or more".into();
+            mistakes.push(("data.augment.mixup".into(), problem));
         }
         mistakes
     }

@@ -255,6 +255,43 @@ fn a_policy_is_refused_for_what_is_no_image_of_colours() {
     }
 }
 
+#[test]
+fn mixed_images_are_sums_of_two_with_both_labels_on_the_host_and_on_the_device() {
+    let split = colours();
+    let augment = AugmentConfig { crop_padding: 1, flip: true, ..AugmentConfig::default() };
+    let plain = augmented(augment.clone(), 4);
+    let mixed = augmented(AugmentConfig { mixup: 0.8, ..augment }, 4);
+    let resident = DeviceDataset::new(&split, &mixed, &Device::Cpu).unwrap();
+    for epoch in 0..3 {
+        let whole = Batches::train(&split, &plain, 9, epoch, &Device::Cpu).unwrap();
+        let host = Batches::train(&split, &mixed, 9, epoch, &Device::Cpu).unwrap();
+        let device = host.clone().with_device_cache(resident.as_ref());
+        let mut shares = Vec::new();
+        for step in (0..host.steps()).rev() {
+            let [whole, host, device] = [&whole, &host, &device].map(|batches| batches.batch(step).unwrap());
+            let labels = |tensor: &Tensor| tensor.to_vec1::<u32>().unwrap();
+            let [own, others] = [host.labels, host.mixture.as_ref().unwrap().labels.clone()].map(|l| labels(&l));
+            let share = host.mixture.as_ref().unwrap().share;
+            assert_eq!((labels(&whole.labels), whole.mixture.is_none()), (own.clone(), true));
+            assert!((0.0..=0.5).contains(&share));
+            let (found, parts) = (values(&host.inputs), values(&whole.inputs));
+            for (b, other) in others.iter().enumerate() {
+                let partner = own.iter().position(|label| label == other).unwrap();
+                for k in 0..90 {
+                    let sum = (1.0 - share) * f64::from(parts[90 * b + k]) + share * f64::from(parts[90 * partner + k]);
+                    assert!((f64::from(found[90 * b + k]) - sum).abs() < 1e-5);
+                }
+            }
+            assert_eq!(found, values(&device.inputs));
+            assert_eq!(device.mixture.as_ref().map(|m| (labels(&m.labels), m.share)), Some((others, share)));
+            shares.push(share);
+        }
+        assert!(shares.windows(2).all(|pair| pair[0] != pair[1]), "{shares:?}");
+    }
+    // Nothing is mixed where nothing is trained.
+    assert!(Batches::evaluate(&split, &mixed, &Device::Cpu).unwrap().batch(0).unwrap().mixture.is_none());
+}
+
 fn error(split: &Split, config: &DataConfig) -> String {
     Batches::train(split, config, 0, 0, &Device::Cpu).unwrap_err().to_string()
 }
