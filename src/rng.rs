@@ -15,7 +15,7 @@ pub enum Purpose {
     Init = 1,
     /// The order of an epoch.
     Shuffle = 2,
-    /// Crops and flips of one image in one epoch.
+    /// Crops, flips and other changes of one image in one epoch.
     Augment = 3,
     /// Poisson spikes of one training image in one epoch.
     Poisson = 4,
@@ -35,6 +35,8 @@ pub enum Purpose {
     NestedList = 11,
     /// Which training images are held out to choose an epoch by; `index` is the class.
     Validation = 12,
+    /// Which images of a batch are mixed, and how much of each; `index` is the step, `layer` tells the two apart.
+    Mixup = 13,
 }
 
 /// A stream of random numbers, addressed by (seed, purpose, layer, epoch, index) and read at any position.

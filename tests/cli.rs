@@ -341,6 +341,15 @@ fn values_that_contradict_each_other_are_refused() {
             &["data.augment.affine.degrees=200"],
             "data.augment.affine.degrees: expected a number from 0 to 180, found 200",
         ),
+        (
+            &["data.augment.auto_augment=cifar10"],
+            "data.augment.auto_augment: the policy changes the colours of images of bytes in 3 channels, and these are \
+             images of 1 channel: remove it",
+        ),
+        (&["data.augment.auto_augment=cifar"], "data.augment.auto_augment: "),
+        (&["data.augment.roll=2"], "data.augment.roll: frames of sequences are rolled"),
+        (&["data.augment.mixup=-1"], "data.augment.mixup: expected a number from 0 to 1000, found -1"),
+        (&["data.augment.mixup=0.2", "data.batch_size=1"], "data.augment.mixup: a batch of 1 image has none"),
         (&["data.augment.affine.scale=[0, 1]"], "data.augment.affine.scale[0]: expected a number above 0, found 0"),
         (&["network.time_steps=1000000000"], "--insist trains all the same"),
         (&["name=../up"], "name: \"../up\" cannot be the name of a run: it starts with a dot"),

@@ -85,7 +85,7 @@ fn check_training(name: &str, network_text: &str, optimizer_text: &str, training
 
     let indices: Vec<u32> = (0..8).collect();
     let labels = fixture["labels"].to_dtype(DType::U32)?;
-    let batch = Batch { inputs: fixture["sequence"].clone(), labels, indices };
+    let batch = Batch { inputs: fixture["sequence"].clone(), labels, indices, mixture: None };
 
     let (currents, tape, _) = network.forward(&batch.inputs, 0, &batch.indices, &mut ())?;
     assert_close(&fixture["logits"], &currents.mean(0)?, 1e-3, "logits")?;

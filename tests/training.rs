@@ -123,6 +123,8 @@ fn a_run_stopped_inside_its_epochs_and_evaluations_is_the_same_run() -> Result {
                 format!("network.encoder={encoder}"),
                 "training.evaluation_draws=2".into(),
                 "training.checkpoint_every={steps = 2}".into(),
+                // 0 mixes nothing.
+                format!("data.augment.mixup={}", if number == other { 0.4 } else { 0.0 }),
             ];
             let root = tempfile::tempdir()?;
             let with = |threads: usize, stops: &[u64]| -> Result<_> {

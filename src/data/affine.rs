@@ -75,24 +75,34 @@ impl AffineMap {
         let [x, y] = [-centre[0] - self.right, -centre[1] - self.down];
         let left = cos * x + sin * y + centre[0];
         let top = -sin * x + cos * y + centre[1];
-        // As in PIL, which counts in 65536ths of a pixel unless the image is only shifted and scaled.
-        let rounded = |pixels: f64| if sin == 0.0 { pixels } else { (pixels * 65536.0 + 0.5).floor() / 65536.0 };
-        // That of the middle of the first pixel, and the steps from pixel to pixel and from row to row.
-        let mut row = [left + cos * 0.5 + sin * 0.5, top - sin * 0.5 + cos * 0.5].map(rounded);
-        let [across, down] = [[cos, -sin].map(rounded), [sin, cos].map(rounded)];
-        let onward = |[u, v]: [f64; 2], [by_u, by_v]: [f64; 2]| [u + by_u, v + by_v];
-
-        let mut turned = Vec::with_capacity(plane.len());
-        for _ in 0..height {
-            let mut place = row;
-            for _ in 0..width {
-                turned.push(pixel(plane, [height, width], place).unwrap_or_default());
-                place = onward(place, across);
-            }
-            row = onward(row, down);
-        }
-        turned
+        place_by(&[[cos, sin, left], [-sin, cos, top]], plane, [height, width])
     }
+}
+
+/// The old place (u, v) of a new place (x, y): each is a factor of x, one of y, and a number of pixels.
+pub(super) type PixelMap = [[f64; 3]; 2];
+
+/// The image of which every pixel is the nearest one to its old place in `plane`, or 0 where that is outside.
+pub(super) fn place_by<P: Copy + Default>(map: &PixelMap, plane: &[P], [height, width]: [usize; 2]) -> Vec<P> {
+    let &[[u_by_x, u_by_y, left], [v_by_x, v_by_y, top]] = map;
+    // As in PIL, which counts in 65536ths of a pixel unless the image is only shifted and scaled.
+    let exact = u_by_y == 0.0 && v_by_x == 0.0;
+    let rounded = |pixels: f64| if exact { pixels } else { (pixels * 65536.0 + 0.5).floor() / 65536.0 };
+    // That of the middle of the first pixel, and the steps from pixel to pixel and from row to row.
+    let mut row = [left + u_by_x * 0.5 + u_by_y * 0.5, top + v_by_x * 0.5 + v_by_y * 0.5].map(rounded);
+    let [across, down] = [[u_by_x, v_by_x].map(rounded), [u_by_y, v_by_y].map(rounded)];
+    let onward = |[u, v]: [f64; 2], [by_u, by_v]: [f64; 2]| [u + by_u, v + by_v];
+
+    let mut placed = Vec::with_capacity(plane.len());
+    for _ in 0..height {
+        let mut place = row;
+        for _ in 0..width {
+            placed.push(pixel(plane, [height, width], place).unwrap_or_default());
+            place = onward(place, across);
+        }
+        row = onward(row, down);
+    }
+    placed
 }
 
 /// The pixel that covers a place, if that is inside.

@@ -7,6 +7,8 @@ use std::thread::Scope;
 use candle_core::{Device, Tensor};
 
 use super::augment::{AugmentConfig, Augmentation};
+use super::auto_augment::DrawnOperations;
+use super::mixup::{Mixture, Pairs};
 use super::normalize::Normalizer;
 use super::{DataConfig, DeviceDataset, Split, SplitValues};
 use crate::error::{Error, Result};
@@ -26,6 +28,8 @@ pub struct Batch {
     pub labels: Tensor,
     /// Each image's place in its split.
     pub indices: Vec<u32>,
+    /// What was mixed into the images by `data.augment.mixup`.
+    pub mixture: Option<Mixture>,
 }
 
 /// Images of a split: all of them, or some.
@@ -108,7 +112,7 @@ impl<'a> Batches<'a> {
     /// The epoch's shuffled, augmented batches, all full: a last partial one is dropped.
     ///
     /// # Errors
-    /// [`Error::Data`] when a batch is larger than all images, or `normalize` does not fit its channels.
+    /// [`Error::Data`] when a batch is larger than all images, or `normalize` or `augment` does not fit them.
     pub fn train(
         images: impl Into<SplitImages<'a>>,
         config: &'a DataConfig,
@@ -124,6 +128,9 @@ impl<'a> Batches<'a> {
                 "a batch of {batch_size} is larger than the {images} training images, so that no batch would be full; set \
                  data.batch_size to at most {images}."
             )));
+        }
+        if let Some((key, problem)) = config.augment.as_ref().and_then(|augment| augment.unfit(batches.split)) {
+            return Err(Error::Data(format!("{key}: {problem}.")));
         }
         Stream::new(seed, Purpose::Shuffle, 0, epoch, 0).shuffle(&mut batches.order);
         batches.augment = config.augment.as_ref().map(|config| BatchAugmentation { config, seed, epoch });
@@ -168,10 +175,10 @@ impl<'a> Batches<'a> {
         })
     }
 
-    /// The same batches out of the split's pixels on the device, where they lie there and no image is to be turned.
+    /// The same batches out of the split's pixels on the device, where they lie there and the changes are known there.
     pub fn with_device_cache(self, resident: Option<&'a DeviceDataset>) -> Self {
-        let turning = self.augment.as_ref().is_some_and(|augment| augment.config.affine.is_some());
-        Self { resident: resident.filter(|_| !turning), ..self }
+        let on_host = self.augment.as_ref().is_some_and(|augment| augment.config.stays_on_host());
+        Self { resident: resident.filter(|_| !on_host), ..self }
     }
 
     /// The number of batches.
@@ -215,11 +222,17 @@ impl<'a> Batches<'a> {
         }
         let indices = self.order.chunks(self.batch_size.max(1)).nth(step).unwrap_or_default().to_vec();
         let changes: Vec<Augmentation> = indices.iter().map(|&index| self.change(index)).collect();
+        let pairs = self.pairs(step, indices.len());
 
         if let Some(resident) = self.resident {
             let cuts: Vec<Crop> = changes.into_iter().map(Augmentation::cut).collect();
             let (inputs, labels) = resident.batch(&indices, &cuts)?;
-            return Ok(Batch { inputs, labels, indices });
+            let Some(pairs) = pairs else { return Ok(Batch { inputs, labels, indices, mixture: None }) };
+            // The partners are made a second time, changed as in their own places.
+            let (others, others_labels) = resident.batch(&pairs.partners(&indices), &pairs.partners(&cuts))?;
+            let share = pairs.share;
+            let inputs = ((inputs * (1.0 - share))? + (others * share)?)?;
+            return Ok(Batch { inputs, labels, indices, mixture: Some(Mixture { labels: others_labels, share }) });
         }
 
         // A batch is T times B images, time first; the split stores the T images of an item together.
@@ -241,11 +254,25 @@ impl<'a> Batches<'a> {
             self.fill(out, number, [height, width], *change);
         }
 
+        if let Some(pairs) = &pairs {
+            values = pairs.mix(&values, image);
+        }
         let inputs = crate::ops::device::send(values, &shape, &self.device)?;
         let labels: Vec<u32> =
             indices.iter().filter_map(|&index| self.split.labels.get(index as usize)).copied().collect();
+        let mixture = |pairs: Pairs| -> Result<Mixture> {
+            let labels = Tensor::from_vec(pairs.partners(&labels), indices.len(), &self.device)?;
+            Ok(Mixture { labels, share: pairs.share })
+        };
+        let mixture = pairs.map(mixture).transpose()?;
         let labels = Tensor::from_vec(labels, indices.len(), &self.device)?;
-        Ok(Batch { inputs, labels, indices })
+        Ok(Batch { inputs, labels, indices, mixture })
+    }
+
+    /// Which of the `images` of batch `step` are mixed, where they are.
+    fn pairs(&self, step: usize, images: usize) -> Option<Pairs> {
+        let BatchAugmentation { config, seed, epoch } = self.augment.as_ref()?;
+        (config.mixup > 0.0).then(|| Pairs::draw(config.mixup, *seed, [*epoch, step], images))
     }
 
     fn change(&self, index: u32) -> Augmentation {
@@ -262,6 +289,17 @@ impl<'a> Batches<'a> {
         let before = number.saturating_mul(channels.len());
         let out = channels.iter().zip(out.chunks_exact_mut(plane));
         match &self.split.items {
+            SplitValues::Bytes(bytes) if change.operations != DrawnOperations::default() => {
+                let mut image = vec![0; plane.saturating_mul(channels.len())];
+                for (placed, source) in image.chunks_exact_mut(plane).zip(bytes.chunks_exact(plane).skip(before)) {
+                    change.place(source, width, placed, 0, |byte| byte);
+                }
+                change.operations.apply(&mut image, [height, width]);
+                for ((channel, out), image) in out.zip(image.chunks_exact(plane)) {
+                    out.iter_mut().zip(image).for_each(|(value, &byte)| *value = channel.byte(byte));
+                    change.cut_out(width, out);
+                }
+            }
             SplitValues::Bytes(bytes) => {
                 for ((channel, out), source) in out.zip(bytes.chunks_exact(plane).skip(before)) {
                     change.apply(source, width, out, channel.byte(0), |byte| channel.byte(byte));

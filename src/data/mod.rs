@@ -13,12 +13,14 @@
 //! | `validation.rs` | training images held out, by which an epoch is chosen |
 //! | `warnings.rs` | what is odd about a data set |
 //! | `cache/` | data sets that take long to decode are decoded once |
-//! | `augment.rs` `affine.rs` `normalize.rs` | what happens to a pixel |
+//! | `augment.rs` `affine.rs` `auto_augment/` `normalize.rs` | what happens to a pixel |
+//! | `mixup.rs` | what happens to the images of a batch |
 //! | `batches.rs` | order, batches, tensors |
 //! | `resident.rs` | images on a GPU, of which batches are made there |
 
 mod affine;
 mod augment;
+mod auto_augment;
 mod batches;
 mod bytes;
 mod cache;
@@ -31,6 +33,7 @@ mod files;
 mod idx;
 mod jpeg;
 mod limit;
+mod mixup;
 mod normalize;
 mod safetensors;
 mod split;
@@ -52,6 +55,7 @@ use tracing::warn;
 
 pub use affine::AffineConfig;
 pub use augment::AugmentConfig;
+pub use auto_augment::AutoAugmentPolicy;
 pub use batches::{Batch, Batches, SplitImages};
 pub use bytes::Bytes;
 pub use cifar::{Cifar10Config, Cifar100Config};
@@ -62,6 +66,7 @@ pub use events::{
 };
 pub use idx::{FashionMnistConfig, MnistConfig};
 pub use limit::LimitConfig;
+pub use mixup::Mixture;
 pub use normalize::NormalizeConfig;
 pub use split::{Dataset, Split, SplitValues};
 pub use tensors::{TensorsConfig, read_unlabelled};
@@ -227,6 +232,10 @@ impl DataConfig {
                 ),
             ));
         }
+        if self.batch_size == 1 && self.augment.as_ref().is_some_and(|augment| augment.mixup > 0.0) {
+            let problem = "a batch of 1 image has none to mix it with: use a data.batch_size of 2 or more".into();
+            mistakes.push(("data.augment.mixup".into(), problem));
+        }
         mistakes
     }
 
@@ -284,7 +293,10 @@ impl DataConfig {
         time_steps: usize,
     ) -> Result<Dataset> {
         let mut dataset = self.dataset.spec().load(time_steps)?;
-        let mistakes = mistakes(self, &dataset.shape);
+        let mut mistakes = mistakes(self, &dataset.shape);
+        if mistakes.is_empty() {
+            mistakes.extend(self.augment.as_ref().and_then(|augment| augment.unfit(&dataset.train)));
+        }
         if !mistakes.is_empty() {
             let place = String::new();
             let mistake = |(key, problem)| Mistake { place: place.clone(), key, problem };

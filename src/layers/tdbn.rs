@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 /// Threshold-dependent batch norm: currents are scaled to the threshold of the neurons that they feed.
 ///
 /// `Y[t, c] = gamma[c] alpha threshold (I[t, c] - m[c]) / sqrt(v[c] + eps) + beta[c]`, with statistics over time, batch
-/// and space together; the threshold is that of the next LIF layer, a learned one being where it starts. Source: Zheng et al. 2021 (arXiv 2011.05280),
-/// section "tdBN".
+/// and space together; the threshold is that of the next LIF layer, a learned one being where it starts. Source: Zheng
+/// et al. 2021 (arXiv 2011.05280), section "tdBN".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TdbnConfig {

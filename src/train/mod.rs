@@ -27,7 +27,7 @@ mod step;
 pub use initial::{initial_network, save_checkpoints_untrained, save_initial_checkpoint};
 pub use step::{StepOutput, step};
 
-use crate::data::{Batches, Dataset, DeviceDataset, Holdout, SplitImages};
+use crate::data::{AugmentConfig, Batches, Dataset, DeviceDataset, Holdout, SplitImages};
 use crate::error::{Error, Result, StopReason};
 use crate::experiment::{CheckedExperiment, Experiment, TrainingConfig};
 use crate::network::Network;
@@ -70,11 +70,11 @@ pub enum TrainingEnd {
     Interrupted(StopReason),
 }
 
-/// Both splits on `device`, where it is a GPU with room for them; training images that are to be turned stay here.
+/// Both splits on `device`, where it is a GPU with room for them; training images that the host changes stay here.
 fn upload(experiment: &Experiment, dataset: &Dataset, device: &Device) -> Result<[Option<DeviceDataset>; 2]> {
     let upload = |split| DeviceDataset::upload(split, &experiment.data, device);
-    let turned = experiment.data.augment.as_ref().is_some_and(|augment| augment.affine.is_some());
-    Ok([if turned { None } else { upload(&dataset.train)? }, upload(&dataset.test)?])
+    let on_host = experiment.data.augment.as_ref().is_some_and(AugmentConfig::stays_on_host);
+    Ok([if on_host { None } else { upload(&dataset.train)? }, upload(&dataset.test)?])
 }
 
 impl<'a> Trainer<'a> {

@@ -1,11 +1,11 @@
 //! One training step: forward, loss, backward, update.
 
-use crate::data::Batch;
+use crate::data::{Batch, Mixture};
 use crate::error::{Error, Result};
 use crate::experiment::TrainingConfig;
 use crate::network::{Activity, Network, Observer};
 use crate::ops::cross_entropy::BatchScore;
-use crate::ops::loss::score_and_gradient;
+use crate::ops::loss::{mixed_score_and_gradient, score_and_gradient};
 use crate::optimizers::{Optimizer, TrainingPosition};
 use candle_core::Tensor;
 
@@ -59,7 +59,13 @@ pub fn step(
     observer: &mut dyn Observer,
 ) -> Result<StepOutput> {
     let (currents, tape, activity) = network.forward(&batch.inputs, position.epoch, &batch.indices, observer)?;
-    let (score, gradient) = score_and_gradient(&currents, &batch.labels, &training.loss, training.label_smoothing)?;
+    let (loss, smoothing) = (&training.loss, training.label_smoothing);
+    let (score, gradient) = match &batch.mixture {
+        None => score_and_gradient(&currents, &batch.labels, loss, smoothing)?,
+        Some(Mixture { labels, share }) => {
+            mixed_score_and_gradient(&currents, &batch.labels, (labels, *share), loss, smoothing)?
+        }
+    };
     let kept_bytes = tape.bytes();
     observer.scored();
     network.backward(tape, gradient, false, observer)?;

@@ -1,8 +1,8 @@
 //! What is in a batch, and in which order.
 
 use bntt::data::{
-    AffineConfig, AugmentConfig, Batch, Batches, DataConfig, DatasetConfig, DeviceDataset, DigitsConfig,
-    NormalizeConfig, Split, SplitValues,
+    AffineConfig, AugmentConfig, AutoAugmentPolicy, Batch, Batches, DataConfig, DatasetConfig, DeviceDataset,
+    DigitsConfig, NormalizeConfig, Split, SplitValues,
 };
 use candle_core::{Device, Tensor};
 
@@ -54,7 +54,7 @@ fn a_training_epoch_takes_the_shuffled_images_and_drops_the_partial_batch() {
 fn an_epoch_taken_up_in_the_middle_goes_on_as_it_would_have() {
     let split = images();
     let config = DataConfig {
-        augment: Some(AugmentConfig { crop_padding: 1, flip: true, cutout: 0, affine: None }),
+        augment: Some(AugmentConfig { crop_padding: 1, flip: true, ..AugmentConfig::default() }),
         ..config(2)
     };
     let whole = Batches::train(&split, &config, 5, 0, &Device::Cpu).unwrap();
@@ -81,7 +81,7 @@ fn pixels_are_normalised_by_channel_in_the_order_of_the_formula() {
 fn augmented_images_move_as_their_numbers_say_and_borders_are_black_before_normalisation() {
     let split = images();
     let normalize = NormalizeConfig { mean: vec![0.5, 0.25], std: vec![0.125, 2.0] };
-    let augment = AugmentConfig { crop_padding: 1, flip: true, cutout: 0, affine: None };
+    let augment = AugmentConfig { crop_padding: 1, flip: true, ..AugmentConfig::default() };
     let config = DataConfig { normalize: Some(normalize), augment: Some(augment), ..config(7) };
     let batch = Batches::train(&split, &config, 5, 2, &Device::Cpu).unwrap().batch(0).unwrap();
     let values = values(&batch.inputs);
@@ -116,7 +116,7 @@ fn sequences_are_turned_to_time_first_and_change_alike_at_all_steps() {
     assert_eq!(values(&evaluated.inputs), expected);
 
     let config = DataConfig {
-        augment: Some(AugmentConfig { crop_padding: 0, flip: true, cutout: 0, affine: None }),
+        augment: Some(AugmentConfig { crop_padding: 0, flip: true, ..AugmentConfig::default() }),
         ..config(3)
     };
     let mut flips = 0;
@@ -138,7 +138,7 @@ fn sequences_are_turned_to_time_first_and_change_alike_at_all_steps() {
 #[test]
 fn the_number_of_threads_changes_no_bit() {
     let split = images();
-    let augment = AugmentConfig { crop_padding: 1, flip: true, cutout: 0, affine: None };
+    let augment = AugmentConfig { crop_padding: 1, flip: true, ..AugmentConfig::default() };
     let normalize = NormalizeConfig { mean: vec![0.4, 0.3], std: vec![0.2, 0.3] };
     let config = DataConfig { augment: Some(augment), normalize: Some(normalize), ..config(3) };
     let made = |threads| {
@@ -169,7 +169,7 @@ fn an_epoch_that_is_left_early_ends_the_thread_that_makes_its_batches() {
 #[test]
 fn batches_of_pixels_on_the_device_are_those_of_the_host() {
     let split = images();
-    let augment = AugmentConfig { crop_padding: 1, flip: true, cutout: 0, affine: None };
+    let augment = AugmentConfig { crop_padding: 1, flip: true, ..AugmentConfig::default() };
     let normalize = NormalizeConfig { mean: vec![0.4, 0.3], std: vec![0.2, 0.3] };
     let config = DataConfig { augment: Some(augment), normalize: Some(normalize), ..config(3) };
     let resident = DeviceDataset::new(&split, &config, &Device::Cpu).unwrap();
@@ -191,7 +191,7 @@ fn batches_of_pixels_on_the_device_are_those_of_the_host() {
 fn batches_of_turned_images_are_made_on_the_host_and_those_of_evaluation_are_as_they_were() {
     let split = images();
     let affine = AffineConfig { degrees: 180.0, shift: 0.5, scale: [0.5, 2.0] };
-    let augment = AugmentConfig { crop_padding: 0, flip: false, cutout: 0, affine: Some(affine) };
+    let augment = AugmentConfig { affine: Some(affine), ..AugmentConfig::default() };
     let (turning, plain) = (DataConfig { augment: Some(augment), ..config(3) }, config(3));
     let resident = DeviceDataset::new(&split, &turning, &Device::Cpu).unwrap();
     let host = Batches::train(&split, &turning, 9, 4, &Device::Cpu).unwrap();
@@ -200,6 +200,96 @@ fn batches_of_turned_images_are_made_on_the_host_and_those_of_evaluation_are_as_
     assert_ne!(all(&host), all(&Batches::train(&split, &turning, 9, 5, &Device::Cpu).unwrap()));
     let evaluated = |config| all(&Batches::evaluate(&split, config, &Device::Cpu).unwrap());
     assert_eq!(evaluated(&turning), evaluated(&plain));
+}
+
+/// Twelve images of three channels and 6x5 pixels.
+fn colours() -> Split {
+    let bytes = (0..12 * 90u32).map(|i| (i * 97 % 251) as u8).collect();
+    Split { items: SplitValues::Bytes(bytes), labels: (0..12).collect(), shape: vec![3, 6, 5] }
+}
+
+fn augmented(augment: AugmentConfig, batch_size: usize) -> DataConfig {
+    // No byte is 0 after this, so that holes alone are.
+    let normalize = NormalizeConfig { mean: vec![0.401, 0.302, 0.503], std: vec![0.2, 0.3, 0.5] };
+    DataConfig { augment: Some(augment), normalize: Some(normalize), ..config(batch_size) }
+}
+
+#[test]
+fn a_policy_changes_an_image_alike_in_any_batch_on_the_host_and_holes_stay_empty() {
+    let split = colours();
+    let plain = AugmentConfig { crop_padding: 1, flip: true, cutout: 2, ..AugmentConfig::default() };
+    let learned = AugmentConfig { auto_augment: Some(AutoAugmentPolicy::Cifar10), ..plain.clone() };
+    let of = |augment: &AugmentConfig, batch_size| {
+        let config = augmented(augment.clone(), batch_size);
+        let mut images: Vec<(u32, Vec<f32>)> = Vec::new();
+        let batches = Batches::train(&split, &config, 9, 4, &Device::Cpu).unwrap();
+        let resident = DeviceDataset::new(&split, &config, &Device::Cpu).unwrap();
+        assert_eq!(all(&batches), all(&batches.clone().with_device_cache(resident.as_ref())));
+        for (indices, values) in all(&batches) {
+            images.extend(indices.into_iter().zip(values.chunks(90).map(<[f32]>::to_vec)));
+        }
+        images.sort_by_key(|(index, _)| *index);
+        images
+    };
+    let (changed, plain) = (of(&learned, 4), of(&plain, 4));
+    assert_eq!(changed, of(&learned, 3));
+    let others = changed.iter().zip(&plain).filter(|(changed, plain)| changed != plain).count();
+    assert!((4..=12).contains(&others), "{others} of 12");
+    // What the crop, the flip and the hole do stays as it was: holes are the zeros of both.
+    for ((_, changed), (_, plain)) in changed.iter().zip(&plain) {
+        assert!(changed.iter().zip(plain).all(|(changed, plain)| *plain != 0.0 || *changed == 0.0));
+    }
+}
+
+#[test]
+fn a_policy_is_refused_for_what_is_no_image_of_colours() {
+    let augment = AugmentConfig { auto_augment: Some(AutoAugmentPolicy::Cifar10), ..AugmentConfig::default() };
+    let config = DataConfig { augment: Some(augment), ..config(2) };
+    let floats = Split { items: SplitValues::Floats(vec![0.5; 12 * 90]), ..colours() };
+    for (split, found) in [(images(), "images of 2 channels"), (floats, "images of floats")] {
+        let expected = format!(
+            "data.augment.auto_augment: the policy changes the colours of images of bytes in 3 channels, and these are \
+             {found}: remove it."
+        );
+        assert_eq!(error(&split, &config), expected);
+    }
+}
+
+#[test]
+fn mixed_images_are_sums_of_two_with_both_labels_on_the_host_and_on_the_device() {
+    let split = colours();
+    let augment = AugmentConfig { crop_padding: 1, flip: true, ..AugmentConfig::default() };
+    let plain = augmented(augment.clone(), 4);
+    let mixed = augmented(AugmentConfig { mixup: 0.8, ..augment }, 4);
+    let resident = DeviceDataset::new(&split, &mixed, &Device::Cpu).unwrap();
+    for epoch in 0..3 {
+        let whole = Batches::train(&split, &plain, 9, epoch, &Device::Cpu).unwrap();
+        let host = Batches::train(&split, &mixed, 9, epoch, &Device::Cpu).unwrap();
+        let device = host.clone().with_device_cache(resident.as_ref());
+        let mut shares = Vec::new();
+        for step in (0..host.steps()).rev() {
+            let [whole, host, device] = [&whole, &host, &device].map(|batches| batches.batch(step).unwrap());
+            let labels = |tensor: &Tensor| tensor.to_vec1::<u32>().unwrap();
+            let [own, others] = [host.labels, host.mixture.as_ref().unwrap().labels.clone()].map(|l| labels(&l));
+            let share = host.mixture.as_ref().unwrap().share;
+            assert_eq!((labels(&whole.labels), whole.mixture.is_none()), (own.clone(), true));
+            assert!((0.0..=0.5).contains(&share));
+            let (found, parts) = (values(&host.inputs), values(&whole.inputs));
+            for (b, other) in others.iter().enumerate() {
+                let partner = own.iter().position(|label| label == other).unwrap();
+                for k in 0..90 {
+                    let sum = (1.0 - share) * f64::from(parts[90 * b + k]) + share * f64::from(parts[90 * partner + k]);
+                    assert!((f64::from(found[90 * b + k]) - sum).abs() < 1e-5);
+                }
+            }
+            assert_eq!(found, values(&device.inputs));
+            assert_eq!(device.mixture.as_ref().map(|m| (labels(&m.labels), m.share)), Some((others, share)));
+            shares.push(share);
+        }
+        assert!(shares.windows(2).all(|pair| pair[0] != pair[1]), "{shares:?}");
+    }
+    // Nothing is mixed where nothing is trained.
+    assert!(Batches::evaluate(&split, &mixed, &Device::Cpu).unwrap().batch(0).unwrap().mixture.is_none());
 }
 
 fn error(split: &Split, config: &DataConfig) -> String {

@@ -155,6 +155,16 @@ fn a_network_sees_counts_as_they_are_and_all_time_steps_are_changed_alike() {
         moved += usize::from(places(&values, 1) != [34 * 34 - 1]);
     }
     assert!(moved > 10, "{moved}");
+    // Rolled frames lose nothing, and move alike.
+    let rolling = format!("{plain}\naugment = {{ roll = 5 }}");
+    let mut rolled = 0;
+    for epoch in 0..20 {
+        let values = inputs(&rolling, true, epoch);
+        assert_eq!(values.iter().sum::<f32>(), 4.0, "epoch {epoch}");
+        assert_eq!(places(&values, 1), places(&values, 3), "epoch {epoch}");
+        rolled += usize::from(places(&values, 1) != [34 * 34 - 1]);
+    }
+    assert!(rolled > 10, "{rolled}");
     let normalized = inputs(&format!("{plain}\nnormalize = {{ mean = [1, 1], std = [0.5, 2] }}"), false, 0);
     assert_eq!([normalized[0], normalized[34 * 34 + 34 + 2]], [-2.0, 0.5]);
 }

@@ -103,6 +103,26 @@ pub fn score_and_gradient(
     }
 }
 
+/// The same of images that others were mixed into, with labels `[B]` and shares of their own: (1 - share) times the
+/// loss against `labels`, plus share times that against the others'. Top-1 and top-5 count by `labels`. Source: Zhang
+/// et al. 2018, arXiv 1710.09412.
+pub fn mixed_score_and_gradient(
+    currents: &Tensor,
+    labels: &Tensor,
+    (others, share): (&Tensor, f64),
+    loss: &LossConfig,
+    smoothing: f64,
+) -> Result<(Tensor, Tensor)> {
+    let (score, gradient) = score_and_gradient(currents, labels, loss, smoothing)?;
+    let (others_score, others_gradient) = score_and_gradient(currents, others, loss, smoothing)?;
+    let own = 1.0 - share;
+    let weights = |numbers: [f64; 4]| Tensor::new(&numbers, score.device());
+    let counted = (&score * weights([own, 1.0, 1.0, 1.0])?)?;
+    // A label that is no class makes the number of images NaN, of the others too.
+    let score = (counted + (&others_score * weights([share, 0.0, 0.0, 0.0])?)?)?;
+    Ok((score, ((gradient * own)? + (others_gradient * share)?)?))
+}
+
 /// The gradient [T, B, K] of the currents, from that of their mean over time.
 pub fn gradient_of_steps(grad: &Tensor, time_steps: usize) -> Result<Tensor> {
     let each = (grad / time_steps as f64)?.unsqueeze(0)?;
@@ -137,6 +157,39 @@ mod tests {
         let squares = (3.0 + (3f64.ln() - 1.0).powi(2)) / 4.0;
         let tet = loss(LossConfig::Tet(TetConfig { lambda: 0.1, target: 1.0 }))?;
         assert!((tet - (0.9 * entropies + 0.1 * squares)).abs() < 1e-6, "{tet}");
+        Ok(())
+    }
+
+    #[test]
+    fn losses_of_mixed_images_are_the_mixed_losses_and_their_gradients_finite_differences() -> Result<()> {
+        let (currents, labels) = currents()?;
+        let others = Tensor::new(&[0u32], &Device::Cpu)?;
+        let values = currents.flatten_all()?.to_vec1::<f32>()?;
+        let read = |labels: &Tensor, loss: &LossConfig| -> Result<BatchScore> {
+            BatchScore::read(&score_and_gradient(&currents, labels, loss, 0.1)?.0)
+        };
+        let tet = LossConfig::Tet(TetConfig { lambda: 0.3, target: 0.5 });
+        for loss in [LossConfig::CrossEntropy, LossConfig::Mse(SquaredErrorConfig {}), tet] {
+            let at = |values: &[f32]| -> Result<(BatchScore, Tensor)> {
+                let currents = Tensor::from_slice(values, (2, 1, 2), &Device::Cpu)?;
+                let (score, gradient) = mixed_score_and_gradient(&currents, &labels, (&others, 0.3), &loss, 0.1)?;
+                Ok((BatchScore::read(&score)?, gradient))
+            };
+            let (score, gradient) = at(&values)?;
+            let (own, other) = (read(&labels, &loss)?, read(&others, &loss)?);
+            assert!((score.loss() - (0.7 * own.loss() + 0.3 * other.loss())).abs() < 1e-12, "{loss:?}");
+            // The mean over time is larger for the own label, class 1.
+            assert_eq!((score.top1, score.top5, score.images), (1, 1, 1));
+            for (k, found) in gradient.flatten_all()?.to_vec1::<f32>()?.into_iter().enumerate() {
+                let moved = |by: f32| -> Result<f64> {
+                    let mut values = values.clone();
+                    values[k] += by;
+                    Ok(at(&values)?.0.loss())
+                };
+                let expected = (moved(1e-2)? - moved(-1e-2)?) / 2e-2;
+                assert!((f64::from(found) - expected).abs() < 1e-4, "{loss:?}, {k}: {found}, {expected}");
+            }
+        }
         Ok(())
     }
 
