@@ -14,8 +14,8 @@ use std::path::PathBuf;
 ///
 /// FOLDER gets weights.pt, a state dictionary under this program's names, and network.py, a module of at most 80 lines
 /// that reads it and gives the logits of `bntt predict`: running statistics, no dropout. The images it takes are
-/// normalised. Of a Poisson encoder the draws are PyTorch's own; a coded sequence is taken as well. Files of these names
-/// are replaced.
+/// normalised. Of a Poisson encoder the draws are PyTorch's own; a coded sequence is taken as well. Files of these
+/// names are replaced.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  bntt export runs/quickstart/v0001 --pytorch exported\n  \
     cd exported && python3 -c 'from network import Network; print(Network())'")]

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 /// Make a run of a state dictionary of PyTorch.
 ///
 /// FILE is what torch.save wrote: a dict of tensors by name, alone or in a dict beside other things; nothing of it is
-/// run. CONFIG describes its network. Tensors under this program's names (of `bntt export`, or safetensors) are taken by
-/// name; others by kind and order: convolutions, linear layers and batch norms, each first to last. A list of batch
+/// run. CONFIG describes its network. Tensors under this program's names (of `bntt export`, or safetensors) are taken
+/// by name; others by kind and order: convolutions, linear layers and batch norms, each first to last. A list of batch
 /// norms (bntt1.0, bntt1.1, ...) is one layer with a norm for every time-step. All shapes are compared, and the table
 /// says what was taken for what. The new run has the config's name; `eval` and its like take it.
 #[derive(clap::Args)]

@@ -18,8 +18,8 @@ const COLUMNS: usize = 116;
 
 const TEMPLATE: &str = include_str!("module.py");
 
-/// The text of a module `Network` that gives the logits [B, K] of the network as `Network::evaluate` does, of images [B,
-/// C, H, W] or of their coded sequence [T, B, C, H, W]. It reads `weights.pt` beside it, which holds
+/// The text of a module `Network` that gives the logits [B, K] of the network as `Network::evaluate` does, of images
+/// [B, C, H, W] or of their coded sequence [T, B, C, H, W]. It reads `weights.pt` beside it, which holds
 /// [`Network::state`](crate::network::Network::state) under its names. `title` says where the network is from.
 ///
 /// # Errors

@@ -18,8 +18,8 @@ pub struct RunSummary {
     pub name: String,
     pub version: u32,
     pub path: PathBuf,
-    /// `running`, `completed`, `converted`, `imported`, `interrupted`, `failed`, `killed` where no process is left to say how it
-    /// ended, or `damaged` when the folder's files cannot be read.
+    /// `running`, `completed`, `converted`, `imported`, `interrupted`, `failed`, `killed` where no process is left to
+    /// say how it ended, or `damaged` when the folder's files cannot be read.
     pub state: &'static str,
     /// Why it failed or is damaged, as a sentence.
     pub problem: Option<String>,

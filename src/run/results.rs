@@ -20,7 +20,8 @@ pub struct Results {
     /// Name and version: `quickstart/v0001`.
     pub run: String,
     pub path: PathBuf,
-    /// `running`, `completed`, `converted`, `imported`, `interrupted`, `failed`, `killed` or `damaged`, as `bntt list` has it.
+    /// `running`, `completed`, `converted`, `imported`, `interrupted`, `failed`, `killed` or `damaged`, as `bntt list`
+    /// has it.
     pub state: &'static str,
     pub epochs_done: usize,
     /// Whether it has fewer epochs than were asked for because early stopping ended it.

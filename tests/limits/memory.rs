@@ -25,15 +25,15 @@ fn a_step_that_the_limits_do_not_hold_is_refused_before_anything_is_made_and_a_s
     // All threads share one heap: each one's own would take 64 MiB in advance.
     let (code, said) = workspace.run_after(ENOUGH, &["run", "large.toml"]);
     assert!(code == Some(0) && said.contains("done: runs/large/v0001"), "{said}");
-    // What the network is evaluated with does not fit into 60 MiB.
+    // What the network is evaluated with does not fit into 68 MiB.
     for arguments in [&["eval", "runs/large"][..], &["energy", "runs/large"], &["early-exit", "runs/large"]] {
-        let (code, said) = workspace.run_after("ulimit -v 61440", arguments);
+        let (code, said) = workspace.run_after("ulimit -v 69632", arguments);
         assert_eq!(code, Some(2), "{arguments:?}: {said}");
         assert!(said.contains("error: cpu: there are ") && said.contains(" takes at least "), "{arguments:?}: {said}");
     }
     let (code, said) = workspace.run_after("ulimit -v 102400", &["attack", "runs/large", "--fgsm", "--draws", "1"]);
     assert!(code == Some(2) && said.contains(" and a gradient by 64 images over 20 time-steps is predicted"), "{said}");
-    let (code, said) = workspace.run_after("ulimit -v 61440", &["eval", "runs/large", "--time-steps", "1"]);
+    let (code, said) = workspace.run_after("ulimit -v 69632", &["eval", "runs/large", "--time-steps", "1"]);
     assert!(code == Some(0) && said.contains("1 of 20 time-steps"), "{said}");
 }
 
