@@ -59,44 +59,63 @@ impl Cells for NeuronCell {
 /// A row for each number, so that neighbours are loaded together.
 #[derive(Debug, Clone)]
 pub struct CellTable {
-    rows: [Vec<f32>; 5],
+    leak: Vec<f32>,
+    gain: Vec<f32>,
+    inverse_threshold: Vec<f32>,
+    exact_threshold: Vec<f32>,
+    drop: Vec<f32>,
 }
 
 impl CellTable {
     /// `cells` over and over, for `n` neurons.
     pub fn tiled(cells: &[NeuronCell], n: usize) -> Self {
         let row = |number: fn(&NeuronCell) -> f32| cells.iter().map(number).cycle().take(n).collect();
-        let rows = [
-            row(|cell| cell.leak),
-            row(|cell| cell.gain),
-            row(|cell| cell.inverse_threshold),
-            row(|cell| cell.exact_threshold),
-            row(|cell| cell.drop),
-        ];
-        Self { rows }
+        Self {
+            leak: row(|cell| cell.leak),
+            gain: row(|cell| cell.gain),
+            inverse_threshold: row(|cell| cell.inverse_threshold),
+            exact_threshold: row(|cell| cell.exact_threshold),
+            drop: row(|cell| cell.drop),
+        }
     }
 
     pub fn rows(&self) -> CellRows<'_> {
-        CellRows { rows: self.rows.each_ref().map(Vec::as_slice) }
+        let Self { leak, gain, inverse_threshold, exact_threshold, drop } = self;
+        CellRows { leak, gain, inverse_threshold, exact_threshold, drop }
     }
 }
 
 /// A [`CellTable`], lent.
 #[derive(Debug, Clone, Copy)]
 pub struct CellRows<'a> {
-    rows: [&'a [f32]; 5],
+    leak: &'a [f32],
+    gain: &'a [f32],
+    inverse_threshold: &'a [f32],
+    exact_threshold: &'a [f32],
+    drop: &'a [f32],
 }
 
 impl Cells for CellRows<'_> {
     #[inline(always)]
     fn first(self, n: usize) -> Self {
-        Self { rows: self.rows.map(|row| &row[..n]) }
+        Self {
+            leak: &self.leak[..n],
+            gain: &self.gain[..n],
+            inverse_threshold: &self.inverse_threshold[..n],
+            exact_threshold: &self.exact_threshold[..n],
+            drop: &self.drop[..n],
+        }
     }
 
     #[inline(always)]
     fn at(&self, i: usize) -> NeuronCell {
-        let [leak, gain, inverse_threshold, exact_threshold, drop] = self.rows.map(|row| row[i]);
-        NeuronCell { leak, gain, inverse_threshold, exact_threshold, drop }
+        NeuronCell {
+            leak: self.leak[i],
+            gain: self.gain[i],
+            inverse_threshold: self.inverse_threshold[i],
+            exact_threshold: self.exact_threshold[i],
+            drop: self.drop[i],
+        }
     }
 }
 
@@ -122,12 +141,6 @@ pub struct StepPotentials<'a> {
     pub before: &'a [f32],
     /// This step's currents.
     pub currents: &'a [f32],
-}
-
-/// Where the gradients of learned leaks and thresholds are added up, neuron by neuron.
-pub struct LearnedSums<'a> {
-    pub leak: &'a mut [f32],
-    pub threshold: &'a mut [f32],
 }
 
 impl Neuron {
@@ -215,24 +228,25 @@ impl Neuron {
         }
     }
 
-    /// The same in general: through the reset too where it is not detached, and, with `learned`, to the leaks and
-    /// thresholds. `slopes` are the surrogate's derivatives by the potentials before the spike.
+    /// The same in general: through the reset too where it is not detached, and, with `LEARNED`, adding to the
+    /// gradients of the leaks and thresholds. `slopes` are the surrogate's derivatives by the potentials before the
+    /// spike. What is written comes by itself, so that the compiler knows that it overlaps with nothing.
     #[inline(always)]
     pub fn step_back_in_general<const LEARNED: bool>(
         &self,
         cells: impl Cells,
-        at: StepPotentials<'_>,
-        slopes: &[f32],
+        (at, slopes): (StepPotentials<'_>, &[f32]),
         grad: &mut [f32],
         potential_gradient: &mut [f32],
-        learned: &mut LearnedSums<'_>,
+        by_leak: &mut [f32],
+        by_threshold: &mut [f32],
     ) {
         let n = grad.len();
         let (cells, pre_spike, before, currents) =
             (cells.first(n), &at.pre_spike[..n], &at.before[..n], &at.currents[..n]);
         let (slopes, potential_gradient) = (&slopes[..n], &mut potential_gradient[..n]);
         let summed = if LEARNED { n } else { 0 };
-        let (by_leak, by_threshold) = (&mut learned.leak[..summed], &mut learned.threshold[..summed]);
+        let (by_leak, by_threshold) = (&mut by_leak[..summed], &mut by_threshold[..summed]);
         let soft = if self.reset == Reset::Soft { 1.0f32 } else { 0.0 };
         let (attached, gain_of_leak) = (f32::from(!self.detach_reset), f32::from(self.gain_of_leak));
         for i in 0..n {

@@ -1,7 +1,7 @@
 //! How a block of neurons goes back by one time-step: as the usual neurons do, or in general.
 
 use super::Surrogate;
-use super::neuron::{CellRows, Cells, LearnedSums, Neuron, NeuronCell, StepPotentials, slopes};
+use super::neuron::{CellRows, Cells, Neuron, NeuronCell, StepPotentials, slopes};
 use super::surrogate::Derivative;
 use crate::ops::simd::arch;
 
@@ -111,9 +111,8 @@ impl<const LEARNED: bool> StepBack for General<'_, LEARNED> {
         arch().dispatch(
             #[inline(always)]
             || {
-                let mut learned = LearnedSums { leak, threshold };
                 let (neuron, cells) = (self.neuron, self.cells);
-                neuron.step_back_in_general::<LEARNED>(cells, at, slopes, grad, potential_gradient, &mut learned);
+                neuron.step_back_in_general::<LEARNED>(cells, (at, slopes), grad, potential_gradient, leak, threshold);
             },
         );
     }
