@@ -64,10 +64,12 @@ fn no_shipped_experiment_is_warned_of() -> Result {
     Ok(())
 }
 
-/// Parameters of the field's networks for 10 classes, batch norm with gamma and beta, counted by hand. ResNet-19: 3x3
-/// convolutions 3-64, 64-128 and five of 128-128, 128-256 and five of 256-256, 256-512 and three of 512-512; 1x1
-/// shortcuts 64-128, 128-256, 256-512; linear 512-256-10 with biases. SEW-ResNet-18: 3-64, four of 64-64, 64-128 and
-/// three of 128-128, 128-256 and three of 256-256, 256-512 and three of 512-512; the same kind of shortcuts; linear 512-10.
+/// Parameters of the field's networks for 10 classes, batch norm with gamma and beta, counted by hand.
+///
+/// ResNet-19: 3x3 convolutions 3-64, 64-128 and five of 128-128, 128-256 and five of 256-256, 256-512 and three of
+/// 512-512; 1x1 shortcuts 64-128, 128-256, 256-512; linear 512-256-10 with biases. SEW-ResNet-18: 3-64, four of 64-64,
+/// 64-128 and three of 128-128, 128-256 and three of 256-256, 256-512 and three of 512-512; the same kind of shortcuts;
+/// linear 512-10.
 #[test]
 fn the_fields_networks_have_the_parameters_counted_by_hand() -> Result {
     let norms = |channels: &[usize]| channels.iter().map(|c| 2 * c).sum::<usize>();
