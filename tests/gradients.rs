@@ -1,9 +1,13 @@
 //! The layers' own reverse pass against two second opinions: candle's autograd, and the same sequence computed the long
 //! way.
 
+#[path = "analyses/spike.rs"]
+mod spike;
+
 use bntt::layers::{BuildContext, ForwardContext, Layer, LayerConfig, LayerPlan, SequenceSpec};
 use bntt::rng::{Purpose, Stream};
 use candle_core::{DType, Device, Tensor, Var};
+use spike::spike;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -120,14 +124,6 @@ fn a_convolution_in_groups_is_candles() -> Result {
         assert_close(&of(&weight), layer.parameters()[0].gradient.as_ref().expect("a gradient"), &text)?;
     }
     Ok(())
-}
-
-/// A spike whose derivative by x is 0.3 max(0, 1 - |x|), made of candle's own ops.
-fn spike(x: &Tensor) -> candle_core::Result<Tensor> {
-    let fires = x.gt(0f64)?.to_dtype(DType::F32)?;
-    let slope = (x.abs()?.neg()? + 1.0)?.relu()?.affine(0.3, 0.0)?.detach();
-    let through = (x * slope)?;
-    (fires - through.detach())? + through
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! Neurons that learn their leak and threshold, and attached resets, beyond what PyTorch's fixtures hold: the older
 //! order by hand, fused with a norm, in runs.
 
-use bntt::layers::{BuildContext, Chain, ForwardContext, LayerConfig, SequenceSpec, plan_chain};
+#[path = "residual/chains.rs"]
+mod chains;
+
+use bntt::layers::{Chain, ForwardContext};
 use bntt::ops::lif::{self, LifConfig, Neurons};
 use bntt::run::checkpoint;
 use bntt::run::{CheckpointKind, RunFolder};
 use candle_core::{Device, Tensor};
+use chains::{built, currents};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -43,28 +47,8 @@ fn gradients_of_the_older_order_are_those_computed_by_hand() -> Result {
     Ok(())
 }
 
-const CONTEXT: BuildContext<'_> = BuildContext {
-    time_steps: 4,
-    classes: 5,
-    seed: 0,
-    init: bntt::layers::InitConfig::XavierUniform(bntt::layers::XavierUniform { gain: 2.0 }),
-    device: &Device::Cpu,
-    precision: bntt::ops::Precision::F32,
-    index: 0,
-    list: "layers",
-    following: &[],
-    neurons_behind: None,
-};
-
 fn chain(text: &str) -> Result<Chain> {
-    #[derive(serde::Deserialize)]
-    struct File {
-        layers: Vec<LayerConfig>,
-    }
-    let File { layers } = toml::from_str(&format!("layers = {text}"))?;
-    let input = SequenceSpec { shape: vec![7, 3, 3], spikes: false, multiplied: false, constant: false };
-    let plans = plan_chain(&layers, &input, &CONTEXT).map_err(|(_, mistake)| mistake)?;
-    Ok(Chain::build(&layers, &plans, &CONTEXT)?)
+    built(text, &currents(&[7, 3, 3], false))
 }
 
 /// A chain's input gradient and those of its parameters by name.

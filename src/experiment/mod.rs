@@ -6,6 +6,7 @@ mod initial_weights;
 mod name;
 mod provenance;
 mod selection;
+mod shared;
 mod training;
 mod warnings;
 
@@ -15,10 +16,11 @@ pub use initial_weights::{ChosenWeights, InitialWeights};
 pub use name::check_name;
 pub use provenance::{GitRecord, ProvenanceConfig};
 pub use selection::ChosenOn;
+pub use shared::SHARED;
 pub use training::{CheckpointEvery, TrainingConfig};
 
 use crate::config::settings;
-use crate::config::{self, LARGEST_FILE, Loaded, ReadAs, SharedDefaults, StandIn};
+use crate::config::{self, LARGEST_FILE, Loaded};
 use crate::data::{DataConfig, DataShape, Dataset, Holdout};
 use crate::error::{Error, Mistake, Result};
 use crate::files::tilde;
@@ -29,48 +31,6 @@ use candle_core::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-
-/// Layers take what they do not say themselves from the network's table of their kind.
-pub const SHARED: SharedDefaults = SharedDefaults {
-    list: "network.layers",
-    tables: &[
-        ("lif", "network.lif"),
-        ("bntt", "network.bntt"),
-        ("batch_norm", "network.batch_norm"),
-        ("tdbn", "network.tdbn"),
-        ("tebn", "network.tebn"),
-        ("tab", "network.tab"),
-    ],
-    stand_ins: &[
-        norm("bntt", &[("norm", Some("bntt"))]),
-        norm("tebn", &[("norm", Some("tebn"))]),
-        norm("tab", &[("norm", Some("tab"))]),
-        norm("tdbn", &[("norm", Some("tdbn"))]),
-        norm("batch_norm", &[("norm", Some("batch_norm"))]),
-        norm("none", &[("norm", None)]),
-        StandIn {
-            key: "network.neuron",
-            value: "relu",
-            entries: &[
-                ("lif", Some("relu")),
-                ("bntt", Some("batch_norm")),
-                ("tebn", Some("batch_norm")),
-                ("tab", Some("batch_norm")),
-                ("tdbn", Some("batch_norm")),
-            ],
-            settings: &[
-                ("network.time_steps", ReadAs::Whole(1)),
-                ("network.encoder", ReadAs::Variant { name: "direct", but: "none" }),
-            ],
-        },
-    ],
-    words: &[("norm", "network.norm")],
-};
-
-/// What "norm" is read as where `network.norm` is `value`.
-const fn norm(value: &'static str, entries: &'static [(&'static str, Option<&'static str>)]) -> StandIn {
-    StandIn { key: "network.norm", value, entries, settings: &[] }
-}
 
 /// A training run of a spiking neural network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -118,10 +118,15 @@ impl Chain {
 
     /// [`parameters`](Self::parameters) of the layers that are not frozen.
     pub fn trained_parameters(&self) -> Vec<(String, &Parameter)> {
+        self.parameters_of(&|node| !node.frozen)
+    }
+
+    /// Learned tensors of the layers that are `taken`.
+    fn parameters_of(&self, taken: &dyn Fn(&Node) -> bool) -> Vec<(String, &Parameter)> {
         let mut found = Vec::new();
-        for Node { place, layer, .. } in self.nodes.iter().filter(|node| !node.frozen) {
+        for Node { place, layer, .. } in self.nodes.iter().filter(|node| taken(node)) {
             found.extend(layer.parameters().into_iter().map(|p| (place.tensor(p.name), p)));
-            layer.chains().into_iter().for_each(|chain| found.extend(chain.trained_parameters()));
+            layer.chains().into_iter().for_each(|chain| found.extend(chain.parameters_of(taken)));
         }
         found
     }
@@ -223,12 +228,7 @@ impl Chain {
 
     /// Learned tensors with their full names (`layers.0.weight`), in the order of the layers.
     pub fn parameters(&self) -> Vec<(String, &Parameter)> {
-        let mut found = Vec::new();
-        for Node { place, layer, .. } in &self.nodes {
-            found.extend(layer.parameters().into_iter().map(|p| (place.tensor(p.name), p)));
-            layer.chains().into_iter().for_each(|chain| found.extend(chain.parameters()));
-        }
-        found
+        self.parameters_of(&|_| true)
     }
 
     /// The same, to be changed.

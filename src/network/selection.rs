@@ -1,12 +1,12 @@
 //! Part of a network's tensors by name: which are taken from a file, which layers are frozen.
 
 use super::Network;
+use super::state::to_single_precision;
 use crate::config::settings::suggestion;
 use crate::error::{Error, Result};
 use crate::files::weights;
 use crate::layers::Parameter;
-use crate::ops::finite;
-use candle_core::{DType, Device};
+use candle_core::Device;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -67,10 +67,7 @@ impl Network {
             Error::Weights(problem) => Error::Weights(format!("{problem} What does not fit can be named in except.")),
             other => other,
         })?;
-        for tensor in tensors.values_mut().filter(|tensor| tensor.dtype().is_float()) {
-            *tensor = tensor.to_dtype(DType::F32)?;
-        }
-        finite::check_weights(&tensors, path)?;
+        to_single_precision(&mut tensors, path)?;
         let mut state = self.state();
         state.extend(tensors);
         self.load_state(&state)

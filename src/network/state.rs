@@ -9,6 +9,17 @@ use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Makes `f32` of all floats of the file `path`.
+///
+/// # Errors
+/// [`Error::Weights`] naming a tensor that is not finite.
+pub(super) fn to_single_precision(tensors: &mut BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
+    for tensor in tensors.values_mut().filter(|tensor| tensor.dtype().is_float()) {
+        *tensor = tensor.to_dtype(DType::F32)?;
+    }
+    finite::check_weights(tensors, path)
+}
+
 impl Network {
     /// All parameters and running statistics, by full name (`layers.1.running_mean`). The tensors share the network's
     /// storage: use them before the next training step.
@@ -55,10 +66,7 @@ impl Network {
     pub fn load_file(&mut self, path: &Path) -> Result<()> {
         let mut tensors = weights::load_tensors(path, &Device::Cpu)?;
         weights::matching(&self.state_shapes(), &tensors, path)?;
-        for tensor in tensors.values_mut().filter(|tensor| tensor.dtype().is_float()) {
-            *tensor = tensor.to_dtype(DType::F32)?;
-        }
-        finite::check_weights(&tensors, path)?;
+        to_single_precision(&mut tensors, path)?;
         self.load_state(&tensors)
     }
 

@@ -86,8 +86,8 @@ impl<'a> Trainer<'a> {
         network: Network,
         device: Device,
     ) -> Result<Self> {
-        let state = TrainingState::new(experiment, dataset, network)?;
-        Self::at(experiment, dataset, folder, (state, VerifiedRecords::nothing()), device)
+        let (holdout, state) = (experiment.holdout(dataset)?, TrainingState::new(experiment, dataset, network)?);
+        Self::at(experiment, (dataset, holdout), folder, (state, VerifiedRecords::nothing()), device)
     }
 
     /// A run from `checkpoint`, whose `records` were verified.
@@ -102,19 +102,18 @@ impl<'a> Trainer<'a> {
         device: Device,
     ) -> Result<Self> {
         let holdout = checked.experiment.holdout(dataset)?;
-        let images = holdout.map_or(dataset.train.len(), |holdout| holdout.training.len());
+        let images = holdout.as_ref().map_or(dataset.train.len(), |holdout| holdout.training.len());
         let state = TrainingState::from_checkpoint(checked, images, checkpoint, &device)?;
-        Self::at(&checked.experiment, dataset, folder, (state, records), device)
+        Self::at(&checked.experiment, (dataset, holdout), folder, (state, records), device)
     }
 
     fn at(
         experiment: &'a Experiment,
-        dataset: &'a Dataset,
+        (dataset, holdout): (&'a Dataset, Option<Holdout>),
         folder: &'a RunFolder,
         (state, records): (TrainingState, VerifiedRecords),
         device: Device,
     ) -> Result<Self> {
-        let holdout = experiment.holdout(dataset)?;
         let device_data = upload(experiment, dataset, &device)?;
         // Nothing is cut off before all that could refuse the run has been read.
         let output = RunOutput::open(experiment, folder, records, state.progress.global_step)?;

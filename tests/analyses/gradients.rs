@@ -1,5 +1,6 @@
 //! The gradient by the images.
 
+use super::spike::spike;
 use super::{Result, network, parse, random};
 use bntt::encoders::RandomKey;
 use bntt::layers::{BuildContext, Layer, LayerConfig, SequenceSpec};
@@ -97,14 +98,6 @@ fn an_evaluations_gradient_is_the_finite_difference() -> Result {
         assert!(error < tolerance, "place {place}: {}, off by {error:e}", found[place]);
     }
     Ok(())
-}
-
-/// A spike whose derivative by x is 0.3 max(0, 1 - |x|), made of candle's own operations.
-fn spike(x: &Tensor) -> candle_core::Result<Tensor> {
-    let fires = x.gt(0f64)?.to_dtype(DType::F32)?;
-    let slope = (x.abs()?.neg()? + 1.0)?.relu()?.affine(0.3, 0.0)?.detach();
-    let through = (x * slope)?;
-    (fires - through.detach())? + through
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod conversion;
 mod counts;
 mod gradients;
 mod readouts;
+mod spike;
 
 use bntt::experiment::{CheckedExperiment, Experiment};
 use bntt::network::Network;

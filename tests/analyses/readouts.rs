@@ -1,6 +1,7 @@
 //! What logits are made of: gradients against finite differences and candle's autograd, sequences that end early,
 //! sentences.
 
+use super::spike::spike;
 use super::{Result, network, parse, random};
 use bntt::network::Network;
 use bntt::ops::cross_entropy::BatchScore;
@@ -59,14 +60,6 @@ fn gradients_are_finite_differences_for_every_readout_of_currents_and_every_loss
         }
     }
     Ok(())
-}
-
-/// A spike whose derivative by x is 0.3 max(0, 1 - |x|), made of candle's own operations.
-fn spike(x: &Tensor) -> candle_core::Result<Tensor> {
-    let fires = x.gt(0f64)?.to_dtype(DType::F32)?;
-    let slope = (x.abs()?.neg()? + 1.0)?.relu()?.affine(0.3, 0.0)?.detach();
-    let through = (x * slope)?;
-    (fires - through.detach())? + through
 }
 
 /// Firing rates of the last neurons, by class or by groups of three a class.
