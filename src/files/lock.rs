@@ -5,10 +5,10 @@
 //! (`F_OFD_SETLK`), which others can look at without taking it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::files::reading;
@@ -19,6 +19,10 @@ pub(crate) const NAME: &str = "lock";
 
 /// How often a lock that is waited for is tried.
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
+
+/// How long the name of who holds a lock is waited for, and how often it is looked for.
+const TIME_TO_WRITE: Duration = Duration::from_secs(1);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// Held as long as it lives.
 #[derive(Debug)]
@@ -46,7 +50,9 @@ impl Lock {
         }
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let text = format!("process {} on {}\n", std::process::id(), host.trim());
-        file.set_len(0).and_then(|()| file.write_all(text.as_bytes())).map_err(Error::io("write", path))?;
+        // Written before the rest is cut off, so that whoever reads meanwhile finds a whole first line.
+        let named = file.write_all(text.as_bytes()).and_then(|()| file.set_len(text.len() as u64));
+        named.map_err(Error::io("write", path))?;
         Ok(Self { _file: file })
     }
 
@@ -79,12 +85,19 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     reading::own(options.read(true).write(true).create(true).truncate(false).mode(0o666), path)
 }
 
-/// "process 4711 on gpu03".
+/// "process 4711 on gpu03". Who has just taken a new lock may not have written its name yet, and is given
+/// [`TIME_TO_WRITE`] for it.
 fn holder(file: &mut File) -> String {
-    let mut text = String::new();
-    let read = file.take(200).read_to_string(&mut text);
-    let line = text.lines().next().unwrap_or_default();
-    if read.is_ok() && line.starts_with("process ") { line.into() } else { "another process".into() }
+    let asked = Instant::now();
+    loop {
+        let mut text = String::new();
+        let read = file.rewind().and_then(|()| file.take(200).read_to_string(&mut text));
+        match text.lines().next() {
+            Some(line) if read.is_ok() && line.starts_with("process ") => return line.into(),
+            _ if asked.elapsed() > TIME_TO_WRITE => return "another process".into(),
+            _ => std::thread::sleep(BETWEEN_LOOKS),
+        }
+    }
 }
 
 /// Locks a file that is open for writing, until its last clone is closed; `false` where another has it.
@@ -178,6 +191,34 @@ mod tests {
         assert!(is_held(&path), "a clone keeps it");
         drop(clone);
         assert!(!is_held(&path) && try_lock(&second).unwrap());
+    }
+
+    #[test]
+    fn who_holds_a_lock_is_named_though_the_name_is_written_after_it_was_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let mut file = open(&path).unwrap();
+        assert!(try_lock(&file).unwrap());
+        let refused = || Lock::take(&path, folder.path()).unwrap_err().to_string();
+        assert!(refused().contains("another process holds it"), "no name comes");
+        let error = std::thread::scope(|scope| {
+            let second = scope.spawn(refused);
+            std::thread::sleep(Duration::from_millis(50));
+            file.write_all(b"process 4711 on gpu03\n").unwrap();
+            second.join().unwrap()
+        });
+        assert!(error.contains("process 4711 on gpu03 holds it"), "{error}");
+    }
+
+    #[test]
+    fn the_name_in_a_lock_that_an_earlier_process_left_is_replaced_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        std::fs::write(&path, format!("process 1 on {}\n", "elsewhere".repeat(30))).unwrap();
+        let _lock = Lock::take(&path, folder.path()).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with(&format!("process {} on ", std::process::id())), "{text}");
+        assert!(text.ends_with('\n') && text.lines().count() == 1, "{text}");
     }
 
     #[test]
