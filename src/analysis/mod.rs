@@ -8,4 +8,5 @@ pub mod attack;
 pub mod conversion;
 pub mod early_exit;
 pub mod energy;
+pub mod paired;
 pub mod statistic;

@@ -59,15 +59,14 @@ pub struct AttackArguments {
     format: super::FormatArgument,
 }
 
+/// PGD as it is done unless options say otherwise.
+const USUAL_ALPHA: f64 = 2.0 / 255.0;
+const USUAL_STEPS: usize = 7;
+
 /// A share of the range of a pixel: `8/255` or `0.03`.
 fn share(text: &str) -> std::result::Result<f64, String> {
-    let number = |text: &str| text.trim().parse::<f64>().ok();
-    let value = match text.split_once('/') {
-        Some((above, below)) => number(above).zip(number(below)).map(|(above, below)| above / below),
-        None => number(text),
-    };
     let wrong = || format!("expected a number above 0 and up to 1, such as 8/255 or 0.03, found {text:?}");
-    value.filter(|&value| value > 0.0 && value <= 1.0).ok_or_else(wrong)
+    attack::read_share(text).ok_or_else(wrong)
 }
 
 /// All numbers, in percent.
@@ -156,13 +155,42 @@ fn column(
         })?;
         rows.push(AttackRow { perturbation, name, top1 });
     }
-    Ok(AccuracyColumn {
+    let column = AccuracyColumn {
         run: run.to_path_buf(),
         encoder: experiment.network.encoder.kind().name(),
         time_steps: experiment.network.time_steps,
         images: trained.dataset.test.len(),
         rows,
-    })
+    };
+    keep(&trained, &column, arguments)?;
+    Ok(column)
+}
+
+/// Leaves the accuracies in the run's folder.
+fn keep(trained: &Trained, column: &AccuracyColumn, arguments: &AttackArguments) -> Result<()> {
+    let AttackArguments { draws, gradient_draws, .. } = arguments;
+    let perturbations: Vec<Perturbation> = column.rows.iter().map(|row| row.perturbation).collect();
+    let mut analysis = trained.analysis("attack");
+    analysis.settings =
+        serde_json::json!({ "perturbations": perturbations, "draws": draws, "gradient_draws": gradient_draws });
+    analysis.conditions = conditions(arguments, &perturbations);
+    analysis.measures = column.rows.iter().map(|row| (row.perturbation.measure(), row.top1.mean)).collect();
+    analysis.results = json::value(column)?;
+    trained.keep(&analysis);
+    Ok(())
+}
+
+/// What is not as the command does it by itself.
+fn conditions(arguments: &AttackArguments, perturbations: &[Perturbation]) -> Vec<String> {
+    let gradients = arguments.gradient_draws;
+    let of_gradients = (gradients != 1).then(|| format!("gradients over {gradients} draws"));
+    let pgd = perturbations.iter().find_map(|perturbation| match *perturbation {
+        Perturbation::Pgd { alpha, steps, .. } if (alpha, steps) != (USUAL_ALPHA, USUAL_STEPS) => {
+            Some(format!("alpha {} and {steps} steps of PGD", attack::share(alpha)))
+        }
+        _ => None,
+    });
+    of_gradients.into_iter().chain(pgd).collect()
 }
 
 fn describe(report: &AttackReport) -> (String, Table) {

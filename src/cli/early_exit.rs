@@ -2,7 +2,7 @@
 
 use super::figures::Figures;
 use super::path_argument::path;
-use super::trained::RunNetworkArguments;
+use super::trained::{RunNetworkArguments, Trained};
 use crate::analysis::early_exit::{AtConfidence, AtStep, EarlyExitCurve, curve};
 use crate::analysis::energy::{Constants, products};
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ pub struct EarlyExitArguments {
     #[command(flatten)]
     of: RunNetworkArguments,
     /// Mean gammas below it end the sequence.
-    #[arg(long, value_name = "GAMMA", default_value_t = 0.1)]
+    #[arg(long, value_name = "GAMMA", default_value_t = USUAL_THRESHOLD)]
     threshold: f64,
     /// Which layers' gammas must be below the threshold.
     #[arg(long, value_enum, default_value = "every")]
@@ -48,6 +48,9 @@ pub struct EarlyExitArguments {
     #[command(flatten)]
     format: super::FormatArgument,
 }
+
+/// The threshold of Kim & Panda 2021.
+const USUAL_THRESHOLD: f64 = 0.1;
 
 /// All numbers.
 #[derive(Serialize)]
@@ -96,6 +99,7 @@ pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
         draws,
         curve,
     };
+    keep(&trained, &report, arguments)?;
     arguments.figures.write(|| {
         let mut figures = vec![figures::early_exit(&report.curve, exit)?];
         if !report.gammas.is_empty() {
@@ -106,6 +110,35 @@ pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
     let (text, tables) = describe(&report);
     let printout = Printout::new(text, tables).with_json(json::value(&report)?);
     arguments.format.print(printout.with_list(&json::value(&report.curve.steps)?))
+}
+
+/// Leaves the numbers in the run's folder.
+fn keep(trained: &Trained, report: &EarlyExitReport, arguments: &EarlyExitArguments) -> Result<()> {
+    let EarlyExitReport { threshold, layers, curve, .. } = report;
+    let mut analysis = trained.analysis("early-exit");
+    analysis.settings = serde_json::json!({
+        "threshold": threshold, "layers": layers, "stop": arguments.stop, "confidence": arguments.confidence,
+        "constants": Constants::load(arguments.constants.as_deref())?,
+    });
+    let usual = EarlyExitConfig { threshold: USUAL_THRESHOLD, layers: ExitLayers::Every };
+    if (*threshold, *layers) != (usual.threshold, usual.layers) {
+        let layers = if *layers == ExitLayers::Every { "every layer's" } else { "the layers' average" };
+        analysis.conditions.push(format!("{layers} gamma below {threshold}"));
+    }
+    // Where gamma tells no exit, the network runs to its end; without gamma nothing could have told one.
+    let exit = report.exit.or(curve.steps.last().map(|at| at.time_steps)).filter(|_| !report.gammas.is_empty());
+    if let Some(at) = exit.and_then(|exit| curve.steps.iter().find(|at| at.time_steps == exit)) {
+        analysis.measures.insert("early_exit.accuracy".into(), at.top1);
+        analysis.measures.insert("early_exit.time_steps".into(), at.time_steps as f64);
+    }
+    // With --stop, an image that is not sure by then ends there.
+    for at in curve.confidences.iter().filter(|_| !arguments.stop) {
+        analysis.measures.insert(format!("early_exit.accuracy@{}", at.confidence), at.top1);
+        analysis.measures.insert(format!("early_exit.time_steps@{}", at.confidence), at.time_steps);
+    }
+    analysis.results = json::value(report)?;
+    trained.keep(&analysis);
+    Ok(())
 }
 
 /// By time-step, by confidence, and the mean gammas where there are any.

@@ -47,6 +47,8 @@ pub struct EnergyArguments {
     format: super::FormatArgument,
 }
 
+const PICO_IN_MICRO: f64 = 1e6;
+
 /// All numbers, energies in picojoule.
 #[derive(Serialize)]
 struct EnergyReport {
@@ -102,6 +104,7 @@ pub fn energy(arguments: &EnergyArguments) -> Result<()> {
         layers: account(&products, &meter, images, time_steps, &constants),
         rates: meter.spikes.iter().map(rate).collect(),
     };
+    keep(&trained, &report, arguments)?;
     arguments.figures.write(|| {
         let image = format!("Test image {} (counted from 0).", arguments.image);
         Ok(vec![figures::rates_by_step(&report.rates)?, figures::raster(&fired(&trained, arguments.image)?, &image)?])
@@ -116,6 +119,35 @@ pub fn energy(arguments: &EnergyArguments) -> Result<()> {
     };
     let printout = Printout::new(text, tables).with_json(json::value(&report)?);
     arguments.format.print(printout.with_list(&json::value(&report.layers)?))
+}
+
+/// Leaves the numbers in the run's folder; energies in microjoule.
+fn keep(trained: &Trained, report: &EnergyReport, arguments: &EnergyArguments) -> Result<()> {
+    let EnergyReport { layers, constants, .. } = report;
+    let mut analysis = trained.analysis("energy");
+    analysis.settings = serde_json::json!({ "constants": constants, "ann": arguments.ann });
+    analysis.conditions = arguments.constants.iter().map(|file| format!("the costs of {}", file.display())).collect();
+    let sum = |column: fn(&LayerEnergy) -> f64| total(layers, column);
+    let [formula, counted, with_memory] = [sum(|l| l.formula), sum(|l| l.counted), sum(|l| l.with_memory)];
+    let [ann, ann_with_memory] = [sum(|l| l.ann), sum(|l| l.ann_with_memory)];
+    let rates: Vec<f64> = report.rates.iter().map(|(_, by_step)| by_step.iter().sum()).collect();
+    let measures = [
+        ("ratio", ann / formula),
+        ("ratio_counted", ann / counted),
+        ("ratio_with_memory", ann_with_memory / with_memory),
+        ("formula", formula / PICO_IN_MICRO),
+        ("counted", counted / PICO_IN_MICRO),
+        ("with_memory", with_memory / PICO_IN_MICRO),
+        ("ann", ann / PICO_IN_MICRO),
+        ("ann_with_memory", ann_with_memory / PICO_IN_MICRO),
+        ("spikes_per_neuron", rates.iter().sum::<f64>() / rates.len() as f64),
+    ];
+    // A network that never fires takes nothing, and the ratio is no number.
+    let finite = measures.into_iter().filter(|(_, value)| value.is_finite());
+    analysis.measures = finite.map(|(name, value)| (format!("energy.{name}"), value)).collect();
+    analysis.results = json::value(report)?;
+    trained.keep(&analysis);
+    Ok(())
 }
 
 /// Which of a run's networks it is: one with spikes, or their twin without.

@@ -78,8 +78,25 @@ pub fn eval(arguments: &EvalArguments) -> Result<()> {
         "top5": score.top5_percent(),
         "firing_rates": rates.into_iter().map(|(layer, rate)| (layer, rate.into())).collect::<serde_json::Map<_, _>>(),
     });
+    let mut analysis = trained.analysis("eval");
+    let on = if arguments.images == ImagesChoice::Test { "test" } else { "validation" };
+    analysis.settings = serde_json::json!({ "images": on, "draws": draws, "time_steps": options.time_steps });
+    analysis.conditions = conditions(options, usual);
+    if arguments.images == ImagesChoice::Test {
+        let measures = [("top1", score.top1_percent()), ("top5", score.top5_percent()), ("loss", score.loss())];
+        analysis.measures = measures.map(|(name, value)| (format!("eval.{name}"), value)).into();
+    }
+    analysis.results = json.clone();
+    trained.keep(&analysis);
     let number = |key: &str| json.get(key).map_or(String::new(), ToString::to_string);
     let keys = ["images", "draws", "time_steps", "loss", "top1", "top5"];
     let records = vec![keys.map(String::from).to_vec(), keys.map(number).to_vec()];
     arguments.format.print(Printout::new(text, vec![table]).with_records(records).with_json(json))
+}
+
+/// What is not as the run evaluates in training.
+fn conditions(options: EvaluationOptions, usual: EvaluationOptions) -> Vec<String> {
+    let of_draws = (options.draws != usual.draws).then(|| format!("{} draws", options.draws));
+    let of_steps = (options.time_steps != usual.time_steps).then(|| format!("{} time-steps", options.time_steps));
+    of_draws.into_iter().chain(of_steps).collect()
 }

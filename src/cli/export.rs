@@ -1,7 +1,7 @@
 //! `bntt export`.
 
 use super::path_argument::path;
-use super::trained::{CheckpointChoice, NetworkSource};
+use super::trained::{CheckpointChoice, LoadedNetwork, NetworkSource};
 use crate::encoders::EncoderConfig;
 use crate::error::{Error, Result};
 use crate::files::{atomic, output};
@@ -48,7 +48,7 @@ pub fn export(arguments: &ExportArguments) -> Result<()> {
         let path = folder.display();
         return Err(Error::Run(format!("--pytorch {path}: these are the run's checkpoints. Name another folder.")));
     }
-    let (network, checked) = source.network(None, arguments.checkpoint)?;
+    let LoadedNetwork { network, checked, .. } = source.network(None, arguments.checkpoint)?;
     let module = pytorch::module(&checked, &format!("The network of {}", run.display()))?;
     let weights = pytorch::to_archive(&network.state())?;
     atomic::create_folders(folder)?;

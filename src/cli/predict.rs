@@ -1,7 +1,7 @@
 //! `bntt predict`.
 
 use super::path_argument::path;
-use super::trained::NetworkSource;
+use super::trained::{LoadedNetwork, NetworkSource};
 use crate::data::{Batches, DataConfig, read_unlabelled};
 use crate::error::{Error, Result};
 use crate::files::output;
@@ -47,7 +47,8 @@ pub fn predict(arguments: &PredictArguments) -> Result<()> {
     let own = source.folder.as_ref().map_or_else(|| vec![arguments.run_or_config.clone()], RunFolder::own_files);
     let inputs = [vec![arguments.input.clone()], arguments.weights.iter().cloned().collect(), own].concat();
     output::check(&arguments.output, &inputs)?;
-    let (network, checked) = source.network(arguments.weights.as_deref(), super::trained::CheckpointChoice::Best)?;
+    let LoadedNetwork { network, checked, .. } =
+        source.network(arguments.weights.as_deref(), super::trained::CheckpointChoice::Best)?;
     let experiment = &checked.experiment;
     let coded = checked.shape.time_steps.is_some();
     let split = read_unlabelled(&arguments.input, if coded { "sequences" } else { "images" })?;

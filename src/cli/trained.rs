@@ -5,11 +5,13 @@ use crate::data::{Batches, Dataset, SplitImages};
 use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, Experiment};
 use crate::network::Network;
-use crate::run::checkpoint;
+use crate::run::analyses::{AnalysedCheckpoint, RecordedAnalysis};
+use crate::run::checkpoint::{self, TrainingProgress};
 use crate::run::{self, RunFolder};
 use crate::train::memory_check::{refuse_evaluation_that_cannot_fit, with_memory_explained};
 use candle_core::Device;
 use std::path::{Path, PathBuf};
+use tracing::warn;
 
 /// The network of a run, on the run's test images.
 #[derive(clap::Args)]
@@ -31,6 +33,11 @@ pub struct Trained {
     pub checked: CheckedExperiment,
     pub dataset: Dataset,
     pub device: Device,
+    /// The run's.
+    pub folder: RunFolder,
+    /// Whose weights the network has.
+    pub checkpoint: AnalysedCheckpoint,
+    pub overrides: Vec<String>,
 }
 
 impl RunNetworkArguments {
@@ -43,16 +50,33 @@ impl Trained {
     /// The network of a run folder, and its data set.
     pub fn open(run: &Path, overrides: &[String], which: CheckpointChoice) -> Result<Self> {
         let source = NetworkSource::open(run, overrides)?;
-        if source.folder.is_none() {
+        let Some(folder) = source.folder.clone() else {
             let path = run.display();
             return Err(Error::Run(format!(
                 "{path}: expected a run folder such as runs/quickstart/v0001, found a file"
             )));
-        }
-        let (network, checked) = source.network(None, which)?;
+        };
+        let LoadedNetwork { network, checked, progress } = source.network(None, which)?;
         let dataset = checked.experiment.load_data_to_evaluate()?;
         let device = checked.experiment.training.open_device()?;
-        Ok(Self { network, checked, dataset, device })
+        // Weights of a run folder are a checkpoint's.
+        let checkpoint = match progress {
+            Some(progress) => AnalysedCheckpoint::new(which.into(), progress),
+            None => AnalysedCheckpoint::read(&folder, which.into())?,
+        };
+        Ok(Self { network, checked, dataset, device, folder, checkpoint, overrides: overrides.to_vec() })
+    }
+
+    /// What `command` will have found of this network.
+    pub fn analysis(&self, command: &str) -> RecordedAnalysis {
+        RecordedAnalysis::new(command, self.checkpoint.clone(), &self.overrides)
+    }
+
+    /// Leaves it in the run's folder for tables; where that cannot be written the numbers are printed all the same.
+    pub fn keep(&self, analysis: &RecordedAnalysis) {
+        if let Err(error) = analysis.save(&self.folder) {
+            warn!("these numbers are not kept in the run's folder, and no table will have them: {error}");
+        }
     }
 
     /// What `work` makes of the network and the test images when it computes so many time-steps; where there is no
@@ -115,6 +139,14 @@ impl From<CheckpointChoice> for run::CheckpointKind {
     }
 }
 
+/// A network with weights.
+pub struct LoadedNetwork {
+    pub network: Network,
+    pub checked: CheckedExperiment,
+    /// How far the checkpoint had come that the weights are of.
+    pub progress: Option<TrainingProgress>,
+}
+
 /// Where a network's description comes from.
 pub struct NetworkSource {
     pub checked: CheckedExperiment,
@@ -130,22 +162,26 @@ impl NetworkSource {
     }
 
     /// The network with the weights of `file`, or of the run's checkpoint.
-    pub fn network(self, file: Option<&Path>, which: CheckpointChoice) -> Result<(Network, CheckedExperiment)> {
+    pub fn network(self, file: Option<&Path>, which: CheckpointChoice) -> Result<LoadedNetwork> {
         let Self { checked: CheckedExperiment { experiment, shape, plan }, folder } = self;
         let device = experiment.training.open_device()?;
         let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &device)?;
-        match (file, folder) {
-            (Some(file), _) => network.load_file(file)?,
+        let progress = match (file, folder) {
+            (Some(file), _) => {
+                network.load_file(file)?;
+                None
+            }
             (None, Some(folder)) => {
                 let path = folder.checkpoint(which.into());
                 let found = checkpoint::load(&path, &device)?;
                 checkpoint::matching(&network.state_shapes(), &found.model, &path.join("model.safetensors"))?;
                 network.load_state(&found.model)?;
+                Some(found.progress)
             }
             (None, None) => {
                 return Err(Error::Weights("an experiment file has no weights: name them with --weights FILE".into()));
             }
-        }
-        Ok((network, CheckedExperiment { experiment, shape, plan }))
+        };
+        Ok(LoadedNetwork { network, checked: CheckedExperiment { experiment, shape, plan }, progress })
     }
 }

@@ -1,5 +1,6 @@
 //! Run folders: `<root>/<name>/v0001`, where everything that a run leaves on disk has its place.
 
+pub mod analyses;
 pub mod checkpoint;
 pub mod identity;
 pub mod initial_weights;
@@ -35,6 +36,17 @@ pub enum CheckpointKind {
     Best,
     /// With running statistics that `bntt recalibrate` estimated again.
     Recalibrated,
+}
+
+impl CheckpointKind {
+    /// The name of its folder.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Last => "last",
+            Self::Best => "best",
+            Self::Recalibrated => "recalibrated",
+        }
+    }
 }
 
 impl RunFolder {
@@ -213,11 +225,12 @@ impl RunFolder {
     }
 
     pub fn checkpoint(&self, which: CheckpointKind) -> PathBuf {
-        self.checkpoints().join(match which {
-            CheckpointKind::Last => "last",
-            CheckpointKind::Best => "best",
-            CheckpointKind::Recalibrated => "recalibrated",
-        })
+        self.checkpoints().join(which.name())
+    }
+
+    /// What was measured on the network: [`analyses::RecordedAnalysis`].
+    pub fn analyses(&self) -> PathBuf {
+        self.path.join("analyses")
     }
 
     fn checkpoints(&self) -> PathBuf {
@@ -235,6 +248,7 @@ impl RunFolder {
             self.steps(),
             self.lock(),
             self.log(),
+            self.analyses(),
             self.checkpoints(),
         ];
         [own, self.earlier_configs()].concat()

@@ -2,7 +2,7 @@
 
 use crate::run::RunFolder;
 use crate::run::listing::{self, RunSummary};
-use crate::run::metrics::{self, ChosenOn, EpochMetrics};
+use crate::run::metrics::{self, ChosenOn, RunMetrics};
 use std::path::PathBuf;
 
 /// Top-1 accuracy on the test images after an epoch.
@@ -36,6 +36,8 @@ pub struct Results {
     /// The best epoch's accuracy on the validation images, where there are any.
     pub validation: Option<AccuracyAt>,
     pub chosen_on: ChosenOn,
+    /// The cross-entropy on the test images where `last` is read, and with validation images where `best` is.
+    pub loss: Option<f64>,
     /// Spikes per neuron and time-step in the last epoch: the mean over the LIF layers, each of which counts once.
     pub firing_rate: Option<f64>,
     /// Of all epochs, with their evaluations.
@@ -50,14 +52,17 @@ impl Results {
         let path = run.path().canonicalize().unwrap_or_else(|_| run.path().to_path_buf());
         let version = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let summary = listing::summarize(run);
-        let lines = metrics::so_far(run).unwrap_or_default().epochs;
-        Self::from_lines(format!("{}/{version}", run.name()), summary, &lines)
+        let metrics = metrics::so_far(run).unwrap_or_default();
+        Self::from_metrics(format!("{}/{version}", run.name()), summary, &metrics)
     }
 
-    fn from_lines(run: String, summary: RunSummary, lines: &[EpochMetrics]) -> Self {
+    fn from_metrics(run: String, summary: RunSummary, metrics: &RunMetrics) -> Self {
+        let RunMetrics { epochs: lines, test } = metrics;
         let RunSummary { path, state, epochs_done, epochs, best_accuracy, best_epoch, started, chosen_on, .. } =
             summary;
-        let last = metrics::last_evaluated(lines).map(|(epoch, test)| AccuracyAt { top1: test.top1, epoch });
+        let evaluated = metrics::last_evaluated(lines);
+        let last = evaluated.map(|(epoch, test)| AccuracyAt { top1: test.top1, epoch });
+        let loss = test.map(|last| last.test).or(evaluated.map(|(_, test)| test)).map(|test| test.loss);
         let ended_early = summary.ended_early.is_some();
         let at = |top1: Option<f64>| top1.zip(best_epoch).map(|(top1, epoch)| AccuracyAt { top1, epoch });
         let (best, validation) = (at(best_accuracy), at(summary.validation_accuracy));
@@ -76,10 +81,16 @@ impl Results {
             best,
             validation,
             chosen_on,
+            loss,
             firing_rate,
             seconds,
             started,
         }
+    }
+
+    /// Whether [`Results::complete`] has numbers.
+    pub fn is_complete(&self) -> bool {
+        self.complete().is_some()
     }
 
     /// The last and the best accuracy of a run that has done all its epochs and was evaluated after the last; with

@@ -26,14 +26,14 @@ pub fn refused(folder: &Path, words: &[&str]) -> Result<String> {
 }
 
 /// A folder with a trained run in `runs/small/v0001`.
-fn trained(overrides: &[&str]) -> Result<tempfile::TempDir> {
+pub fn trained(overrides: &[&str]) -> Result<tempfile::TempDir> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("small.toml"), TEXT)?;
     said(folder.path(), &[&["run", "small.toml"], overrides].concat())?;
     Ok(folder)
 }
 
-const RUN: &str = "runs/small/v0001";
+pub const RUN: &str = "runs/small/v0001";
 
 #[test]
 fn early_exit_ends_where_it_is_told_and_agrees_with_eval() -> Result {

@@ -5,6 +5,7 @@ mod commands;
 mod conversion;
 mod counts;
 mod gradients;
+mod kept;
 mod readouts;
 mod spike;
 

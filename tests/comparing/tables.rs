@@ -7,6 +7,8 @@ use bntt::report::tables::{FilledTable, grid, records};
 const NOTE: &str = "Top-1 accuracy on the test images in %: mean ± sample standard deviation over n runs with different seeds. Differences \
                     are in points.";
 
+const BOLD: &str = "Bold, in plain text \\*: the best of our means in its column, among rows of the same data set.";
+
 const ROWS: &str = "\
 title = 'Leak & more'
 caption = '100 % made up.'
@@ -55,16 +57,16 @@ fn markdown_has_means_deviations_papers_and_differences() {
 
 100 % made up.
 
-| what\\_it\\_is       |   n |   last epoch | best epoch, chosen on test images |       paper | last − paper | best − paper | independent |
-| ------------------ | --: | -----------: | --------------------------------: | ----------: | -----------: | -----------: | ----------: |
-| three seeds        |   3 | 91.00 ± 1.00 |                      91.67 ± 0.58 |    90.5 (V) |        +0.50 |        +1.17 |             |
-| one seed, leak 0.5 |   1 |        69.25 |                             69.25 |             |              |              |   69.50 (Q) |
-| nothing            |   0 |      not run |                           not run |             |              |              |             |
-| impossible         |   0 |      not run |                           not run | unconfirmed |              |              |             |
+| what\\_it\\_is       |   n |       last epoch | best epoch, chosen on test images |       paper | last − paper | best − paper | independent |
+| ------------------ | --: | ---------------: | --------------------------------: | ----------: | -----------: | -----------: | ----------: |
+| three seeds        |   3 | **91.00 ± 1.00** |                  **91.67 ± 0.58** |    90.5 (V) |        +0.50 |        +1.17 |             |
+| one seed, leak 0.5 |   1 |            69.25 |                             69.25 |             |              |              |   69.50 (Q) |
+| nothing            |   0 |          not run |                           not run |             |              |              |             |
+| impossible         |   0 |          not run |                           not run | unconfirmed |              |              |             |
 
 ";
     let notes = format!(
-        "- {NOTE}\n- V: read in the paper's text or the authors' code. Q: quoted by another text.\n- paper, figure 1: three seeds\n\
+        "- {NOTE}\n- {BOLD}\n- V: read in the paper's text or the authors' code. Q: quoted by another text.\n- paper, figure 1: three seeds\n\
          - paper, hearsay: impossible\n- independent, a talk: one seed, leak 0.5\n- impossible: not run, there are no such data.\n"
     );
     assert_eq!(text, format!("{expected}{notes}"));
@@ -84,7 +86,7 @@ fn latex_has_the_same_with_everything_escaped() {
     \\toprule
     what\\_it\\_is & n & last epoch & best epoch, chosen on test images & paper & last $-$ paper & best $-$ paper & independent \\\\
     \\midrule
-    three seeds & 3 & 91.00 $\\pm$ 1.00 & 91.67 $\\pm$ 0.58 & 90.5 (V) & +0.50 & +1.17 &  \\\\
+    three seeds & 3 & \\textbf{91.00 $\\pm$ 1.00} & \\textbf{91.67 $\\pm$ 0.58} & 90.5 (V) & +0.50 & +1.17 &  \\\\
     one seed, leak 0.5 & 1 & 69.25 & 69.25 &  &  &  & 69.50 (Q) \\\\
     nothing & 0 & not run & not run &  &  &  &  \\\\
     impossible & 0 & not run & not run & unconfirmed &  &  &  \\\\
@@ -135,17 +137,18 @@ fn with_columns_last_best_and_paper_are_lines_below_each_other() {
     let table = load(&workspace, "table.toml");
     let expected = format!(
         "\
-| leak |                                   |                T 4 |        T 8 |
-| ---- | --------------------------------- | -----------------: | ---------: |
-| 0.95 | last epoch                        | 91.00 ± 1.41 (n 2) | unfinished |
-|      | best epoch, chosen on test images | 92.00 ± 0.00 (n 2) | unfinished |
-|      | paper                             |             91 (Q) |            |
-|      | last − paper                      |               0.00 |            |
-|      | best − paper                      |              +1.00 |            |
-| 0.5  | last epoch                        |        69.25 (n 1) |    not run |
-|      | best epoch, chosen on test images |        69.25 (n 1) |    not run |
+| leak |                                   |                    T 4 |        T 8 |
+| ---- | --------------------------------- | ---------------------: | ---------: |
+| 0.95 | last epoch                        | **91.00 ± 1.41 (n 2)** | unfinished |
+|      | best epoch, chosen on test images | **92.00 ± 0.00 (n 2)** | unfinished |
+|      | paper                             |                 91 (Q) |            |
+|      | last − paper                      |                   0.00 |            |
+|      | best − paper                      |                  +1.00 |            |
+| 0.5  | last epoch                        |            69.25 (n 1) |    not run |
+|      | best epoch, chosen on test images |            69.25 (n 1) |    not run |
 
 - {NOTE}
+- {BOLD}
 - Q: quoted by another text.
 - paper, a talk: 0.95, T 4
 - 0.95, T 4: seeds 5, 7 not run.

@@ -3,7 +3,7 @@
 mod perturbation;
 mod scale;
 
-pub use perturbation::{Attacker, Images, Perturbation};
+pub use perturbation::{Attacker, Images, Perturbation, read_share, share};
 pub use scale::Scale;
 
 use crate::analysis::statistic::Statistic;

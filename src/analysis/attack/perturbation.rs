@@ -49,19 +49,44 @@ pub struct Attacker<'a> {
     pub together: usize,
 }
 
+/// `8/255`, or `0.03` where it is no whole number of 255ths.
+pub fn share(eps: f64) -> String {
+    match (255.0 * eps).round() {
+        whole if (255.0 * eps - whole).abs() < 1e-6 => format!("{whole}/255"),
+        _ => eps.to_string(),
+    }
+}
+
+/// `8/255` or `0.03` as a number above 0 and up to 1; `None` of anything else.
+pub fn read_share(text: &str) -> Option<f64> {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    let value = match text.split_once('/') {
+        Some((above, below)) => number(above)? / number(below)?,
+        None => number(text)?,
+    };
+    Some(value).filter(|&value| value > 0.0 && value <= 1.0)
+}
+
 impl Perturbation {
     /// `FGSM 8/255` and the like.
     pub fn describe(&self) -> String {
-        let share = |eps: f64| match (255.0 * eps).round() {
-            whole if (255.0 * eps - whole).abs() < 1e-6 => format!("{whole}/255"),
-            _ => eps.to_string(),
-        };
         match *self {
             Self::Clean => "clean".into(),
             Self::Fgsm { eps } => format!("FGSM eps {}", share(eps)),
             Self::Pgd { eps, alpha, steps } => format!("PGD eps {} alpha {} steps {steps}", share(eps), share(alpha)),
             Self::Gaussian { deviation } => format!("Gaussian noise {deviation}"),
             Self::SaltAndPepper { share } => format!("salt and pepper {share}"),
+        }
+    }
+
+    /// Its name among the measures of tables: `attack.fgsm@8/255`.
+    pub fn measure(&self) -> String {
+        match *self {
+            Self::Clean => "attack.clean".into(),
+            Self::Fgsm { eps } => format!("attack.fgsm@{}", share(eps)),
+            Self::Pgd { eps, .. } => format!("attack.pgd@{}", share(eps)),
+            Self::Gaussian { deviation } => format!("attack.gaussian@{deviation}"),
+            Self::SaltAndPepper { share } => format!("attack.salt_and_pepper@{share}"),
         }
     }
 

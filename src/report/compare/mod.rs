@@ -13,10 +13,10 @@ mod select;
 
 pub use grid::grid;
 pub use records::{json, records};
-pub use select::{Filter, SortKey};
+pub use select::{Filter, SortKey, keep_planned};
 
 use crate::config::LARGEST_FILE;
-use crate::config::settings::{Difference, differences};
+use crate::config::settings::{self, Difference, differences};
 use crate::error::Result;
 use crate::experiment::ChosenOn;
 use crate::files::reading;
@@ -82,8 +82,15 @@ impl ComparedRun {
     /// # Errors
     /// Those of [`Sweep::load`], and folders that cannot be read.
     pub fn of_sweep(path: &Path, runs: &Path) -> Result<Vec<Self>> {
+        Self::of_planned(&Sweep::load(path)?, runs)
+    }
+
+    /// The same of a sweep that was loaded.
+    ///
+    /// # Errors
+    /// Folders that cannot be read.
+    pub fn of_planned(sweep: &Sweep, runs: &Path) -> Result<Vec<Self>> {
         let mut all = Vec::new();
-        let sweep = Sweep::load(path)?;
         let folders = sweep.folders(runs)?;
         for (planned, folder) in sweep.runs.iter().zip(folders) {
             all.push(match folder {
@@ -99,6 +106,16 @@ impl ComparedRun {
             });
         }
         Ok(all)
+    }
+
+    /// The value at a key of its config.
+    pub fn value(&self, key: &str) -> Option<toml::Value> {
+        self.config.as_ref().and_then(|config| settings::get(config, key)).cloned()
+    }
+
+    /// The keys that [`ComparedRun::value`] knows.
+    pub fn keys(&self) -> Vec<String> {
+        self.config.as_ref().map(settings::keys).unwrap_or_default()
     }
 
     /// The best accuracy, in percent.

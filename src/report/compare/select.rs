@@ -3,6 +3,7 @@
 use super::ComparedRun;
 use crate::config::settings;
 use crate::error::{Error, Result};
+use crate::sweep::Sweep;
 use std::cmp::Ordering;
 use std::str::FromStr;
 use toml::Value;
@@ -66,6 +67,43 @@ pub fn keep(runs: Vec<ComparedRun>, filters: &[Filter]) -> Result<Vec<ComparedRu
         value(run, &filter.key).is_some_and(|value| settings::same(&value, &filter.value))
     };
     Ok(runs.into_iter().filter(|run| filters.iter().all(|filter| fulfils(run, filter))).collect())
+}
+
+/// Keeps those of a sweep's runs, run or not, that fulfil every condition on its axes or on their configs.
+///
+/// # Errors
+/// [`Error::Run`] for a key that no run has, and where no run is left.
+pub fn keep_planned(sweep: Sweep, filters: &[Filter]) -> Result<Sweep> {
+    let Sweep { name, path, axes, mut runs } = sweep;
+    for Filter { key, value } in filters {
+        let mut kept = Vec::new();
+        let mut known = axes.clone();
+        let mut is_known = axes.contains(key);
+        for planned in runs {
+            let of_axis = planned.settings.iter().find(|(axis, _)| axis == key).map(|(_, text)| settings::parse(text));
+            let found = match of_axis {
+                Some(value) => Some(value),
+                None => {
+                    let config: toml::Table = planned.checked.experiment.to_toml()?.parse().unwrap_or_default();
+                    known = settings::keys(&config);
+                    settings::get(&config, key).cloned()
+                }
+            };
+            is_known = is_known || found.is_some();
+            if found.is_some_and(|found| settings::same(&found, value)) {
+                kept.push(planned);
+            }
+        }
+        if !is_known {
+            let meant = settings::suggestion(key, known.iter().chain(&axes).map(String::as_str));
+            return Err(Error::Run(format!("--where {key}: no run of {} has such a key.{meant}", path.display())));
+        }
+        runs = kept;
+    }
+    match runs.is_empty() {
+        true => Err(Error::Run(format!("--where: no run of {} has these values.", path.display()))),
+        false => Ok(Sweep { name, path, axes, runs }),
+    }
 }
 
 /// Puts the runs in order.

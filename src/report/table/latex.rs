@@ -4,7 +4,7 @@ use super::Table;
 
 /// Text for a document that loads booktabs.
 pub fn render(table: &Table) -> String {
-    let Table { header, rows, left, notes, .. } = table;
+    let Table { header, rows, left, bold, notes, .. } = table;
     let mut text = String::from("% needs \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n");
     let caption: Vec<&str> = table.title.iter().chain(&table.caption).map(|part| part.trim_end_matches('.')).collect();
     if !caption.is_empty() {
@@ -14,11 +14,16 @@ pub fn render(table: &Table) -> String {
         text += &format!("  \\label{{{label}}}\n");
     }
     let columns = "l".repeat(*left) + &"r".repeat(header.len().saturating_sub(*left));
-    let line = |row: &Vec<String>| {
-        format!("    {} \\\\\n", row.iter().map(|cell| escape(cell)).collect::<Vec<_>>().join(" & "))
+    let line = |cells: Vec<String>| format!("    {} \\\\\n", cells.join(" & "));
+    let cell = |row: usize, column: usize, text: &String| match bold.contains(&(row, column)) {
+        true => format!("\\textbf{{{}}}", escape(text)),
+        false => escape(text),
     };
-    text += &format!("  \\begin{{tabular}}{{{columns}}}\n    \\toprule\n{}    \\midrule\n", line(header));
-    text.extend(rows.iter().map(line));
+    let row =
+        |(i, row): (usize, &Vec<String>)| line(row.iter().enumerate().map(|(j, text)| cell(i, j, text)).collect());
+    let head = line(header.iter().map(|text| escape(text)).collect());
+    text += &format!("  \\begin{{tabular}}{{{columns}}}\n    \\toprule\n{head}    \\midrule\n");
+    text.extend(rows.iter().enumerate().map(row));
     text += "    \\bottomrule\n  \\end{tabular}\n";
     if !notes.is_empty() {
         text += "  \\par\\smallskip\n  \\begin{minipage}{\\linewidth}\\footnotesize\n";

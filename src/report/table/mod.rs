@@ -12,6 +12,7 @@ pub mod text;
 
 use crate::error::Result;
 use serde_json::Value as Json;
+use std::collections::BTreeSet;
 
 /// A header, rows of texts, of which the first `left` columns are labels, and notes below.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
     /// Columns that go to the left; the others hold numbers and go to the right.
     pub left: usize,
+    /// Row and column of the cells that stand out.
+    pub bold: BTreeSet<(usize, usize)>,
     pub notes: Vec<String>,
 }
 
@@ -124,22 +127,23 @@ mod tests {
             header: row(["name", "a|b", "top-1 %"]),
             rows: vec![row(["=1+1", "say \"x\", <b>", "90.50"]), row(["größe", "", "± 1"])],
             left: 2,
+            bold: [(0, 2)].into(),
             notes: vec!["A note_1.".into()],
         }
     }
 
     #[test]
     fn text_lines_up() {
-        let expected = "name   a|b           top-1 %\n=1+1   say \"x\", <b>    90.50\ngröße                    ± 1\n";
+        let expected = "name   a|b           top-1 %\n=1+1   say \"x\", <b>   90.50*\ngröße                    ± 1\n";
         assert_eq!(text::render(&awkward(), None), expected);
-        let blocks = "name     =1+1\na|b      say \"x\", <b>\ntop-1 %  90.50\n\nname     größe\ntop-1 %  ± 1\n";
+        let blocks = "name     =1+1\na|b      say \"x\", <b>\ntop-1 %  90.50*\n\nname     größe\ntop-1 %  ± 1\n";
         assert_eq!(text::render(&awkward(), Some(20)), blocks);
     }
 
     #[test]
     fn markdown_escapes_pipes_and_tags() {
-        let expected = "## 50 % & more\n\n| name  | a\\|b          | top-1 % |\n| ----- | ------------- | ------: |\n\
-                        | =1+1  | say \"x\", \\<b> |   90.50 |\n| größe |               |     ± 1 |\n\n- A note\\_1.\n";
+        let expected = "## 50 % & more\n\n| name  | a\\|b          |   top-1 % |\n| ----- | ------------- | --------: |\n\
+                        | =1+1  | say \"x\", \\<b> | **90.50** |\n| größe |               |       ± 1 |\n\n- A note\\_1.\n";
         assert_eq!(markdown::render(&awkward()), expected);
     }
 
@@ -147,7 +151,7 @@ mod tests {
     fn latex_escapes_its_signs() {
         let expected = "% needs \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n  \\caption{50 \\% \\& more.}\n  \\label{tab:awkward}\n  \
                         \\begin{tabular}{llr}\n    \\toprule\n    name & a\\textbar{}b & top-1 \\% \\\\\n    \\midrule\n    =1+1 & say \"x\", \
-                        \\textless{}b\\textgreater{} & 90.50 \\\\\n    größe &  & $\\pm$ 1 \\\\\n    \\bottomrule\n  \\end{tabular}\n  \
+                        \\textless{}b\\textgreater{} & \\textbf{90.50} \\\\\n    größe &  & $\\pm$ 1 \\\\\n    \\bottomrule\n  \\end{tabular}\n  \
                         \\par\\smallskip\n  \\begin{minipage}{\\linewidth}\\footnotesize\n    A note\\_1.\\par\n  \\end{minipage}\n\\end{table}\n";
         assert_eq!(latex::render(&awkward()), expected);
     }
@@ -171,7 +175,7 @@ mod tests {
     fn html_escapes_its_signs() {
         let expected = "<h3>50 % &amp; more</h3>\n<div class=\"scroll\"><table>\n<tr><th scope=\"col\">name</th><th scope=\"col\">a|b</th>\
                         <th scope=\"col\" class=\"number\">top-1 %</th></tr>\n<tr><td>=1+1</td><td>say &quot;x&quot;, &lt;b&gt;</td>\
-                        <td class=\"number\">90.50</td></tr>\n<tr><td>größe</td><td></td><td class=\"number\">± 1</td></tr>\n</table></div>\n\
+                        <td class=\"number\"><b>90.50</b></td></tr>\n<tr><td>größe</td><td></td><td class=\"number\">± 1</td></tr>\n</table></div>\n\
                         <p>A note_1.</p>\n";
         assert_eq!(html::render(&awkward()), expected);
     }

@@ -2,8 +2,14 @@
 
 use super::Table;
 
-/// The table, or where it is wider than `width` a block of lines for each row; titles and notes are the caller's words.
+/// The table, or where it is wider than `width` a block of lines for each row; titles and notes are the
+/// caller's words. Cells that stand out have a `*` behind them.
 pub fn render(table: &Table, width: Option<usize>) -> String {
+    let mut starred = table.rows.clone();
+    for &(row, column) in &table.bold {
+        starred.get_mut(row).and_then(|row| row.get_mut(column)).into_iter().for_each(|cell| cell.push('*'));
+    }
+    let table = &Table { rows: starred, ..table.clone() };
     let wide = lines(&table.lines(), table.left);
     let widest = wide.lines().map(|line| line.chars().count()).max().unwrap_or(0);
     if width.is_none_or(|width| widest <= width) {

@@ -1,5 +1,6 @@
 //! What a table's file says. The grammar stands in [the module above](super).
 
+use super::measure::Measure;
 use super::published::Published;
 use crate::config::LARGEST_FILE;
 use crate::config::settings::suggestion;
@@ -25,6 +26,8 @@ pub struct TableFile {
     /// Empty where every row is one cell.
     pub columns: Vec<String>,
     pub rows: Vec<(String, Vec<CellSpec>)>,
+    /// The row that the others are compared with.
+    pub against: Option<String>,
 }
 
 /// One cell.
@@ -35,6 +38,8 @@ pub struct CellSpec {
     pub source: CellSource,
     /// Only runs with these seeds.
     pub seeds: Option<Vec<u64>>,
+    /// What it shows in place of the accuracies after the last epoch and of the best.
+    pub measure: Option<Measure>,
     pub paper: Option<Published>,
     pub independent: Option<Published>,
 }
@@ -64,6 +69,8 @@ struct WrittenTable {
     head: String,
     runs: Option<PathBuf>,
     seeds: Option<Vec<u64>>,
+    measure: Option<Measure>,
+    against: Option<String>,
     rows: Vec<RowSpec>,
     #[serde(default)]
     columns: Vec<ColumnSpec>,
@@ -82,6 +89,7 @@ struct RowSpec {
     #[serde(default)]
     settings: Table,
     seeds: Option<Vec<u64>>,
+    measure: Option<Measure>,
     paper: Option<Published>,
     independent: Option<Published>,
     absent: Option<String>,
@@ -97,6 +105,7 @@ struct ColumnSpec {
     sweep: Option<PathBuf>,
     #[serde(default)]
     settings: Table,
+    measure: Option<Measure>,
 }
 
 /// What is known of one cell of a table with columns.
@@ -137,9 +146,10 @@ pub fn read(path: &Path) -> Result<TableFile> {
                 None => source(row, *column, beside).map_err(|problem| refuse(format!("{place}: {problem}")))?,
             };
             let seeds = row.seeds.clone().or_else(|| written.seeds.clone());
+            let measure = written.measure_of(row, *column);
             let paper = known.and_then(|known| known.paper.clone()).or_else(|| row.paper.clone());
             let independent = known.and_then(|known| known.independent.clone()).or_else(|| row.independent.clone());
-            Ok(CellSpec { place, source, seeds, paper, independent })
+            Ok(CellSpec { place, source, seeds, measure, paper, independent })
         };
         rows.push((row.label.clone(), columns.iter().map(entry).collect::<Result<_>>()?));
     }
@@ -152,7 +162,19 @@ pub fn read(path: &Path) -> Result<TableFile> {
         runs: written.runs.as_ref().map(beside),
         columns: written.columns.into_iter().map(|column| column.label).collect(),
         rows,
+        against: written.against,
     })
+}
+
+impl WrittenTable {
+    /// What a cell shows: as its row, its column or the table says; `top1` where only others say something.
+    fn measure_of(&self, row: &RowSpec, column: Option<&ColumnSpec>) -> Option<Measure> {
+        let of_cell = column.and_then(|column| column.measure.as_ref()).or(row.measure.as_ref());
+        let of_others = self.rows.iter().find_map(|row| row.measure.as_ref());
+        let of_others = of_others.or(self.columns.iter().find_map(|column| column.measure.as_ref()));
+        let of_table = || self.measure.clone().or(of_others.map(|_| Measure::top1()));
+        of_cell.cloned().or_else(of_table)
+    }
 }
 
 /// A row's and a column's share of a cell, put together.
@@ -180,6 +202,23 @@ fn source(
             .into()),
         _ => Err("expected one `config` or `sweep`, in the row or in the column, found several".into()),
     }
+}
+
+/// Numbers that cannot be, of what their cells show.
+fn check_published(written: &WrittenTable) -> Result<(), String> {
+    let of_rows = written.rows.iter().map(|row| (row, None, [&row.paper, &row.independent]));
+    let of_cells = written.cells.iter().filter_map(|cell| {
+        let row = written.rows.iter().find(|row| row.label == cell.row)?;
+        let column = written.columns.iter().find(|column| column.label == cell.column);
+        Some((row, column, [&cell.paper, &cell.independent]))
+    });
+    for (row, column, published) in of_rows.chain(of_cells) {
+        let is_percent = written.measure_of(row, column).is_none_or(|measure| measure.is_percent());
+        if let Some(mistake) = published.into_iter().flatten().find_map(|number| number.mistake(is_percent)) {
+            return Err(format!("{}: {mistake}", row.label));
+        }
+    }
+    Ok(())
 }
 
 fn check_paths(written: &WrittenTable) -> Result<(), String> {
@@ -219,13 +258,16 @@ fn check(written: &WrittenTable) -> Result<(), String> {
             }
         }
     }
-    let of_rows = written.rows.iter().map(|row| (&row.label, [&row.paper, &row.independent]));
-    let of_cells = written.cells.iter().map(|cell| (&cell.row, [&cell.paper, &cell.independent]));
-    for (label, published) in of_rows.chain(of_cells) {
-        if let Some(mistake) = published.into_iter().flatten().find_map(Published::mistake) {
-            return Err(format!("{label}: {mistake}"));
-        }
+    let measures = |measure: fn(&ColumnSpec) -> bool| written.columns.iter().any(measure);
+    if let (Some(row), true) =
+        (written.rows.iter().find(|row| row.measure.is_some()), measures(|column| column.measure.is_some()))
+    {
+        return Err(format!(
+            "{}: `measure` stands in rows and in columns: leave it out of the one or the other",
+            row.label
+        ));
     }
+    check_published(written)?;
     let of_row = written.rows.iter().find(|row| row.paper.is_some() || row.independent.is_some());
     if let (Some(row), false) = (of_row, columns.is_empty()) {
         return Err(format!(

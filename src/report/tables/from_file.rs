@@ -21,8 +21,19 @@ pub fn fill(file: TableFile, runs: Option<&Path>) -> Result<FilledTable> {
         let cells = entries.iter().map(|entry| sources.cell(entry).map_err(|error| at(&file, entry, &error)));
         rows.push(TableRow { labels: vec![label.clone()], cells: cells.collect::<Result<_>>()? });
     }
-    let TableFile { title, caption, label, head, columns, .. } = file;
-    Ok(FilledTable { title, caption, label, heads: vec![head], columns, rows, notes: sources.runs.notes() })
+    let TableFile { title, caption, label, head, columns, against, .. } = file;
+    let notes = sources.runs.notes();
+    Ok(FilledTable {
+        title,
+        caption,
+        label,
+        heads: vec![head],
+        columns,
+        rows,
+        notes,
+        against,
+        ..FilledTable::default()
+    })
 }
 
 fn at(file: &TableFile, entry: &CellSpec, error: &Error) -> Error {
@@ -40,14 +51,15 @@ struct RunSources<'a> {
 impl RunSources<'_> {
     fn cell(&mut self, entry: &CellSpec) -> Result<Cell> {
         let place = entry.place.clone();
-        let seeds = entry.seeds.clone();
+        let (seeds, measure) = (entry.seeds.clone(), entry.measure.as_ref());
         let cell = match &entry.source {
             CellSource::Absent(reason) => Cell::absent(place, reason),
             CellSource::Config { path, set } => {
                 let overrides: Vec<String> = set.iter().map(|(key, value)| format!("{key}={value}")).collect();
                 let experiment = Experiment::load(path, &overrides)?.experiment;
                 let set: Vec<String> = set.keys().cloned().collect();
-                Cell::from_runs(place, &self.runs.matching(&experiment, &set, seeds.as_deref()), seeds.as_deref())
+                let runs = self.runs.matching(&experiment, &set, seeds.as_deref());
+                Cell::from_runs(place, &runs, seeds.as_deref(), measure).of_experiment(&experiment)
             }
             CellSource::Sweep { path, settings } => {
                 let (sweep, folders) = self.sweep(path)?;
@@ -56,12 +68,15 @@ impl RunSources<'_> {
                     return Err(none(sweep, settings));
                 }
                 let seeds = seeds.unwrap_or_else(|| planned.iter().map(|run| run.seed).collect());
+                let experiment = planned.first().map(|run| run.checked.experiment.clone());
                 let names: Vec<&String> = planned.iter().map(|run| &run.name).collect();
                 let wanted = |run: &SweepRun| names.contains(&&run.name) && seeds.contains(&run.seed);
-                Cell::from_runs(place, &of_sweep(sweep, folders, wanted), Some(&seeds))
+                let cell = Cell::from_runs(place, &of_sweep(sweep, folders, wanted), Some(&seeds), measure);
+                experiment.map_or(cell.clone(), |experiment| cell.of_experiment(&experiment))
             }
         };
-        Ok(Cell { paper: entry.paper.clone(), independent: entry.independent.clone(), ..cell })
+        let (paper, independent) = (entry.paper.clone(), entry.independent.clone());
+        Ok(Cell { measure: entry.measure.clone(), paper, independent, ..cell })
     }
 
     fn sweep(&mut self, path: &Path) -> Result<&(Sweep, Vec<Option<RunFolder>>)> {

@@ -2,14 +2,17 @@
 
 use super::cells::Cell;
 use super::runs;
-use super::{FilledTable, TableRow};
+use super::{FilledTable, SweepColumns, TableRow};
 use crate::error::Result;
+use crate::report::compare::keep_planned;
 use crate::sweep::{Sweep, by_setting};
 use std::path::Path;
 
-/// The rows stand in the sweep's order; seeds are what a mean is over.
-pub fn fill(path: &Path, root: &Path) -> Result<FilledTable> {
-    let sweep = Sweep::load(path)?;
+/// The rows stand in the sweep's order; seeds are what a mean is over. Every measure has a column; without one, a row
+/// has the accuracies after the last epoch and of the best.
+pub fn fill(path: &Path, root: &Path, shown: SweepColumns<'_>) -> Result<FilledTable> {
+    let SweepColumns { measures, filters } = shown;
+    let sweep = keep_planned(Sweep::load(path)?, filters)?;
     let folders = sweep.folders(root)?;
     let mut rows = Vec::new();
     for group in by_setting(&sweep.runs, |run| &run.settings) {
@@ -26,16 +29,17 @@ pub fn fill(path: &Path, root: &Path) -> Result<FilledTable> {
             labels.push(sweep.name.clone());
         }
         let found = runs::of_sweep(&sweep, &folders, |run| run.settings == planned.settings);
-        rows.push(TableRow { labels, cells: vec![Cell::from_runs(place, &found, Some(&seeds))] });
+        let cell = |measure| {
+            let cell = Cell::from_runs(place.clone(), &found, Some(&seeds), measure);
+            cell.of_experiment(&planned.checked.experiment)
+        };
+        let cells = match measures {
+            [] => vec![cell(None)],
+            measures => measures.iter().map(|measure| cell(Some(measure))).collect(),
+        };
+        rows.push(TableRow { labels, cells });
     }
     let heads = if sweep.axes.is_empty() { vec!["sweep".into()] } else { sweep.axes.clone() };
-    Ok(FilledTable {
-        title: Some(sweep.name.clone()),
-        caption: None,
-        label: None,
-        heads,
-        columns: Vec::new(),
-        rows,
-        notes: Vec::new(),
-    })
+    let columns = measures.iter().map(|measure| measure.name().to_string()).collect();
+    Ok(FilledTable { title: Some(sweep.name.clone()), heads, columns, rows, ..FilledTable::default() })
 }

@@ -1,25 +1,12 @@
 //! A filled table laid out as texts that people read.
 
+use super::best::{OurNumber, best_of};
 use super::cells::Cell;
+use super::lines::{LineKind, chosen};
 use super::published::{Evidence, Published};
-use super::{FilledTable, TableRow};
-use crate::analysis::statistic::Statistic;
+use super::{FilledTable, Spread};
 use crate::experiment::ChosenOn;
 use crate::report::table::Table;
-
-/// What the best epoch's numbers are called; where cells differ in it, notes say which are which.
-fn best_epoch(table: &FilledTable) -> &'static str {
-    match (chosen(table, ChosenOn::Test).next(), chosen(table, ChosenOn::Validation).next()) {
-        (_, None) => "best epoch, chosen on test images",
-        (None, Some(_)) => "best epoch, chosen on validation images",
-        (Some(_), Some(_)) => "best epoch",
-    }
-}
-
-/// The cells whose best epoch is chosen `on` these images.
-fn chosen(table: &FilledTable, on: ChosenOn) -> impl Iterator<Item = &Cell> {
-    table.rows.iter().flat_map(|row| &row.cells).filter(move |cell| cell.chosen_on == Some(on))
-}
 
 /// Notes on what the best epoch is chosen by, where some of it is not by the test images.
 fn choices(table: &FilledTable) -> Vec<String> {
@@ -39,16 +26,22 @@ fn choices(table: &FilledTable) -> Vec<String> {
 }
 
 /// Lays a table out. Without columns, a row is a line with last, best, the paper's number and the differences as its
-/// columns; with columns, these are lines of their own below each other.
+/// columns; with columns, these are lines of their own below each other. Where cells have measures, the measure stands
+/// in the place of last and best.
 pub fn grid(table: &FilledTable) -> Table {
-    let mut notes = vec![
-        "Top-1 accuracy on the test images in %: mean ± sample standard deviation over n runs with different seeds. \
-         Differences are in points."
-            .to_string(),
-    ];
-    let grid = if table.columns.is_empty() { one_line_a_row(table) } else { lines_of_rows(table) };
     let cells = || table.rows.iter().flat_map(|row| &row.cells);
-    notes.extend(choices(table));
+    let has_measures = cells().any(|cell| cell.measure.is_some());
+    let mut notes = vec![what_numbers_are(table, has_measures)];
+    let grid = if table.columns.is_empty() { one_line_a_row(table) } else { lines_of_rows(table) };
+    if !has_measures {
+        notes.extend(choices(table));
+    }
+    if !grid.bold.is_empty() {
+        notes.push(
+            "Bold, in plain text *: the best of our means in its column, among rows of the same data set.".into(),
+        );
+    }
+    notes.extend(table.against.as_ref().map(|_| ABOUT_PAIRS.to_string()));
     notes.extend(legend(cells().flat_map(|cell| cell.paper.iter().chain(&cell.independent))));
     notes.extend(sources("paper", cells().filter_map(|cell| Some((cell, cell.paper.as_ref()?)))));
     notes.extend(sources("independent", cells().filter_map(|cell| Some((cell, cell.independent.as_ref()?)))));
@@ -58,95 +51,87 @@ pub fn grid(table: &FilledTable) -> Table {
     Table { title, caption, label, notes, ..grid }
 }
 
+const ABOUT_PAIRS: &str = "Differences to the row compared with: the mean over the seeds that both have, its 95 % interval, and p of the paired t \
+                           test (two-sided, not corrected for the number of rows).";
+
+fn what_numbers_are(table: &FilledTable, has_measures: bool) -> String {
+    let spread = match table.spread {
+        Spread::Deviation => "mean ± sample standard deviation over n runs with different seeds",
+        Spread::Interval => "mean ± half of its 95 % interval (Student) over n runs with different seeds",
+    };
+    match has_measures {
+        false => format!("Top-1 accuracy on the test images in %: {spread}. Differences are in points."),
+        true => format!("{}. Accuracies are in %.", capital(spread)),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 fn one_line_a_row(table: &FilledTable) -> Table {
-    let cells = || table.rows.iter().flat_map(|row| &row.cells);
-    let papers = cells().any(|cell| cell.paper.is_some());
-    let independent = cells().any(|cell| cell.independent.is_some());
+    let kinds = LineKind::of_cells(table.rows.iter().flat_map(|row| &row.cells));
     let mut header = table.heads.clone();
-    header.extend(["n", "last epoch", best_epoch(table)].map(String::from));
-    if papers {
-        header.extend(["paper", "last − paper", "best − paper"].map(String::from));
-    }
-    if independent {
-        header.push("independent".into());
-    }
-    let row = |row: &TableRow| {
+    header.push("n".into());
+    let measure = table.rows.iter().flat_map(|row| &row.cells).find_map(|cell| cell.measure.as_ref());
+    let of_all = measure.filter(|measure| {
+        table.rows.iter().flat_map(|row| &row.cells).all(|cell| cell.measure.as_ref() == Some(*measure))
+    });
+    header.extend(kinds.iter().map(|kind| match (kind, of_all) {
+        (LineKind::Measure, Some(measure)) => measure.name().to_string(),
+        _ => kind.title(table),
+    }));
+    let mut rows = Vec::new();
+    let mut ours = Vec::new();
+    for (i, row) in table.rows.iter().enumerate() {
         let mut texts = row.labels.clone();
         for cell in &row.cells {
-            texts.extend([
-                cell.best.map_or(0, |best| best.n).to_string(),
-                ours(cell, cell.last),
-                ours(cell, cell.best),
-            ]);
-            if papers {
-                texts.extend([published(&cell.paper), difference(cell, cell.last), difference(cell, cell.best)]);
-            }
-            if independent {
-                texts.push(published(&cell.independent));
+            let counted = cell.measured.or(cell.best).or(cell.last);
+            texts.push(counted.map_or(0, |statistic| statistic.n).to_string());
+            for kind in &kinds {
+                ours.extend(kind.statistic(cell).map(|statistic| OurNumber::new(i, texts.len(), cell, statistic)));
+                texts.push(kind.text(cell, table.spread, false));
             }
         }
-        texts
-    };
-    Table { header, rows: table.rows.iter().map(row).collect(), left: table.heads.len(), ..Table::default() }
+        rows.push(texts);
+    }
+    // Each column has numbers of one kind.
+    let bold = best_of(&ours, |number| (number.column, number.data_set.clone()));
+    Table { header, rows, left: table.heads.len(), bold, ..Table::default() }
 }
 
 fn lines_of_rows(table: &FilledTable) -> Table {
+    let kinds = LineKind::of_cells(table.rows.iter().flat_map(|row| &row.cells));
+    let alone = kinds == [LineKind::Measure];
     let mut header = table.heads.clone();
-    header.push(String::new());
+    if !alone {
+        header.push(String::new());
+    }
     header.extend(table.columns.clone());
-    let mut rows = Vec::new();
+    let left = table.heads.len().saturating_add(usize::from(!alone));
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut ours = Vec::new();
     for row in &table.rows {
         let mut labels = row.labels.clone();
-        let mut line = |what: &str, text: &dyn Fn(&Cell) -> String| {
+        let of_row = LineKind::of_cells(row.cells.iter());
+        for kind in kinds.iter().filter(|kind| of_row.contains(kind)) {
             // The labels stand in a row's first line alone.
             let mut texts = labels.clone();
             labels.iter_mut().for_each(String::clear);
-            texts.push(what.into());
-            texts.extend(row.cells.iter().map(text));
+            if !alone {
+                texts.push(kind.title(table));
+            }
+            for cell in &row.cells {
+                let number = |statistic| OurNumber::new(rows.len(), texts.len(), cell, statistic).of_kind(*kind);
+                ours.extend(kind.statistic(cell).map(number));
+                texts.push(kind.text(cell, table.spread, true));
+            }
             rows.push(texts);
-        };
-        line("last epoch", &|cell| counted(cell, cell.last));
-        line(best_epoch(table), &|cell| counted(cell, cell.best));
-        if row.cells.iter().any(|cell| cell.paper.is_some()) {
-            line("paper", &|cell| published(&cell.paper));
-            line("last − paper", &|cell| difference(cell, cell.last));
-            line("best − paper", &|cell| difference(cell, cell.best));
-        }
-        if row.cells.iter().any(|cell| cell.independent.is_some()) {
-            line("independent", &|cell| published(&cell.independent));
         }
     }
-    Table { header, rows, left: table.heads.len().saturating_add(1), ..Table::default() }
-}
-
-fn ours(cell: &Cell, statistic: Option<Statistic>) -> String {
-    match statistic {
-        // Epochs of others are evaluated on validation images.
-        None if cell.best.is_some() => "–".into(),
-        None => cell.missing.into(),
-        Some(statistic) => statistic.to_string(),
-    }
-}
-
-fn counted(cell: &Cell, statistic: Option<Statistic>) -> String {
-    let count = statistic.map_or_else(String::new, |statistic| format!(" (n {})", statistic.n));
-    ours(cell, statistic) + &count
-}
-
-fn published(number: &Option<Published>) -> String {
-    number.as_ref().map_or_else(String::new, Published::text)
-}
-
-fn difference(cell: &Cell, ours: Option<Statistic>) -> String {
-    let signed = |points: f64| {
-        let rounded = format!("{:.2}", points.abs());
-        match rounded.as_str() {
-            "0.00" => rounded,
-            _ if points < 0.0 => format!("−{rounded}"),
-            _ => format!("+{rounded}"),
-        }
-    };
-    cell.difference(ours).map_or_else(String::new, signed)
+    let bold = best_of(&ours, |number| (number.column, number.kind as usize, number.data_set.clone()));
+    Table { header, rows, left, bold, ..Table::default() }
 }
 
 /// A note a source, with the cells whose numbers stand there.

@@ -27,7 +27,7 @@ impl Evidence {
     }
 }
 
-/// An accuracy in percent, as a table's file has it.
+/// A number of what its cell shows, as a table's file has it: an accuracy in percent unless there is a measure.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Published {
@@ -55,8 +55,8 @@ impl Published {
         }
     }
 
-    /// What is wrong with it.
-    pub fn mistake(&self) -> Option<String> {
+    /// What is wrong with it; `is_percent` tells that it lies between 0 and 100.
+    pub fn mistake(&self, is_percent: bool) -> Option<String> {
         let confirmed = matches!(self.evidence, Evidence::V | Evidence::Q);
         match (self.number(), &self.value) {
             (None, None) if confirmed => Some(format!(
@@ -65,9 +65,11 @@ impl Published {
             )),
             (None, None) => None,
             (Some(number), _) if (0.0..=100.0).contains(&number) => None,
+            (Some(number), _) if number.is_finite() && number >= 0.0 && !is_percent => None,
             (_, value) => {
+                let expected = if is_percent { "an accuracy from 0 to 100 percent" } else { "a number from 0 on" };
                 let found = value.as_ref().map_or_else(String::new, Value::to_string);
-                Some(format!("value: expected an accuracy from 0 to 100 percent, found {found}"))
+                Some(format!("value: expected {expected}, found {found}"))
             }
         }
     }
@@ -97,17 +99,21 @@ mod tests {
         assert_eq!(text("value = '69.50'\nevidence = 'Q'\nsource = 's'"), "69.50 (Q)");
         for evidence in ["I", "U"] {
             let number = published(&format!("value = 57.8\nevidence = '{evidence}'\nsource = 's'"));
-            assert_eq!((number.text().as_str(), number.confirmed(), number.mistake()), ("unconfirmed", None, None));
+            assert_eq!((number.text().as_str(), number.confirmed(), number.mistake(true)), ("unconfirmed", None, None));
         }
     }
 
     #[test]
     fn a_number_that_cannot_be_an_accuracy_is_refused() {
         for (value, found) in [("101", "101"), ("-0.5", "-0.5"), ("'high'", "\"high\""), ("nan", "nan")] {
-            let mistake = published(&format!("value = {value}\nevidence = 'V'\nsource = 's'")).mistake();
+            let mistake = published(&format!("value = {value}\nevidence = 'V'\nsource = 's'")).mistake(true);
             assert_eq!(mistake, Some(format!("value: expected an accuracy from 0 to 100 percent, found {found}")));
         }
-        assert!(published("evidence = 'V'\nsource = 's'").mistake().is_some_and(|m| m.contains("found none")));
-        assert_eq!(published("evidence = 'U'\nsource = 's'").mistake(), None);
+        assert!(published("evidence = 'V'\nsource = 's'").mistake(true).is_some_and(|m| m.contains("found none")));
+        assert_eq!(published("evidence = 'U'\nsource = 's'").mistake(true), None);
+        let gain = published("value = 250\nevidence = 'V'\nsource = 's'");
+        assert_eq!(gain.mistake(false), None);
+        let below = published("value = -1\nevidence = 'V'\nsource = 's'").mistake(false);
+        assert_eq!(below, Some("value: expected a number from 0 on, found -1".into()));
     }
 }

@@ -1,7 +1,7 @@
 //! A filled table as records for programs: a record a cell, every number with all its digits, what is unknown empty.
 
 use super::published::Published;
-use super::{FilledTable, TableRow};
+use super::{Cell, FilledTable, Measure, TableRow};
 use crate::analysis::statistic::Statistic;
 use crate::experiment::ChosenOn;
 
@@ -24,6 +24,20 @@ const NUMBERS: [&str; 13] = [
 /// Of cells whose best epoch is chosen on validation images; absent where there are none.
 const VALIDATION: [&str; 2] = ["best_on_validation_mean", "best_on_validation_deviation"];
 
+/// Of cells with measures; absent where there are none.
+const MEASURES: [&str; 4] = ["measure", "mean", "deviation", "ours_minus_paper"];
+
+/// Of tables whose rows are compared with one of them.
+const AGAINST: [&str; 5] = ["against_mean", "against_low", "against_high", "against_p", "against_n"];
+
+/// The columns that a table has beside those of every table.
+#[derive(Clone, Copy)]
+struct MoreColumns {
+    validation: bool,
+    measures: bool,
+    against: bool,
+}
+
 /// A header and a record a cell. Accuracies are in percent, differences in points; numbers that are not confirmed are
 /// left out.
 pub fn records(table: &FilledTable) -> Vec<Vec<String>> {
@@ -35,17 +49,22 @@ pub fn records(table: &FilledTable) -> Vec<Vec<String>> {
         header.push("column".into());
     }
     header.extend(NUMBERS.map(String::from));
-    let mut cells = table.rows.iter().flat_map(|row| &row.cells);
-    let has_validation = cells.any(|cell| cell.chosen_on == Some(ChosenOn::Validation));
-    if has_validation {
-        header.extend(VALIDATION.map(String::from));
+    let any = |has: fn(&Cell) -> bool| table.rows.iter().flat_map(|row| &row.cells).any(has);
+    let more = MoreColumns {
+        validation: any(|cell| cell.chosen_on == Some(ChosenOn::Validation)),
+        measures: any(|cell| cell.measure.is_some()),
+        against: table.against.is_some(),
+    };
+    let optional = [(more.validation, &VALIDATION[..]), (more.measures, &MEASURES[..]), (more.against, &AGAINST[..])];
+    for (_, names) in optional.iter().filter(|(is_there, _)| *is_there) {
+        header.extend(names.iter().map(ToString::to_string));
     }
     let mut records = vec![header];
-    records.extend(table.rows.iter().flat_map(|row| records_of(table, row, has_validation)));
+    records.extend(table.rows.iter().flat_map(|row| records_of(table, row, more)));
     records
 }
 
-fn records_of(table: &FilledTable, TableRow { labels, cells }: &TableRow, has_validation: bool) -> Vec<Vec<String>> {
+fn records_of(table: &FilledTable, TableRow { labels, cells }: &TableRow, more: MoreColumns) -> Vec<Vec<String>> {
     let mut records = Vec::new();
     for (i, cell) in cells.iter().enumerate() {
         let mut record = labels.clone();
@@ -58,12 +77,12 @@ fn records_of(table: &FilledTable, TableRow { labels, cells }: &TableRow, has_va
             |published: &Option<Published>| published.as_ref().map_or("", |p| p.evidence.letter()).to_string();
         let on = |images| cell.best.filter(|_| cell.chosen_on.unwrap_or_default() == images);
         record.extend([
-            cell.best.or(cell.last).map_or(0, |ours| ours.n).to_string(),
+            cell.best.or(cell.last).or(cell.measured).map_or(0, |ours| ours.n).to_string(),
             mean(cell.last),
             deviation(cell.last),
             mean(on(ChosenOn::Test)),
             deviation(on(ChosenOn::Test)),
-            if cell.last.or(cell.best).is_none() { cell.missing.into() } else { String::new() },
+            if cell.last.or(cell.best).or(cell.measured).is_none() { cell.missing.into() } else { String::new() },
             value(&cell.paper),
             evidence(&cell.paper),
             number(cell.difference(cell.last)),
@@ -72,8 +91,20 @@ fn records_of(table: &FilledTable, TableRow { labels, cells }: &TableRow, has_va
             evidence(&cell.independent),
             cell.notes.join(" "),
         ]);
-        if has_validation {
+        if more.validation {
             record.extend([mean(on(ChosenOn::Validation)), deviation(on(ChosenOn::Validation))]);
+        }
+        if more.measures {
+            let name = cell.measure.as_ref().map_or("", Measure::name).to_string();
+            let less = number(cell.difference(cell.measured));
+            record.extend([name, mean(cell.measured), deviation(cell.measured), less]);
+        }
+        if more.against {
+            let ends = cell.against.and_then(|against| against.interval).map_or([None; 2], |ends| ends.map(Some));
+            let pairs = cell.against.map_or_else(String::new, |against| against.n.to_string());
+            let [low, high] = ends.map(number);
+            record.extend([number(cell.against.map(|against| against.mean)), low, high]);
+            record.extend([number(cell.against.and_then(|against| against.p)), pairs]);
         }
         records.push(record);
     }
@@ -84,7 +115,6 @@ fn records_of(table: &FilledTable, TableRow { labels, cells }: &TableRow, has_va
 mod tests {
     use super::*;
     use crate::report::table::csv::lines;
-    use crate::report::tables::Cell;
 
     #[test]
     fn names_that_a_spreadsheet_would_run_are_texts_and_negative_differences_stay_numbers() {
@@ -92,13 +122,10 @@ mod tests {
         cell.last = Statistic::from_values(&[-1.5]);
         cell.notes = vec!["-note".into()];
         let table = FilledTable {
-            title: None,
-            caption: None,
-            label: None,
             heads: vec!["=head".into()],
             columns: vec!["+column".into()],
             rows: vec![TableRow { labels: vec!["=1+1".into()], cells: vec![cell] }],
-            notes: Vec::new(),
+            ..FilledTable::default()
         };
         let text = lines(&records(&table));
         let [header, record] = [0, 1].map(|line| text.lines().nth(line).unwrap());
