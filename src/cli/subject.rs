@@ -7,6 +7,7 @@ use crate::config::LARGEST_FILE;
 use crate::encoders::EncoderConfig;
 use crate::error::{Error, Result};
 use crate::files::reading;
+use crate::report::compare::{ComparedRun, Filter, keep_planned};
 use crate::report::pages::series::{self, CheckpointLabel, Record, choose, error_text};
 use crate::report::pages::{Confusion, RunReport, SweepRecord, SweepReport, run_figures, sweep_figures};
 use crate::run::{self, RunFolder};
@@ -23,6 +24,9 @@ pub struct RunOrSweep {
     /// Values that replace the run's where it is evaluated, as in `data.dataset.cifar10.path=/data/cifar10`.
     #[arg(value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    /// Of a sweep, only the runs with this value, as in `variant=BNTT`; all of several conditions.
+    #[arg(long = "where", value_name = "KEY=VALUE")]
+    filters: Vec<Filter>,
     /// Where a sweep's run folders are.
     #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path())]
     runs: PathBuf,
@@ -55,7 +59,20 @@ impl RunOrSweep {
         }
     }
 
+    /// The runs of a sweep that --where keeps, and what they differ in.
+    pub fn sweeps_runs(&self) -> Result<(Vec<ComparedRun>, Vec<String>)> {
+        let sweep = self.sweep()?;
+        Ok((ComparedRun::of_planned(&sweep, &self.runs)?, sweep.axes))
+    }
+
     fn read_run(&self) -> Result<RunReport> {
+        if let Some(filter) = self.filters.first() {
+            return Err(Error::Run(format!(
+                "--where {}: it chooses runs of a sweep, and {} is a run.",
+                filter.key,
+                self.path.display()
+            )));
+        }
         let run = RunFolder::open(&self.path)?;
         let record = Record::read(&run);
         let requested = run::CheckpointKind::from(self.checkpoint);
@@ -70,6 +87,12 @@ impl RunOrSweep {
     }
 
     fn read_sweep(&self) -> Result<SweepReport> {
+        let record = SweepRecord::read(self.sweep()?, &self.runs)?;
+        let figures = sweep_figures(&record)?;
+        Ok(SweepReport { record, figures })
+    }
+
+    fn sweep(&self) -> Result<Sweep> {
         if let Some(first) = self.overrides.first() {
             return Err(Error::Run(format!("{first}: values belong to a run; a sweep's stand in its file.")));
         }
@@ -80,9 +103,7 @@ impl RunOrSweep {
             )),
             false => error,
         })?;
-        let record = SweepRecord::read(sweep, &self.runs)?;
-        let figures = sweep_figures(&record)?;
-        Ok(SweepReport { record, figures })
+        keep_planned(sweep, &self.filters)
     }
 }
 

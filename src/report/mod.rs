@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod figures;
+pub mod measure_plot;
 pub mod pages;
 pub mod table;
 pub mod tables;

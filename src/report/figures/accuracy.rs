@@ -17,8 +17,7 @@ pub fn accuracy(epochs: &[EpochMetrics]) -> Result<Figure> {
     let test: Vec<_> = epochs.iter().filter_map(|line| Some((line.epoch as f64, line.evaluated()?.top1))).collect();
     let best = metrics::best(epochs).map(|(epoch, top1)| (epoch as f64, top1));
     let y = Axis::percent(train.iter().chain(&test).map(|&(_, top1)| top1));
-    let line =
-        |name: &str, colour, points, dots| PlotLine { name: name.into(), colour, points, band: Vec::new(), dots };
+    let line = |name: &str, look, points, dots| PlotLine { dots, ..PlotLine::new(name, look, points) };
     let of_best = |(epoch, top1): (f64, f64)| format!("best: {top1:.2} %, epoch {epoch}, chosen on the {held} images");
     let optimistic = match metrics::chosen_on(epochs) {
         ChosenOn::Test => ", so that its accuracy is an optimistic estimate",

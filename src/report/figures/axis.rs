@@ -5,6 +5,8 @@ use std::ops::Range;
 
 /// Ticks that an axis should have, more or less.
 const TICKS: f64 = 6.0;
+/// So many values have a tick each.
+const MOST_MARKED: usize = 8;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
@@ -14,9 +16,23 @@ pub struct Axis {
     pub ticks: Vec<f64>,
     /// Digits after the point.
     digits: usize,
+    /// Of places without an order, from 0 on; empty where the axis has numbers.
+    names: Vec<String>,
 }
 
 impl Axis {
+    /// A place for every name, at 0, 1, 2 and so on.
+    pub fn named(names: &[String]) -> Self {
+        let count = names.len().max(1) as f64;
+        let ticks = (0..names.len()).map(|place| place as f64).collect();
+        Self { low: -0.5, high: count - 0.5, log: false, ticks, digits: 0, names: names.to_vec() }
+    }
+
+    /// The places' names; none where the axis has numbers.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// Spans the finite ones of `values` and a little more.
     pub fn around(values: impl IntoIterator<Item = f64>) -> Self {
         let (low, high) = span(values);
@@ -47,7 +63,26 @@ impl Axis {
         let room = (0.02 * last).max(0.25);
         let step = nice(((last - 1.0) / TICKS).max(1.0)).max(1.0);
         let ticks = multiples(step, 1.0, last);
-        Self { low: 1.0 - room, high: last + room, log: false, ticks, digits: 0 }
+        Self { low: 1.0 - room, high: last + room, log: false, ticks, digits: 0, names: Vec::new() }
+    }
+
+    /// Ticks at the values themselves, as long as they are few; logarithmic where they span two powers of ten or more.
+    pub fn marked(values: &[f64]) -> Self {
+        let mut ticks: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+        ticks.sort_by(f64::total_cmp);
+        ticks.dedup();
+        let (low, high) = span(ticks.iter().copied());
+        let is_wide = low > 0.0 && high >= 100.0 * low;
+        let Self { low, high, .. } = Self::around(ticks.iter().copied());
+        match (ticks.len() <= MOST_MARKED, is_wide) {
+            (_, true) => Self { ticks, ..Self::log(values) },
+            (false, false) => Self::linear(low, high),
+            (true, false) => {
+                let behind_point = |tick: &f64| format!("{tick}").split_once('.').map_or(0, |(_, digits)| digits.len());
+                let digits = ticks.iter().map(behind_point).max().unwrap_or(0).min(5);
+                Self { digits, ticks, ..Self::linear(low, high) }
+            }
+        }
     }
 
     /// Powers of ten around `values`; linear where one of them is not above 0.
@@ -62,17 +97,20 @@ impl Axis {
         }
         let every = ((last - first) / 8.0).ceil().max(1.0);
         let ticks = multiples(every, first, last).into_iter().map(|power| 10f64.powf(power)).collect();
-        Self { low: 10f64.powf(first), high: 10f64.powf(last), log: true, ticks, digits: 0 }
+        Self { low: 10f64.powf(first), high: 10f64.powf(last), log: true, ticks, digits: 0, names: Vec::new() }
     }
 
     fn linear(low: f64, high: f64) -> Self {
         let step = nice((high - low) / TICKS);
         let digits = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
-        Self { low, high, log: false, ticks: multiples(step, low, high), digits }
+        Self { low, high, log: false, ticks: multiples(step, low, high), digits, names: Vec::new() }
     }
 
     /// A tick's number as it is written.
     pub fn label(&self, value: f64) -> String {
+        if let Some(name) = self.names.get(value.round().max(0.0) as usize) {
+            return name.clone();
+        }
         let size = value.abs();
         match (self.log, size) {
             (_, 0.0) => "0".into(),
@@ -155,6 +193,20 @@ mod tests {
         assert_eq!(labels(&Axis::epochs(100)), ["20", "40", "60", "80", "100"]);
         assert_eq!(labels(&Axis::epochs(1)), ["1"]);
         assert_eq!(labels(&Axis::around([0.254, 0.255])), ["0.2540", "0.2542", "0.2544", "0.2546", "0.2548", "0.2550"]);
+    }
+
+    #[test]
+    fn few_values_have_a_tick_each_and_names_a_place() {
+        assert_eq!(labels(&Axis::marked(&[20.0, 5.0, 10.0, 5.0])), ["5", "10", "20"]);
+        assert_eq!(labels(&Axis::marked(&[0.5, 0.95, 0.9])), ["0.50", "0.90", "0.95"]);
+        assert_eq!(labels(&Axis::marked(&[0.001, 0.1])), ["0.001", "0.1"]);
+        let many: Vec<f64> = (0..20).map(f64::from).collect();
+        assert_eq!(labels(&Axis::marked(&many)), ["0", "5", "10", "15"]);
+        let names = Axis::named(&["BNTT".into(), "no norm".into()]);
+        assert_eq!(
+            (labels(&names), names.map(&0.0, (0, 400)), names.map(&1.0, (0, 400))),
+            (vec!["BNTT".into(), "no norm".into()], 100, 300)
+        );
     }
 
     #[test]

@@ -5,8 +5,8 @@ use plotters::style::RGBColor;
 pub const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 pub const AXIS: RGBColor = RGBColor(0x66, 0x66, 0x66);
 pub const GRID: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
-pub const TRAIN: RGBColor = APART[0];
-pub const TEST: RGBColor = APART[1];
+pub const TRAIN: LineLook = LineLook { colour: APART[0], dash: None };
+pub const TEST: LineLook = LineLook { colour: APART[1], dash: None };
 
 /// Okabe and Ito's palette (<https://jfly.uni-koeln.de/color/>) without its yellow, which is too light for lines on
 /// white.
@@ -43,15 +43,32 @@ pub fn blues(share: f64) -> RGBColor {
     between(&[RGBColor(255, 255, 255), RGBColor(107, 174, 214), RGBColor(8, 48, 107)], share)
 }
 
-/// `count` colours for lines that have an order, the last still dark enough on white.
-pub fn in_order(count: usize) -> Vec<RGBColor> {
+/// `count` looks for lines that have an order, the last still dark enough on white.
+pub fn in_order(count: usize) -> Vec<LineLook> {
     let last = count.saturating_sub(1).max(1) as f64;
-    (0..count).map(|i| viridis(0.85 * i as f64 / last)).collect()
+    (0..count).map(|i| LineLook::solid(viridis(0.85 * i as f64 / last))).collect()
 }
 
-/// `count` colours for lines without an order, as far as there are enough.
-pub fn apart(count: usize) -> Vec<RGBColor> {
-    if count <= APART.len() { APART.into_iter().take(count).collect() } else { in_order(count) }
+/// How a line looks: its colour, and the pixels of its dashes and of the gaps between them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LineLook {
+    pub colour: RGBColor,
+    pub dash: Option<(u32, u32)>,
+}
+
+impl LineLook {
+    pub fn solid(colour: RGBColor) -> Self {
+        Self { colour, dash: None }
+    }
+}
+
+/// Lines of all colours are solid first, then dashed, each row of colours shorter.
+const DASHES: [Option<(u32, u32)>; 4] = [None, Some((9, 5)), Some((4, 4)), Some((2, 3))];
+
+/// `count` looks for lines without an order that can be told apart, up to 28.
+pub fn apart(count: usize) -> Vec<LineLook> {
+    let looks = DASHES.into_iter().flat_map(|dash| APART.into_iter().map(move |colour| LineLook { colour, dash }));
+    looks.cycle().take(count).collect()
 }
 
 /// Whether text on this colour must be light.

@@ -2,7 +2,7 @@
 
 use super::Figure;
 use super::axis::Axis;
-use super::colours::apart;
+use super::colours::{TEST as SECOND, TRAIN as FIRST};
 use super::lines::{Chart, PlotLine};
 use crate::analysis::early_exit::EarlyExitCurve;
 use crate::error::Result;
@@ -22,17 +22,10 @@ pub fn early_exit(curve: &EarlyExitCurve, exit: Option<usize>) -> Result<Figure>
         let words = format!("exit by gamma: {} time-steps, {:.2} %", at.time_steps, at.top1);
         ((at.time_steps as f64, at.top1), words)
     });
-    let colours = apart(2);
-    let line = |name: &str, colour: usize, points| PlotLine {
-        name: name.into(),
-        colour: colours.get(colour).copied().unwrap_or(super::colours::INK),
-        points,
-        band: Vec::new(),
-        dots: true,
-    };
-    let mut lines = vec![line("as many for every image", 0, fixed)];
+    let line = |name: &str, look, points| PlotLine { dots: true, ..PlotLine::new(name, look, points) };
+    let mut lines = vec![line("as many for every image", FIRST, fixed)];
     if !own.is_empty() {
-        lines.push(line("each image's own, by confidence", 1, own));
+        lines.push(line("each image's own, by confidence", SECOND, own));
     }
     Chart {
         name: "early-exit",

@@ -28,13 +28,7 @@ pub fn firing_rates(epochs: &[EpochMetrics]) -> Result<Figure> {
     let lines: Vec<PlotLine> = layers
         .iter()
         .zip(in_order(layers.len()))
-        .map(|(layer, colour)| PlotLine {
-            name: (*layer).to_string(),
-            colour,
-            points: of_layer(layer),
-            band: Vec::new(),
-            dots: false,
-        })
+        .map(|(layer, look)| PlotLine::new(layer, look, of_layer(layer)))
         .collect();
     let all: Vec<f64> = lines.iter().flat_map(|line| &line.points).map(|&(_, rate)| rate).collect();
     let (least, most) = all.iter().fold((f64::INFINITY, 0.0), |(low, high), &rate| (rate.min(low), rate.max(high)));

@@ -13,14 +13,16 @@ use crate::run::metrics::EpochMetrics;
 /// [`crate::error::Error::Run`] when it cannot be drawn.
 pub fn learning_rate(epochs: &[EpochMetrics]) -> Result<Figure> {
     let rates: Vec<f64> = epochs.iter().map(|line| line.lr).collect();
-    let points = epochs.iter().map(|line| (line.epoch as f64, line.lr)).collect();
+    // An epoch's rate holds from the end of the one before to its own: schedules change between two.
+    let step = |line: &EpochMetrics| [(line.epoch as f64 - 1.0, line.lr), (line.epoch as f64, line.lr)];
+    let points = epochs.iter().flat_map(step).collect();
     Chart {
         name: "learning-rate",
         title: "Learning rate",
-        caption: "At the last step of every epoch.",
-        x: ("epoch", Axis::epochs(epochs.last().map_or(1, |line| line.epoch))),
+        caption: "Of every epoch's last step, drawn over the whole epoch.",
+        x: ("epochs done", Axis::from_zero([epochs.last().map_or(1.0, |line| line.epoch as f64)])),
         y: ("learning rate", Axis::log(&rates)),
-        lines: vec![PlotLine { name: String::new(), colour: TRAIN, points, band: Vec::new(), dots: rates.len() <= 40 }],
+        lines: vec![PlotLine::new("", TRAIN, points)],
         ring: None,
     }
     .draw()

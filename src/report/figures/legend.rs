@@ -1,7 +1,7 @@
 //! Legends: below a chart, in as many rows as they need, so that they cover nothing and nothing is cut.
 
 use super::canvas::{DrawArea, DrawResult, text, units, width};
-use super::colours::INK;
+use super::colours::{INK, LineLook};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -17,13 +17,15 @@ const GAP: u32 = 18;
 pub enum PointMark {
     Line,
     Points,
+    /// Points without a line.
+    Dot,
     /// A ring around one point.
     Ring,
 }
 
 pub struct LegendEntry {
     pub name: String,
-    pub colour: RGBColor,
+    pub look: LineLook,
     pub mark: PointMark,
 }
 
@@ -63,15 +65,22 @@ impl<'a> FigureLegend<'a> {
         let style = text(SIZE).pos(Pos::new(HPos::Left, VPos::Center));
         for (number, row) in self.rows.iter().enumerate() {
             let y = units(number as u32 * ROW + ROW / 2);
-            for (start, LegendEntry { name, colour, mark }) in row {
+            for (start, LegendEntry { name, look, mark }) in row {
                 let x = units(left + start);
-                let line =
-                    |to: i32| PathElement::new([(x, y), (x + to, y)], colour.stroke_width(2 * super::canvas::UNIT));
+                let LineLook { colour, dash } = look;
+                let stroke = colour.stroke_width(2 * super::canvas::UNIT);
                 let middle = (x + units(14), y);
+                if matches!(mark, PointMark::Line | PointMark::Points) {
+                    let (dash, gap) = dash.map_or((28, 1), |(dash, gap)| (dash, gap));
+                    let starts = (0..28).step_by((dash + gap) as usize);
+                    for piece in starts.map(|from| (from, (from + dash).min(28))) {
+                        let ends = [(x + units(piece.0), y), (x + units(piece.1), y)];
+                        area.draw(&PathElement::new(ends, stroke))?;
+                    }
+                }
                 match mark {
-                    PointMark::Line => area.draw(&line(units(28)))?,
-                    PointMark::Points => {
-                        area.draw(&line(units(28)))?;
+                    PointMark::Line => {}
+                    PointMark::Points | PointMark::Dot => {
                         area.draw(&Circle::new(middle, units(3), colour.filled()))?;
                     }
                     PointMark::Ring => {

@@ -17,8 +17,7 @@ pub fn loss(epochs: &[EpochMetrics]) -> Result<Figure> {
     let test: Vec<_> = epochs.iter().filter_map(|line| Some((line.epoch as f64, line.evaluated()?.loss))).collect();
     let all = train.iter().chain(&test).map(|&(_, loss)| loss);
     let y = Axis::from_zero(all);
-    let line =
-        |name: &str, colour, points, dots| PlotLine { name: name.into(), colour, points, band: Vec::new(), dots };
+    let line = |name: &str, look, points, dots| PlotLine { dots, ..PlotLine::new(name, look, points) };
     Chart {
         name: "loss",
         title: "Loss",

@@ -34,8 +34,8 @@ pub fn raster(layers: &[SpikeRaster], of: &str) -> Result<Figure> {
     let caption = format!("{of} Up to {NEURONS} neurons of a layer, spread evenly over it; a mark is a spike.");
     figure("raster", "Spikes by neuron and time-step", &caption, size, |area| {
         let mut top = 0;
-        for (layer, colour) in layers.iter().zip(apart(2).into_iter().cycle()) {
-            top = paint(area, layer, (units(left), top, wide), time_steps, colour)?;
+        for (layer, look) in layers.iter().zip(apart(2).into_iter().cycle()) {
+            top = paint(area, layer, (units(left), top, wide), time_steps, look.colour)?;
         }
         paint_steps(area, time_steps, (units(left), top, wide))
     })

@@ -32,16 +32,13 @@ pub fn settings(name: &str, title: &str, y: &str, percent: bool, curves: &[SeedM
     let ends = curves.iter().flat_map(|curve| &curve.points).flat_map(|point| [point.low, point.high]);
     let axis = if percent { Axis::percent(ends) } else { Axis::from_zero(ends) };
     let last = curves.iter().flat_map(|curve| &curve.points).map(|point| point.epoch).max().unwrap_or(1);
-    let line = |(curve, colour): (&SeedMeanCurve, _)| PlotLine {
-        name: curve.name.clone(),
-        colour,
-        points: curve.points.iter().map(|point| (point.epoch as f64, point.mean)).collect(),
+    let line = |(curve, look): (&SeedMeanCurve, _)| PlotLine {
         // Of a single seed there is nothing to show.
         band: match curve.points.iter().all(|point| point.low == point.high) {
             true => Vec::new(),
             false => curve.points.iter().map(|point| (point.epoch as f64, point.low, point.high)).collect(),
         },
-        dots: false,
+        ..PlotLine::new(&curve.name, look, curve.points.iter().map(|point| (point.epoch as f64, point.mean)).collect())
     };
     Chart {
         name,
