@@ -10,7 +10,8 @@ const TINY: &str = "name = 'tiny'\n[data]\ndataset = 'digits'\nbatch_size = 16\n
     { linear = { features = 'classes' } } ]\n\
     [optimizer]\nadam = { lr = 1e-3 }\n[training]\nepochs = 3\n";
 
-const FIGURES: [&str; 6] = ["loss", "accuracy", "learning-rate", "firing-rates", "gamma", "confusion"];
+const FIGURES: [&str; 7] =
+    ["loss", "accuracy", "learning-rate", "firing-rates", "gamma", "gamma-histogram", "confusion"];
 
 /// A folder in which the program runs.
 struct Workspace(tempfile::TempDir);
@@ -113,18 +114,20 @@ fn the_page_of_a_run_has_every_figure_with_its_numbers_and_no_complaint_of_a_bro
         "Learning rate",
         "Firing rate by layer",
         "Mean gamma by layer and time-step",
+        "Gamma of the channels by layer and time-step",
         "Confusion matrix",
     ]) {
         assert!(texts(figure(&page, name)).contains(&title), "{title:?} is not in {name}");
     }
-    // A line of three epochs each: train and test, one, one a layer.
-    let lines = |name: &str| {
+    // A line of three epochs each: train and test, one a layer; of the learning rate a step of two ends an epoch.
+    let lines = |name: &str, count: usize| {
         let points = figure(&page, name).split("<polyline").filter_map(|part| part.split("points=\"").nth(1));
         points
-            .filter(|points| points.split('"').next().is_some_and(|points| points.split_whitespace().count() == 3))
+            .filter(|points| points.split('"').next().is_some_and(|points| points.split_whitespace().count() == count))
             .count()
     };
-    assert_eq!(["loss", "accuracy", "learning-rate", "firing-rates"].map(lines), [2, 2, 1, 2]);
+    assert_eq!(["loss", "accuracy", "firing-rates"].map(|name| lines(name, 3)), [2, 2, 2]);
+    assert_eq!(lines("learning-rate", 6), 1);
     for layer in ["layers.3.lif", "layers.6.lif"] {
         assert!(texts(figure(&page, "firing-rates")).contains(&layer), "{layer}");
     }

@@ -12,14 +12,29 @@ pub fn gammas<'a>(
     model: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
     is_bntt: impl Fn(&str, &Tensor) -> bool,
 ) -> Result<Gammas> {
-    let mut layers = Vec::new();
+    tensors(model, is_bntt).into_iter().map(|(layer, gamma)| Ok((layer, means(gamma)?))).collect()
+}
+
+/// The gammas of all channels, [T][C], as [`gammas`] has their means.
+pub fn gammas_by_channel<'a>(
+    model: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
+    is_bntt: impl Fn(&str, &Tensor) -> bool,
+) -> Result<Vec<(String, Vec<Vec<f64>>)>> {
+    let channels = |gamma: &Tensor| gamma.to_dtype(DType::F64)?.to_vec2();
+    tensors(model, is_bntt).into_iter().map(|(layer, gamma)| Ok((layer, channels(gamma)?))).collect()
+}
+
+/// The gammas themselves, in the order of the layers.
+fn tensors<'a>(
+    model: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
+    is_bntt: impl Fn(&str, &Tensor) -> bool,
+) -> Vec<(String, &'a Tensor)> {
+    let mut layers: Vec<(&str, &Tensor)> = Vec::new();
     for (name, tensor) in model {
-        if let Some(layer) = layer_of_gamma(name).filter(|layer| is_bntt(layer, tensor)) {
-            layers.push((layer, means(tensor)?));
-        }
+        layers.extend(layer_of_gamma(name).filter(|layer| is_bntt(layer, tensor)).map(|layer| (layer, tensor)));
     }
     layers.sort_by_key(|&(layer, _)| places(layer));
-    Ok(layers.into_iter().map(|(layer, means)| (format!("{layer}.bntt"), means)).collect())
+    layers.into_iter().map(|(layer, tensor)| (format!("{layer}.bntt"), tensor)).collect()
 }
 
 /// The layer's name, from `layers.3.gamma`.

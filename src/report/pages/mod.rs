@@ -64,10 +64,13 @@ pub fn run_figures(
             Err(reason) => absent(title, reason),
         });
     }
-    shown.push(match gamma {
-        Ok((layers, of)) => FigureOrReason::Figure(figures::gamma(&layers, &of.words)?),
-        Err(reason) => absent("Mean gamma by layer and time-step", &reason),
-    });
+    match gamma {
+        Ok(Gamma { means, channels, of }) => {
+            shown.push(FigureOrReason::Figure(figures::gamma(&means, &of.words)?));
+            shown.push(FigureOrReason::Figure(figures::gamma_histogram(&channels, &of.words)?));
+        }
+        Err(reason) => shown.push(absent("Mean gamma by layer and time-step", &reason)),
+    }
     match confusion {
         Some(Ok((confusion, of))) => {
             shown.push(FigureOrReason::Figure(figures::confusion(&confusion.counts, confusion.names.as_deref(), &of)?))

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::experiment::{CheckedExperiment, Experiment};
 use crate::files::reading;
 use crate::network::{self, Gammas};
+use crate::report::figures::LayerGammas;
 use crate::run::checkpoint;
 use crate::run::listing::{self, RunSummary};
 use crate::run::metrics::{self, ChosenOn, EpochMetrics};
@@ -25,8 +26,14 @@ pub struct Record {
     pub provenance: ReadResult<Provenance>,
 }
 
-/// Mean gamma at every time-step, by layer, and the checkpoint it is from.
-pub type Gamma = (Gammas, CheckpointLabel);
+/// Gamma of every BNTT layer at every time-step, in the order of the layers.
+pub struct Gamma {
+    /// Over the channels.
+    pub means: Gammas,
+    pub channels: Vec<LayerGammas>,
+    /// The checkpoint that it is from.
+    pub of: CheckpointLabel,
+}
 
 /// Which checkpoint a figure is about, in words: "The best checkpoint, epoch 9, chosen on the test images."
 pub struct CheckpointLabel {
@@ -73,7 +80,7 @@ impl CheckpointLabel {
     }
 }
 
-/// Mean gamma of every BNTT layer at every time-step, in the order of the layers, and the checkpoint it is from.
+/// The gammas of a run's checkpoint.
 ///
 /// # Errors
 /// A sentence when there is no whole checkpoint or no BNTT layer.
@@ -89,12 +96,13 @@ pub fn gamma(
         // Without a config it is told by its shape: other norms have one group for all time-steps.
         Err(_) => gamma.dims().first().is_some_and(|&groups| groups > 1),
     };
-    let layers = network::gammas(&checkpoint.model, is_bntt).map_err(|e| format!("gamma: {e}"))?;
-    if layers.is_empty() {
+    let means = network::gammas(&checkpoint.model, is_bntt).map_err(|e| format!("gamma: {e}"))?;
+    let channels = network::gammas_by_channel(&checkpoint.model, is_bntt).map_err(|e| format!("gamma: {e}"))?;
+    if means.is_empty() {
         return Err("The network has no BNTT layer, and so no gamma by time-step.".into());
     }
     let on = experiment.as_ref().map_or_else(|_| ChosenOn::default(), |checked| checked.experiment.chosen_on());
-    Ok((layers, CheckpointLabel::new(which, checkpoint.progress.epoch, on)))
+    Ok(Gamma { means, channels, of: CheckpointLabel::new(which, checkpoint.progress.epoch, on) })
 }
 
 /// An error as a sentence of the page.
