@@ -68,6 +68,7 @@ pub fn sweep(arguments: &SweepArguments, log: &Log) -> Result<()> {
         let frozen = FrozenConfigs::begin(&arguments.runs)?;
         let options = SessionOptions {
             resume_or_start: true,
+            sweep: Some(run.membership.clone()),
             stop: Stop::on_signals()?,
             ..SessionOptions::new(&arguments.runs, log)
         };
