@@ -12,7 +12,7 @@ pub mod doctor;
 mod epoch;
 pub mod evaluate;
 mod final_test;
-mod health;
+pub mod health;
 mod initial;
 pub mod longer;
 pub mod memory_check;
@@ -23,6 +23,7 @@ pub mod selftest;
 pub mod session;
 mod state;
 mod step;
+pub mod timing;
 
 pub use initial::{initial_network, save_checkpoints_untrained, save_initial_checkpoint};
 pub use step::{StepOutput, step};

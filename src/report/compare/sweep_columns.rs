@@ -1,5 +1,5 @@
-//! What runs are in their sweeps, as columns of a comparison: the variant, and axes that are no key of a config, such as
-//! `network.norm`. What a column explains has none of its own.
+//! What runs are in their sweeps, as columns of a comparison: the variant, and axes that are no key of a config, such
+//! as `network.norm`. What a column explains has none of its own.
 
 use super::ComparedRun;
 use crate::config::settings::{self, Difference};
@@ -140,14 +140,14 @@ mod tests {
         )
     }
 
-    fn of(variant: &str, steps: &str, config: &str) -> ComparedRun {
+    fn at_steps(variant: &str, steps: &str, config: &str) -> ComparedRun {
         run("norms", variant, &[("network.time_steps", steps)], config)
     }
 
     #[test]
     fn a_variant_stands_for_what_it_sets_and_axes_and_seeds_for_themselves() {
-        let bntt = |steps: usize, seed| of("BNTT", &steps.to_string(), &config("bntt", 0.1, steps, seed));
-        let none = |steps: usize, seed| of("no norm", &steps.to_string(), &config("none", 0.03, steps, seed));
+        let bntt = |steps: usize, seed| at_steps("BNTT", &steps.to_string(), &config("bntt", 0.1, steps, seed));
+        let none = |steps: usize, seed| at_steps("no norm", &steps.to_string(), &config("none", 0.03, steps, seed));
         let expected = ["variant", "seed", "network.time_steps"];
         assert_eq!(columns(&[bntt(5, 0), bntt(10, 1), none(5, 0), none(10, 1)]), expected);
         // What goes with T as well as with the variant is T's.
@@ -158,17 +158,17 @@ mod tests {
 
     #[test]
     fn what_no_variant_sets_is_shown_and_so_is_all_that_differs_between_sweeps() {
-        let bntt = of("BNTT", "5", &config("bntt", 0.1, 5, 0));
-        let longer = of("no norm", "5", &config("none", 0.1, 5, 0).replace("epochs = 3", "epochs = 9"));
+        let bntt = at_steps("BNTT", "5", &config("bntt", 0.1, 5, 0));
+        let longer = at_steps("no norm", "5", &config("none", 0.1, 5, 0).replace("epochs = 3", "epochs = 9"));
         assert_eq!(columns(&[bntt.clone(), longer]), ["variant", "training.epochs"]);
-        let twice = of("BNTT", "5", &config("bntt", 0.2, 5, 0));
+        let twice = at_steps("BNTT", "5", &config("bntt", 0.2, 5, 0));
         assert_eq!(
-            columns(&[bntt.clone(), twice.clone(), of("x", "5", &config("tab", 0.1, 5, 0))]),
+            columns(&[bntt.clone(), twice.clone(), at_steps("x", "5", &config("tab", 0.1, 5, 0))]),
             ["variant", "optimizer.sgd.lr"]
         );
         let other = run("others", "no norm", &[], &config("none", 0.1, 5, 0));
         assert_eq!(columns(&[bntt.clone(), other]), ["variant", "network.layers[1]"]);
-        let alone = ComparedRun { sweep: None, ..of("", "5", &config("none", 0.1, 5, 0)) };
+        let alone = ComparedRun { sweep: None, ..at_steps("", "5", &config("none", 0.1, 5, 0)) };
         assert_eq!(columns(&[bntt, alone]), ["variant", "network.layers[1]"]);
     }
 

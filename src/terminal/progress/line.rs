@@ -229,7 +229,8 @@ mod tests {
         // Two whole epochs took 140 s together.
         let later = Pace { steps: 30, in_steps: 15.0, epochs: 2, in_epochs: 140.0, ..Pace::default() };
         assert_eq!(left(&state, &later), Some((35.0, 35.0 + 3.0 * 70.0)));
-        // Of 12 batches now, and 24 in two evaluations later, none was seen: each a third of half a second. Then 2 s each.
+        // Of 12 batches now, and 24 in two evaluations later, none was seen: each a third of half a second. Then 2 s
+        // each.
         let state = BarState { evaluation: EvaluationBatches { after_epoch: 12, later: 24 }, ..state };
         assert_eq!(left(&state, &pace), Some((35.0 + 2.0, 35.0 + 2.0 + 150.0 + 4.0)));
         let seen = Pace { batches: 12, in_batches: 24.0, ..later };
