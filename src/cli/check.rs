@@ -6,15 +6,18 @@ use crate::error::Result;
 use crate::experiment::{CheckedExperiment, Experiment};
 use crate::layers::{LayerConfig, LayerPlan, Placement};
 use crate::ops::device;
-use crate::report::table::{Printout, Table, json, text};
-use crate::terminal::amounts::{bytes, count, grouped};
+use crate::report::table::text::{self, terminal_width};
+use crate::report::table::{Printout, Table, json};
+use crate::terminal::amounts::{bytes, count, grouped, milliseconds, rough_duration};
+use crate::train::timing::{self, RunTiming};
 use candle_core::Device;
 use std::path::PathBuf;
 
 /// Check an experiment file and show what it costs; no data set is needed.
 ///
-/// Prints every layer's kind, output shape, parameters and multiply-accumulates (MACs) per image and time-step, and the
-/// memory that a training step is predicted to take. All mistakes of the file are reported at once; what can be trained
+/// Prints every layer's kind, output shape, parameters and multiply-accumulates (MACs) per image and time-step, the
+/// memory that a training step is predicted to take, and how long a run will take here: some steps are timed, for about
+/// two seconds. All mistakes of the file are reported at once; what can be trained
 /// but does not do what it says, such as a milestone that no epoch reaches, is warned of at the end.
 #[derive(clap::Args)]
 #[command(
@@ -27,6 +30,9 @@ pub struct CheckArguments {
     /// Values that replace the file's, as in `network.lif.leak=0.9`.
     #[arg(value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    /// Time nothing.
+    #[arg(long)]
+    no_timing: bool,
     #[command(flatten)]
     format: super::FormatArgument,
 }
@@ -34,7 +40,10 @@ pub struct CheckArguments {
 pub fn check(arguments: &CheckArguments) -> Result<()> {
     let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
     let warnings = [config::overruled(&arguments.overrides), checked.experiment.warnings()].concat();
+    crate::system::threads::start(checked.experiment.training.threads);
+    let timing = (!arguments.no_timing).then(|| timing::time(&checked));
     let (text, tables) = describe(&checked);
+    let time = timing.as_ref().map_or(String::new(), |timing| format!("\n{}\n", time_words(&checked, timing)));
     let json = serde_json::json!({
         "name": checked.experiment.name,
         "layers": tables.first().map(json::objects),
@@ -42,9 +51,39 @@ pub fn check(arguments: &CheckArguments) -> Result<()> {
         "macs_per_image_and_time_step": checked.plan.macs(),
         "saved_bytes": checked.plan.kept_bytes(checked.experiment.data.batch_size),
         "peak_bytes": checked.peak_bytes(checked.plan.time_steps, checked.experiment.data.batch_size),
+        "timing": timing.and_then(Result::ok).map(|timing| json::value(&timing)).transpose()?,
         "warnings": warnings,
     });
-    arguments.format.print(Printout::new(text + &warned(&warnings), tables).with_json(json))
+    arguments.format.print(Printout::new(text + &time + &warned(&warnings), tables).with_json(json))
+}
+
+/// `about 1 h 40 min for 200 epochs (a step 320 ms, an evaluation 12 s)`, or why nothing was timed.
+fn time_words(checked: &CheckedExperiment, timing: &Result<RunTiming>) -> String {
+    let timing = match timing {
+        Ok(timing) => timing,
+        Err(error) => return format!("not timed: {}", timing::why_not(error)),
+    };
+    let batch = checked.experiment.data.batch_size;
+    let of = match timing.images_timed {
+        images if images < batch => format!(", by {images} of its {batch} images"),
+        _ => String::new(),
+    };
+    let step = format!("a step {}{of}", milliseconds(timing.step_seconds));
+    let epochs = match (timing.epochs, &checked.experiment.training.early_stopping) {
+        (1, _) => "1 epoch".to_string(),
+        (epochs, None) => format!("{epochs} epochs"),
+        (epochs, Some(_)) => format!("all {epochs} epochs"),
+    };
+    match (timing.seconds, timing.evaluation_seconds) {
+        (Some(seconds), Some(evaluation)) => {
+            format!(
+                "about {} for {epochs} ({step}, an evaluation {})",
+                rough_duration(seconds),
+                milliseconds(evaluation)
+            )
+        }
+        _ => format!("{step}; how many there are is known once the data set is here"),
+    }
 }
 
 /// Warnings below a report; nothing where there are none.
@@ -72,8 +111,8 @@ pub fn describe(checked: &CheckedExperiment) -> (String, Vec<Table>) {
          MACs are per image and time-step. \"kept\" is what a training step keeps for its backward pass.{}\n\n{}",
         experiment.name,
         shape.classes,
-        text::render(&layers, None),
-        if on_gpu { "" } else { " A convolution goes the sparse\nway where few enough of its inputs are not zero." },
+        text::in_parts(&layers, terminal_width()),
+        if on_gpu { "" } else { " A convolution goes the sparse way where few enough of its inputs are not zero." },
         peak_words(&peaks)
     );
     (text, vec![layers, peaks])
@@ -154,5 +193,5 @@ fn memory(checked: &CheckedExperiment) -> Table {
 
 fn peak_words(peaks: &Table) -> String {
     let of = "weights, optimizer and activations, without the data set";
-    format!("Predicted peak memory of a training step ({of}):\n{}", text::render(peaks, None))
+    format!("Predicted peak memory of a training step ({of}):\n{}", text::in_parts(peaks, terminal_width()))
 }

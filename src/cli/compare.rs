@@ -9,11 +9,13 @@ use std::path::PathBuf;
 
 /// Show runs side by side: the settings in which they differ, accuracy, epochs, firing rate, time.
 ///
-/// The final accuracy is that after the last epoch; the best epoch is chosen on the test images. On a terminal that is
-/// too narrow for the table every run is a block of lines. A run that cannot be read is listed with a word.
+/// Of a sweep's runs the variant stands for the settings that it makes. The final accuracy is that after the last epoch;
+/// the best epoch is chosen on the test images. On a terminal that is too narrow for the table every run is a block of
+/// lines. A run that cannot be read is listed with a word.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt compare runs/*\n  \
                   bntt compare sweeps/leak.toml --where network.time_steps=10 --sort network.lif.leak\n  \
+                  bntt compare configs/sweeps/norm_ablation.toml --where variant=BNTT --sort seed\n  \
                   bntt compare runs/a/v0001 runs/b --format csv > comparison.csv")]
 pub struct CompareArguments {
     /// Run folders, folders of a run's name (for the newest version) and sweep files.
@@ -22,10 +24,11 @@ pub struct CompareArguments {
     /// Where the runs of sweeps are.
     #[arg(long, value_name = "DIR", default_value = "runs", value_parser = path())]
     runs: PathBuf,
-    /// What decides the order: best, final, name, or a key of the config such as network.lif.leak.
+    /// What decides the order: best, final, name, variant, or a key of the config such as network.lif.leak.
     #[arg(long, value_name = "BY", default_value = "best")]
     sort: SortKey,
-    /// Only runs with this value, compared as TOML (0.50 is 0.5); all of several conditions.
+    /// Only runs with this value at a key of the config, or with this variant, compared as TOML (0.50 is 0.5); all of
+    /// several conditions.
     #[arg(long = "where", value_name = "KEY=VALUE")]
     filters: Vec<Filter>,
     #[command(flatten)]
@@ -69,6 +72,7 @@ mod tests {
             problem: None,
             config: None,
             results: None,
+            sweep: None,
         };
         let difference = Difference {
             key: "network.time_steps".into(),

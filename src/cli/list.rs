@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 /// List runs: state, epochs, best top-1 accuracy on the test images; of a run that failed or is damaged, why.
 ///
-/// The best epoch of a run with validation images is chosen there, and tested when training has ended.
+/// The best epoch of a run with validation images is chosen there, and tested when training has ended. Runs of a sweep
+/// with variants have theirs beside them.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  bntt list --runs runs")]
 pub struct ListArguments {
@@ -29,6 +30,7 @@ pub fn list(arguments: &ListArguments) -> Result<()> {
     let mut objects: Vec<serde_json::Value> = Vec::new();
     let mut validation = Vec::new();
     let mut problems = vec![None];
+    let variants: Vec<Option<String>> = runs.iter().map(|run| run.sweep.as_ref()?.variant.clone()).collect();
     for run in runs {
         let started = run.started.as_deref().and_then(|time| time.get(..16)).unwrap_or_default().replace('T', " ");
         let labels = vec![run.path.display().to_string(), run.state.into(), started];
@@ -59,7 +61,16 @@ pub fn list(arguments: &ListArguments) -> Result<()> {
         header.push("validation top-1");
         rows.iter_mut().zip(validation).for_each(|(row, cell)| row.push(cell));
     }
-    let table = Table::new(&header, rows, 3);
+    let mut left = 3;
+    if variants.iter().any(Option::is_some) {
+        left = 4;
+        header.insert(1, "variant");
+        rows.iter_mut().zip(&variants).for_each(|(row, variant)| row.insert(1, variant.clone().unwrap_or_default()));
+        for (object, variant) in objects.iter_mut().filter_map(|object| object.as_object_mut()).zip(variants) {
+            object.insert("variant".into(), variant.into());
+        }
+    }
+    let table = Table::new(&header, rows, left);
     let mut text = String::new();
     for (line, problem) in text::render(&table, None).lines().zip(problems) {
         text += &format!("{line}\n");

@@ -30,9 +30,10 @@ mod tables;
 mod trained;
 
 use crate::error::{Error, Result};
+use crate::report::table::text::terminal_width;
 use crate::report::table::{Format, Printout};
 use crate::terminal::logging::{self, Log};
-use crate::terminal::printing::visible;
+use crate::terminal::printing::{visible, wrapped};
 use clap::{Parser, Subcommand};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::process::ExitCode;
@@ -121,7 +122,10 @@ fn say(text: &str) {
 fn dispatch(command: Command, log: &Log) -> Result<()> {
     crate::ops::simd::requested().map_err(Error::Device)?;
     // Of these an experiment may say how many.
-    if !matches!(command, Command::Run(_) | Command::Resume(_) | Command::Sweep(_) | Command::Bench(_)) {
+    if !matches!(
+        command,
+        Command::Run(_) | Command::Resume(_) | Command::Sweep(_) | Command::Bench(_) | Command::Check(_)
+    ) {
         crate::system::threads::start(None);
     }
     match command {
@@ -162,8 +166,14 @@ struct FormatArgument {
 impl FormatArgument {
     /// Prints to standard output in the form that was asked for.
     fn print(&self, printout: Printout) -> Result<()> {
-        print(&printout.render(self.format)?)
+        let text = printout.render(self.format)?;
+        print(&if self.format == Format::Text { fitted(&text) } else { text })
     }
+}
+
+/// Text whose lines fit the terminal that standard output is.
+fn fitted(text: &str) -> String {
+    terminal_width().map_or_else(|| text.to_string(), |columns| wrapped(text, columns))
 }
 
 /// Prints to standard output; a closed pipe is an error that `main` takes as the end.

@@ -2,6 +2,7 @@
 
 use super::path_argument::path;
 use crate::error::Result;
+use crate::run::provenance::SweepMembership;
 use crate::system::signals::Stop;
 use crate::terminal::logging::Log;
 use crate::train::session::{self, SessionEnd, SessionOptions};
@@ -46,6 +47,7 @@ pub fn run(arguments: &RunArguments, log: &Log) -> Result<()> {
     let options = SessionOptions {
         resume_or_start: *resume_or_start,
         insist: *insist,
+        sweep: of_sweep.as_ref().and_then(|_| SweepMembership::read_beside(config)),
         stop: Stop::on_signals()?,
         ..SessionOptions::new(runs, log)
     };

@@ -143,6 +143,20 @@ impl TrainingConfig {
         late.into_iter().chain(self.patience_warning()).collect()
     }
 
+    /// Whether the network is evaluated after an epoch, counted from 1.
+    pub fn is_evaluated(&self, epoch: usize) -> bool {
+        epoch.is_multiple_of(self.evaluate_every) || epoch == self.epochs
+    }
+
+    /// How often the network is evaluated after the epochs that follow the first `done`.
+    pub fn evaluations_after(&self, done: usize) -> usize {
+        let up_to = |epoch: usize| {
+            let regular = epoch.checked_div(self.evaluate_every).unwrap_or_default();
+            regular.saturating_add((epoch == self.epochs && !epoch.is_multiple_of(self.evaluate_every)).into())
+        };
+        up_to(self.epochs).saturating_sub(up_to(done))
+    }
+
     /// N of "cuda:N".
     pub fn cuda_ordinal(&self) -> Option<usize> {
         self.device.strip_prefix("cuda:")?.parse().ok()
@@ -159,5 +173,23 @@ impl TrainingConfig {
             return Err(Error::Device("training.precision other than \"f32\" needs a GPU, and there is none".into()));
         }
         Ok(device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::experiment::tests::parse;
+
+    #[test]
+    fn evaluations_are_counted_as_they_will_come() {
+        for (every, epochs) in [(1, 4), (2, 4), (3, 4), (4, 4), (9, 4), (3, 7), (5, 1)] {
+            let overrides = [format!("training.evaluate_every={every}"), format!("training.epochs={epochs}")];
+            let training = parse(&overrides.each_ref().map(String::as_str)).unwrap().experiment.training;
+            for done in 0..=epochs {
+                let ahead = (done + 1..=epochs).filter(|&epoch| epoch % every == 0 || epoch == epochs);
+                assert_eq!(training.evaluations_after(done), ahead.clone().count(), "{every} {epochs} {done}");
+                assert!(ahead.clone().all(|epoch| training.is_evaluated(epoch)));
+            }
+        }
     }
 }

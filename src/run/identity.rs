@@ -71,11 +71,12 @@ pub fn comparable(experiment: &Experiment) -> Experiment {
 pub fn differences(run: &Experiment, here: &Experiment) -> Result<Vec<String>> {
     let table = |experiment: &Experiment| Ok::<_, Error>(comparable(experiment).to_toml()?.parse::<Table>().ok());
     let (run, here) = (table(run)?, table(here)?);
-    let text = |value: Option<&Option<toml::Value>>| {
-        value.and_then(Option::as_ref).map_or_else(|| "nothing".into(), settings::text)
+    let text = |key: &str, value: Option<&Option<toml::Value>>| {
+        value.and_then(Option::as_ref).map_or_else(|| "nothing".into(), |value| settings::words(key, value))
     };
-    let line = |Difference { key, values }: &Difference| {
-        format!("{key}: {}, here {}", text(values.first()), text(values.get(1)))
+    let line = |Difference { key, values }: &Difference| match (text(key, values.first()), text(key, values.get(1))) {
+        (run, here) if run == here => format!("{key}: {run}, here {here} that differ"),
+        (run, here) => format!("{key}: {run}, here {here}"),
     };
     Ok(settings::differences(&[run.as_ref(), here.as_ref()]).iter().map(line).collect())
 }

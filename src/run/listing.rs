@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::experiment::check_name;
 use crate::files::reading;
 use crate::run::metrics::{self, ChosenOn, RunMetrics};
-use crate::run::provenance::{Outcome, Provenance};
+use crate::run::provenance::{Outcome, Provenance, SweepMembership};
 use crate::run::{RunFolder, versions};
 
 /// One line of `bntt list`.
@@ -36,6 +36,8 @@ pub struct RunSummary {
     pub chosen_on: ChosenOn,
     /// RFC 3339, UTC.
     pub started: Option<String>,
+    /// Which run of which sweep it is, where its record says so.
+    pub sweep: Option<SweepMembership>,
 }
 
 impl RunSummary {
@@ -135,7 +137,8 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
         validation_accuracy,
         chosen_on,
         ended_early: provenance.as_ref().ok().and_then(|provenance| provenance.ended_early.clone()),
-        started: provenance.ok().map(|provenance| provenance.started),
+        started: provenance.as_ref().ok().map(|provenance| provenance.started.clone()),
+        sweep: provenance.ok().and_then(|provenance| provenance.sweep),
         path: run.path().to_path_buf(),
     }
 }

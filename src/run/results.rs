@@ -3,6 +3,7 @@
 use crate::run::RunFolder;
 use crate::run::listing::{self, RunSummary};
 use crate::run::metrics::{self, ChosenOn, RunMetrics};
+use crate::run::provenance::SweepMembership;
 use std::path::PathBuf;
 
 /// Top-1 accuracy on the test images after an epoch.
@@ -44,6 +45,8 @@ pub struct Results {
     pub seconds: Option<f64>,
     /// RFC 3339, UTC.
     pub started: Option<String>,
+    /// Which run of which sweep it is, where its record says so.
+    pub sweep: Option<SweepMembership>,
 }
 
 impl Results {
@@ -58,8 +61,9 @@ impl Results {
 
     fn from_metrics(run: String, summary: RunSummary, metrics: &RunMetrics) -> Self {
         let RunMetrics { epochs: lines, test } = metrics;
-        let RunSummary { path, state, epochs_done, epochs, best_accuracy, best_epoch, started, chosen_on, .. } =
-            summary;
+        let RunSummary {
+            path, state, epochs_done, epochs, best_accuracy, best_epoch, started, chosen_on, sweep, ..
+        } = summary;
         let evaluated = metrics::last_evaluated(lines);
         let last = evaluated.map(|(epoch, test)| AccuracyAt { top1: test.top1, epoch });
         let loss = test.map(|last| last.test).or(evaluated.map(|(_, test)| test)).map(|test| test.loss);
@@ -85,6 +89,7 @@ impl Results {
             firing_rate,
             seconds,
             started,
+            sweep,
         }
     }
 

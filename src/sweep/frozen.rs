@@ -34,6 +34,7 @@ impl FrozenConfigs {
         // On a file system without locks another sweep may have taken it for one that was left.
         create_folders(self.folder.path())?;
         write_atomically(&path, run.checked.experiment.to_toml()?.as_bytes())?;
+        run.membership.write_beside(&path)?;
         Ok(path)
     }
 }

@@ -27,10 +27,12 @@ mod plan;
 pub mod slurm;
 #[cfg(test)]
 mod tests;
+mod time_left;
 
 pub use frozen::FrozenConfigs;
 pub use jobs::{GpuSlots, JobEvent, Jobs, JobsOutcome};
 pub use plan::SweepRun;
+pub use time_left::{TimeLeft, share_left, until_the_last_ends};
 
 use crate::error::Result;
 use crate::run::RunFolder;

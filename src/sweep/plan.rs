@@ -8,7 +8,7 @@ use crate::experiment::{CheckedExperiment, Experiment};
 use crate::run::RunFolder;
 use crate::run::identity::{self, RecordedRun, RunQuery};
 use crate::run::listing::{self, RunSummary};
-use crate::run::provenance::Outcome;
+use crate::run::provenance::{Outcome, SweepMembership};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -20,6 +20,8 @@ pub struct SweepRun {
     /// What it has on every axis, as text: `("network.time_steps", "5")`.
     pub settings: Vec<(String, String)>,
     pub seed: u64,
+    /// The same for its record.
+    pub membership: SweepMembership,
     /// As the files said when they were read. With absolute paths, as the run folder's config.toml has it.
     pub checked: CheckedExperiment,
 }
@@ -121,6 +123,17 @@ fn of_axes(variant: Option<&str>, settings: &[(&str, &Value)]) -> Vec<(String, S
     variant.into_iter().chain(settings.iter().map(|(key, value)| (key.to_string(), text(value)))).collect()
 }
 
+/// The keys that variants set, each once, in their order.
+fn variant_keys(file: &SweepFile) -> Vec<String> {
+    let mut keys: Vec<String> = Vec::new();
+    for key in file.variants.iter().flat_map(|(_, values)| values.keys()) {
+        if !keys.contains(key) {
+            keys.push(key.clone());
+        }
+    }
+    keys
+}
+
 impl RunDraft<'_> {
     fn check(self, file: &SweepFile) -> Result<SweepRun> {
         let Self { name, variant, values, settings, seed } = self;
@@ -138,6 +151,13 @@ impl RunDraft<'_> {
             .map_err(|error| Error::Run(format!("{}: the run {name} cannot be:\n{error}", file.path.display())))?;
         checked.experiment.make_paths_absolute();
         let seed = checked.experiment.seed;
-        Ok(SweepRun { name, settings: of_axes(variant, &settings), seed, checked })
+        let settings = of_axes(variant, &settings);
+        let membership = SweepMembership {
+            name: file.name.clone(),
+            variant: variant.map(String::from),
+            variant_keys: variant_keys(file),
+            settings: settings.iter().filter(|(key, _)| key != "variant").cloned().collect(),
+        };
+        Ok(SweepRun { name, settings, seed, membership, checked })
     }
 }

@@ -38,6 +38,35 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A time that is known roughly, as people say it: "0.4 s", "42 s", "12 min", "5 h 20 min", "3 days 4 h".
+pub fn rough_duration(seconds: f64) -> String {
+    let whole = |unit: f64| (seconds.max(0.0) / unit).round() as u64;
+    let (minutes, hours) = (whole(60.0), whole(3600.0));
+    match seconds {
+        _ if seconds < 0.95 => format!("{seconds:.1} s"),
+        _ if seconds < 99.5 => format!("{seconds:.0} s"),
+        _ if minutes < 60 => format!("{minutes} min"),
+        _ if hours < 48 => match minutes % 60 {
+            0 => format!("{} h", minutes / 60),
+            rest => format!("{} h {rest} min", minutes / 60),
+        },
+        _ => match hours % 24 {
+            0 => format!("{} days", hours / 24),
+            rest => format!("{} days {rest} h", hours / 24),
+        },
+    }
+}
+
+/// A short time: "0.42 ms", "32 ms", "320 ms", "3.2 s".
+pub fn milliseconds(seconds: f64) -> String {
+    match seconds * 1e3 {
+        short if short < 9.95 => format!("{short:.2} ms"),
+        short if short < 999.5 => format!("{short:.0} ms"),
+        short if short < 9950.0 => format!("{seconds:.1} s"),
+        _ => rough_duration(seconds),
+    }
+}
+
 /// `42s`, `1m05s`, `2h10m`, `5d03h`.
 pub fn short_duration(seconds: f64) -> String {
     // `as` saturates; an endless time is shown as a very long one.
@@ -73,6 +102,22 @@ mod tests {
             ["9.5 s", "59.4 s", "1 min 0 s", "12 min 3 s", "5 h 20 min"]
         );
         assert_eq!([45.0, 65.0, 7_800.0, 274_000.0].map(short_duration), ["45s", "1m05s", "2h10m", "3d04h"]);
+    }
+
+    #[test]
+    fn what_is_known_roughly_has_few_digits() {
+        assert_eq!(
+            [0.42, 0.96, 9.6, 99.4, 99.6, 3_569.0, 3_571.0].map(rough_duration),
+            ["0.4 s", "1 s", "10 s", "99 s", "2 min", "59 min", "1 h"]
+        );
+        assert_eq!(
+            [6_000.0, 19_230.0, 170_000.0, 172_800.0, 187_200.0].map(rough_duration),
+            ["1 h 40 min", "5 h 21 min", "47 h 13 min", "2 days", "2 days 4 h"]
+        );
+        assert_eq!(
+            [0.000_42, 0.0321, 0.32, 0.9996, 3.2, 12.4].map(milliseconds),
+            ["0.42 ms", "32 ms", "320 ms", "1.0 s", "3.2 s", "12 s"]
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::error::{Error, Result};
 use crate::files::reading;
-use crate::terminal::printing::visible;
+use crate::terminal::printing::{visible, wrapped};
 use crate::terminal::progress;
 
 /// Beyond this, early lines are dropped: no run logs so much before its folder exists.
@@ -103,7 +103,7 @@ impl Log {
     pub(crate) fn say(&self, line: &str) {
         let time = now();
         self.store(&format!("{time} INFO  {line}\n"));
-        self.show(line);
+        self.show(&self.fitted(line));
     }
 
     /// Writes a line to the screen alone, above a bar that is being drawn.
@@ -113,6 +113,17 @@ impl Log {
             let mut screen = lock(&self.0.screen);
             let _ = screen.write_all(format!("{line}\n").as_bytes()).and_then(|()| screen.flush());
         });
+    }
+
+    /// The columns of the terminal that lines are shown on; nothing where it is none, which has them whole.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        let Style { terminal, columns, .. } = self.0.style;
+        terminal.then(|| columns.unwrap_or_else(|| usize::from(console::Term::stderr().size().1)))
+    }
+
+    /// A line that is broken where the terminal is too narrow for it.
+    fn fitted(&self, line: &str) -> String {
+        self.columns().map_or_else(|| line.to_string(), |columns| wrapped(line, columns))
     }
 
     pub(crate) fn style(&self) -> Style {
@@ -153,7 +164,9 @@ impl<S: Subscriber> Layer<S> for Log {
         // An event of several lines is told from several events by its indent.
         self.store(&format!("{time} {level:<5} {}\n", text.replace('\n', "\n    ")));
         if level <= self.0.level {
-            self.show(&screen_line(level, &text, self.0.style.colour));
+            let (label, code) = label(level);
+            let line = self.fitted(&format!("{label}{text}"));
+            self.show(&if self.0.style.colour { coloured(&line, (label, code)) } else { line });
         }
     }
 }
@@ -178,16 +191,22 @@ impl Visit for EventText {
     }
 }
 
-fn screen_line(level: Level, text: &str, colour: bool) -> String {
-    let (label, code) = match level {
+/// An event's label, and the code of its colour.
+fn label(level: Level) -> (&'static str, &'static str) {
+    match level {
         Level::ERROR => ("error: ", "1;31"),
         Level::WARN => ("warning: ", "1;33"),
         Level::INFO => ("", ""),
         _ => ("debug: ", "2"),
-    };
-    match colour && !label.is_empty() {
-        true => format!("\x1b[{code}m{label}\x1b[0m{text}"),
-        false => format!("{label}{text}"),
+    }
+}
+
+/// A line with its label in colour, at whose end the line may have been broken.
+fn coloured(line: &str, (label, code): (&str, &str)) -> String {
+    let found = [label, label.trim_end()].into_iter().find_map(|label| Some((label, line.strip_prefix(label)?)));
+    match found {
+        Some((label, rest)) if !label.is_empty() => format!("\x1b[{code}m{label}\x1b[0m{rest}"),
+        _ => line.to_string(),
     }
 }
 
@@ -274,6 +293,18 @@ mod tests {
             tracing::warn!(target: "hyper::client", "slow");
         });
         assert_eq!(shown(&screen), "warning: slow\n");
+    }
+
+    #[test]
+    fn lines_fit_a_terminal_and_are_whole_elsewhere_and_in_the_file() {
+        let screen = Screen::default();
+        let style = Style { terminal: true, colour: true, columns: Some(20) };
+        let log = Log::new(Level::INFO, Box::new(screen.clone()), style, ProgressDrawTarget::hidden());
+        tracing::subscriber::with_default(log.subscriber(), || tracing::warn!("layers.2.lif hardly fires"));
+        assert_eq!(shown(&screen), "\x1b[1;33mwarning:\x1b[0m\n    layers.2.lif\n    hardly fires\n");
+        let (log, screen) = self::log(Level::INFO, false);
+        tracing::subscriber::with_default(log.subscriber(), || tracing::warn!("{}", "a word ".repeat(50)));
+        assert_eq!(shown(&screen), format!("warning: {}\n", "a word ".repeat(50)));
     }
 
     #[test]

@@ -266,7 +266,7 @@ fn layer_reports(checked: &CheckedExperiment, watches: &[Stopwatch], rates: &[(S
 }
 
 /// A batch of random images, or sequences, with random labels.
-fn random_split(shape: &DataShape, items: usize) -> Split {
+pub(super) fn random_split(shape: &DataShape, items: usize) -> Split {
     let stream = Stream::new(0, Purpose::Synthetic, 0, 0, 0);
     let mut item = vec![shape.channels, shape.height, shape.width];
     item.splice(0..0, shape.time_steps);

@@ -60,6 +60,20 @@ pub fn evaluate(
     options: EvaluationOptions,
     stop: &Stop,
 ) -> Result<Option<Evaluation>> {
+    evaluate_telling(network, batches, options, stop, &mut || {})
+}
+
+/// The same, and calls `told` after every batch; those that a GPU computes may then be still to be done.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_telling(
+    network: &Network,
+    batches: &Batches<'_>,
+    options: EvaluationOptions,
+    stop: &Stop,
+    told: &mut dyn FnMut(),
+) -> Result<Option<Evaluation>> {
     let (mut total, mut activity) = (None, Activity::default());
     let stopped = thread::scope(|scope| {
         for batch in batches.clone().prefetch(scope, 0) {
@@ -74,6 +88,7 @@ pub fn evaluate(
                 None => score,
             });
             activity.add(&more)?;
+            told();
         }
         Ok::<_, Error>(false)
     })?;

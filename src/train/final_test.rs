@@ -10,10 +10,11 @@ use crate::network::Network;
 use crate::run::CheckpointKind;
 use crate::run::checkpoint;
 use crate::run::metrics::FinalTest;
+use crate::terminal::progress::EpochBar;
 use tracing::{info, warn};
 
 /// Evaluates on the test images where that is left to do; the trained weights stay as they are.
-pub(super) fn run(trainer: &mut Trainer<'_>) -> Result<TrainingEnd> {
+pub(super) fn run(trainer: &mut Trainer<'_>, bar: &mut EpochBar) -> Result<TrainingEnd> {
     let Trainer { experiment, dataset, holdout, device, device_data: [_, test_data], stop, state, output } = trainer;
     if holdout.is_none() || state.progress.tested {
         return Ok(TrainingEnd::Completed);
@@ -31,7 +32,10 @@ pub(super) fn run(trainer: &mut Trainer<'_>) -> Result<TrainingEnd> {
     network.load_state(&weights)?;
     let options = evaluate::evaluation_options(experiment, &network)?;
     let batches = Batches::evaluate(&dataset.test, &experiment.data, device)?.with_device_cache(test_data.as_ref());
-    let evaluation = evaluate::evaluate(&network, &batches, options, stop).map_err(|error| match error {
+    bar.start_test(batches.steps());
+    let evaluation = evaluate::evaluate_telling(&network, &batches, options, stop, &mut || bar.evaluated());
+    bar.finish_epoch();
+    let evaluation = evaluation.map_err(|error| match error {
         Error::Diverged(problem) => {
             Error::Diverged(format!("the test images, with the weights of epoch {of_epoch}: {problem}"))
         }

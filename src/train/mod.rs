@@ -12,7 +12,7 @@ pub mod doctor;
 mod epoch;
 pub mod evaluate;
 mod final_test;
-mod health;
+pub mod health;
 mod initial;
 pub mod longer;
 pub mod memory_check;
@@ -23,6 +23,7 @@ pub mod selftest;
 pub mod session;
 mod state;
 mod step;
+pub mod timing;
 
 pub use initial::{initial_network, save_checkpoints_untrained, save_initial_checkpoint};
 pub use step::{StepOutput, step};
@@ -37,7 +38,7 @@ use crate::run::metrics::{ChosenOn, EpochMetrics, SplitMetrics};
 use crate::run::records::VerifiedRecords;
 use crate::run::{CheckpointKind, RunFolder};
 use crate::system::signals::Stop;
-use crate::terminal::progress::EpochBar;
+use crate::terminal::progress::{EpochBar, EvaluationBatches};
 use candle_core::Device;
 use output::RunOutput;
 use state::TrainingState;
@@ -138,7 +139,7 @@ impl<'a> Trainer<'a> {
     /// [`Error::Io`] and [`Error::Run`] when something cannot be written.
     pub fn train(&mut self, bar: &mut EpochBar) -> Result<TrainingEnd> {
         match self.train_until(self.experiment.training.epochs, bar)? {
-            TrainingEnd::Completed => final_test::run(self),
+            TrainingEnd::Completed => final_test::run(self, bar),
             interrupted => Ok(interrupted),
         }
     }
@@ -156,6 +157,9 @@ impl<'a> Trainer<'a> {
             }
         };
         let Experiment { data, training, optimizer, schedule, seed, .. } = *experiment;
+        // Batches of an evaluation, and of the test at the end.
+        let held_batches = held.len().div_ceil(data.batch_size);
+        let test_batches = holdout.as_ref().map_or(0, |_| dataset.test.len().div_ceil(data.batch_size));
         // A GPU works ahead of the program; asking it for a loss makes both wait.
         let read_every = if device.is_cpu() { 1 } else { READ_EVERY };
         thread::scope(|scope| {
@@ -172,7 +176,11 @@ impl<'a> Trainer<'a> {
                 let batches = batches.with_device_cache(train_data.as_ref());
                 let (first, steps) = (state.progress.step, batches.steps());
                 let (mut unread, mut since_read) = (Vec::new(), Instant::now());
-                bar.resume_epoch(epoch + 1, training.epochs, steps, first);
+                let evaluation = EvaluationBatches {
+                    after_epoch: if training.is_evaluated(epoch + 1) { held_batches } else { 0 },
+                    later: training.evaluations_after(epoch + 1) * held_batches + test_batches,
+                };
+                bar.resume_epoch(epoch + 1, training.epochs, (steps, first), evaluation);
                 for (number, batch) in (first..).zip(batches.prefetch(scope, first)) {
                     let position = TrainingPosition { epoch, epochs: training.epochs, step: number, steps };
                     let lr = optimizer.lr() * schedule.factor(position);
@@ -202,15 +210,15 @@ impl<'a> Trainer<'a> {
                         return Ok(TrainingEnd::Interrupted(reason));
                     }
                 }
-                bar.finish_epoch();
                 // Before anything is scored or written of what is not finite.
                 state.tensors()?;
 
                 let (training_seconds, since_training) = (state.sums.seconds, Instant::now());
                 let mut evaluated = None;
-                if (epoch + 1).is_multiple_of(training.evaluate_every) || epoch + 1 == training.epochs {
+                if training.is_evaluated(epoch + 1) {
                     let batches = Batches::evaluate(held, data, device)?.with_device_cache(held_data.as_ref());
-                    evaluated = evaluate_held(experiment, state, &batches, stop)?;
+                    bar.start_evaluation();
+                    evaluated = evaluate_held(experiment, state, &batches, stop, bar)?;
                     if evaluated.is_none()
                         && let Some(reason) = stop.requested()
                     {
@@ -220,6 +228,7 @@ impl<'a> Trainer<'a> {
                     }
                 }
                 state.sums.seconds += since_training.elapsed().as_secs_f64();
+                bar.finish_epoch();
 
                 let metrics = state.sums.metrics(epoch + 1, (evaluated, on), training_seconds)?;
                 output.epoch(&metrics)?;
@@ -272,15 +281,17 @@ fn evaluate_held(
     state: &TrainingState,
     batches: &Batches<'_>,
     stop: &Stop,
+    bar: &mut EpochBar,
 ) -> Result<Option<SplitMetrics>> {
     let options = evaluate::evaluation_options(experiment, &state.network)?;
     if experiment.training.early_exit.is_some() {
         info!("evaluating {} of {} time-steps", options.time_steps, experiment.network.time_steps);
     }
-    let evaluation = evaluate::evaluate(&state.network, batches, options, stop).map_err(|error| match error {
-        Error::Diverged(problem) => state.diverged(&problem),
-        other => other,
-    })?;
+    let evaluation = evaluate::evaluate_telling(&state.network, batches, options, stop, &mut || bar.evaluated())
+        .map_err(|error| match error {
+            Error::Diverged(problem) => state.diverged(&problem),
+            other => other,
+        })?;
     Ok(evaluation.map(|evaluation| epoch::percentages(&evaluation.score)))
 }
 

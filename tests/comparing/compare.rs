@@ -150,20 +150,83 @@ fn a_broken_run_is_listed_with_a_word_beside_the_others() {
 }
 
 #[test]
-fn lists_of_other_lengths_are_one_difference_with_a_legend() {
+fn lists_of_layers_differ_by_path_and_never_whole() {
     let workspace = two_runs();
     workspace.run(&["name=c", "network.layers=['flatten', 'lif', { linear = { features = 'classes' } }]"], &[1.0, 2.0]);
+    workspace.run(&["name=d", "network.layers[2]=tdbn"], &[1.0, 2.0]);
     let text = workspace.ok(&["compare", "runs/b", "runs/c"]);
-    assert!(text.starts_with("run      state      network.layers  epochs"), "{text}");
-    assert!(text.contains("b/v0001  completed               A     2/2"), "{text}");
-    assert!(
-        text.contains(
-            "\nnetwork.layers B: [\"flatten\", \"lif\", { linear = { features = \"classes\", bias = false } }]\n"
-        ),
-        "{text}"
+    let rows: Vec<String> =
+        text.lines().take(3).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert!(rows[0].starts_with("run state network.layers[1] network.layers[2] epochs"), "{text}");
+    assert!(rows[1].starts_with("b/v0001 completed linear { features = 10, bias = false } bntt 2/2"), "{text}");
+    assert!(rows[2].starts_with("c/v0001 completed - - 2/2"), "{text}");
+    let text = workspace.ok(&["compare", "runs/b", "runs/d", "--sort", "name"]);
+    let rows: Vec<Vec<&str>> = text.lines().take(3).map(|line| line.split_whitespace().take(3).collect()).collect();
+    assert_eq!(
+        rows,
+        [["run", "state", "network.layers[2]"], ["b/v0001", "completed", "bntt"], ["d/v0001", "completed", "tdbn"]]
     );
-    let csv = workspace.ok(&["compare", "runs/b", "runs/c", "--format", "csv"]);
-    assert!(csv.contains("\"[\"\"flatten\"\", \"\"lif\"\", {"), "{csv}");
+}
+
+#[test]
+fn variants_are_a_column_a_condition_and_an_order_of_a_sweep_and_of_its_runs() {
+    let workspace = Workspace::new();
+    let sweep = "base = 'base.toml'\nseeds = [0, 1]\n[variants]\nBNTT = {}\n\
+                 'no norm' = { 'network.layers[2]' = 'batch_norm', 'optimizer.sgd.lr' = 0.03 }\n";
+    workspace.write("norms.toml", sweep);
+    let begun = |arguments: &[&str]| {
+        let text = workspace.ok(&[&["compare"], arguments].concat());
+        let rows = text.lines().take_while(|line| !line.is_empty());
+        rows.map(|row| {
+            row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(String::from).collect::<Vec<_>>()
+        })
+        .collect::<Vec<_>>()
+    };
+    let expected = [
+        ["run", "state", "variant", "seed"],
+        ["norms.BNTT.seed0", "not run", "BNTT", "0"],
+        ["norms.BNTT.seed1", "not run", "BNTT", "1"],
+        ["norms.no_norm.seed0", "not run", "no norm", "0"],
+        ["norms.no_norm.seed1", "not run", "no norm", "1"],
+    ];
+    let found = begun(&["norms.toml", "--sort", "variant"]);
+    assert_eq!(found.iter().map(|row| &row[..4]).collect::<Vec<_>>(), expected);
+    let found = begun(&["norms.toml", "--where", "variant=no norm"]);
+    assert_eq!(
+        found.iter().map(|row| &row[..3]).collect::<Vec<_>>(),
+        [["run", "state", "seed"], ["norms.no_norm.seed0", "not run", "0"], ["norms.no_norm.seed1", "not run", "1"]]
+    );
+
+    // Runs by themselves, whose records tell the variant.
+    for number in ["0", "2"] {
+        workspace.ok(&["sweep", "norms.toml", "--only", number]);
+    }
+    let runs = ["runs/norms.BNTT.seed0", "runs/norms.no_norm.seed0"];
+    let found = begun(&[&runs[..], &["--sort", "variant"]].concat());
+    assert_eq!(
+        found.iter().map(|row| &row[..4]).collect::<Vec<_>>(),
+        [
+            ["run", "state", "variant", "epochs"],
+            ["norms.BNTT.seed0/v0001", "completed", "BNTT", "2/2"],
+            ["norms.no_norm.seed0/v0001", "completed", "no norm", "2/2"]
+        ]
+    );
+    let json = workspace.ok(&["compare", runs[0], runs[1], "--where", "variant=BNTT", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(
+        (json["differences"].clone(), json["runs"][0]["run"].clone()),
+        (serde_json::json!([]), "norms.BNTT.seed0/v0001".into())
+    );
+    let list: serde_json::Value = serde_json::from_str(&workspace.ok(&["list", "--format", "json"])).expect("JSON");
+    assert_eq!((list[0]["variant"].as_str(), list[1]["variant"].as_str()), (Some("BNTT"), Some("no norm")));
+
+    // Beside a run of no sweep all is told.
+    workspace.run(&["name=alone"], &[50.0, 60.0]);
+    let found = begun(&["runs/norms.no_norm.seed0", "runs/alone", "--sort", "name"]);
+    assert_eq!(found[0][..5], ["run", "state", "variant", "network.layers[2]", "optimizer.sgd.lr"]);
+    assert_eq!(found[1][..5], ["alone/v0001", "completed", "-", "bntt", "0.1"]);
+    let message = workspace.refused(&["compare", "runs/alone", "--where", "variant=BNTT"]);
+    assert!(message.contains("--where variant: no run has one."), "{message}");
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub fn wrong() -> Vec<String> {
                 ["toml", "experiment"] => experiment(&workspace, fence),
                 ["toml", "fragment"] => fragment(&workspace, fence, "configs/quickstart.toml"),
                 ["toml", "fragment", base] if base.starts_with("base=") => fragment(&workspace, fence, &base[5..]),
-                ["toml", "sweep"] => file(&workspace, fence, "bntt sweep", "--dry-run"),
+                ["toml", "sweep"] => file(&workspace, fence, "bntt sweep", "--dry-run --no-timing"),
                 ["toml", "table"] => file(&workspace, fence, "bntt table", ""),
                 ["toml", "wrong"] => refused(&workspace, fence).map(|said| mistakes = said),
                 ["text", "mistakes"] => expected(fence, &mistakes),
@@ -83,7 +83,7 @@ fn saved_as(fence: &Fence) -> Option<&str> {
 fn experiment(workspace: &Workspace, fence: &Fence) -> Result<(), String> {
     let name = saved_as(fence).ok_or("its first line should be `# FILE.toml`, where it is saved")?;
     workspace.write(name, &fence.text);
-    let said = workspace.ok(&format!("bntt check {name}"))?;
+    let said = workspace.ok(&format!("bntt check {name} --no-timing"))?;
     workspace.write(name, &cut(&fence.text));
     if said.contains("warning: ") { Err(said) } else { Ok(()) }
 }
@@ -93,7 +93,7 @@ fn fragment(workspace: &Workspace, fence: &Fence, base: &str) -> Result<(), Stri
     let base = format!("{}/{base}", env!("CARGO_MANIFEST_DIR"));
     workspace.write("fragment.toml", &format!("base = [\"{base}\"]\nname = \"fragment\"\n{}", fence.text));
     let places = |said: String| format!("{said}\n(fragment.toml begins two lines before the example)");
-    let said = workspace.ok("bntt check fragment.toml").map_err(places)?;
+    let said = workspace.ok("bntt check fragment.toml --no-timing").map_err(places)?;
     if said.contains("warning: ") { Err(said) } else { Ok(()) }
 }
 
@@ -106,7 +106,7 @@ fn file(workspace: &Workspace, fence: &Fence, command: &str, option: &str) -> Re
 fn refused(workspace: &Workspace, fence: &Fence) -> Result<String, String> {
     let name = saved_as(fence).ok_or("its first line should be `# FILE.toml`, where it is saved")?;
     workspace.write(name, &fence.text);
-    match workspace.ok(&format!("bntt check {name}")) {
+    match workspace.ok(&format!("bntt check {name} --no-timing")) {
         Ok(_) => Err("is meant to be refused, and is not".into()),
         Err(said) => Ok(said),
     }
@@ -160,9 +160,9 @@ fn command(workspace: &Workspace, line: &str, used: &RefCell<BTreeSet<&'static s
             let options = |value: &&str| !value.starts_with("--");
             // A value in quotes may hold spaces: none of ours that is an option does.
             let values: Vec<&str> = values.split(' ').filter(options).collect();
-            workspace.ok(&format!("bntt check {}", values.join(" "))).map(drop)
+            workspace.ok(&format!("bntt check {} --no-timing", values.join(" "))).map(drop)
         }
-        (Some("sweep"), Some(file)) => workspace.ok(&format!("bntt sweep {file} --dry-run")).map(drop),
+        (Some("sweep"), Some(file)) => workspace.ok(&format!("bntt sweep {file} --dry-run --no-timing")).map(drop),
         _ => Ok(()),
     }
 }

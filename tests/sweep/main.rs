@@ -2,6 +2,7 @@
 
 mod frozen;
 mod gpus;
+mod progress;
 mod two_at_once;
 mod workspace;
 
@@ -25,6 +26,11 @@ fn a_failed_run_leaves_the_others_alone_and_only_it_is_tried_again() {
             && errors.contains("2 of 4 runs failed"),
         "{errors}"
     );
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "trial: 2 of 4 runs completed, 2 failed");
+    assert!(lines[1].starts_with("failed: trial.high.seed3: ") && lines[1].contains("absent.safetensors"), "{said}");
+    assert_eq!(lines[3..], ["`bntt sweep trial.toml --jobs 2` goes on"]);
+    let said = workspace.sweep(&["--status"]).1;
     let states: Vec<Vec<&str>> = rows(&said).iter().map(|row| row[1..5].to_vec()).collect();
     let expected = [
         ["low", "3", "completed", "2/2"],
@@ -36,7 +42,7 @@ fn a_failed_run_leaves_the_others_alone_and_only_it_is_tried_again() {
 
     let (_, said, errors) = workspace.sweep(&[]);
     assert!(errors.contains("4 runs, 2 to train") && !errors.contains("low"), "{errors}");
-    assert_eq!(rows(&said).len(), 4);
+    assert!(said.starts_with("trial: 2 of 4 runs completed, 2 failed\n"), "{said}");
     assert!(!workspace.path("runs/trial.low.seed3/v0002").exists());
 }
 
@@ -53,11 +59,23 @@ fn a_stopped_sweep_stops_its_runs_and_goes_on_where_it_was() {
     let output = sweep.wait_with_output().expect("an output");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(143), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(rows(&said).iter().all(|row| row[3] == "interrupted"), "{said}");
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "trial: 0 of 2 runs completed, 2 stopped and saved");
+    assert!(lines[1].starts_with("stopped: trial.time_steps2 (") && lines[1].ends_with(" of 600 epochs)"), "{said}");
+    assert_eq!(lines[2..], ["`bntt sweep trial.toml --jobs 2` goes on"]);
+    let said = workspace.sweep(&["--status"]).1;
+    assert_eq!(rows(&said).iter().map(|row| row[3]).collect::<Vec<_>>(), ["interrupted", "interrupted"]);
 
+    // A run that an older version began has no word of its sweep.
+    let folder = workspace.run("runs/trial.time_steps2");
+    let mut record = workspace.provenance("runs/trial.time_steps2");
+    let membership = record.sweep.take().expect("a sweep's run");
+    record.save(&folder.provenance()).expect("a record");
+    assert!(!std::fs::read_to_string(folder.provenance()).expect("a file").contains("\"sweep\""));
     let (code, said, errors) = workspace.sweep(&["--jobs", "2"]);
     assert_eq!(code, Some(0), "{errors}");
     assert!(rows(&said).iter().all(|row| row[3] == "completed" && row[4] == "600/600"), "{said}");
+    assert_eq!(workspace.provenance("runs/trial.time_steps2").sweep, Some(membership));
     assert!(!workspace.path("runs/trial.time_steps2/v0002").exists(), "it was resumed, not started again");
     let (code, _, errors) = workspace.sweep(&[]);
     assert!(code == Some(0) && errors.contains("2 runs, 0 to train"), "{errors}");
@@ -83,9 +101,12 @@ fn what_a_path_says_decides_no_outcome_and_an_error_is_told_in_all_its_lines() {
     let workspace = Workspace::new(text);
     let (code, said, errors) = workspace.sweep(&["--runs", "stopped by SIGINT"]);
     assert_eq!(code, Some(2), "{errors}");
+    assert!(said.starts_with("trial: 1 of 2 runs completed, 1 failed\n"), "{said}");
+    let said = workspace.sweep(&["--runs", "stopped by SIGINT", "--status"]).1;
     assert_eq!(rows(&said)[0][..5], ["0", "fine", "0", "completed", "2/2"]);
     assert_eq!(rows(&said)[1][..5], ["1", "broken", "0", "not", "run"]);
-    assert!(errors.contains("trial.fine.seed0: completed, ") && errors.contains("1 of 2 runs failed"), "{errors}");
+    let line = errors.lines().find(|line| line.starts_with("[1/2] trial.fine.seed0: ")).expect("a completed run");
+    assert!(line.contains(" % after 2 epochs, ") && errors.contains("1 of 2 runs failed"), "{errors}");
     assert!(!errors.contains(": stopped, saved"), "{errors}");
     let told = errors.split_once("error: trial.broken.seed0: ").expect("an error").1;
     assert!(told.contains("/stopped by SIGTERM\nerror x\nabsent"), "{errors}");
@@ -107,6 +128,8 @@ fn a_run_that_is_killed_has_failed_and_the_others_go_on() {
     let expected = "its process ended with signal: 9 (SIGKILL), and left it killed\n";
     assert!(errors.contains(&format!("error: trial.epochs100000-time_steps2: {expected}")), "{errors}");
     assert!(errors.contains("1 of 2 runs failed"), "{errors}");
+    assert!(said.starts_with("trial: 1 of 2 runs completed, 1 failed\nfailed: trial.epochs100000"), "{said}");
+    let said = workspace.sweep(&["--status"]).1;
     let states: Vec<&str> = rows(&said).iter().map(|row| row[4]).collect();
     assert_eq!(states, ["killed", "completed"]);
 }

@@ -1,8 +1,11 @@
 //! The settings of a resolved experiment by dotted key, and how their values compare.
 
+mod alignment;
 mod differences;
+mod words;
 
 pub use differences::{Difference, differences};
+pub use words::words;
 
 use std::cmp::Ordering;
 use toml::{Table, Value};

@@ -1,4 +1,5 @@
-//! A comparison as cells to read: the keys in the middle, long values as letters that a legend explains.
+//! A comparison as cells to read: the keys in the middle, values in few words, and long ones as letters that a legend
+//! explains.
 
 use super::{ComparedRun, Comparison};
 use crate::config::settings;
@@ -8,7 +9,7 @@ use crate::terminal::amounts::duration;
 use std::collections::BTreeMap;
 use toml::Value;
 
-/// Longer values, such as whole lists of layers, stand in the legend.
+/// Longer values stand in the legend.
 const LONGEST: usize = 40;
 
 /// Lays a comparison out. Columns: run, state, the differing keys, epochs, final and best accuracy, the best's epoch,
@@ -69,17 +70,25 @@ fn results(run: &ComparedRun) -> [String; 6] {
 #[derive(Default)]
 struct DifferenceLegend {
     letters: BTreeMap<(String, String), String>,
+    /// The values at a key that have the same words.
+    told: BTreeMap<(String, String), Vec<Value>>,
     notes: Vec<String>,
 }
 
 impl DifferenceLegend {
     /// The value itself, or a letter that stands for it at this key.
     fn short(&mut self, key: &str, value: &Value) -> String {
-        let text = settings::text(value);
+        let text = settings::words(key, value);
+        let place = (key.to_string(), value.to_string());
+        // Other lists may be told by the same words.
+        let others = self.told.entry((key.to_string(), text.clone())).or_default();
+        let number = others.iter().position(|other| other == value).unwrap_or_else(|| {
+            others.push(value.clone());
+            others.len().saturating_sub(1)
+        });
         if text.chars().count() <= LONGEST {
-            return text;
+            return if number == 0 { text } else { format!("{text} ({})", number.saturating_add(1)) };
         }
-        let place = (key.to_string(), text.clone());
         if let Some(letter) = self.letters.get(&place) {
             return letter.clone();
         }
@@ -106,6 +115,9 @@ mod tests {
         assert_eq!(short, ["A", "B", "A"]);
         assert_eq!(legend.short("other", &long("c")), "A");
         assert_eq!(legend.short("k", &Value::Integer(7)), "7");
+        let list = |from: i64| Value::Array((from..from + 9).map(Value::Integer).collect());
+        let short: Vec<String> = [0, 1, 0].iter().map(|&from| legend.short("a.layers", &list(from))).collect();
+        assert_eq!(short, ["9 layers", "9 layers (2)", "9 layers"]);
         assert_eq!(
             legend.notes,
             [

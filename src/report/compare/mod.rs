@@ -10,17 +10,19 @@
 mod grid;
 mod records;
 mod select;
+mod sweep_columns;
 
 pub use grid::grid;
 pub use records::{json, records};
 pub use select::{Filter, SortKey, keep_planned};
 
 use crate::config::LARGEST_FILE;
-use crate::config::settings::{self, Difference, differences};
+use crate::config::settings::{Difference, differences};
 use crate::error::Result;
 use crate::experiment::ChosenOn;
 use crate::files::reading;
 use crate::run::RunFolder;
+use crate::run::provenance::SweepMembership;
 use crate::run::results::{AccuracyAt, Results};
 use crate::sweep::Sweep;
 use std::path::{Path, PathBuf};
@@ -39,6 +41,8 @@ pub struct ComparedRun {
     /// The resolved experiment, where it can be read.
     pub config: Option<Table>,
     pub results: Option<Results>,
+    /// What it is in its sweep: as the sweep's file says, or else as its record.
+    pub sweep: Option<SweepMembership>,
 }
 
 impl ComparedRun {
@@ -55,7 +59,15 @@ impl ComparedRun {
                     true => "no run",
                 };
                 let problem = Some(error.to_string());
-                Self { run: path.display().to_string(), path: None, state, problem, config: None, results: None }
+                Self {
+                    run: path.display().to_string(),
+                    path: None,
+                    state,
+                    problem,
+                    config: None,
+                    results: None,
+                    sweep: None,
+                }
             }
         }
     }
@@ -73,6 +85,7 @@ impl ComparedRun {
             state: if config.is_ok() { results.state } else { "damaged" },
             problem: problem.or_else(|| (results.state == "damaged").then(damaged)),
             config: config.ok(),
+            sweep: results.sweep.clone(),
             results: Some(results),
         }
     }
@@ -94,7 +107,7 @@ impl ComparedRun {
         let folders = sweep.folders(runs)?;
         for (planned, folder) in sweep.runs.iter().zip(folders) {
             all.push(match folder {
-                Some(run) => Self::from_run(&run),
+                Some(run) => Self { sweep: Some(planned.membership.clone()), ..Self::from_run(&run) },
                 None => Self {
                     run: planned.name.clone(),
                     path: None,
@@ -102,20 +115,11 @@ impl ComparedRun {
                     problem: None,
                     config: planned.checked.experiment.to_toml()?.parse().ok(),
                     results: None,
+                    sweep: Some(planned.membership.clone()),
                 },
             });
         }
         Ok(all)
-    }
-
-    /// The value at a key of its config.
-    pub fn value(&self, key: &str) -> Option<toml::Value> {
-        self.config.as_ref().and_then(|config| settings::get(config, key)).cloned()
-    }
-
-    /// The keys that [`ComparedRun::value`] knows.
-    pub fn keys(&self) -> Vec<String> {
-        self.config.as_ref().map(settings::keys).unwrap_or_default()
     }
 
     /// The best accuracy, in percent.
@@ -133,7 +137,7 @@ impl ComparedRun {
     }
 }
 
-/// Rows in order, and the keys in which they differ (their names aside).
+/// Rows in order, and what they differ in: variants, axes of sweeps, keys of configs (their names aside).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     pub runs: Vec<ComparedRun>,
@@ -159,5 +163,6 @@ pub fn compare(runs: Vec<ComparedRun>, filters: &[Filter], order: &SortKey) -> R
     let mut differences = differences(&configs);
     // A run's name stands in its first column.
     differences.retain(|difference| difference.key != "name");
+    let differences = sweep_columns::explain(differences, &runs);
     Ok(Comparison { runs, differences })
 }

@@ -1,6 +1,7 @@
 //! Which runs are shown, and in which order.
 
 use super::ComparedRun;
+use super::sweep_columns::VARIANT;
 use crate::config::settings;
 use crate::error::{Error, Result};
 use crate::sweep::Sweep;
@@ -8,7 +9,8 @@ use std::cmp::Ordering;
 use std::str::FromStr;
 use toml::Value;
 
-/// A condition `key=value`, whose value is compared as TOML: 0.50 is 0.5.
+/// A condition `key=value` on a config, or on what a run is in its sweep: `variant=BNTT`. Values are compared as TOML:
+/// 0.50 is 0.5.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
     pub key: String,
@@ -36,7 +38,7 @@ pub enum SortKey {
     /// The accuracy after the last epoch, highest first.
     Final,
     Name,
-    /// The value at a key of the config, ascending.
+    /// The value at a key of the config, or on an axis of the sweep such as `variant`, ascending.
     Key(String),
 }
 
@@ -53,7 +55,7 @@ impl FromStr for SortKey {
     }
 }
 
-/// Keeps the runs whose configs fulfil every condition.
+/// Keeps the runs that fulfil every condition.
 ///
 /// # Errors
 /// [`Error::Run`] for a key that no run has.
@@ -61,10 +63,12 @@ pub fn keep(runs: Vec<ComparedRun>, filters: &[Filter]) -> Result<Vec<ComparedRu
     for filter in filters {
         refuse_unknown(&runs, &filter.key, "--where")?;
     }
-    let value =
-        |run: &ComparedRun, key: &str| run.config.as_ref().and_then(|config| settings::get(config, key)).cloned();
     let fulfils = |run: &ComparedRun, filter: &Filter| {
-        value(run, &filter.key).is_some_and(|value| settings::same(&value, &filter.value))
+        // A variant may be called 5.
+        let of_run = run
+            .value(&filter.key)
+            .map(|value| if filter.key == VARIANT { settings::parse(&settings::text(&value)) } else { value });
+        of_run.is_some_and(|value| settings::same(&value, &filter.value))
     };
     Ok(runs.into_iter().filter(|run| filters.iter().all(|filter| fulfils(run, filter))).collect())
 }
@@ -114,15 +118,13 @@ pub fn sort(runs: &mut [ComparedRun], by: &SortKey) -> Result<()> {
     if let SortKey::Key(key) = by {
         refuse_unknown(runs, key, "--sort")?;
     }
-    let value =
-        |run: &ComparedRun, key: &str| run.config.as_ref().and_then(|config| settings::get(config, key)).cloned();
     let accuracy = |a: Option<f64>, b: Option<f64>| lacking_last(a, b, |a, b| b.total_cmp(a));
     runs.sort_by(|a, b| {
         let first = match by {
             SortKey::Best => accuracy(a.best(), b.best()),
             SortKey::Final => accuracy(a.last(), b.last()),
             SortKey::Name => Ordering::Equal,
-            SortKey::Key(key) => lacking_last(value(a, key), value(b, key), settings::order),
+            SortKey::Key(key) => lacking_last(a.value(key), b.value(key), settings::order),
         };
         first.then_with(|| a.run.cmp(&b.run))
     });
@@ -137,11 +139,16 @@ fn lacking_last<T>(a: Option<T>, b: Option<T>, order: impl Fn(&T, &T) -> Orderin
 }
 
 fn refuse_unknown(runs: &[ComparedRun], key: &str, option: &str) -> Result<()> {
-    let configs: Vec<_> = runs.iter().filter_map(|run| run.config.as_ref()).collect();
-    if configs.is_empty() || configs.iter().any(|config| settings::get(config, key).is_some()) {
+    if runs.iter().all(|run| run.config.is_none()) || runs.iter().any(|run| run.value(key).is_some()) {
         return Ok(());
     }
-    let known: Vec<String> = configs.into_iter().flat_map(settings::keys).collect();
+    if key == VARIANT {
+        return Err(Error::Run(format!(
+            "{option} variant: no run has one. It is known of runs that a sweep with `[variants]` trained, and of those of a sweep's \
+             file: `bntt compare SWEEP.toml {option} variant...`."
+        )));
+    }
+    let known: Vec<String> = runs.iter().flat_map(ComparedRun::keys).collect();
     let meant = settings::suggestion(key, known.iter().map(String::as_str));
     let words = if option == "--sort" { "best, final, name or a key" } else { "a key" };
     Err(Error::Run(format!(

@@ -6,7 +6,7 @@ use super::{RunReport, series::Record};
 use crate::report::table::Table;
 use crate::report::table::html::rows as table;
 use crate::run::metrics::{ChosenOn, SplitMetrics};
-use crate::run::provenance::{Git, Outcome, Provenance, SessionRecord};
+use crate::run::provenance::{Git, Outcome, Provenance, SessionRecord, SweepMembership};
 use crate::terminal::amounts::duration;
 
 /// A longer table of epochs is folded.
@@ -37,6 +37,11 @@ fn or_sentence<T>(read: &ReadResult<T>, show: impl FnOnce(&T) -> String) -> Stri
 fn head(record: &Record) -> Vec<(&'static str, String)> {
     let summary = &record.summary;
     let mut pairs = vec![("state", state(record))];
+    if let Some(SweepMembership { name, variant, settings, .. }) = &summary.sweep {
+        let variant = variant.iter().map(|variant| format!("variant {variant}"));
+        let settings = settings.iter().map(|(key, value)| format!("{key} {value}"));
+        pairs.push(("sweep", [name.clone()].into_iter().chain(variant).chain(settings).collect::<Vec<_>>().join(", ")));
+    }
     let requested = summary.epochs.map_or(String::new(), |epochs| format!(" of {epochs}"));
     let seconds: f64 = record.epochs().iter().map(|line| line.seconds).sum();
     pairs.push(("epochs", format!("{}{requested}, in {}", summary.epochs_done, duration(seconds))));

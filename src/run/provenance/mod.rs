@@ -1,11 +1,13 @@
 //! Where a run's numbers come from: `provenance.json`, written when a run starts and again when it ends.
 
 mod git;
+mod membership;
 mod program;
 mod repository;
 mod sealed;
 
 pub use git::{Git, Uncommitted};
+pub use membership::SweepMembership;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -46,6 +48,9 @@ pub struct Provenance {
     /// Of which file its weights are, where nothing was trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<ImportRecord>,
+    /// Which run of which sweep it is, where a sweep began it or went on with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepMembership>,
     /// The first is the run's start; each `resume` adds one.
     pub sessions: Vec<SessionRecord>,
 }
@@ -145,6 +150,7 @@ impl Provenance {
             initial_weights: None,
             converted: None,
             imported: None,
+            sweep: None,
             sessions: vec![session],
         }
     }

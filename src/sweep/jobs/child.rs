@@ -1,6 +1,7 @@
 //! One run of a sweep as a process of its own.
 
 use super::gpu_slots::GpuGrant;
+use super::warnings::WarningReader;
 use crate::error::StopReason;
 use crate::error::{Error, Result};
 use crate::sweep::SweepRun;
@@ -26,6 +27,7 @@ pub struct Child<'a> {
     process: std::process::Child,
     said: UnixStream,
     heard: Vec<u8>,
+    warnings: WarningReader,
 }
 
 impl<'a> Child<'a> {
@@ -42,7 +44,16 @@ impl<'a> Child<'a> {
         command.process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(OwnedFd::from(theirs));
         let process = command.spawn().map_err(refused)?;
-        Ok(Self { run, grant, started: Instant::now(), told: None, process, said, heard: Vec::new() })
+        Ok(Self {
+            run,
+            grant,
+            started: Instant::now(),
+            told: None,
+            process,
+            said,
+            heard: Vec::new(),
+            warnings: WarningReader::default(),
+        })
     }
 
     /// Passes a signal on, once.
@@ -71,7 +82,11 @@ impl<'a> Child<'a> {
         let mut chunk = [0; 4096];
         loop {
             match self.said.read(&mut chunk) {
-                Ok(count @ 1..) => self.heard.extend_from_slice(chunk.get(..count).unwrap_or_default()),
+                Ok(count @ 1..) => {
+                    let said = chunk.get(..count).unwrap_or_default();
+                    self.heard.extend_from_slice(said);
+                    self.warnings.hear(said);
+                }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 // Silent for now, or for good.
                 _ => return,
@@ -80,6 +95,11 @@ impl<'a> Child<'a> {
                 self.heard.drain(..more);
             }
         }
+    }
+
+    /// The warnings that it has given since it was asked before, each once a run.
+    pub fn warnings(&mut self) -> Vec<String> {
+        self.warnings.take()
     }
 
     /// The last error that it told, in all its lines.

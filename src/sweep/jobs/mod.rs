@@ -12,6 +12,7 @@ mod gpu_slots;
 mod gpu_tests;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 pub use self::gpu_slots::GpuSlots;
 
@@ -36,6 +37,8 @@ const ITSELF: &str = "/proc/self/exe";
 pub enum JobEvent<'a> {
     /// A run begins, or goes on; with the GPU that it was given, in words.
     Started { run: &'a SweepRun, gpu: Option<String> },
+    /// It has warned of something, for the first time.
+    Warned { run: &'a SweepRun, warnings: Vec<String> },
     /// It ended well.
     Completed { run: &'a SweepRun, seconds: f64 },
     /// It was asked to stop, and can be resumed.
@@ -154,7 +157,12 @@ impl<'a> SweepJobs<'_, 'a> {
         let before = self.at_work.len();
         for mut child in std::mem::take(&mut self.at_work) {
             self.ended.stopped.into_iter().for_each(|reason| child.report(reason));
-            match child.ended() {
+            let ended = child.ended();
+            let warnings = child.warnings();
+            if !warnings.is_empty() {
+                report(JobEvent::Warned { run: child.run, warnings });
+            }
+            match ended {
                 Ok(None) => still.push(child),
                 Ok(Some(status)) => match judge(&child, status, self.jobs.runs) {
                     JobEvent::AtWork { run } => self.elsewhere.push(pass_over(QueuedRun::new(run), report)),

@@ -89,6 +89,7 @@ fn metrics() -> String {
 fn words(event: &JobEvent<'_>) -> String {
     match event {
         JobEvent::Started { .. } => "started".into(),
+        JobEvent::Warned { warnings, .. } => format!("warned: {}", warnings.join(" | ")),
         JobEvent::Completed { .. } => "completed".into(),
         JobEvent::Stopped { .. } => "stopped".into(),
         JobEvent::Failed { said, .. } => format!("failed: {said}"),
@@ -117,7 +118,7 @@ fn an_outcome_is_the_exit_code_and_the_folders_state() {
         // Failures, whatever is said.
         ("echo 'stopped by SIGTERM' >&2; exit 2", Some(failed()), !held, unsaid("exit status: 2", "failed")),
         (
-            "echo 'warning: y\nerror: first\nerror: last\nand more' >&2; exit 1",
+            "echo 'a warning: y\nerror: first\nerror: last\nand more' >&2; exit 1",
             Some(failed()),
             !held,
             "failed: last\nand more".into(),
@@ -184,6 +185,15 @@ fn a_process_that_talks_on_and_on_is_heard_to_its_end() {
     assert_eq!(told, ["started", "failed: end"]);
     let id = std::fs::read_to_string(workspace.path("program.child")).unwrap();
     assert!(Command::new("kill").arg(id.trim()).status().unwrap().success());
+}
+
+#[test]
+fn warnings_are_passed_on_once_those_of_a_process_that_has_ended_too() {
+    let workspace = Workspace::new();
+    let script = "echo 'warning: epoch 1: layers.1.lif hardly fires: 0.0 %; a\nwarning: epoch 2: layers.1.lif hardly fires: 0.0 %; a' >&2\n\
+                  echo 'error: end' >&2; exit 1";
+    let (told, _) = workspace.told(&workspace.program(script), |_| None);
+    assert_eq!(told, ["started", "warned: epoch 1: layers.1.lif hardly fires: 0.0 %", "failed: end"]);
 }
 
 #[test]

@@ -37,6 +37,7 @@ impl Submission {
         write_and_sync(&made.script(), &paths.script()?)?;
         for (index, run) in due.iter().enumerate() {
             write_and_sync(&made.config(index), run.checked.experiment.to_toml()?.as_bytes())?;
+            run.membership.write_beside(&made.config(index))?;
         }
         sync_folder(&made.folder)?;
         sync_folder(container)?;

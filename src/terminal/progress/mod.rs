@@ -13,68 +13,157 @@ mod terminal;
 pub use bytes::ByteBar;
 pub(crate) use terminal::standard_error;
 
-use line::{BarState, left, line};
+pub use line::EvaluationBatches;
+
+use line::{BarPhase, BarState, Pace, left, line};
 
 /// Elsewhere than on a terminal a line is written this often at most.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
 
-/// Shows the steps of one epoch after the other. The bar vanishes with each epoch; the epoch's result is the caller's
-/// to log.
+/// Shows the steps of one epoch after the other, and the batches of its evaluation. The bar vanishes with each epoch;
+/// the epoch's result is the caller's to log.
 pub struct EpochBar {
     log: Log,
     bar: Option<ProgressBar>,
     state: BarState,
+    pace: Pace,
     began: Instant,
-    /// When the current epoch began, and the steps that had been done by then.
+    /// When the current epoch began.
     epoch_began: Instant,
+    /// Steps of it that had been done by then.
     skipped: usize,
-    /// Epochs that this object saw whole.
-    whole_epochs: usize,
+    /// Seconds of evaluations since `began`.
+    evaluating: f64,
+    evaluation_began: Option<Instant>,
     last_line: Instant,
 }
 
 impl EpochBar {
     pub fn new(log: &Log) -> Self {
         let now = Instant::now();
-        let state = BarState { epoch: 0, epochs: 0, step: 0, steps: 0, loss: 0.0, accuracy: 0.0, left: None };
-        let log = log.clone();
-        Self { log, bar: None, state, began: now, epoch_began: now, skipped: 0, whole_epochs: 0, last_line: now }
+        let state = BarState {
+            phase: BarPhase::Training,
+            epoch: 0,
+            epochs: 0,
+            step: 0,
+            steps: 0,
+            loss: 0.0,
+            accuracy: 0.0,
+            evaluation: EvaluationBatches::default(),
+            evaluated: 0,
+            left: None,
+        };
+        Self {
+            log: log.clone(),
+            bar: None,
+            state,
+            pace: Pace::default(),
+            began: now,
+            epoch_began: now,
+            skipped: 0,
+            evaluating: 0.0,
+            evaluation_began: None,
+            last_line: now,
+        }
     }
 
-    /// Begins `epoch` (from 1) of `epochs`, which has `steps` steps.
-    pub fn start_epoch(&mut self, epoch: usize, epochs: usize, steps: usize) {
-        self.resume_epoch(epoch, epochs, steps, 0);
+    /// Begins `epoch` (from 1) of `epochs`, which has `steps` steps; `evaluation` are the batches that are evaluated
+    /// then and later.
+    pub fn start_epoch(&mut self, epoch: usize, epochs: usize, steps: usize, evaluation: EvaluationBatches) {
+        self.resume_epoch(epoch, epochs, (steps, 0), evaluation);
     }
 
-    /// Begins an epoch of which `done` steps were done before.
-    pub fn resume_epoch(&mut self, epoch: usize, epochs: usize, steps: usize, done: usize) {
-        self.clear();
+    /// Begins an epoch, of whose `steps` as many as `done` were done before.
+    pub fn resume_epoch(
+        &mut self,
+        epoch: usize,
+        epochs: usize,
+        (steps, done): (usize, usize),
+        evaluation: EvaluationBatches,
+    ) {
+        self.finish_epoch();
         self.epoch_began = Instant::now();
         if self.state.epoch == 0 || self.skipped > 0 {
             // The pace is that of whole epochs.
-            self.began = self.epoch_began;
-            self.whole_epochs = 0;
+            (self.began, self.evaluating) = (self.epoch_began, 0.0);
         } else {
-            self.whole_epochs = self.whole_epochs.saturating_add(1);
+            self.pace.epochs = self.pace.epochs.saturating_add(1);
+            self.pace.in_epochs = self.epoch_began.duration_since(self.began).as_secs_f64() - self.evaluating;
         }
+        (self.pace.steps, self.pace.in_steps) = (0, 0.0);
         self.skipped = done;
-        self.state = BarState { epoch, epochs, step: done, steps, left: None, ..self.state };
-        if self.log.style().terminal {
-            let bar = self.log.bars().add(ProgressBar::new(0));
-            // `wide_msg` cuts the line at the terminal's width even when that changes.
-            bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
-            self.bar = Some(bar);
-            self.draw();
-        }
+        let phase = BarPhase::Training;
+        self.state =
+            BarState { phase, epoch, epochs, step: done, steps, evaluation, evaluated: 0, left: None, ..self.state };
+        self.show();
     }
 
     /// Shows that a step is done. `loss` and `accuracy` (percent) are shown as they are: pass the epoch's means so far.
     pub fn step(&mut self, loss: f64, accuracy: f64) {
         let step = self.state.step.saturating_add(1);
         self.state = BarState { step, loss, accuracy, ..self.state };
-        let in_epoch = self.epoch_began.elapsed().as_secs_f64();
-        let whole = self.epoch_began.duration_since(self.began).as_secs_f64();
-        self.state.left = Some(left(&self.state, self.skipped, in_epoch, self.whole_epochs, whole));
+        self.pace.steps = step.saturating_sub(self.skipped);
+        self.pace.in_steps = self.epoch_began.elapsed().as_secs_f64();
+        self.state.left = left(&self.state, &self.pace);
+        self.tell();
+    }
+
+    /// Goes on to the evaluation after the epoch.
+    pub fn start_evaluation(&mut self) {
+        self.evaluate(BarPhase::Evaluating);
+    }
+
+    /// Goes on to the test at the end of the run, of `batches` batches.
+    pub fn start_test(&mut self, batches: usize) {
+        self.finish_epoch();
+        self.state.evaluation = EvaluationBatches { after_epoch: batches, later: 0 };
+        self.evaluate(BarPhase::Testing);
+    }
+
+    fn evaluate(&mut self, phase: BarPhase) {
+        self.evaluation_began = Some(Instant::now());
+        self.state = BarState { phase, evaluated: 0, ..self.state };
+        self.state.left = left(&self.state, &self.pace);
+        self.show();
+    }
+
+    /// Shows that a batch of the evaluation is done. Where a GPU works ahead of the program it is only asked for.
+    pub fn evaluated(&mut self) {
+        self.state.evaluated = self.state.evaluated.saturating_add(1);
+        let in_this = self.evaluation_began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+        let pace = Pace {
+            batches: self.pace.batches.saturating_add(self.state.evaluated),
+            in_batches: self.pace.in_batches + in_this,
+            ..self.pace
+        };
+        self.state.left = left(&self.state, &pace);
+        self.tell();
+    }
+
+    /// Takes the bar away, so that the epoch's result can be shown.
+    pub fn finish_epoch(&mut self) {
+        if let Some(began) = self.evaluation_began.take() {
+            let seconds = began.elapsed().as_secs_f64();
+            self.evaluating += seconds;
+            self.pace.batches = self.pace.batches.saturating_add(self.state.evaluated);
+            self.pace.in_batches += seconds;
+        }
+        self.clear();
+    }
+
+    /// Puts the bar on a terminal, where it is not there.
+    fn show(&mut self) {
+        if self.bar.is_none() && self.log.style().terminal {
+            let bar = self.log.bars().add(ProgressBar::new(0));
+            // `wide_msg` cuts the line at the terminal's width even when that changes.
+            bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.bar = Some(bar);
+        }
+        self.draw();
+    }
+
+    /// Draws the bar anew, or elsewhere than on a terminal writes a line where one is due.
+    fn tell(&mut self) {
         if self.bar.is_some() {
             self.draw();
         } else if !self.log.style().terminal && self.last_line.elapsed() >= BETWEEN_LINES {
@@ -83,14 +172,9 @@ impl EpochBar {
         }
     }
 
-    /// Takes the bar away, so that the epoch's evaluation and result can be shown.
-    pub fn finish_epoch(&mut self) {
-        self.clear();
-    }
-
     fn draw(&self) {
         if let Some(bar) = &self.bar {
-            let columns = self.log.style().columns.unwrap_or_else(|| usize::from(console::Term::stderr().size().1));
+            let columns = self.log.columns().unwrap_or(80);
             // Some terminals wrap as soon as the last column is filled.
             bar.set_message(line(&self.state, columns.saturating_sub(1), 30));
         }
@@ -120,6 +204,8 @@ mod tests {
 
     use super::*;
     use crate::terminal::logging::Style;
+
+    const EVALUATION: EvaluationBatches = EvaluationBatches { after_epoch: 4, later: 8 };
 
     /// A terminal that wraps, as far as a progress bar can tell.
     #[derive(Debug, Clone)]
@@ -238,7 +324,7 @@ mod tests {
             tracing::subscriber::with_default(log.subscriber(), || {
                 let mut bar = EpochBar::new(&log);
                 tracing::info!("before");
-                bar.start_epoch(1, 3, 10);
+                bar.start_epoch(1, 3, 10, EVALUATION);
                 bar.step(2.5, 10.0);
                 tracing::warn!("in between");
                 bar.step(2.25, 12.5);
@@ -250,10 +336,15 @@ mod tests {
                 assert_eq!(rows[..5], expected);
                 assert_eq!(rows.len(), 6, "{rows:?}");
                 assert!(rows[5].contains("1/3") && rows[5].contains("3/10") && rows[5].len() < columns, "{}", rows[5]);
+                bar.start_evaluation();
+                bar.evaluated();
+                let rows = screen.rows();
+                assert_eq!(rows.len(), 6, "{rows:?}");
+                assert!(rows[5].contains("1/3") && rows[5].contains("evaluating 1/4"), "{}", rows[5]);
                 bar.finish_epoch();
                 tracing::info!("epoch 1 done");
                 assert_eq!(screen.rows()[5..], ["epoch 1 done"]);
-                bar.start_epoch(2, 3, 10);
+                bar.start_epoch(2, 3, 10, EVALUATION);
                 drop(bar);
                 assert_eq!(screen.rows().len(), 6);
             });
@@ -265,10 +356,14 @@ mod tests {
         for columns in [2, 10, 20, 40, 41, 63, 80, 120, 200] {
             let (log, screen) = on_terminal(columns);
             let mut bar = EpochBar::new(&log);
-            bar.start_epoch(999, 1000, 100_000);
+            bar.start_epoch(999, 1000, 100_000, EVALUATION);
             for loss in [0.0, 123_456_789.0, -1e300, f64::NAN] {
                 bar.step(loss, 100.0);
             }
+            bar.start_evaluation();
+            bar.evaluated();
+            bar.start_test(100_000);
+            bar.evaluated();
             bar.finish_epoch();
             assert!(!screen.0.lock().unwrap().wrapped, "{columns} columns");
         }
@@ -280,7 +375,7 @@ mod tests {
         let style = Style { terminal: false, colour: false, columns: None };
         let log = Log::new(Level::INFO, Box::new(screen.clone()), style, ProgressDrawTarget::hidden());
         let mut bar = EpochBar::new(&log);
-        bar.start_epoch(1, 2, 4);
+        bar.start_epoch(1, 2, 4, EVALUATION);
         bar.step(1.0, 50.0);
         assert!(screen.rows().is_empty(), "a line is due after half a minute");
         bar.last_line -= BETWEEN_LINES;
@@ -289,5 +384,9 @@ mod tests {
         let rows = screen.rows();
         assert_eq!(rows.len(), 1, "{rows:?}");
         assert!(rows[0].starts_with("epoch 1/2 step 2/4 loss 1.2500 accuracy 60.0 % 0s left, run 0s"), "{}", rows[0]);
+        bar.start_evaluation();
+        bar.last_line -= BETWEEN_LINES;
+        bar.evaluated();
+        assert_eq!(screen.rows()[1..], ["epoch 1/2 evaluating 1/4 0s left, run 0s"]);
     }
 }

@@ -16,7 +16,7 @@ use super::{Trainer, TrainingEnd};
 use crate::error::{Error, Result};
 use crate::experiment::CheckedExperiment;
 use crate::run::RunFolder;
-use crate::run::provenance::{Outcome, Provenance};
+use crate::run::provenance::{Outcome, Provenance, SweepMembership};
 use crate::system::signals::Stop;
 use crate::terminal::logging::Log;
 use crate::terminal::progress::EpochBar;
@@ -35,6 +35,8 @@ pub struct SessionOptions<'a> {
     pub insist: bool,
     /// What of a run is taken as it is when it is continued.
     pub accepted: Accepted,
+    /// Which run of which sweep it is, for the record.
+    pub sweep: Option<SweepMembership>,
     pub log: &'a Log,
     pub stop: Stop,
 }
@@ -42,7 +44,15 @@ pub struct SessionOptions<'a> {
 impl<'a> SessionOptions<'a> {
     /// A new run below `runs` that nothing stops, without `insist`.
     pub fn new(runs: &'a Path, log: &'a Log) -> Self {
-        Self { runs, resume_or_start: false, insist: false, accepted: Accepted::default(), log, stop: Stop::never() }
+        Self {
+            runs,
+            resume_or_start: false,
+            insist: false,
+            accepted: Accepted::default(),
+            sweep: None,
+            log,
+            stop: Stop::never(),
+        }
     }
 }
 

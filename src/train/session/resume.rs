@@ -41,7 +41,7 @@ pub(super) fn go_on(
     threads: usize,
     options: SessionOptions<'_>,
 ) -> Result<SessionEnd> {
-    let SessionOptions { insist, accepted, log, stop, .. } = options;
+    let SessionOptions { insist, accepted, sweep, log, stop, .. } = options;
     let Continuation { checked, longer } = continued;
     let experiment = &checked.experiment;
     let device = experiment.training.open_device()?;
@@ -92,6 +92,8 @@ pub(super) fn go_on(
         }
     };
     provenance.accept(&losses);
+    // One that began by itself, or with an older version, is a sweep's from here on.
+    provenance.sweep = sweep.or(provenance.sweep);
     if let Some(Longer { changes, .. }) = longer {
         let read = |test: FinalTest| {
             format!(

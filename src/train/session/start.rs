@@ -56,6 +56,7 @@ pub fn start(config: &Path, overrides: &[String], options: SessionOptions<'_>) -
     let data = dataset.checksums.clone();
     let mut provenance = Provenance::begin(experiment.seed, &device::name(&device), threads, data, git);
     let sha256 = |weights: &InitialWeights| weights::sha256(&initial_weights::file(weights.path())?);
+    provenance.sweep = options.sweep.clone();
     provenance.initial_weights = experiment.training.initial_weights.as_ref().map(sha256).transpose()?;
 
     let (folder, _lock) = RunFolder::create_with(options.runs, &experiment.name, |folder| {
