@@ -574,6 +574,18 @@ fn a_path_that_only_a_shell_could_have_expanded_is_refused_wherever_it_stands() 
         ),
         (&["check", "~/tiny.toml"], "invalid value '~/tiny.toml' for '<CONFIG>': nothing expands"),
         (
+#[test]
+fn a_pool_that_drops_pixels_is_warned_of_below_the_report_and_before_training() {
+    let workspace = Workspace::new();
+    workspace.write("pooled.toml", &TEXT.replace("'flatten', {", "{ pool = { average = 3 } }, 'flatten', {"));
+    let expected = "warning: network.layers[0].pool: of 8 x 8 pixels 2 rows and 2 columns are dropped, the last: its windows do not divide them.";
+    let report = workspace.ok(&["check", "pooled.toml"]);
+    assert!(report.contains(expected) && report.contains("1 x 2 x 2"), "{report}");
+    let told = String::from_utf8(workspace.bntt(&["run", "pooled.toml"]).stderr).expect("UTF-8");
+    assert!(told.contains(expected), "{told}");
+    assert!(!workspace.ok(&["check", "pooled.toml", "network.layers[0].pool.average=4"]).contains("warning"));
+}
+
             &["check", "tiny.toml", "data.dataset={ cifar10 = { path = '~/data' } }"],
             "command line: data.dataset.cifar10.path: nothing expands",
         ),
