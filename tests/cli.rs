@@ -82,10 +82,24 @@ fn a_run_leaves_a_complete_folder_that_evaluates_lists_predicts_and_repeats() {
     assert_eq!(provenance["sessions"][0]["command"][1], "run");
     assert_eq!(provenance["data"].as_object().map(serde_json::Map::len), Some(1));
 
-    assert!(
-        workspace
-            .ok(&["eval", "runs/tiny/v0001", "--checkpoint", "last", "--draws", "2"])
-            .starts_with("20 images, 2 draws: loss")
+    let evaluated = workspace.ok(&[
+        "eval",
+        "runs/tiny",
+        "--checkpoint",
+        "last",
+        "--draws",
+        "2",
+        "data.limit.test=20",
+        "data.batch_size=7",
+    ]);
+    let said = "runs/tiny/v0001, checkpoint last (epoch 3), with data.limit.test=20 data.batch_size=7\n20 images, 2 draws: loss";
+    assert!(evaluated.starts_with(said), "{evaluated}");
+    let evaluated = workspace.ok(&["eval", "runs/tiny/v0001", "--format", "json", "data.batch_size=7"]);
+    let evaluated: serde_json::Value = serde_json::from_str(&evaluated).expect("JSON");
+    let of = |key: &str| evaluated[key].to_string();
+    assert_eq!(
+        ["run", "checkpoint", "overrides"].map(of),
+        ["\"runs/tiny/v0001\"", "\"best\"", "[\"data.batch_size=7\"]"]
     );
     let list = workspace.ok(&["list"]);
     assert!(list.contains("runs/tiny/v0001  completed"), "{list}");

@@ -53,6 +53,17 @@ impl RunFolder {
     /// Makes the folder `<root>/<name>/v<next number>`; two processes at once get two numbers.
     ///
     /// # Errors
+impl CheckpointKind {
+    /// `last`, `best` or `recalibrated`: its folder, and what commands call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Last => "last",
+            Self::Best => "best",
+            Self::Recalibrated => "recalibrated",
+        }
+    }
+}
+
     /// [`Error::Run`] for a name that is no plain folder name, [`Error::Io`] when the folder cannot be made.
     pub fn create(root: &Path, name: &str) -> Result<Self> {
         Ok(Self::create_with(root, name, |_| Ok(()))?.0)
