@@ -103,7 +103,7 @@ fn a_run_leaves_a_complete_folder_that_evaluates_lists_predicts_and_repeats() {
     );
     let list = workspace.ok(&["list"]);
     assert!(list.contains("runs/tiny/v0001  completed"), "{list}");
-    assert_eq!(workspace.ok(&["resume", "runs/tiny/v0001"]), "runs/tiny/v0001: all 3 epochs are done\n");
+    assert_eq!(workspace.ok(&["resume", "runs/tiny/v0001"]), "runs/tiny/v0001\n");
 
     // The resolved config repeats the run, to the last bit.
     workspace.ok(&["run", "runs/tiny/v0001/config.toml"]);
@@ -239,9 +239,10 @@ fn the_schema_is_the_one_that_ships_and_help_shows_examples() {
     let workspace = Workspace::new();
     let shipped = std::fs::read_to_string("configs/bntt.schema.json").expect("the schema");
     assert!(workspace.ok(&["schema"]) == shipped, "run: bntt schema > configs/bntt.schema.json");
-    for command in
-        ["run", "check", "resume", "eval", "predict", "list", "bench", "schema", "selftest", "doctor", "data"]
-    {
+    for command in [
+        "run", "check", "resume", "eval", "predict", "list", "bench", "schema", "selftest", "doctor", "data", "rm",
+        "man",
+    ] {
         assert!(workspace.ok(&[command, "--help"]).contains("Example"), "{command}");
     }
 }
@@ -574,6 +575,18 @@ fn what_cannot_happen_is_warned_of_below_the_report_and_before_training() {
 }
 
 #[test]
+fn a_pool_that_drops_pixels_is_warned_of_below_the_report_and_before_training() {
+    let workspace = Workspace::new();
+    workspace.write("pooled.toml", &TEXT.replace("'flatten', {", "{ pool = { average = 3 } }, 'flatten', {"));
+    let expected = "warning: network.layers[0].pool: of 8 x 8 pixels 2 rows and 2 columns are dropped, the last: its windows do not divide them.";
+    let report = workspace.ok(&["check", "pooled.toml"]);
+    assert!(report.contains(expected) && report.contains("1 x 2 x 2"), "{report}");
+    let told = String::from_utf8(workspace.bntt(&["run", "pooled.toml"]).stderr).expect("UTF-8");
+    assert!(told.contains(expected), "{told}");
+    assert!(!workspace.ok(&["check", "pooled.toml", "network.layers[0].pool.average=4"]).contains("warning"));
+}
+
+#[test]
 fn a_path_that_only_a_shell_could_have_expanded_is_refused_wherever_it_stands() {
     let workspace = Workspace::new();
     workspace.write("sweep.toml", "base = '~/tiny.toml'\n");
@@ -588,18 +601,6 @@ fn a_path_that_only_a_shell_could_have_expanded_is_refused_wherever_it_stands() 
         ),
         (&["check", "~/tiny.toml"], "invalid value '~/tiny.toml' for '<CONFIG>': nothing expands"),
         (
-#[test]
-fn a_pool_that_drops_pixels_is_warned_of_below_the_report_and_before_training() {
-    let workspace = Workspace::new();
-    workspace.write("pooled.toml", &TEXT.replace("'flatten', {", "{ pool = { average = 3 } }, 'flatten', {"));
-    let expected = "warning: network.layers[0].pool: of 8 x 8 pixels 2 rows and 2 columns are dropped, the last: its windows do not divide them.";
-    let report = workspace.ok(&["check", "pooled.toml"]);
-    assert!(report.contains(expected) && report.contains("1 x 2 x 2"), "{report}");
-    let told = String::from_utf8(workspace.bntt(&["run", "pooled.toml"]).stderr).expect("UTF-8");
-    assert!(told.contains(expected), "{told}");
-    assert!(!workspace.ok(&["check", "pooled.toml", "network.layers[0].pool.average=4"]).contains("warning"));
-}
-
             &["check", "tiny.toml", "data.dataset={ cifar10 = { path = '~/data' } }"],
             "command line: data.dataset.cifar10.path: nothing expands",
         ),

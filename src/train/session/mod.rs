@@ -37,12 +37,21 @@ pub struct SessionOptions<'a> {
     pub accepted: Accepted,
     pub log: &'a Log,
     pub stop: Stop,
+    /// Hears of the run's folder once nothing refuses the work on it any more.
+    pub on_folder: Option<&'a dyn Fn(&RunFolder)>,
 }
 
 impl<'a> SessionOptions<'a> {
     /// A new run below `runs` that nothing stops, without `insist`.
     pub fn new(runs: &'a Path, log: &'a Log) -> Self {
-        Self { runs, resume_or_start: false, insist: false, accepted: Accepted::default(), log, stop: Stop::never() }
+        let (accepted, stop) = (Accepted::default(), Stop::never());
+        Self { runs, resume_or_start: false, insist: false, accepted, log, stop, on_folder: None }
+    }
+
+    fn tell(&self, folder: &RunFolder) {
+        if let Some(hear) = self.on_folder {
+            hear(folder);
+        }
     }
 }
 

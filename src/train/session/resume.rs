@@ -41,7 +41,7 @@ pub(super) fn go_on(
     threads: usize,
     options: SessionOptions<'_>,
 ) -> Result<SessionEnd> {
-    let SessionOptions { insist, accepted, log, stop, .. } = options;
+    let SessionOptions { insist, accepted, log, ref stop, .. } = options;
     let Continuation { checked, longer } = continued;
     let experiment = &checked.experiment;
     let device = experiment.training.open_device()?;
@@ -56,6 +56,7 @@ pub(super) fn go_on(
             mend_checkpoints(folder)?;
             untidy.map(|keep| Metrics::open(folder, *keep)).transpose()?;
             record_completion(folder, ended_early.clone())?;
+            options.tell(folder);
             return Ok(SessionEnd::WasComplete { run: folder.clone(), epochs, ended_early });
         }
         Verdict::Untrained(origin) => {
@@ -75,6 +76,7 @@ pub(super) fn go_on(
     }
 
     // Everything that can be wrong has been read; from here on files change.
+    options.tell(folder);
     let (epoch, step) = (checkpoint.progress.epoch, checkpoint.progress.step);
     let device_name = device::name(&device);
     let (git, _) = Git::read(Path::new("."), experiment.provenance.git);
@@ -116,7 +118,8 @@ pub(super) fn go_on(
     checkpoint.progress.config_sha256 = sha256_hex(&config);
     let inside = if step > 0 { format!(" and {step} steps") } else { String::new() };
     info!("resuming {} after epoch {epoch}{inside} of {}", folder.path().display(), experiment.training.epochs);
-    let trainer = || Ok(Trainer::resume(checked, &dataset, folder, (checkpoint, records), device.clone())?.until(stop));
+    let trainer =
+        || Ok(Trainer::resume(checked, &dataset, folder, (checkpoint, records), device.clone())?.until(stop.clone()));
     train_to_end(trainer, checked, &device, &mut provenance, folder, log)
 }
 
