@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod archive;
 mod attack;
 mod bench;
 mod bench_model;
@@ -17,18 +18,21 @@ mod figures;
 mod import;
 mod list;
 mod man;
+mod note;
 mod path_argument;
 mod plot;
 mod predict;
 mod recalibrate;
 mod report;
 mod resume;
+mod rm;
 mod run;
 mod schema;
 mod selftest;
 mod subject;
 mod sweep;
 mod tables;
+mod tag;
 mod trained;
 
 use crate::error::{Error, Result};
@@ -81,6 +85,10 @@ enum Command {
     Predict(predict::PredictArguments),
     Recalibrate(recalibrate::RecalibrateArguments),
     List(list::ListArguments),
+    Note(note::NoteArguments),
+    Tag(tag::TagArguments),
+    Archive(archive::ArchiveArguments),
+    Rm(rm::RmArguments),
     EarlyExit(early_exit::EarlyExitArguments),
     Energy(energy::EnergyArguments),
     Convert(convert::ConvertArguments),
@@ -156,6 +164,10 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
         Command::Predict(arguments) => predict::predict(&arguments),
         Command::Recalibrate(arguments) => recalibrate::recalibrate(&arguments),
         Command::List(arguments) => list::list(&arguments),
+        Command::Note(arguments) => note::note(&arguments),
+        Command::Tag(arguments) => tag::tag(&arguments),
+        Command::Archive(arguments) => archive::archive(&arguments),
+        Command::Rm(arguments) => rm::rm(&arguments),
         Command::EarlyExit(arguments) => early_exit::early_exit(&arguments),
         Command::Energy(arguments) => energy::energy(&arguments),
         Command::Convert(arguments) => convert::convert(&arguments),
