@@ -17,7 +17,7 @@ pub use name::check_name;
 pub use provenance::{GitRecord, ProvenanceConfig};
 pub use selection::ChosenOn;
 pub use shared::SHARED;
-pub use training::{CheckpointEvery, TrainingConfig};
+pub use training::{CheckpointEvery, KeptCheckpoints, TrainingConfig};
 
 use crate::config::settings;
 use crate::config::{self, LARGEST_FILE, Loaded};

@@ -2,6 +2,7 @@
 //! says where, in a shell.
 
 mod archive;
+mod checkpoints;
 mod labels;
 mod list;
 mod removal;

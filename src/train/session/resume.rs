@@ -1,7 +1,7 @@
 //! A run that goes on from its last checkpoint.
 
 use super::damaged::{keep_what_is_damaged, put_aside};
-use super::{SessionEnd, SessionOptions, train_to_end};
+use super::{SessionEnd, SessionOptions, let_go, train_to_end};
 use crate::error::{Error, Result};
 use crate::files::atomic::sha256_hex;
 use crate::files::lock::Lock;
@@ -56,6 +56,7 @@ pub(super) fn go_on(
             mend_checkpoints(folder)?;
             untidy.map(|keep| Metrics::open(folder, *keep)).transpose()?;
             record_completion(folder, ended_early.clone())?;
+            let_go(folder, experiment.training.keep);
             options.tell(folder);
             return Ok(SessionEnd::WasComplete { run: folder.clone(), epochs, ended_early });
         }
