@@ -82,14 +82,28 @@ fn a_run_leaves_a_complete_folder_that_evaluates_lists_predicts_and_repeats() {
     assert_eq!(provenance["sessions"][0]["command"][1], "run");
     assert_eq!(provenance["data"].as_object().map(serde_json::Map::len), Some(1));
 
-    assert!(
-        workspace
-            .ok(&["eval", "runs/tiny/v0001", "--checkpoint", "last", "--draws", "2"])
-            .starts_with("20 images, 2 draws: loss")
+    let evaluated = workspace.ok(&[
+        "eval",
+        "runs/tiny",
+        "--checkpoint",
+        "last",
+        "--draws",
+        "2",
+        "data.limit.test=20",
+        "data.batch_size=7",
+    ]);
+    let said = "runs/tiny/v0001, checkpoint last (epoch 3), with data.limit.test=20 data.batch_size=7\n20 images, 2 draws: loss";
+    assert!(evaluated.starts_with(said), "{evaluated}");
+    let evaluated = workspace.ok(&["eval", "runs/tiny/v0001", "--format", "json", "data.batch_size=7"]);
+    let evaluated: serde_json::Value = serde_json::from_str(&evaluated).expect("JSON");
+    let of = |key: &str| evaluated[key].to_string();
+    assert_eq!(
+        ["run", "checkpoint", "overrides"].map(of),
+        ["\"runs/tiny/v0001\"", "\"best\"", "[\"data.batch_size=7\"]"]
     );
     let list = workspace.ok(&["list"]);
     assert!(list.contains("runs/tiny/v0001  completed"), "{list}");
-    assert_eq!(workspace.ok(&["resume", "runs/tiny/v0001"]), "runs/tiny/v0001: all 3 epochs are done\n");
+    assert_eq!(workspace.ok(&["resume", "runs/tiny/v0001"]), "runs/tiny/v0001\n");
 
     // The resolved config repeats the run, to the last bit.
     workspace.ok(&["run", "runs/tiny/v0001/config.toml"]);
@@ -225,9 +239,10 @@ fn the_schema_is_the_one_that_ships_and_help_shows_examples() {
     let workspace = Workspace::new();
     let shipped = std::fs::read_to_string("configs/bntt.schema.json").expect("the schema");
     assert!(workspace.ok(&["schema"]) == shipped, "run: bntt schema > configs/bntt.schema.json");
-    for command in
-        ["run", "check", "resume", "eval", "predict", "list", "bench", "schema", "selftest", "doctor", "data"]
-    {
+    for command in [
+        "run", "check", "resume", "eval", "predict", "list", "bench", "schema", "selftest", "doctor", "data", "rm",
+        "man",
+    ] {
         assert!(workspace.ok(&[command, "--help"]).contains("Example"), "{command}");
     }
 }
@@ -557,6 +572,18 @@ fn what_cannot_happen_is_warned_of_below_the_report_and_before_training() {
         assert!(output.status.success() && before, "{said}");
         assert!(log.contains(&format!("WARN  {warning}\n")), "{log}");
     }
+}
+
+#[test]
+fn a_pool_that_drops_pixels_is_warned_of_below_the_report_and_before_training() {
+    let workspace = Workspace::new();
+    workspace.write("pooled.toml", &TEXT.replace("'flatten', {", "{ pool = { average = 3 } }, 'flatten', {"));
+    let expected = "warning: network.layers[0].pool: of 8 x 8 pixels 2 rows and 2 columns are dropped, the last: its windows do not divide them.";
+    let report = workspace.ok(&["check", "pooled.toml"]);
+    assert!(report.contains(expected) && report.contains("1 x 2 x 2"), "{report}");
+    let told = String::from_utf8(workspace.bntt(&["run", "pooled.toml"]).stderr).expect("UTF-8");
+    assert!(told.contains(expected), "{told}");
+    assert!(!workspace.ok(&["check", "pooled.toml", "network.layers[0].pool.average=4"]).contains("warning"));
 }
 
 #[test]

@@ -46,11 +46,20 @@ fn experiments() -> Result<Vec<(String, CheckedExperiment)>> {
     experiment_files()?.into_keys().map(|stem| Ok((stem.clone(), load(&stem)?))).collect()
 }
 
-/// Everything that ships does what it says: the experiments, what the sweeps start from, and all their runs.
+/// Everything that ships does what it says: the experiments, but for one that says so, what the sweeps start from, and
+/// all their runs.
 #[test]
 fn no_shipped_experiment_is_warned_of() -> Result {
     for (stem, checked) in experiments()? {
-        assert_eq!(checked.experiment.warnings(), [""; 0], "{stem}");
+        let told = checked.experiment.warnings();
+        match stem.as_str() {
+            // As the runs were made whose accuracy is told: frames of 34 x 34 are not halved twice.
+            "nmnist_small" => {
+                let expected = "network.layers[7].pool: of 17 x 17 pixels 1 row and 1 column are dropped";
+                assert!(told.len() == 1 && told[0].starts_with(expected), "{told:?}");
+            }
+            _ => assert_eq!(told, [""; 0], "{stem}"),
+        }
     }
     let sweeps = folder().join("sweeps");
     for path in files(&sweeps.join("base"))?.into_values() {

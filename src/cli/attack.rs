@@ -1,6 +1,6 @@
 //! `bntt attack`.
 
-use super::trained::{CheckpointChoice, Trained};
+use super::trained::{CheckpointChoice, EvaluatedNetwork, Trained};
 use crate::analysis::attack::{self, AttackContext, Perturbation};
 use crate::analysis::statistic::Statistic;
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use crate::report::table::text::{self, terminal_width};
 use crate::report::table::{Printout, Table, json};
 use crate::train::memory_check::refuse_gradients_that_do_not_fit;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tracing::info;
 
 /// Show how accurate runs are on test images that were changed by an attacker or by noise.
@@ -79,7 +79,8 @@ struct AttackReport {
 
 #[derive(Serialize)]
 struct AccuracyColumn {
-    run: PathBuf,
+    #[serde(flatten)]
+    subject: EvaluatedNetwork,
     encoder: &'static str,
     time_steps: usize,
     images: usize,
@@ -156,7 +157,7 @@ fn column(
         rows.push(AttackRow { perturbation, name, top1 });
     }
     let column = AccuracyColumn {
-        run: run.to_path_buf(),
+        subject: trained.subject.clone(),
         encoder: experiment.network.encoder.kind().name(),
         time_steps: experiment.network.time_steps,
         images: trained.dataset.test.len(),
@@ -195,8 +196,14 @@ fn conditions(arguments: &AttackArguments, perturbations: &[Perturbation]) -> Ve
 
 fn describe(report: &AttackReport) -> (String, Table) {
     let of_run = |column: &AccuracyColumn| {
-        let name =
-            column.run.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>();
+        let name = column
+            .subject
+            .run
+            .components()
+            .rev()
+            .take(2)
+            .map(|part| part.as_os_str().to_string_lossy())
+            .collect::<Vec<_>>();
         format!(
             "{} ({}, T {})",
             name.into_iter().rev().collect::<Vec<_>>().join("/"),
@@ -222,8 +229,10 @@ fn describe(report: &AttackReport) -> (String, Table) {
         notes: names.iter().zip(1..).map(|(name, i)| format!("[{i}] {name}")).collect(),
         ..Table::default()
     };
+    let subjects = report.runs.iter().map(|column| format!("{}\n", column.subject.describe()));
     let text = format!(
-        "{}\n{}{images} test images; mean ± standard deviation over {} draws where something is random.\n",
+        "{}\n{}\n{}{images} test images; mean ± standard deviation over {} draws where something is random.\n",
+        subjects.collect::<String>(),
         text::render(&table, terminal_width()),
         legend.collect::<String>(),
         report.draws

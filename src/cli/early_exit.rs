@@ -2,7 +2,7 @@
 
 use super::figures::Figures;
 use super::path_argument::path;
-use super::trained::{RunNetworkArguments, Trained};
+use super::trained::{EvaluatedNetwork, RunNetworkArguments, Trained};
 use crate::analysis::early_exit::{AtConfidence, AtStep, EarlyExitCurve, curve};
 use crate::analysis::energy::{Constants, products};
 use crate::error::{Error, Result};
@@ -11,6 +11,7 @@ use crate::network::Gammas;
 use crate::report::figures;
 use crate::report::table::text::{self, terminal_width};
 use crate::report::table::{Printout, Table, json};
+use crate::terminal::amounts::{NumberColumn, counts, energies, significant};
 use crate::train::evaluate::EvaluationOptions;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -55,7 +56,8 @@ const USUAL_THRESHOLD: f64 = 0.1;
 /// All numbers.
 #[derive(Serialize)]
 struct EarlyExitReport {
-    run: PathBuf,
+    #[serde(flatten)]
+    subject: EvaluatedNetwork,
     time_steps: usize,
     threshold: f64,
     layers: ExitLayers,
@@ -90,7 +92,7 @@ pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
         curve(network, batches, options, &arguments.confidence, (&products, &costs))
     })?;
     let report = EarlyExitReport {
-        run: arguments.of.run.clone(),
+        subject: trained.subject.clone(),
         time_steps: all,
         threshold,
         layers,
@@ -168,7 +170,8 @@ fn describe(report: &EarlyExitReport) -> (String, Vec<Table>) {
     };
     let (steps, confidences) = (by_step(curve, *exit), by_confidence(curve));
     let text = format!(
-        "{gamma}{said}\n\n{}\n{}\n{} images{}. Operations: a sum for every connection of every spike; those before average pools\nare passed on one by one.\n",
+        "{}\n\n{gamma}{said}\n\n{}\n{}\n{} images{}. Operations: a sum for every connection of every spike; those before average pools\nare passed on one by one.\n",
+        report.subject.describe(),
         text::render(&steps, None),
         text::render(&confidences, None),
         curve.images,
@@ -180,18 +183,21 @@ fn describe(report: &EarlyExitReport) -> (String, Vec<Table>) {
 }
 
 fn by_step(curve: &EarlyExitCurve, exit: Option<usize>) -> Table {
-    let head = ["time-steps", "top-1 %", "firing rate", "operations/image", "energy/image", ""];
-    let row = |at: &AtStep| {
-        vec![
-            at.time_steps.to_string(),
-            format!("{:.2}", at.top1),
-            format!("{:.4}", at.firing_rate),
-            crate::terminal::amounts::count(at.operations as u64),
-            crate::terminal::amounts::energy(at.energy),
-            if Some(at.time_steps) == exit { "<- exit".into() } else { String::new() },
-        ]
+    let each = |cell: fn(&AtStep) -> String| curve.steps.iter().map(cell).collect();
+    let column = |name: &str, in_unit: fn(&[f64]) -> NumberColumn, value: fn(&AtStep) -> f64| {
+        let column = in_unit(&curve.steps.iter().map(value).collect::<Vec<_>>());
+        (column.heading(name), column.cells)
     };
-    Table::new(&head, curve.steps.iter().map(row).collect(), 0)
+    let marks = curve.steps.iter().map(|at| if Some(at.time_steps) == exit { "<- exit".into() } else { String::new() });
+    let columns = vec![
+        ("time-steps".into(), each(|at| at.time_steps.to_string())),
+        ("top-1 %".into(), each(|at| format!("{:.2}", at.top1))),
+        ("firing rate".into(), each(|at| significant(at.firing_rate, 4))),
+        column("operations/image", counts, |at| at.operations),
+        column("energy/image", energies, |at| at.energy),
+        (String::new(), marks.collect()),
+    ];
+    Table::from_columns(columns, 0)
 }
 
 fn by_confidence(curve: &EarlyExitCurve) -> Table {

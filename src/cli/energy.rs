@@ -2,7 +2,7 @@
 
 use super::figures::Figures;
 use super::path_argument::path;
-use super::trained::{RunNetworkArguments, Trained};
+use super::trained::{EvaluatedNetwork, RunNetworkArguments, Trained};
 use crate::analysis::energy::{Constants, CostedLayer, LayerEnergy, LayerSpikes, Meter, account, products, total};
 use crate::error::{Error, Result};
 use crate::network::{LayerIo, NetworkConfig, Observer};
@@ -11,7 +11,7 @@ use crate::ops::finite;
 use crate::report::figures::{self, SpikeRaster};
 use crate::report::table::text::{self, terminal_width};
 use crate::report::table::{Printout, Table, json};
-use crate::terminal::amounts::{count, energy as joule};
+use crate::terminal::amounts::{NumberColumn, counts, energies, significant};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -52,7 +52,8 @@ const PICO_IN_MICRO: f64 = 1e6;
 /// All numbers, energies in picojoule.
 #[derive(Serialize)]
 struct EnergyReport {
-    run: PathBuf,
+    #[serde(flatten)]
+    subject: EvaluatedNetwork,
     images: u64,
     /// Of one draw of each image, in percent.
     top1: f64,
@@ -68,7 +69,8 @@ struct EnergyReport {
 /// The network without spikes that was trained, and what it takes per image, in picojoule.
 #[derive(Serialize)]
 struct AnnEnergy {
-    run: PathBuf,
+    #[serde(flatten)]
+    subject: EvaluatedNetwork,
     images: u64,
     /// In percent.
     top1: f64,
@@ -95,7 +97,7 @@ pub fn energy(arguments: &EnergyArguments) -> Result<()> {
         (spikes.layer.clone(), spikes.spikes.iter().map(|&count| count as f64 / chances).collect())
     };
     let report = EnergyReport {
-        run: arguments.of.run.clone(),
+        subject: trained.subject.clone(),
         images,
         top1,
         time_steps,
@@ -110,6 +112,8 @@ pub fn energy(arguments: &EnergyArguments) -> Result<()> {
         Ok(vec![figures::rates_by_step(&report.rates)?, figures::raster(&fired(&trained, arguments.image)?, &image)?])
     })?;
     let (text, table) = describe(&report, &products);
+    let of = |subject: &EvaluatedNetwork| format!("{}\n", subject.describe());
+    let text = of(&report.subject) + &report.ann.iter().map(|ann| of(&ann.subject)).collect::<String>() + "\n" + &text;
     let (text, tables) = match &report.ann {
         Some(ann) => {
             let (told, compared) = compare(&report, ann);
@@ -174,7 +178,7 @@ fn measure_ann(arguments: &EnergyArguments, run: &Path, constants: &Constants) -
     let (meter, images, top1) = measure(&trained, &products, network.time_steps)?;
     let layers = account(&products, &meter, images, network.time_steps, constants);
     Ok(AnnEnergy {
-        run: run.to_path_buf(),
+        subject: trained.subject.clone(),
         images,
         top1,
         macs: products.iter().map(|product| product.macs).fold(0, u64::saturating_add),
@@ -242,25 +246,18 @@ fn fired(trained: &Trained, image: usize) -> Result<Vec<SpikeRaster>> {
 fn compare(report: &EnergyReport, ann: &AnnEnergy) -> (String, Table) {
     let sum = |column: fn(&LayerEnergy) -> f64| total(&report.layers, column);
     let (counted, with_memory) = (sum(|layer| layer.counted), sum(|layer| layer.with_memory));
-    let row = |run: &Path, steps: usize, top1: f64, operations: u64, energies: [f64; 2]| {
-        let [energy, with_memory] = energies.map(joule);
+    let operations = sum(|layer| layer.operations_before_pooling);
+    let table = Table::from_columns(
         vec![
-            run.display().to_string(),
-            steps.to_string(),
-            format!("{top1:.2} %"),
-            count(operations),
-            energy,
-            with_memory,
-        ]
-    };
-    let operations = sum(|layer| layer.operations_before_pooling).round() as u64;
-    let rows = vec![
-        row(&report.run, report.time_steps, report.top1, operations, [counted, with_memory]),
-        row(&ann.run, 1, ann.top1, ann.macs, [ann.energy, ann.energy_with_memory]),
-    ];
-    let header = ["run", "time-steps", "top-1", "operations", "energy", "with memory"];
-    let table = Table::new(&header, rows, 1);
-    let ratio = |ann: f64, snn: f64| format!("{:.2}", ann / snn.max(f64::MIN_POSITIVE));
+            ("run".into(), [&report.subject, &ann.subject].map(|of| of.run.display().to_string()).into()),
+            ("time-steps".into(), [report.time_steps, 1].map(|steps| steps.to_string()).into()),
+            ("top-1".into(), [report.top1, ann.top1].map(|top1| format!("{top1:.2} %")).into()),
+            headed("operations", counts(&[operations, ann.macs as f64])),
+            headed("energy", energies(&[counted, ann.energy])),
+            headed("with memory", energies(&[with_memory, ann.energy_with_memory])),
+        ],
+        1,
+    );
     let text = format!(
         "{}\nThe trained ANN takes {} times the energy of the spikes counted before pooling, {} with memory; {:.1} % of its \
          multiply-accumulates have an input that is not 0.\n",
@@ -272,28 +269,43 @@ fn compare(report: &EnergyReport, ann: &AnnEnergy) -> (String, Table) {
     (text, table)
 }
 
+/// A column under its name and unit.
+fn headed(name: &str, column: NumberColumn) -> (String, Vec<String>) {
+    (column.heading(name), column.cells)
+}
+
+/// How many times the energy of the spikes an ANN takes.
+fn ratio(ann: f64, snn: f64) -> String {
+    significant(ann / snn.max(f64::MIN_POSITIVE), 3)
+}
+
+/// Of each layer and of all, a unit a column.
+fn layer_table(layers: &[LayerEnergy], all: &LayerEnergy) -> Table {
+    let rows: Vec<&LayerEnergy> = layers.iter().chain([all]).collect();
+    let column = |name: &str, in_unit: fn(&[f64]) -> NumberColumn, value: fn(&LayerEnergy) -> f64| {
+        headed(name, in_unit(&rows.iter().map(|row| value(row)).collect::<Vec<_>>()))
+    };
+    let rates = layers.iter().map(|layer| significant(layer.spikes_per_neuron, 4));
+    Table::from_columns(
+        vec![
+            ("layer".into(), rows.iter().map(|row| row.layer.clone()).collect()),
+            column("MACs", counts, |row| row.macs as f64),
+            ("R".into(), rates.collect()),
+            column("operations, after pooling", counts, |row| row.operations),
+            column("before pooling", counts, |row| row.operations_before_pooling),
+            column("E formula", energies, |row| row.formula),
+            column("E after pooling", energies, |row| row.pooled),
+            column("E before pooling", energies, |row| row.counted),
+            column("E with memory", energies, |row| row.with_memory),
+            column("E ANN", energies, |row| row.ann),
+            column("E ANN with memory", energies, |row| row.ann_with_memory),
+        ],
+        1,
+    )
+}
+
 fn describe(report: &EnergyReport, products: &[CostedLayer]) -> (String, Table) {
     let EnergyReport { layers, images, time_steps, constants, .. } = report;
-    let header = [
-        "layer",
-        "MACs",
-        "R",
-        "operations, after pooling",
-        "before pooling",
-        "E formula",
-        "E after pooling",
-        "E before pooling",
-        "E with memory",
-        "E ANN",
-        "E ANN with memory",
-    ];
-    let row = |layer: &LayerEnergy, rate: String| {
-        let operations = [layer.operations, layer.operations_before_pooling].map(|n| count(n.round() as u64));
-        let energies =
-            [layer.formula, layer.pooled, layer.counted, layer.with_memory, layer.ann, layer.ann_with_memory];
-        [vec![layer.layer.clone(), count(layer.macs), rate], operations.to_vec(), energies.map(joule).to_vec()].concat()
-    };
-    let mut rows: Vec<_> = layers.iter().map(|layer| row(layer, format!("{:.3}", layer.spikes_per_neuron))).collect();
     let sum = |column: fn(&LayerEnergy) -> f64| total(layers, column);
     let all = LayerEnergy {
         layer: "total".into(),
@@ -308,9 +320,7 @@ fn describe(report: &EnergyReport, products: &[CostedLayer]) -> (String, Table) 
         ann: sum(|l| l.ann),
         ann_with_memory: sum(|l| l.ann_with_memory),
     };
-    rows.push(row(&all, String::new()));
-    let ratio = |snn: f64, ann: f64| format!("{:.2}", ann / snn.max(f64::MIN_POSITIVE));
-    let header = header.map(String::from);
+    let table = layer_table(layers, &all);
     let multiplied: Vec<_> =
         products.iter().filter(|p| p.operands != crate::analysis::energy::Operands::Spikes).collect();
     let multiplied = match multiplied.is_empty() {
@@ -320,7 +330,6 @@ fn describe(report: &EnergyReport, products: &[CostedLayer]) -> (String, Table) 
             multiplied.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ")
         ),
     };
-    let table = Table { header: header.into(), rows, left: 1, ..Table::default() };
     let text = format!(
         "{}\n{images} images, {time_steps} time-steps; {multiplied}.\nEnergy per image at {} pJ a multiply-accumulate, {} a sum, {} a memory access, \
          nothing reused.\nThe ANN takes {} times the energy by the formula, {} by the count before pooling, {} with memory.\n",
@@ -328,9 +337,9 @@ fn describe(report: &EnergyReport, products: &[CostedLayer]) -> (String, Table) 
         constants.multiply_accumulate,
         constants.accumulate,
         constants.memory_access,
-        ratio(all.formula, all.ann),
-        ratio(all.counted, all.ann),
-        ratio(all.with_memory, all.ann_with_memory),
+        ratio(all.ann, all.formula),
+        ratio(all.ann, all.counted),
+        ratio(all.ann_with_memory, all.with_memory),
     );
     (text, table)
 }

@@ -11,8 +11,9 @@ use crate::train::evaluate::{EvaluationOptions, evaluate};
 
 /// Evaluate a run's network on its test images, or on its validation images.
 ///
-/// Prints loss, top-1 and top-5 accuracy and the firing rate of every LIF layer. The Poisson draws of evaluation are
-/// fixed by the seed; --draws averages the logits of several. With --time-steps no step after so many is computed.
+/// Prints which run, checkpoint and values were taken, loss, top-1 and top-5 accuracy and the firing rate of every LIF
+/// layer. The Poisson draws of evaluation are fixed by the seed; --draws averages the logits of several. With
+/// --time-steps no step after so many is computed.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  bntt eval runs/quickstart/v0001 --checkpoint last --draws 3")]
 pub struct EvalArguments {
@@ -61,7 +62,8 @@ pub fn eval(arguments: &EvalArguments) -> Result<()> {
     };
     let of = if arguments.images == ImagesChoice::Validation { " validation" } else { "" };
     let text = format!(
-        "{}{of} images, {draws} draw{}{steps}: loss {:.4}, top-1 {:.2} %, top-5 {:.2} %\n\n{}",
+        "{}\n{}{of} images, {draws} draw{}{steps}: loss {:.4}, top-1 {:.2} %, top-5 {:.2} %\n\n{}",
+        trained.subject.describe(),
         score.images,
         if draws == 1 { "" } else { "s" },
         score.loss(),
@@ -70,6 +72,10 @@ pub fn eval(arguments: &EvalArguments) -> Result<()> {
         text::render(&table, None)
     );
     let json = serde_json::json!({
+        "run": trained.subject.run.display().to_string(),
+        "checkpoint": trained.subject.checkpoint,
+        "epoch": trained.subject.epoch,
+        "overrides": trained.subject.overrides,
         "images": score.images,
         "draws": draws,
         "time_steps": options.time_steps,

@@ -48,14 +48,15 @@ pub fn export(arguments: &ExportArguments) -> Result<()> {
         let path = folder.display();
         return Err(Error::Run(format!("--pytorch {path}: these are the run's checkpoints. Name another folder.")));
     }
-    let LoadedNetwork { network, checked, .. } = source.network(None, arguments.checkpoint)?;
+    let LoadedNetwork { network, checked, subject, .. } = source.network(None, arguments.checkpoint)?;
     let module = pytorch::module(&checked, &format!("The network of {}", run.display()))?;
     let weights = pytorch::to_archive(&network.state())?;
     atomic::create_folders(folder)?;
     let files = [("weights.pt", weights), ("network.py", module.into_bytes())];
     files.iter().try_for_each(|(name, _)| output::check(&folder.join(name), &own))?;
     files.iter().try_for_each(|(name, bytes)| output::write(&folder.join(name), bytes, &own))?;
-    let mut told = format!("{}: {} tensors\n", folder.join("weights.pt").display(), network.state().len());
+    let mut told = subject.map_or_else(String::new, |subject| format!("{}\n", subject.describe()));
+    told += &format!("{}: {} tensors\n", folder.join("weights.pt").display(), network.state().len());
     told += &format!("{}: import Network from it\n", folder.join("network.py").display());
     if checked.experiment.training.precision != Precision::F32 {
         told += "The run computes in another precision than f32, in which the module does: logits differ by its rounding.\n";

@@ -1,10 +1,12 @@
 //! The command line: one file a command.
 
+mod archive;
 mod attack;
 mod bench;
 mod bench_model;
 mod check;
 mod compare;
+mod completions;
 mod convert;
 mod data;
 mod doctor;
@@ -15,29 +17,33 @@ mod export;
 mod figures;
 mod import;
 mod list;
+mod man;
+mod note;
 mod path_argument;
 mod plot;
 mod predict;
 mod recalibrate;
 mod report;
 mod resume;
+mod rm;
 mod run;
 mod schema;
 mod selftest;
 mod subject;
 mod sweep;
 mod tables;
+mod tag;
 mod trained;
 
 use crate::error::{Error, Result};
 use crate::report::table::text::terminal_width;
 use crate::report::table::{Format, Printout};
-use crate::terminal::logging::{self, Log};
+use crate::terminal::logging::{self, Log, Verbosity};
 use crate::terminal::printing::{visible, wrapped};
 use clap::{Parser, Subcommand};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::process::ExitCode;
-use tracing::{Level, error};
+use tracing::error;
 
 /// Trains spiking neural networks with Batch Normalization Through Time from a TOML file.
 #[derive(Parser)]
@@ -50,6 +56,22 @@ use tracing::{Level, error};
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
+    /// Show warnings and errors alone; a run's log.txt stays whole.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Show what is done underneath, too. RUST_LOG=bntt::data=debug shows it of one part.
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+impl CommandLine {
+    fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Usual,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -64,6 +86,10 @@ enum Command {
     Predict(predict::PredictArguments),
     Recalibrate(recalibrate::RecalibrateArguments),
     List(list::ListArguments),
+    Note(note::NoteArguments),
+    Tag(tag::TagArguments),
+    Archive(archive::ArchiveArguments),
+    Rm(rm::RmArguments),
     EarlyExit(early_exit::EarlyExitArguments),
     Energy(energy::EnergyArguments),
     Convert(convert::ConvertArguments),
@@ -77,6 +103,8 @@ enum Command {
     Plot(plot::PlotArguments),
     Schema(schema::SchemaArguments),
     Selftest(selftest::SelftestArguments),
+    Completions(completions::CompletionsArguments),
+    Man(man::ManArguments),
 }
 
 /// Runs the command that the process's arguments ask for. Exit codes: 0 done, 1 a failure inside the program, 2
@@ -88,9 +116,10 @@ pub fn main() -> ExitCode {
         let trace = if trace.status() == BacktraceStatus::Captured { format!("{trace}\n") } else { String::new() };
         say(&format!("error: a fault inside the program, which {fault}\n{trace}"));
     }));
-    let log = logging::init(Level::INFO);
-    let done = match CommandLine::try_parse() {
-        Ok(CommandLine { command }) => dispatch(command, &log),
+    let asked = CommandLine::try_parse();
+    let log = logging::init(asked.as_ref().map_or(Verbosity::Usual, CommandLine::verbosity));
+    let done = match asked {
+        Ok(CommandLine { command, .. }) => dispatch(command, &log),
         Err(wrong) if wrong.use_stderr() => {
             say(&wrong.render().to_string());
             return ExitCode::from(u8::try_from(wrong.exit_code()).unwrap_or(2));
@@ -139,6 +168,10 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
         Command::Predict(arguments) => predict::predict(&arguments),
         Command::Recalibrate(arguments) => recalibrate::recalibrate(&arguments),
         Command::List(arguments) => list::list(&arguments),
+        Command::Note(arguments) => note::note(&arguments),
+        Command::Tag(arguments) => tag::tag(&arguments),
+        Command::Archive(arguments) => archive::archive(&arguments),
+        Command::Rm(arguments) => rm::rm(&arguments),
         Command::EarlyExit(arguments) => early_exit::early_exit(&arguments),
         Command::Energy(arguments) => energy::energy(&arguments),
         Command::Convert(arguments) => convert::convert(&arguments),
@@ -152,6 +185,8 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
         Command::Plot(arguments) => plot::plot(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Selftest(arguments) => selftest::selftest(&arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => man::man(&arguments),
     }
 }
 

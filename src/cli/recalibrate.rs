@@ -33,7 +33,7 @@ pub struct RecalibrateArguments {
 
 pub fn recalibrate(arguments: &RecalibrateArguments) -> Result<()> {
     let RunNetworkArguments { run, overrides, checkpoint } = &arguments.of;
-    let NetworkSource { checked, folder } = NetworkSource::open(run, overrides)?;
+    let NetworkSource { checked, folder, .. } = NetworkSource::open(run, overrides)?;
     let Some(folder) = folder else {
         let problem = "expected a run folder such as runs/quickstart/v0001, found a file";
         return Err(Error::Run(format!("{}: {problem}", run.display())));

@@ -1,7 +1,7 @@
 //! `bntt resume`.
 
 use super::path_argument::path;
-use super::run::print_end;
+use super::run::print_folder;
 use crate::error::Result;
 use crate::system::signals::Stop;
 use crate::terminal::logging::Log;
@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 ///
 /// training.epochs, training.early_stopping and schedule make a run longer, one that is complete too, where its past
 /// learning rates stay what they were: config.toml is changed, and the run is the one that would have been begun so.
+///
+/// The run's folder is all that is printed to standard output.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt resume runs/quickstart/v0001\n  \
                         bntt resume runs/vgg9_cifar10_bntt data.dataset.cifar10.path=/scratch/cifar10 training.threads=8\n  \
@@ -49,5 +51,5 @@ pub fn resume(arguments: &ResumeArguments, log: &Log) -> Result<()> {
         stop: Stop::on_signals()?,
         ..SessionOptions::new(Path::new("runs"), log)
     };
-    print_end(&session::resume(&arguments.run, &arguments.overrides, options)?)
+    print_folder(options, |options| session::resume(&arguments.run, &arguments.overrides, options))
 }

@@ -2,21 +2,24 @@
 
 use super::path_argument::path;
 use crate::error::Result;
+use crate::run::RunFolder;
 use crate::run::provenance::SweepMembership;
 use crate::system::signals::Stop;
 use crate::terminal::logging::Log;
 use crate::train::session::{self, SessionEnd, SessionOptions};
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use tracing::info;
 
 /// Train the network that an experiment file describes.
 ///
 /// Everything goes to a new folder, runs/<name>/v0001 and so on: the resolved config, provenance, metrics, log and
-/// checkpoints. Ctrl-C (SIGINT), SIGHUP, SIGTERM and SIGUSR1 end it after the step it is at, with a checkpoint that
-/// `bntt resume` goes on from; the exit code is 130, 129, 143 or 0. A second Ctrl-C ends it at once. Under nohup it
-/// does not end with its terminal.
+/// checkpoints. Its path is all that is printed to standard output, when the run ends. Ctrl-C (SIGINT), SIGHUP, SIGTERM
+/// and SIGUSR1 end it after the step it is at, with a checkpoint that `bntt resume` goes on from; the exit code is 130,
+/// 129, 143 or 0. A second Ctrl-C ends it at once. Under nohup it does not end with its terminal.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt run configs/quickstart.toml network.lif.leak=0.9 training.epochs=5\n  \
+                  bntt eval $(bntt run configs/quickstart.toml)\n  \
                   bntt run configs/vgg9_cifar10_bntt.toml --resume-or-start    # in a job that may be queued again")]
 pub struct RunArguments {
     /// Experiment file.
@@ -51,16 +54,30 @@ pub fn run(arguments: &RunArguments, log: &Log) -> Result<()> {
         stop: Stop::on_signals()?,
         ..SessionOptions::new(runs, log)
     };
-    print_end(&session::start(config, overrides, options)?)
+    print_folder(options, |options| session::start(config, overrides, options))
+}
+
+/// Works on a run and prints its folder, all that goes to standard output, however the work ends.
+pub fn print_folder<'a>(
+    options: SessionOptions<'a>,
+    work: impl FnOnce(SessionOptions<'_>) -> Result<SessionEnd>,
+) -> Result<()> {
+    let folder = OnceCell::new();
+    let end = {
+        let keep = |run: &RunFolder| drop(folder.set(run.path().display().to_string()));
+        let hear: &dyn Fn(&RunFolder) = &keep;
+        work(SessionOptions { on_folder: Some(hear), ..options })
+    };
+    let printed = folder.get().map_or(Ok(()), |folder| super::print(&format!("{folder}\n")));
+    print_end(&end?)?;
+    printed
 }
 
 /// Says where there was nothing to do; what was done is in the log.
 pub fn print_end(end: &SessionEnd) -> Result<()> {
-    match end {
-        SessionEnd::Completed => Ok(()),
-        SessionEnd::WasComplete { run, epochs, ended_early } => {
-            let why = ended_early.clone().unwrap_or_else(|| format!("all {epochs} epochs are done"));
-            super::print(&format!("{}: {why}\n", run.path().display()))
-        }
+    if let SessionEnd::WasComplete { run, epochs, ended_early } = end {
+        let why = ended_early.clone().unwrap_or_else(|| format!("all {epochs} epochs are done"));
+        info!("{}: {why}", run.path().display());
     }
+    Ok(())
 }

@@ -1,15 +1,17 @@
-//! Loading a trained network and the test images for `eval`, `energy`, `attack` and their like.
+//! Loading a trained network and the test images for `eval`, `energy`, `attack` and their like; and what it was, in
+//! words.
 
 use super::path_argument::path;
 use crate::data::{Batches, Dataset, SplitImages};
 use crate::error::{Error, Result};
-use crate::experiment::{CheckedExperiment, Experiment};
+use crate::experiment::{CheckedExperiment, ChosenOn, Experiment};
 use crate::network::Network;
 use crate::run::analyses::{AnalysedCheckpoint, RecordedAnalysis};
 use crate::run::checkpoint::{self, TrainingProgress};
 use crate::run::{self, RunFolder};
 use crate::train::memory_check::{refuse_evaluation_that_cannot_fit, with_memory_explained};
 use candle_core::Device;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tracing::warn;
 
@@ -27,9 +29,37 @@ pub struct RunNetworkArguments {
     pub checkpoint: CheckpointChoice,
 }
 
+/// Which run's network was evaluated, of which checkpoint, and with which values in place of the run's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EvaluatedNetwork {
+    /// The folder of the run, with its version.
+    pub run: PathBuf,
+    /// `best`, `last` or `recalibrated`.
+    pub checkpoint: &'static str,
+    /// The epochs that its weights were trained for.
+    pub epoch: usize,
+    pub overrides: Vec<String>,
+    #[serde(skip)]
+    chosen_on: ChosenOn,
+}
+
+impl EvaluatedNetwork {
+    /// `runs/quickstart/v0001, checkpoint best (epoch 6, chosen on the test images), with data.limit.test=100`.
+    pub fn describe(&self) -> String {
+        let Self { run, checkpoint, epoch, overrides, chosen_on } = self;
+        let chosen = match *checkpoint == "best" && *epoch > 0 {
+            true => format!(", chosen on the {} images", chosen_on.name()),
+            false => String::new(),
+        };
+        let with = if overrides.is_empty() { String::new() } else { format!(", with {}", overrides.join(" ")) };
+        format!("{}, checkpoint {checkpoint} (epoch {epoch}{chosen}){with}", run.display())
+    }
+}
+
 /// A trained network with the test images of its experiment.
 pub struct Trained {
     pub network: Network,
+    pub subject: EvaluatedNetwork,
     pub checked: CheckedExperiment,
     pub dataset: Dataset,
     pub device: Device,
@@ -56,7 +86,9 @@ impl Trained {
                 "{path}: expected a run folder such as runs/quickstart/v0001, found a file"
             )));
         };
-        let LoadedNetwork { network, checked, progress } = source.network(None, which)?;
+        let LoadedNetwork { network, checked, progress, subject } = source.network(None, which)?;
+        // Weights of a run folder are a checkpoint's.
+        let subject = subject.ok_or_else(|| Error::Run(format!("{} has no checkpoint", run.display())))?;
         let dataset = checked.experiment.load_data_to_evaluate()?;
         let device = checked.experiment.training.open_device()?;
         // Weights of a run folder are a checkpoint's.
@@ -64,7 +96,7 @@ impl Trained {
             Some(progress) => AnalysedCheckpoint::new(which.into(), progress),
             None => AnalysedCheckpoint::read(&folder, which.into())?,
         };
-        Ok(Self { network, checked, dataset, device, folder, checkpoint, overrides: overrides.to_vec() })
+        Ok(Self { network, subject, checked, dataset, device, folder, checkpoint, overrides: overrides.to_vec() })
     }
 
     /// What `command` will have found of this network.
@@ -145,12 +177,15 @@ pub struct LoadedNetwork {
     pub checked: CheckedExperiment,
     /// How far the checkpoint had come that the weights are of.
     pub progress: Option<TrainingProgress>,
+    /// Which checkpoint that was, where the weights are a run's.
+    pub subject: Option<EvaluatedNetwork>,
 }
 
 /// Where a network's description comes from.
 pub struct NetworkSource {
     pub checked: CheckedExperiment,
     pub folder: Option<RunFolder>,
+    overrides: Vec<String>,
 }
 
 impl NetworkSource {
@@ -158,30 +193,39 @@ impl NetworkSource {
     pub fn open(path: &Path, overrides: &[String]) -> Result<Self> {
         let folder = if path.is_file() { None } else { Some(RunFolder::open(path)?) };
         let config = folder.as_ref().map_or_else(|| path.to_path_buf(), RunFolder::config);
-        Ok(Self { checked: Experiment::load_to_evaluate(&config, overrides)?, folder })
+        let checked = Experiment::load_to_evaluate(&config, overrides)?;
+        Ok(Self { checked, folder, overrides: overrides.to_vec() })
     }
 
-    /// The network with the weights of `file`, or of the run's checkpoint.
+    /// The network with the weights of `file`, or of the run's checkpoint, and which that is.
     pub fn network(self, file: Option<&Path>, which: CheckpointChoice) -> Result<LoadedNetwork> {
-        let Self { checked: CheckedExperiment { experiment, shape, plan }, folder } = self;
+        let Self { checked: CheckedExperiment { experiment, shape, plan }, folder, overrides } = self;
         let device = experiment.training.open_device()?;
         let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &device)?;
-        let progress = match (file, folder) {
+        let (progress, subject) = match (file, folder) {
             (Some(file), _) => {
                 network.load_file(file)?;
-                None
+                (None, None)
             }
             (None, Some(folder)) => {
-                let path = folder.checkpoint(which.into());
+                let which = run::CheckpointKind::from(which);
+                let path = folder.checkpoint(which);
                 let found = checkpoint::load(&path, &device)?;
                 checkpoint::matching(&network.state_shapes(), &found.model, &path.join("model.safetensors"))?;
                 network.load_state(&found.model)?;
-                Some(found.progress)
+                let subject = EvaluatedNetwork {
+                    run: folder.path().to_path_buf(),
+                    checkpoint: which.name(),
+                    epoch: found.progress.epoch,
+                    overrides,
+                    chosen_on: experiment.chosen_on(),
+                };
+                (Some(found.progress), Some(subject))
             }
             (None, None) => {
                 return Err(Error::Weights("an experiment file has no weights: name them with --weights FILE".into()));
             }
         };
-        Ok(LoadedNetwork { network, checked: CheckedExperiment { experiment, shape, plan }, progress })
+        Ok(LoadedNetwork { network, checked: CheckedExperiment { experiment, shape, plan }, progress, subject })
     }
 }

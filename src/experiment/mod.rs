@@ -17,7 +17,7 @@ pub use name::check_name;
 pub use provenance::{GitRecord, ProvenanceConfig};
 pub use selection::ChosenOn;
 pub use shared::SHARED;
-pub use training::{CheckpointEvery, TrainingConfig};
+pub use training::{CheckpointEvery, KeptCheckpoints, TrainingConfig};
 
 use crate::config::settings;
 use crate::config::{self, LARGEST_FILE, Loaded};
@@ -31,6 +31,8 @@ use candle_core::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
+use tracing::debug;
 
 /// A training run of a spiking neural network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -106,7 +108,10 @@ impl Experiment {
     /// # Errors
     /// As [`DataConfig::load`].
     pub fn load_data(&self) -> Result<Dataset> {
+        let begun = Instant::now();
         let dataset = self.data.load(self.network.time_steps)?;
+        let (train, test) = (dataset.train.len(), dataset.test.len());
+        debug!("data set: {train} training and {test} test images, read in {:.2} s", begun.elapsed().as_secs_f64());
         // What it cannot hold out is found before anything is trained.
         self.holdout(&dataset)?;
         Ok(dataset)

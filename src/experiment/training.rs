@@ -32,6 +32,10 @@ pub struct TrainingConfig {
     /// any case.
     #[serde(default)]
     pub checkpoint_every: CheckpointEvery,
+    /// What stays of the checkpoints once a run is complete: "all", or "best", the best weights alone. A run of those
+    /// can be evaluated, compared and reported, but not go on for longer.
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
+    pub keep: KeptCheckpoints,
     /// Write the metrics for TensorBoard too, to the run folder's `tensorboard`.
     #[serde(default)]
     pub tensorboard: bool,
@@ -67,6 +71,17 @@ pub struct TrainingConfig {
     /// Arithmetic of products and storage of currents.
     #[serde(default)]
     pub precision: Precision,
+}
+
+/// The checkpoints that a complete run keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptCheckpoints {
+    /// Weights and the optimizer's state of the last step, of the one before, and of the best epoch.
+    #[default]
+    All,
+    /// The weights of the best epoch.
+    Best,
 }
 
 /// How much work a run may lose when it is killed; asked to stop, it loses none.

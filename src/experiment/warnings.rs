@@ -1,7 +1,8 @@
 //! Warnings about settings of an experiment that cannot take effect.
 
 use super::Experiment;
-use crate::layers::LayerConfig;
+use crate::layers::{LayerConfig, LayerPlan};
+use crate::network::NetworkPlan;
 
 impl Experiment {
     /// Settings that cannot do what they say, in sentences that begin with the key; the experiment can be run all the
@@ -11,13 +12,20 @@ impl Experiment {
         let of_schedule =
             schedule.warnings(training.epochs).into_iter().map(|(key, told)| (format!("schedule.{key}"), told));
         let all = of_schedule.chain(training.warnings()).chain(self.early_exit_warning()).chain(self.draws_warning());
-        all.map(|(key, told)| format!("{key}: {told}")).collect()
+        all.chain(self.pool_warnings()).map(|(key, told)| format!("{key}: {told}")).collect()
     }
 
     fn early_exit_warning(&self) -> Option<(String, String)> {
         let has_bntt = self.network.has(|layer| matches!(layer, LayerConfig::Bntt(_)));
         let told = self.training.early_exit?.warning(self.network.time_steps, has_bntt)?;
         Some(("training.early_exit".into(), told))
+    }
+
+    /// Of every pool whose windows do not reach all pixels.
+    fn pool_warnings(&self) -> Vec<(String, String)> {
+        let Ok(shape) = self.data.dataset.spec().shape(self.network.time_steps) else { return Vec::new() };
+        let plan = NetworkPlan::new(&self.network, &shape, self.training.precision);
+        plan.map_or(Vec::new(), |plan| dropping_pools(&self.network.layers, &plan.layers, "network.layers"))
     }
 
     fn draws_warning(&self) -> Option<(String, String)> {
@@ -31,6 +39,43 @@ impl Experiment {
             ("training.evaluation_draws".into(), told)
         })
     }
+}
+
+/// The pools of the list at `key`, and of the lists in it, that drop pixels.
+fn dropping_pools(layers: &[LayerConfig], plans: &[LayerPlan], key: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (index, (layer, plan)) in layers.iter().zip(plans).enumerate() {
+        let key = format!("{key}[{index}]");
+        if let LayerConfig::Pool(pool) = layer
+            && let Ok(image @ [_, height, width]) = plan.input.image()
+            && pool.dropped(image) != [0, 0]
+        {
+            found.push((
+                format!("{key}.pool"),
+                format!(
+                    "of {height} x {width} pixels {} dropped, the last: its windows \
+                do not divide them. Choose windows that do, or pad the convolution before it.",
+                    lines(pool.dropped(image))
+                ),
+            ));
+        }
+        for ((side, list), plans) in layer.spec().lists().into_iter().zip(&plan.lists) {
+            let side = if side == "residual" { "layers" } else { side };
+            found.extend(dropping_pools(list, plans, &format!("{key}.residual.{side}")));
+        }
+    }
+    found
+}
+
+/// `1 row and 2 columns are`.
+fn lines([rows, columns]: [usize; 2]) -> String {
+    let counted = |count: usize, word: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {word}")),
+        count => Some(format!("{count} {word}s")),
+    };
+    let told: Vec<String> = [counted(rows, "row"), counted(columns, "column")].into_iter().flatten().collect();
+    format!("{} {}", told.join(" and "), if rows.saturating_add(columns) == 1 { "is" } else { "are" })
 }
 
 #[cfg(test)]
@@ -77,6 +122,35 @@ mod tests {
             let told = warnings(&overrides);
             assert!(told.len() == 1 && told[0].starts_with(expected), "{told:?}");
         }
+    }
+
+    #[test]
+    fn pools_that_drop_pixels_are_warned_of_with_their_places() {
+        // 8 x 8 pixels: windows of 3 reach 6, and those of 2 all.
+        let layers = |first: &str, second: &str| {
+            format!(
+                "network.layers=[{{ residual = {{ layers = [{{ conv = {{ channels = 1 }} }}, 'bntt', 'lif', {first}], shortcut = [{first}] }} }}, \
+                 {second}, 'flatten', {{ linear = {{ features = 'classes' }} }}]"
+            )
+        };
+        assert_eq!(warnings(&[&layers("{ pool = { average = 2 } }", "{ pool = { average = 4 } }")]), [""; 0]);
+        assert_eq!(warnings(&[&layers("{ pool = { average = 1 } }", "{ pool = 'global_average' }")]), [""; 0]);
+        let told = warnings(&[&layers("{ pool = { average = 3 } }", "{ pool = { max = 2 } }")]);
+        let of = "of 8 x 8 pixels 2 rows and 2 columns are dropped, the last: its windows do not divide them. Choose windows that \
+                  do, or pad the convolution before it.";
+        assert_eq!(
+            told,
+            [
+                format!("network.layers[0].residual.layers[3].pool: {of}"),
+                format!("network.layers[0].residual.shortcut[0].pool: {of}")
+            ]
+        );
+        let told = warnings(&[&layers("{ pool = { average = 1 } }", "{ pool = { max = 7 } }")]);
+        assert!(
+            told.len() == 1 && told[0].starts_with("network.layers[1].pool: of 8 x 8 pixels 1 row and 1 column are"),
+            "{told:?}"
+        );
+        assert_eq!(super::lines([0, 1]), "1 column is");
     }
 
     #[test]

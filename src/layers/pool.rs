@@ -29,6 +29,12 @@ impl PoolConfig {
         matches!(self, Self::Max(_))
     }
 
+    /// The rows and the columns of an image, its last, that no window reaches.
+    pub fn dropped(&self, image @ [_, height, width]: [usize; 3]) -> [usize; 2] {
+        let window = self.window(image);
+        [height.checked_rem(window.0), width.checked_rem(window.1)].map(Option::unwrap_or_default)
+    }
+
     fn window(&self, [_, height, width]: [usize; 3]) -> Window {
         match *self {
             Self::Average(side) | Self::Max(side) => (side, side),
@@ -37,10 +43,9 @@ impl PoolConfig {
     }
 
     /// The window, where the gradient of an image's elements is that of means over windows that leave none out.
-    fn spread_window(&self, image @ [_, height, width]: [usize; 3]) -> Option<Window> {
-        let window = self.window(image);
-        let divides = height.checked_rem(window.0) == Some(0) && width.checked_rem(window.1) == Some(0);
-        (divides && !matches!(self, Self::Max(_))).then_some(window)
+    fn spread_window(&self, image: [usize; 3]) -> Option<Window> {
+        let divides = self.dropped(image) == [0, 0];
+        (divides && !matches!(self, Self::Max(_))).then_some(self.window(image))
     }
 }
 

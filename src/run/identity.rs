@@ -2,9 +2,9 @@
 //!
 //! Two runs are the same when their experiments say the same of everything that is computed, and their data and initial
 //! weights have the same checksums. What is not computed: the name, where data and initial weights lie,
-//! `training.device`, `training.threads`, `training.checkpoint_every`, `training.tensorboard` and `provenance`; but a
-//! key that a sweep or a table sets is never ignored. Runs that differ in their seeds alone are repetitions of one
-//! experiment.
+//! `training.device`, `training.threads`, `training.checkpoint_every`, `training.keep`, `training.tensorboard` and
+//! `provenance`; but a key that a sweep or a table sets is never ignored. Runs that differ in their seeds alone are
+//! repetitions of one experiment.
 //!
 //! Where the data of a plan are not on this machine, nothing tells whether they are those of a run but their path, or
 //! that all runs in question had the same.
@@ -19,8 +19,7 @@ use crate::config;
 use crate::config::settings::{self, Difference};
 use crate::data::DatasetConfig;
 use crate::error::{Error, Result};
-use crate::experiment::CheckpointEvery;
-use crate::experiment::{Experiment, SHARED};
+use crate::experiment::{CheckpointEvery, Experiment, KeptCheckpoints, SHARED};
 use crate::files::atomic::sha256_hex;
 use crate::files::weights;
 use crate::run::initial_weights;
@@ -59,6 +58,7 @@ pub fn comparable(experiment: &Experiment) -> Experiment {
     experiment.training.device.clear();
     experiment.training.threads = None;
     experiment.training.checkpoint_every = CheckpointEvery::default();
+    experiment.training.keep = KeptCheckpoints::default();
     experiment.training.tensorboard = false;
     experiment.provenance = Default::default();
     experiment
@@ -277,6 +277,7 @@ mod tests {
             "training.device=cpu",
             "training.threads=3",
             "training.checkpoint_every.steps=5",
+            "training.keep=best",
             "training.tensorboard=true",
             "provenance.git=none",
             "network.lif.leak=0.95",

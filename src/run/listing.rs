@@ -8,6 +8,7 @@ use crate::config::LARGEST_FILE;
 use crate::error::{Error, Result};
 use crate::experiment::check_name;
 use crate::files::reading;
+use crate::run::labels::Labels;
 use crate::run::metrics::{self, ChosenOn, RunMetrics};
 use crate::run::provenance::{Outcome, Provenance, SweepMembership};
 use crate::run::{RunFolder, versions};
@@ -21,12 +22,14 @@ pub struct RunSummary {
     /// `running`, `completed`, `converted`, `imported`, `interrupted`, `failed`, `killed` where no process is left to
     /// say how it ended, or `damaged` when the folder's files cannot be read.
     pub state: &'static str,
-    /// Why it failed or is damaged, as a sentence.
+    /// Why it failed or is damaged, or its labels cannot be read, as a sentence.
     pub problem: Option<String>,
+    /// Whether it has weights from elsewhere, so that no epoch is to be trained.
+    pub is_untrained: bool,
     pub epochs_done: usize,
     /// Why a completed run has fewer epochs than were asked for, as a sentence.
     pub ended_early: Option<String>,
-    /// The epochs asked for, where config.toml tells.
+    /// The epochs asked for, where config.toml tells and any are trained.
     pub epochs: Option<usize>,
     /// Top-1 of the best epoch on the test images, in percent; with validation images known once training has ended.
     pub best_accuracy: Option<f64>,
@@ -38,14 +41,21 @@ pub struct RunSummary {
     pub started: Option<String>,
     /// Which run of which sweep it is, where its record says so.
     pub sweep: Option<SweepMembership>,
+    /// What its user wrote about it.
+    pub labels: Labels,
 }
 
+/// The states that a run can have.
+pub const STATES: [&str; 8] =
+    ["running", "completed", "converted", "imported", "interrupted", "failed", "killed", "damaged"];
+
 impl RunSummary {
-    /// Epochs done of those asked for, the best accuracy and its epoch, as cells of a table.
+    /// Epochs done of those asked for, the best accuracy and its epoch, as cells of a table. Epochs are a dash where
+    /// none are trained.
     pub fn result_cells(&self) -> [String; 3] {
         let asked = self.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
         [
-            format!("{}{asked}", self.epochs_done),
+            if self.is_untrained { "-".into() } else { format!("{}{asked}", self.epochs_done) },
             self.best_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %")),
             self.best_epoch.map_or(String::new(), |epoch| epoch.to_string()),
         ]
@@ -118,6 +128,12 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
             Outcome::Failed(problem) => ("failed", Some(problem.clone())),
         },
     };
+    let is_untrained = matches!(state, "converted" | "imported");
+    let (labels, problem) = match (Labels::load(&run), problem) {
+        (Ok(labels), problem) => (labels, problem),
+        (Err(_), Some(problem)) => (Labels::default(), Some(problem)),
+        (Err(unread), None) => (Labels::default(), Some(unread.to_string())),
+    };
     let RunMetrics { epochs: metrics, test } = metrics.unwrap_or_default();
     let (best, chosen_on) = (metrics::best(&metrics), metrics::chosen_on(&metrics));
     let by_choice = best.map(|(_, top1)| top1);
@@ -130,8 +146,9 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
         version,
         state,
         problem,
+        is_untrained,
         epochs_done: metrics.last().map_or(0, |last| last.epoch),
-        epochs,
+        epochs: epochs.filter(|_| !is_untrained),
         best_accuracy,
         best_epoch: best.map(|(epoch, _)| epoch),
         validation_accuracy,
@@ -140,6 +157,7 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
         started: provenance.as_ref().ok().map(|provenance| provenance.started.clone()),
         sweep: provenance.ok().and_then(|provenance| provenance.sweep),
         path: run.path().to_path_buf(),
+        labels,
     }
 }
 

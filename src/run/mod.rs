@@ -1,16 +1,20 @@
 //! Run folders: `<root>/<name>/v0001`, where everything that a run leaves on disk has its place.
 
 pub mod analyses;
+pub mod archive;
 pub mod checkpoint;
 pub mod identity;
 pub mod initial_weights;
+pub mod labels;
 pub mod listing;
 pub mod metrics;
 pub mod provenance;
 pub mod records;
+pub mod removal;
 pub mod results;
 pub mod tensorboard;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -39,7 +43,7 @@ pub enum CheckpointKind {
 }
 
 impl CheckpointKind {
-    /// The name of its folder.
+    /// `last`, `best` or `recalibrated`: its folder, and what commands call it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Last => "last",
@@ -104,9 +108,15 @@ impl RunFolder {
         Lock::wait(&container.join(".lock"), &container, stop)
     }
 
-    /// Renames this folder to the next free version. No version is empty, so that none is replaced.
+    /// Renames this folder to the next free version, which no archived run has either. No version is empty, so that
+    /// none is replaced.
     fn take_version(&self, container: &Path) -> Result<Self> {
-        let mut number = versions(container)?.last().map_or(0, |&(number, _)| number);
+        let last = |found: Vec<(u32, PathBuf)>| found.last().map_or(0, |&(number, _)| number);
+        // First those that may be archived meanwhile.
+        let here = last(versions(container)?);
+        let archived = archive::folder(container.parent().unwrap_or(Path::new(".")));
+        let archived = container.file_name().map(|name| archived.join(name)).filter(|container| container.is_dir());
+        let mut number = here.max(archived.map_or(Ok(0), |archived| versions(&archived).map(last))?);
         loop {
             number = number.checked_add(1).ok_or_else(|| Error::Run(format!("{} is full.", container.display())))?;
             let path = container.join(format!("v{number:04}"));
@@ -220,6 +230,11 @@ impl RunFolder {
         self.path.join("lock")
     }
 
+    /// A note and tags: see [`labels::Labels`].
+    pub fn labels(&self) -> PathBuf {
+        self.path.join("labels.toml")
+    }
+
     pub fn log(&self) -> PathBuf {
         self.path.join("log.txt")
     }
@@ -249,6 +264,7 @@ impl RunFolder {
             self.lock(),
             self.log(),
             self.analyses(),
+            self.labels(),
             self.checkpoints(),
         ];
         [own, self.earlier_configs()].concat()
@@ -260,9 +276,7 @@ pub(crate) fn versions(container: &Path) -> Result<Vec<(u32, PathBuf)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(container).map_err(Error::io("read", container))? {
         let entry = entry.map_err(Error::io("read", container))?;
-        let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix('v')).filter(|digits| digits.len() >= 4);
-        if let Some(Ok(number)) = number.map(str::parse)
+        if let Some(number) = version_number(&entry.file_name())
             && entry.path().is_dir()
         {
             found.push((number, entry.path()));
@@ -270,4 +284,9 @@ pub(crate) fn versions(container: &Path) -> Result<Vec<(u32, PathBuf)>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// 1 of `v0001`.
+fn version_number(name: &OsStr) -> Option<u32> {
+    name.to_str()?.strip_prefix('v').filter(|digits| digits.len() >= 4)?.parse().ok()
 }

@@ -1,4 +1,57 @@
-//! Formats counts, bytes and energies for people: 1,234, 1.4 GiB, 12.3 uJ.
+//! Formats counts, bytes and energies for people: 1,234, 1.4 GiB, 12.3 uJ; and columns of them in one unit.
+
+const COUNTS: [&str; 6] = ["", "k", "M", "G", "T", "P"];
+const ENERGIES: [&str; 5] = ["pJ", "nJ", "uJ", "mJ", "J"];
+
+/// Numbers in the unit of the largest, with four significant digits each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberColumn {
+    unit: &'static str,
+    pub cells: Vec<String>,
+}
+
+impl NumberColumn {
+    /// `name (unit)`; the name alone where the numbers have none.
+    pub fn heading(&self, name: &str) -> String {
+        if self.unit.is_empty() { name.into() } else { format!("{name} ({})", self.unit) }
+    }
+}
+
+/// Counts as a column in one decimal unit.
+pub fn counts(numbers: &[f64]) -> NumberColumn {
+    in_one_unit(numbers, &COUNTS)
+}
+
+/// Energies, given in picojoule, as a column in one unit.
+pub fn energies(picojoule: &[f64]) -> NumberColumn {
+    in_one_unit(picojoule, &ENERGIES)
+}
+
+fn in_one_unit(numbers: &[f64], units: &[&'static str]) -> NumberColumn {
+    let mut largest = numbers.iter().copied().filter(|number| number.is_finite()).fold(0.0, f64::max);
+    let (mut scale, mut places) = (1.0, units.iter());
+    let mut unit = places.next();
+    while largest >= 1000.0
+        && let Some(next) = places.next()
+    {
+        (largest, scale, unit) = (largest / 1000.0, scale * 1000.0, Some(next));
+    }
+    let is_whole = |number: f64| scale == 1.0 && number.fract() == 0.0;
+    let cell = |&number: &f64| if is_whole(number) { format!("{number:.0}") } else { significant(number / scale, 4) };
+    NumberColumn { unit: unit.copied().unwrap_or_default(), cells: numbers.iter().map(cell).collect() }
+}
+
+/// A number with so many significant digits, without an exponent: 12.34, 0.001234, 0; at most nine behind the point.
+pub fn significant(number: f64, digits: usize) -> String {
+    if number == 0.0 || !number.is_finite() {
+        return number.to_string();
+    }
+    let behind = digits.saturating_sub(1);
+    // As it is rounded: 9.9999 has two digits before the point.
+    let exponent = format!("{number:.behind$e}").split_once('e').and_then(|(_, exponent)| exponent.parse::<i64>().ok());
+    let decimals = (behind as i64).saturating_sub(exponent.unwrap_or_default()).clamp(0, 9) as usize;
+    format!("{number:.decimals$}")
+}
 
 /// 1234567 as "1,234,567".
 pub fn grouped(number: u64) -> String {
@@ -20,12 +73,7 @@ pub fn bytes(number: usize) -> String {
 
 /// Counts in decimal units: "194.7 M".
 pub fn count(number: u64) -> String {
-    scaled(number as f64, 1000.0, &["", "k", "M", "G", "T", "P"])
-}
-
-/// Energy, given in picojoule: "12.3 uJ".
-pub fn energy(picojoule: f64) -> String {
-    scaled(picojoule, 1000.0, &["pJ", "nJ", "uJ", "mJ", "J"])
+    scaled(number as f64, 1000.0, &COUNTS)
 }
 
 /// Seconds as people say them: "9.5 s", "12 min 3 s", "5 h 20 min".
@@ -125,5 +173,30 @@ mod tests {
         assert_eq!([grouped(0), grouped(999), grouped(1_234_567)], ["0", "999", "1,234,567"]);
         assert_eq!([bytes(512), bytes(1536), bytes(3 << 30)], ["512 B", "1.5 KiB", "3.0 GiB"]);
         assert_eq!(count(194_700_000), "194.7 M");
+    }
+
+    #[test]
+    fn a_column_has_one_unit_and_four_digits_of_every_number() {
+        let column = energies(&[1_234.0, 98_765_432.1, 0.0, 12.34]);
+        assert_eq!(column.heading("E"), "E (uJ)");
+        assert_eq!(column.cells, ["0.001234", "98.77", "0", "0.00001234"]);
+        let column = counts(&[12.0, 999.0, 0.25]);
+        assert_eq!(
+            (column.heading("sums").as_str(), column.cells),
+            ("sums", vec!["12".into(), "999".into(), "0.2500".into()])
+        );
+        assert_eq!(counts(&[999_960.0, 1e6]).cells, ["1.000", "1.000"]);
+        assert_eq!(counts(&[1e21]).heading("n"), "n (P)");
+        assert_eq!(counts(&[]).cells, [""; 0]);
+    }
+
+    #[test]
+    fn significant_digits_are_counted_after_rounding() {
+        let shown = |number: f64| significant(number, 3);
+        assert_eq!(
+            [0.0, 1.0, 9.996, 99.96, 1234.5, -0.012345].map(shown),
+            ["0", "1.00", "10.0", "100", "1234", "-0.0123"]
+        );
+        assert_eq!([1e-12, f64::NAN].map(shown), ["0.000000000", "NaN"]);
     }
 }

@@ -1,7 +1,8 @@
 //! What a run tells: plain lines in `log.txt`, concise lines on stderr, and neither disturbs a progress bar.
 //!
 //! The subscriber is installed when the program starts; the run's folder is known later. Until then the lines for
-//! `log.txt` wait in memory.
+//! `log.txt` wait in memory. What the screen shows can be more or less than usual; `log.txt` has all of a run's lines
+//! of [`Level::INFO`] and above in any case.
 
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
@@ -11,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Metadata, Subscriber};
-use tracing_subscriber::filter::LevelFilter;
+use tracing::{Event, Level, Metadata, Subscriber, warn};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::error::{Error, Result};
@@ -23,12 +24,30 @@ use crate::terminal::progress;
 /// Beyond this, early lines are dropped: no run logs so much before its folder exists.
 const MOST_WAITING: usize = 1 << 20;
 
+/// The environment variable that says what the screen shows: `debug`, or `bntt::data=debug,warn`.
+const VARIABLE: &str = "RUST_LOG";
+
+/// What this program's events are called by.
+const OWN: &str = env!("CARGO_CRATE_NAME");
+
+/// How much the screen shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Warnings and errors alone.
+    Quiet,
+    /// How a run goes, or what `RUST_LOG` asks for.
+    Usual,
+    /// What is done underneath, too.
+    Verbose,
+}
+
 /// Where log lines go. Clones share their destinations.
 #[derive(Clone)]
 pub struct Log(Arc<LogDestinations>);
 
 struct LogDestinations {
-    level: Level,
+    /// What the screen shows.
+    shown: Targets,
     file: Mutex<LogFile>,
     screen: Mutex<Box<dyn Write + Send>>,
     style: Style,
@@ -50,27 +69,62 @@ pub(crate) struct Style {
     pub columns: Option<usize>,
 }
 
-/// Starts logging for the whole process: lines of `level` and above on stderr, of [`Level::INFO`] and above in the
-/// file.
+/// Starts logging for the whole process: on stderr what `verbosity` or else `RUST_LOG` says, in the file lines of
+/// [`Level::INFO`] and above and all that is on stderr.
 ///
-/// Colours and bars appear only on a terminal, colours only unless `NO_COLOR` is set. Of other crates only warnings are
-/// shown.
-pub fn init(level: Level) -> Log {
+/// Colours and bars appear only on a terminal, colours only unless `NO_COLOR` is set, bars only where lines of
+/// [`Level::INFO`] are shown. Of other crates only warnings are shown, unless `RUST_LOG` names them.
+pub fn init(verbosity: Verbosity) -> Log {
+    let variable = std::env::var_os(VARIABLE).map(|value| value.to_string_lossy().into_owned());
+    let (shown, problem) = what_is_shown(verbosity, variable.as_deref());
     let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
     let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let style = Style { terminal, colour, columns: None };
-    let target = if terminal { progress::standard_error() } else { ProgressDrawTarget::hidden() };
-    let log = Log::new(level, Box::new(std::io::stderr()), style, target);
+    let bars = terminal && shown.would_enable(OWN, &Level::INFO);
+    let style = Style { terminal: bars, colour, columns: None };
+    let target = if bars { progress::standard_error() } else { ProgressDrawTarget::hidden() };
+    let log = Log::showing(shown, Box::new(std::io::stderr()), style, target);
     // A second call in one process leaves the first subscriber in place.
     let _ = tracing::subscriber::set_global_default(log.subscriber());
+    if let Some(problem) = problem {
+        warn!("{problem}");
+    }
     log
 }
 
+/// The lines of this program from `level` on, and the warnings of others.
+fn from_level(level: Level) -> Targets {
+    Targets::new().with_default(level.min(Level::WARN)).with_target(OWN, level)
+}
+
+/// What the screen shows, and what is wrong with the variable's value.
+fn what_is_shown(verbosity: Verbosity, variable: Option<&str>) -> (Targets, Option<String>) {
+    let usual = from_level(Level::INFO);
+    match (verbosity, variable.filter(|text| !text.trim().is_empty())) {
+        (Verbosity::Quiet, _) => (from_level(Level::WARN), None),
+        (Verbosity::Verbose, _) => (from_level(Level::DEBUG), None),
+        (Verbosity::Usual, None) => (usual, None),
+        (Verbosity::Usual, Some(text)) => match text.parse() {
+            Ok(shown) => (shown, None),
+            Err(problem) => {
+                let problem = format!(
+                    "{VARIABLE}: expected levels such as debug or {OWN}::data=debug,warn, found {text:?} ({problem}): it is ignored"
+                );
+                (usual, Some(problem))
+            }
+        },
+    }
+}
+
 impl Log {
+    /// Lines of `level` and above on the screen.
     pub(crate) fn new(level: Level, screen: Box<dyn Write + Send>, style: Style, bars: ProgressDrawTarget) -> Self {
+        Self::showing(from_level(level), screen, style, bars)
+    }
+
+    fn showing(shown: Targets, screen: Box<dyn Write + Send>, style: Style, bars: ProgressDrawTarget) -> Self {
         let bars = MultiProgress::with_draw_target(bars);
         let file = Mutex::new(LogFile::Waiting(Vec::new()));
-        Self(Arc::new(LogDestinations { level, file, screen: Mutex::new(screen), style, bars }))
+        Self(Arc::new(LogDestinations { shown, file, screen: Mutex::new(screen), style, bars }))
     }
 
     pub(crate) fn subscriber(&self) -> impl Subscriber + Send + Sync + use<> {
@@ -98,12 +152,13 @@ impl Log {
         Ok(())
     }
 
-    /// Says how far something is, where there is no bar: on the screen and in the file, which then has what the screen
-    /// had.
+    /// Says how far something is, where there is no bar: on the screen, unless it is a quiet one, and in the file.
     pub(crate) fn say(&self, line: &str) {
         let time = now();
         self.store(&format!("{time} INFO  {line}\n"));
-        self.show(&self.fitted(line));
+        if self.0.shown.would_enable(OWN, &Level::INFO) {
+            self.show(&self.fitted(line));
+        }
     }
 
     /// Writes a line to the screen alone, above a bar that is being drawn.
@@ -146,12 +201,13 @@ impl Log {
 
 impl<S: Subscriber> Layer<S> for Log {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        let ours = metadata.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"));
-        *metadata.level() <= if ours { self.0.level.max(Level::INFO) } else { Level::WARN }
+        let ours = metadata.target().split("::").next() == Some(OWN);
+        let of_file = *metadata.level() <= if ours { Level::INFO } else { Level::WARN };
+        of_file || self.0.shown.would_enable(metadata.target(), metadata.level())
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::from_level(self.0.level.max(Level::INFO)))
+        Layer::<S>::max_level_hint(&self.0.shown).map(|shown| shown.max(LevelFilter::INFO))
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -163,7 +219,7 @@ impl<S: Subscriber> Layer<S> for Log {
         let time = now();
         // An event of several lines is told from several events by its indent.
         self.store(&format!("{time} {level:<5} {}\n", text.replace('\n', "\n    ")));
-        if level <= self.0.level {
+        if self.0.shown.would_enable(event.metadata().target(), &level) {
             let (label, code) = label(level);
             let line = self.fitted(&format!("{label}{text}"));
             self.show(&if self.0.style.colour { coloured(&line, (label, code)) } else { line });
@@ -283,6 +339,47 @@ mod tests {
         tracing::subscriber::with_default(log.subscriber(), || tracing::info!("epoch 1"));
         assert_eq!(shown(&screen), "");
         assert!(std::fs::read_to_string(&path).unwrap().ends_with("epoch 1\n"));
+    }
+
+    #[test]
+    fn the_screen_is_quiet_verbose_or_what_the_variable_says_and_the_file_has_all_of_a_run() {
+        use Verbosity::{Quiet, Usual, Verbose};
+        for (verbosity, variable, expected) in [
+            (Usual, None, "info\nwarning: warn\n"),
+            (Usual, Some(" "), "info\nwarning: warn\n"),
+            (Quiet, Some("debug"), "warning: warn\n"),
+            (Verbose, Some("error"), "debug: debug\ninfo\nwarning: warn\n"),
+            (Usual, Some("off"), ""),
+            (Usual, Some("other=trace,bntt=warn"), "debug: other\nwarning: warn\n"),
+            (Usual, Some("bntt::terminal=debug"), "debug: debug\ninfo\nwarning: warn\n"),
+            (Usual, Some("bntt::train=debug"), ""),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("log.txt");
+            let screen = Screen::default();
+            let style = Style { terminal: false, colour: false, columns: None };
+            let (shown, problem) = what_is_shown(verbosity, variable);
+            assert_eq!(problem, None);
+            let log = Log::showing(shown, Box::new(screen.clone()), style, ProgressDrawTarget::hidden());
+            log.write_to(&path).unwrap();
+            tracing::subscriber::with_default(log.subscriber(), || {
+                tracing::debug!("debug");
+                tracing::debug!(target: "other::part", "other");
+                tracing::info!("info");
+                tracing::warn!("warn");
+            });
+            assert_eq!(super::tests::shown(&screen), expected, "{verbosity:?} {variable:?}");
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(text.contains(" INFO  info\n") && text.contains(" WARN  warn\n"), "{text}");
+            assert_eq!(text.contains("DEBUG"), expected.contains("debug: "), "{text}");
+        }
+        let (shown, problem) = what_is_shown(Usual, Some("bntt=loud"));
+        assert!(shown.would_enable(OWN, &Level::INFO) && !shown.would_enable(OWN, &Level::DEBUG));
+        let problem = problem.expect("it is no level");
+        assert!(
+            problem
+                .starts_with("RUST_LOG: expected levels such as debug or bntt::data=debug,warn, found \"bntt=loud\"")
+        );
     }
 
     #[test]

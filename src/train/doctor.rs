@@ -2,9 +2,10 @@
 
 use crate::config;
 use crate::error::Result;
-use crate::experiment::{CheckedExperiment, Experiment, SHARED};
-use crate::run::RunFolder;
+use crate::experiment::{CheckedExperiment, Experiment, KeptCheckpoints, SHARED};
 use crate::run::provenance::{Outcome, Provenance};
+use crate::run::{RunFolder, checkpoint};
+use crate::terminal::amounts;
 use crate::train::memory_check::refuse_what_does_not_fit;
 use crate::train::resumption::{self, Accepted, Continuation, Examination, RunFinding, Verdict};
 use candle_core::Device;
@@ -66,6 +67,14 @@ fn judge(run: &RunFolder, continued: &Continuation, findings: &mut Vec<RunFindin
     let verdict = verdict?;
     if let Some(longer) = longer {
         verdict.check_longer(run, longer)?;
+    }
+    if let Verdict::Complete { .. } = &verdict
+        && checked.experiment.training.keep == KeptCheckpoints::Best
+        && let bytes @ 1.. = checkpoint::bytes_to_let_go(run)
+    {
+        let found =
+            format!("{} are to be let go (training.keep); `bntt resume` does so", amounts::bytes(bytes as usize));
+        findings.push(RunFinding { what: "checkpoints".into(), found, wrong: false });
     }
     Ok(match verdict {
         Verdict::Complete { ended_early: Some(why), .. } => format!("complete: {why}"),

@@ -6,6 +6,7 @@ use crate::network::evaluated_together;
 use crate::ops::device;
 use crate::terminal::amounts::bytes;
 use candle_core::Device;
+use tracing::debug;
 
 /// An error of `work` on a GPU whose memory ran out, as what was predicted and what would fit; any other error as it
 /// is.
@@ -29,6 +30,13 @@ pub fn with_memory_explained<T>(
 pub fn refuse_what_does_not_fit(checked: &CheckedExperiment, device: &Device, insist: bool) -> Result<()> {
     let memory = there_is(device)?;
     let predicted = checked.peak_bytes(checked.plan.time_steps, checked.experiment.data.batch_size);
+    if let (Some(memory), Some(predicted)) = (memory, predicted) {
+        debug!(
+            "memory: {} predicted for a training step besides the data set, {} there",
+            bytes(predicted),
+            bytes(memory)
+        );
+    }
     match (memory, predicted) {
         (Some(memory), Some(predicted)) if predicted > memory && !insist => Err(Error::Device(format!(
             "{}: {}; --insist trains all the same",

@@ -44,7 +44,7 @@ use output::RunOutput;
 use state::TrainingState;
 use std::thread;
 use std::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// Steps whose losses are read from a GPU together.
 const READ_EVERY: usize = 25;
@@ -227,7 +227,12 @@ impl<'a> Trainer<'a> {
                         return Ok(TrainingEnd::Interrupted(reason));
                     }
                 }
-                state.sums.seconds += since_training.elapsed().as_secs_f64();
+                let evaluation_seconds = since_training.elapsed().as_secs_f64();
+                state.sums.seconds += evaluation_seconds;
+                debug!(
+                    "epoch {}: {training_seconds:.2} s of training, {evaluation_seconds:.2} s of evaluation",
+                    epoch + 1
+                );
                 bar.finish_epoch();
 
                 let metrics = state.sums.metrics(epoch + 1, (evaluated, on), training_seconds)?;

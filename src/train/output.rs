@@ -10,6 +10,7 @@ use crate::run::records::VerifiedRecords;
 use crate::run::tensorboard::EventFile;
 use crate::run::{CheckpointKind, RunFolder};
 use std::time::Instant;
+use tracing::debug;
 
 /// The files of a run folder that grow or are replaced while it trains.
 pub struct RunOutput<'a> {
@@ -88,6 +89,7 @@ impl<'a> RunOutput<'a> {
     /// # Errors
     /// [`Error::Diverged`](crate::error::Error::Diverged) when the state is not finite; those of [`checkpoint::save`].
     pub fn save(&mut self, which: CheckpointKind, state: &mut TrainingState) -> Result<()> {
+        let begun = Instant::now();
         let (model, optimizer) = state.tensors()?;
         let records = (which == CheckpointKind::Last).then(|| self.metrics.records());
         let contents = CheckpointContents {
@@ -97,6 +99,7 @@ impl<'a> RunOutput<'a> {
             records: records.as_ref(),
         };
         checkpoint::save(&self.folder.checkpoint(which), contents)?;
+        debug!("checkpoint {} {}, saved in {:.1} ms", which.name(), state.place(), begun.elapsed().as_secs_f64() * 1e3);
         self.last_checkpoint = LastCheckpoint { global_step: state.progress.global_step, time: Instant::now() };
         Ok(())
     }

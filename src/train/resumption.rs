@@ -18,7 +18,7 @@ use crate::experiment::{CheckedExperiment, Experiment, SHARED};
 use crate::files::atomic::{beside, sha256_hex};
 use crate::files::reading;
 use crate::optimizers::Optimizer;
-use crate::run::checkpoint::{self, Checkpoint};
+use crate::run::checkpoint::{self, Checkpoint, KeptTensors};
 use crate::run::identity::{self, Checksums};
 use crate::run::metrics;
 use crate::run::provenance::{Outcome, Provenance};
@@ -152,7 +152,7 @@ pub fn load(run: &RunFolder, overrides: &[String]) -> Result<Continuation> {
         true => Ok(Continuation { checked, longer }),
         false => Err(Error::Run(format!(
             "{} cannot be continued as another experiment ({}). What may be changed: where the data lie, training.threads, training.device, \
-             training.checkpoint_every, training.tensorboard and provenance; to train for longer, training.epochs, \
+             training.checkpoint_every, training.keep, training.tensorboard and provenance; to train for longer, training.epochs, \
              training.early_stopping and schedule. For anything else start a new run, perhaps with training.initial_weights.",
             run.path().display(),
             others.join("; ")
@@ -188,6 +188,9 @@ impl Examiner<'_> {
         let best = checkpoint.progress.best_epoch;
         let trained = checkpoint.progress.step == 0 && experiment.training.is_trained(done, best);
         if !trained || (experiment.data.validation.is_some() && !checkpoint.progress.tested) || !losses.is_empty() {
+            if checkpoint.progress.kept != KeptTensors::All {
+                return Err(self.cannot_go_on());
+            }
             self.log()?;
             if checkpoint.progress.tested {
                 // It goes on, and the test comes at the end.
@@ -198,6 +201,15 @@ impl Examiner<'_> {
         }
         let untidy = if self.tidy(&verified.records)? { None } else { Some(Box::new(verified)) };
         Ok(Verdict::Complete { epochs: done, ended_early: experiment.training.early_end(done, best), untidy })
+    }
+
+    /// Of a run that was complete, and has let go of what it would go on from.
+    fn cannot_go_on(&self) -> Error {
+        let run = self.run.path().display();
+        Error::Run(format!(
+            "{run} cannot go on: training.keep = \"best\" let go of its last weights and its optimizer's state when it was complete. Begin a new \
+             run, perhaps with training.initial_weights={run}."
+        ))
     }
 
     /// The log must be a file that lines can be added to, or absent.
@@ -224,7 +236,11 @@ impl Examiner<'_> {
             match (self.checkpoint(&candidate, device), candidate.exists()) {
                 (Ok((checkpoint, records)), _) => {
                     let progress = &checkpoint.progress;
-                    let found = format!("epoch {}, step {}, checksums agree", progress.epoch, progress.step);
+                    let held = match progress.kept {
+                        KeptTensors::All => "checksums agree",
+                        _ => "its weights were let go (training.keep)",
+                    };
+                    let found = format!("epoch {}, step {}, {held}", progress.epoch, progress.step);
                     self.note(&what, found, false);
                     usable = usable.or(Some((checkpoint, records)));
                 }
@@ -257,7 +273,7 @@ impl Examiner<'_> {
     /// A checkpoint that is whole and belongs to the run.
     fn checkpoint(&self, folder: &Path, device: &Device) -> Result<(Checkpoint, Records)> {
         let CheckedExperiment { experiment, .. } = self.checked;
-        let found = checkpoint::load(folder, device)?;
+        let found = checkpoint::load_kept(folder, device)?;
         let refuse = |problem: &str| Err(Error::Run(format!("{}: {problem}", folder.display())));
         let config = fs::read(self.run.config()).map_err(Error::io("read", self.run.config()))?;
         let is_own = found.progress.config_sha256 == sha256_hex(&config);
@@ -274,10 +290,12 @@ impl Examiner<'_> {
                  be the initial weights of a new run, but not be continued.",
             );
         }
-        let network = build_network(self.checked, &Device::Cpu)?;
-        checkpoint::matching(&network.state_shapes(), &found.model, &folder.join("model.safetensors"))?;
-        let shapes = network.trained_parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
-        Optimizer::new(&experiment.optimizer).load_state(&found.optimizer, &shapes.collect::<Vec<_>>())?;
+        if found.progress.kept == KeptTensors::All {
+            let network = build_network(self.checked, &Device::Cpu)?;
+            checkpoint::matching(&network.state_shapes(), &found.model, &folder.join("model.safetensors"))?;
+            let shapes = network.trained_parameters().into_iter().map(|(name, p)| (name, p.value.dims().to_vec()));
+            Optimizer::new(&experiment.optimizer).load_state(&found.optimizer, &shapes.collect::<Vec<_>>())?;
+        }
         match Records::load(folder) {
             Ok(records) => Ok((found, records)),
             Err(problem) => refuse(&format!("the checkpoint cannot be used: {problem}.")),
@@ -372,7 +390,8 @@ impl Examiner<'_> {
         };
         let problem = match checkpoint::load(&found, &Device::Cpu) {
             Ok(found) if found.progress.epoch == best || found.progress.epoch > last.progress.epoch => {
-                self.note(&what, format!("epoch {}, checksums agree", found.progress.epoch), false);
+                let alone = if found.progress.kept == KeptTensors::All { "" } else { ", weights alone" };
+                self.note(&what, format!("epoch {}, checksums agree{alone}", found.progress.epoch), false);
                 return Ok(());
             }
             Ok(found) => Error::Run(format!(

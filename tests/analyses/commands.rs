@@ -100,6 +100,15 @@ fn energy_names_every_layer_and_its_columns_add_up() -> Result {
     for name in ["raster.svg", "rates-by-step.png"] {
         assert!(folder.path().join("figures").join(name).is_file(), "{name}");
     }
+    // The table says the same in one unit a column, four digits each.
+    let text = said(folder.path(), &["energy", RUN])?;
+    let head = text.lines().nth(2).expect("a head");
+    let macs: Vec<f64> = layers.iter().map(|layer| layer["macs"].as_f64().expect("a number")).collect();
+    assert!(head.contains("MACs (k)") && macs.iter().sum::<f64>() < 1e6, "{head}: {macs:?}");
+    for (line, macs) in text.lines().skip(3).zip(&macs) {
+        let shown: f64 = line.split_whitespace().nth(1).expect("MACs").parse()?;
+        assert!((1000.0 * shown - macs).abs() <= 5e-4 * macs, "{line}: {macs}");
+    }
     let error = refused(folder.path(), &["energy", RUN, "--image", "40", "--figures", "figures"])?;
     assert!(error.contains("--image 40: there are 40 test images"), "{error}");
     Ok(())
@@ -149,6 +158,21 @@ fn salt_and_pepper_and_poisson_are_averaged_over_draws() -> Result {
     Ok(())
 }
 
+/// What was printed, without the first line of a text, or the field, that says which values were given.
+fn without_values(printed: &str) -> String {
+    let Ok(mut report) = serde_json::from_str::<Value>(printed) else {
+        let (first, rest) = printed.split_once('\n').expect("lines");
+        assert!(first.starts_with("runs/small/v0001, checkpoint best (epoch "), "{first}");
+        return rest.to_string();
+    };
+    let columns = report["runs"].as_array().map_or(0, Vec::len);
+    for place in (0..columns).map(|i| format!("/runs/{i}")).chain([String::new()]) {
+        let object = report.pointer_mut(&place).and_then(Value::as_object_mut).expect("an object");
+        assert!(object.remove("overrides").is_some() || columns > 0, "{printed}");
+    }
+    report.to_string()
+}
+
 #[test]
 fn every_batch_size_gives_the_same_numbers_even_those_that_could_not_be_trained_with() -> Result {
     let folder = trained(&[])?;
@@ -158,10 +182,12 @@ fn every_batch_size_gives_the_same_numbers_even_those_that_could_not_be_trained_
         &["early-exit", RUN, "--threshold", "0.5", "--format", "json"],
         &["attack", RUN, "--fgsm", "--draws", "1", "--format", "json"],
     ] {
-        let own = said(folder.path(), command)?;
+        let numbers =
+            |words: &[&str]| Ok::<_, Box<dyn std::error::Error>>(without_values(&said(folder.path(), words)?));
+        let own = numbers(command)?;
         // There are 96 training images, and 40 test images.
         for size in ["data.batch_size=1", "data.batch_size=7", "data.batch_size=40", "data.batch_size=5000"] {
-            assert_eq!(said(folder.path(), &[command, &[size]].concat())?, own, "{size}");
+            assert_eq!(numbers(&[command, &[size]].concat())?, own, "{size}");
         }
     }
     let error = refused(folder.path(), &["run", "small.toml", "data.batch_size=5000"])?;

@@ -44,6 +44,12 @@ fn a_run_that_stops_early_and_is_tested_is_the_same_run_wherever_it_is_killed() 
     killed_at_random_moments(10, workspace);
 }
 
+/// Killed while it lets go of its checkpoints, too: it is complete then, and does the rest when it is resumed.
+#[test]
+fn a_run_that_lets_go_of_its_checkpoints_is_the_same_run_wherever_it_is_killed() {
+    killed_at_random_moments(20, || Workspace::with("long.toml", &workspace::keeping_best()));
+}
+
 fn killed_at_random_moments(usual: u64, new: impl Fn() -> Workspace) {
     let kills: u64 = std::env::var("BNTT_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(usual);
     let (expected, duration) = undisturbed_in(&new());
@@ -63,6 +69,8 @@ fn killed_at_random_moments(usual: u64, new: impl Fn() -> Workspace) {
         let (code, said) = workspace.run(&["doctor", "runs/long"]);
         assert_eq!(code, Some(0), "after {killed} kills: {said}");
         if said.contains("complete: ") {
+            let (code, said) = workspace.run(&["resume", "runs/long"]);
+            assert!(code == Some(0), "{said}");
             assert_same(&expected, &comparable(&run), &format!("after {killed} kills"));
             completed += 1;
             workspace = new();

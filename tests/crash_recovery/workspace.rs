@@ -10,6 +10,11 @@ const TEXT: &str = "name = 'long'\n[data]\ndataset = 'digits'\nbatch_size = 16\n
     layers = [ 'flatten', { linear = { features = 300 } }, 'bntt', 'lif', { linear = { features = 'classes' } } ]\n\
     [optimizer]\nadam = { lr = 1e-3 }\n[training]\nepochs = 4\ncheckpoint_every = { steps = 1 }\nthreads = 1\n";
 
+/// The same, that lets go of all but its best weights when it is complete: of larger ones, so that this takes a while.
+pub fn keeping_best() -> String {
+    TEXT.replace("threads = 1\n", "threads = 1\nkeep = 'best'\n").replace("features = 300", "features = 2000")
+}
+
 /// The same with validation images, whose accuracy ends it before its last epoch, and a test after that.
 pub const CHOSEN: &str = "name = 'long'\n[data]\ndataset = 'digits'\nbatch_size = 16\nlimit = { train = 128, test = 40 }\n\
     validation = { share = 0.25 }\naugment = { crop_padding = 1 }\n[network]\ntime_steps = 3\nencoder = 'poisson'\n\
@@ -126,13 +131,16 @@ impl Drop for Running {
     }
 }
 
-/// Everything of a run that must not depend on how often it was interrupted, as bytes.
+/// Everything of a run that must not depend on how often it was interrupted, as bytes. Of its checkpoints, those files
+/// that are there: a run may have let go of some.
 pub fn comparable(run: &Path) -> Vec<(String, Vec<u8>)> {
     let mut parts = Vec::new();
     for checkpoint in ["last", "best"] {
         for file in ["model.safetensors", "optimizer.safetensors", "progress.toml"] {
             let path = run.join("checkpoints").join(checkpoint).join(file);
-            parts.push((format!("{checkpoint} {file}"), std::fs::read(&path).expect("a checkpoint")));
+            if path.exists() {
+                parts.push((format!("{checkpoint} {file}"), std::fs::read(&path).expect("a checkpoint")));
+            }
         }
     }
     parts.push(("steps.jsonl".into(), std::fs::read(run.join("steps.jsonl")).expect("steps")));

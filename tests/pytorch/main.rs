@@ -111,7 +111,11 @@ fn a_state_dictionary_of_the_public_code_becomes_a_run_that_eval_takes() -> Resu
             }
         }
         assert!(of_pytorch["logits"].abs()?.max_all()?.to_scalar::<f32>()? > 0.5, "neurons that fire");
-        evaluated.push(said(path, &["eval", &run, "--format", "json"])?);
+        // All but which run it was.
+        let mut found: serde_json::Value = serde_json::from_str(&said(path, &["eval", &run, "--format", "json"])?)?;
+        let of_run = found.as_object_mut().and_then(|found| found.remove("run"));
+        assert_eq!(of_run, Some(run.as_str().into()));
+        evaluated.push(found);
     }
     assert!(evaluated.iter().all(|text| *text == evaluated[0]), "{evaluated:?}");
     let provenance = std::fs::read_to_string(path.join("runs/net/v0001/provenance.json"))?;

@@ -44,7 +44,11 @@ fn head(record: &Record) -> Vec<(&'static str, String)> {
     }
     let requested = summary.epochs.map_or(String::new(), |epochs| format!(" of {epochs}"));
     let seconds: f64 = record.epochs().iter().map(|line| line.seconds).sum();
-    pairs.push(("epochs", format!("{}{requested}, in {}", summary.epochs_done, duration(seconds))));
+    let trained = match summary.is_untrained {
+        true => "none: its weights come from elsewhere".to_string(),
+        false => format!("{}{requested}, in {}", summary.epochs_done, duration(seconds)),
+    };
+    pairs.push(("epochs", trained));
     pairs.extend(summary.ended_early.clone().map(|why| ("ended", why)));
     if let (Some(top1), Some(epoch)) = (summary.best_accuracy, summary.best_epoch) {
         let how = match summary.chosen_on {
@@ -71,6 +75,10 @@ fn head(record: &Record) -> Vec<(&'static str, String)> {
         pairs.push(("network", network));
     }
     pairs.push(("folder", summary.path.display().to_string()));
+    if !summary.labels.tags.is_empty() {
+        pairs.push(("tags", summary.labels.tags.iter().cloned().collect::<Vec<_>>().join(" ")));
+    }
+    pairs.extend(summary.labels.note.clone().map(|note| ("note", note)));
     pairs
 }
 

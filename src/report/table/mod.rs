@@ -36,6 +36,14 @@ impl Table {
         Self { header: header.iter().map(ToString::to_string).collect(), rows, left, ..Self::default() }
     }
 
+    /// A table of columns, each under its heading.
+    pub fn from_columns(columns: Vec<(String, Vec<String>)>, left: usize) -> Self {
+        let (header, columns): (Vec<String>, Vec<Vec<String>>) = columns.into_iter().unzip();
+        let height = columns.iter().map(Vec::len).max().unwrap_or(0);
+        let row = |i: usize| columns.iter().map(|column| column.get(i).cloned().unwrap_or_default()).collect();
+        Self { header, rows: (0..height).map(row).collect(), left, ..Self::default() }
+    }
+
     /// The header and the rows below it.
     pub fn lines(&self) -> Vec<Vec<String>> {
         std::iter::once(&self.header).chain(&self.rows).cloned().collect()

@@ -4,12 +4,16 @@
 //! can go on from the one or the other. Of `last` the old one stays as `last.previous`, should the new one ever be
 //! damaged; `best` has none, since that would be another epoch's.
 //!
+//! A complete run may let go of tensors ([`keep_best`]); `progress.toml` says of a checkpoint which are there.
+//!
 //! Whoever reads weights to use them reads the very folder that was asked for, or is refused ([`load`]). Only a run
 //! that is continued may fall back to what lies beside it ([`candidates`]): it comes to the same end from there.
 
 mod progress;
+mod reduced;
 
-pub use progress::{Partial, TrainingProgress};
+pub use progress::{KeptTensors, Partial, TrainingProgress};
+pub use reduced::{bytes_to_let_go, keep_best};
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -77,8 +81,13 @@ fn write(new: &Path, contents: CheckpointContents<'_>) -> Result<()> {
     let CheckpointContents { model, optimizer, progress, records } = contents;
     fs::create_dir(new).map_err(Error::io("create", new))?;
     let mut progress = progress.clone();
-    for (name, tensors, sha256) in
-        [(MODEL, model, &mut progress.model_sha256), (OPTIMIZER, optimizer, &mut progress.optimizer_sha256)]
+    let [has_model, has_optimizer] = has(progress.kept);
+    for (name, tensors, sha256) in [
+        has_model.then_some((MODEL, model, &mut progress.model_sha256)),
+        has_optimizer.then_some((OPTIMIZER, optimizer, &mut progress.optimizer_sha256)),
+    ]
+    .into_iter()
+    .flatten()
     {
         let path = new.join(name);
         let bytes = weights::to_bytes(&path, tensors)?;
@@ -106,7 +115,7 @@ pub fn mend(folder: &Path) -> Result<()> {
         return Ok(());
     }
     let [new, previous] = [beside(folder, ".new"), beside(folder, ".previous")];
-    match [new, previous].into_iter().find(|left| load(left, &Device::Cpu).is_ok()) {
+    match [new, previous].into_iter().find(|left| load_kept(left, &Device::Cpu).is_ok()) {
         Some(left) => {
             fs::rename(&left, folder).map_err(Error::io("rename", &left))?;
             atomic::sync_folder(folder.parent().unwrap_or(Path::new(".")))
@@ -121,11 +130,29 @@ pub fn candidates(folder: &Path) -> [PathBuf; 3] {
     [folder.to_path_buf(), beside(folder, ".new"), beside(folder, ".previous")]
 }
 
-/// Reads the checkpoint in `folder`, verifies its checksums and that all its numbers are finite.
+/// Reads the weights of the checkpoint in `folder`, and the optimizer's state where it is kept; verifies checksums and
+/// that all numbers are finite.
+///
+/// # Errors
+/// [`Error::Weights`] or [`Error::Io`] that says what is wrong with it; [`Error::Weights`] for one whose weights were
+/// let go.
+pub fn load(folder: &Path, device: &Device) -> Result<Checkpoint> {
+    let found = load_kept(folder, device)?;
+    match found.progress.kept {
+        KeptTensors::Nothing => Err(Error::Weights(format!(
+            "the checkpoint {} has no weights any more: training.keep = \"best\" let go of all but the best weights when the run was complete. \
+             Use --checkpoint best.",
+            folder.display()
+        ))),
+        _ => Ok(found),
+    }
+}
+
+/// The same, be there weights or not: what is not kept has no tensors.
 ///
 /// # Errors
 /// [`Error::Weights`] or [`Error::Io`] that says what is wrong with it.
-pub fn load(folder: &Path, device: &Device) -> Result<Checkpoint> {
+pub fn load_kept(folder: &Path, device: &Device) -> Result<Checkpoint> {
     if !folder.is_dir() {
         return Err(Error::Weights(format!("there is no checkpoint folder {}.", folder.display())));
     }
@@ -140,9 +167,16 @@ pub fn load(folder: &Path, device: &Device) -> Result<Checkpoint> {
         finite::check_weights(&tensors, &path)?;
         Ok(tensors)
     };
-    let model = read(MODEL, &progress.model_sha256)?;
-    let optimizer = read(OPTIMIZER, &progress.optimizer_sha256)?;
+    let if_kept = |kept: bool, name: &str, sha256: &str| if kept { read(name, sha256) } else { Ok(BTreeMap::new()) };
+    let [has_model, has_optimizer] = has(progress.kept);
+    let model = if_kept(has_model, MODEL, &progress.model_sha256)?;
+    let optimizer = if_kept(has_optimizer, OPTIMIZER, &progress.optimizer_sha256)?;
     Ok(Checkpoint { model, optimizer, progress, folder: folder.to_path_buf() })
+}
+
+/// Whether there are weights, and the optimizer's state.
+fn has(kept: KeptTensors) -> [bool; 2] {
+    [kept != KeptTensors::Nothing, kept == KeptTensors::All]
 }
 
 fn incomplete(folder: &Path, problem: &str) -> Error {

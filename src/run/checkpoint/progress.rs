@@ -47,6 +47,9 @@ pub struct TrainingProgress {
     /// Whether the test images have been read at the end of a run with validation images: nothing is left to do.
     #[serde(default, skip_serializing_if = "crate::config::is_default")]
     pub tested: bool,
+    /// Which tensors are in the folder.
+    #[serde(default, skip_serializing_if = "crate::config::is_default")]
+    pub kept: KeptTensors,
     /// SHA-256 of `model.safetensors`; filled in by [`super::save`].
     pub model_sha256: String,
     /// SHA-256 of `optimizer.safetensors`; filled in by [`super::save`].
@@ -54,6 +57,19 @@ pub struct TrainingProgress {
     /// What the steps after those epochs have seen; absent between two epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partial: Option<Partial>,
+}
+
+/// What is there of a checkpoint. A run that is complete may let go of what it needs no more (`training.keep`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptTensors {
+    /// The weights, and the optimizer's state: a run can go on from it.
+    #[default]
+    All,
+    /// The weights.
+    Model,
+    /// None: how far the run came, and the checksums of what was there.
+    Nothing,
 }
 
 /// The sums of an epoch that is not over.
@@ -89,6 +105,7 @@ impl TrainingProgress {
             best_top1: None,
             best_epoch: None,
             tested: false,
+            kept: KeptTensors::All,
             model_sha256: String::new(),
             optimizer_sha256: String::new(),
             partial: None,

@@ -14,15 +14,17 @@ use super::memory_check::with_memory_explained;
 use super::resumption::Accepted;
 use super::{Trainer, TrainingEnd};
 use crate::error::{Error, Result};
-use crate::experiment::CheckedExperiment;
+use crate::experiment::{CheckedExperiment, KeptCheckpoints};
 use crate::run::RunFolder;
+use crate::run::checkpoint;
 use crate::run::provenance::{Outcome, Provenance, SweepMembership};
 use crate::system::signals::Stop;
+use crate::terminal::amounts;
 use crate::terminal::logging::Log;
 use crate::terminal::progress::EpochBar;
 use candle_core::Device;
 use std::path::Path;
-use tracing::info;
+use tracing::{info, warn};
 
 /// How a run is to be started or continued.
 #[derive(Clone)]
@@ -39,19 +41,20 @@ pub struct SessionOptions<'a> {
     pub sweep: Option<SweepMembership>,
     pub log: &'a Log,
     pub stop: Stop,
+    /// Hears of the run's folder once nothing refuses the work on it any more.
+    pub on_folder: Option<&'a dyn Fn(&RunFolder)>,
 }
 
 impl<'a> SessionOptions<'a> {
     /// A new run below `runs` that nothing stops, without `insist`.
     pub fn new(runs: &'a Path, log: &'a Log) -> Self {
-        Self {
-            runs,
-            resume_or_start: false,
-            insist: false,
-            accepted: Accepted::default(),
-            sweep: None,
-            log,
-            stop: Stop::never(),
+        let (accepted, stop) = (Accepted::default(), Stop::never());
+        Self { runs, resume_or_start: false, insist: false, accepted, sweep: None, log, stop, on_folder: None }
+    }
+
+    fn tell(&self, folder: &RunFolder) {
+        if let Some(hear) = self.on_folder {
+            hear(folder);
         }
     }
 }
@@ -109,6 +112,29 @@ fn train_to_end<'a>(
         let on = checked.experiment.chosen_on().name();
         info!("best top-1 {top1:.2} % after epoch {epoch} (chosen on the {on} images)");
     }
+    // Last of all: whatever happens to it, the run is recorded as complete and has the best weights.
+    let_go(folder, checked.experiment.training.keep);
     info!("done: {path}");
     Ok(SessionEnd::Completed)
+}
+
+/// Lets go of what a complete run keeps no longer. One that cannot be written to keeps all, and is complete all the
+/// same.
+fn let_go(folder: &RunFolder, keep: KeptCheckpoints) {
+    let bytes = match keep {
+        KeptCheckpoints::All => 0,
+        KeptCheckpoints::Best => checkpoint::bytes_to_let_go(folder),
+    };
+    if bytes == 0 {
+        return;
+    }
+    match checkpoint::keep_best(folder) {
+        Ok(()) => info!("training.keep: all but the best weights was let go, {}", amounts::bytes(bytes as usize)),
+        Err(problem) => {
+            let path = folder.path().display();
+            warn!(
+                "training.keep: checkpoints stay that were to be let go; `bntt resume {path}` tries again ({problem})"
+            );
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! A run that goes on from its last checkpoint.
 
 use super::damaged::{keep_what_is_damaged, put_aside};
-use super::{SessionEnd, SessionOptions, train_to_end};
+use super::{SessionEnd, SessionOptions, let_go, train_to_end};
 use crate::error::{Error, Result};
 use crate::files::atomic::sha256_hex;
 use crate::files::lock::Lock;
@@ -41,7 +41,7 @@ pub(super) fn go_on(
     threads: usize,
     options: SessionOptions<'_>,
 ) -> Result<SessionEnd> {
-    let SessionOptions { insist, accepted, sweep, log, stop, .. } = options;
+    let SessionOptions { insist, accepted, ref sweep, log, ref stop, .. } = options;
     let Continuation { checked, longer } = continued;
     let experiment = &checked.experiment;
     let device = experiment.training.open_device()?;
@@ -56,6 +56,8 @@ pub(super) fn go_on(
             mend_checkpoints(folder)?;
             untidy.map(|keep| Metrics::open(folder, *keep)).transpose()?;
             record_completion(folder, ended_early.clone())?;
+            let_go(folder, experiment.training.keep);
+            options.tell(folder);
             return Ok(SessionEnd::WasComplete { run: folder.clone(), epochs, ended_early });
         }
         Verdict::Untrained(origin) => {
@@ -75,6 +77,7 @@ pub(super) fn go_on(
     }
 
     // Everything that can be wrong has been read; from here on files change.
+    options.tell(folder);
     let (epoch, step) = (checkpoint.progress.epoch, checkpoint.progress.step);
     let device_name = device::name(&device);
     let (git, _) = Git::read(Path::new("."), experiment.provenance.git);
@@ -93,7 +96,7 @@ pub(super) fn go_on(
     };
     provenance.accept(&losses);
     // One that began by itself, or with an older version, is a sweep's from here on.
-    provenance.sweep = sweep.or(provenance.sweep);
+    provenance.sweep = sweep.clone().or(provenance.sweep);
     if let Some(Longer { changes, .. }) = longer {
         let read = |test: FinalTest| {
             format!(
@@ -118,7 +121,8 @@ pub(super) fn go_on(
     checkpoint.progress.config_sha256 = sha256_hex(&config);
     let inside = if step > 0 { format!(" and {step} steps") } else { String::new() };
     info!("resuming {} after epoch {epoch}{inside} of {}", folder.path().display(), experiment.training.epochs);
-    let trainer = || Ok(Trainer::resume(checked, &dataset, folder, (checkpoint, records), device.clone())?.until(stop));
+    let trainer =
+        || Ok(Trainer::resume(checked, &dataset, folder, (checkpoint, records), device.clone())?.until(stop.clone()));
     train_to_end(trainer, checked, &device, &mut provenance, folder, log)
 }
 

@@ -66,6 +66,7 @@ pub fn start(config: &Path, overrides: &[String], options: SessionOptions<'_>) -
         train::save_initial_checkpoint(experiment, &dataset, folder, &mut network)
     })?;
     drop(name);
+    options.tell(&folder);
     options.log.write_to(&folder.log())?;
     info!("{} -> {}", config.display(), folder.path().display());
     let (images, test) = (dataset.train.len(), dataset.test.len());

@@ -1,0 +1,11 @@
+//! Runs kept in order: notes, tags, the list, the archive, removal, what a complete run keeps; and what the program
+//! says where, in a shell.
+
+mod archive;
+mod checkpoints;
+mod labels;
+mod list;
+mod removal;
+mod screen;
+mod shell;
+mod workspace;
