@@ -1,5 +1,6 @@
 //! `bntt run`.
 
+use super::meant::{FileKind, of_other_kind};
 use super::path_argument::path;
 use crate::error::Result;
 use crate::system::signals::Stop;
@@ -49,7 +50,8 @@ pub fn run(arguments: &RunArguments, log: &Log) -> Result<()> {
         stop: Stop::on_signals()?,
         ..SessionOptions::new(runs, log)
     };
-    print_end(&session::start(config, overrides, options)?)
+    let end = session::start(config, overrides, options);
+    print_end(&end.map_err(|error| of_other_kind(error, config, &[FileKind::Experiment]))?)
 }
 
 /// Says where there was nothing to do; what was done is in the log.

@@ -1,5 +1,6 @@
 //! `bntt sweep`.
 
+use super::meant::{FileKind, of_other_kind};
 use super::path_argument::path;
 use super::run::print_end;
 use crate::error::{Error, Result};
@@ -56,7 +57,8 @@ pub struct SweepArguments {
 }
 
 pub fn sweep(arguments: &SweepArguments, log: &Log) -> Result<()> {
-    let sweep = Sweep::load(&arguments.sweep)?;
+    let sweep =
+        Sweep::load(&arguments.sweep).map_err(|error| of_other_kind(error, &arguments.sweep, &[FileKind::Sweep]))?;
     if let Some(number) = arguments.only {
         let count = sweep.runs.len();
         let Some(run) = sweep.runs.get(number) else {

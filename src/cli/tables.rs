@@ -1,5 +1,6 @@
 //! `bntt table`.
 
+use super::meant::{FileKind, of_other_kind};
 use super::path_argument::path;
 use crate::error::Result;
 use crate::report::table::text::{self, terminal_width};
@@ -30,7 +31,8 @@ pub struct TableArguments {
 }
 
 pub fn table(arguments: &TableArguments) -> Result<()> {
-    let filled = FilledTable::load(&arguments.file, arguments.runs.as_deref())?;
+    let filled = FilledTable::load(&arguments.file, arguments.runs.as_deref())
+        .map_err(|error| of_other_kind(error, &arguments.file, &[FileKind::Table, FileKind::Sweep]))?;
     let (table, records) = (tables::grid(&filled), tables::records(&filled));
     let text = text::render(&table, terminal_width()) + &markdown::notes(&table.notes);
     let of_records = Table {

@@ -53,9 +53,9 @@ pub use grid::grid;
 pub use published::{Evidence, Published};
 pub use records::records;
 
-use crate::config::LARGEST_FILE;
+use crate::config::TomlFile;
 use crate::error::{Error, Result};
-use crate::files::reading;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A table whose cells are filled.
@@ -90,8 +90,7 @@ impl FilledTable {
     /// cannot be read.
     pub fn load(path: &Path, runs: Option<&Path>) -> Result<Self> {
         let refuse = |problem: String| Error::Run(format!("{}: {problem}", path.display()));
-        let (_, table): (_, toml::Table) =
-            reading::toml(path, LARGEST_FILE).map_err(|error| refuse(error.to_string()))?;
+        let (_, table): (_, BTreeMap<String, serde_json::Value>) = TomlFile::read(path)?;
         match (table.contains_key("rows"), table.contains_key("network"), table.contains_key("base")) {
             (true, ..) => from_file::fill(file::read(path)?, runs),
             (false, false, true) => from_sweep::fill(path, runs.unwrap_or(Path::new("runs"))),
