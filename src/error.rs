@@ -110,7 +110,7 @@ impl StopReason {
 }
 
 /// One mistake in an experiment file or in a `key=value` argument.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mistake {
     /// Where it stands: `configs/a.toml:12:3`, or `command line`; empty where no source is known.
     pub place: String,
@@ -118,8 +118,23 @@ pub struct Mistake {
     pub key: String,
     /// What is wrong, what was expected and what to do.
     pub problem: String,
+    /// The line it stands in with carets below the place, as [`crate::files::excerpt`] draws it; empty where there is
+    /// none.
+    pub excerpt: String,
+    /// The `key=value` argument that it is about.
+    pub argument: Option<ArgumentPart>,
 }
 
+/// A part of a `key=value` argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArgumentPart {
+    /// Which of the arguments, from 0.
+    pub number: usize,
+    /// Its key, not its value.
+    pub is_key: bool,
+}
+
+/// The sentence alone, without the excerpt.
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in [&self.place, &self.key] {
@@ -138,6 +153,9 @@ impl fmt::Display for Lines<'_> {
         for (i, mistake) in self.0.iter().enumerate() {
             let separator = if i == 0 { "" } else { "\n" };
             write!(f, "{separator}{mistake}")?;
+            if !mistake.excerpt.is_empty() {
+                write!(f, "\n{}", mistake.excerpt)?;
+            }
         }
         Ok(())
     }

@@ -257,14 +257,82 @@ fn mistakes_are_reported_all_at_once_with_their_places_and_no_folder_appears() {
     let message = workspace.refused(&["run", "bad.toml", "optimizer.adam.lr=-1", "network.lif.leek=0.9"]);
     for expected in [
         "bad.toml:4:1: data.batchsize: unknown key; did you mean `batch_size`?",
-        "bad.toml:2:2: data.batch_size: this key is missing; expected a whole number of at least 1.",
         "bad.toml:7:14: network.time_steps: expected",
         "command line: network.lif.leek: unknown key; did you mean `leak`?",
         "command line: optimizer.adam.lr: expected",
     ] {
         assert!(message.contains(expected), "expected {expected:?} in:\n{message}");
     }
+    assert!(!message.contains("this key is missing"), "batch_size is there, under a wrong name:\n{message}");
+    assert!(message.contains("\n4 | batchsize = 16\n  | ^^^^^^^^^\n"), "{message}");
     assert!(!workspace.path("runs").exists());
+
+    // What does not fit together is told in the same breath, unless it hangs on what is wrong.
+    workspace.write(
+        "bad.toml",
+        &TEXT.replace("batch_size = 16", "batchsize = 600").replace("'tiny'", "'a/b'").replace("adam", "adan"),
+    );
+    let message = workspace.refused(&["check", "bad.toml"]);
+    for expected in [
+        "bad.toml:1:8: name: ",
+        "bad.toml:4:1: data.batchsize: unknown key; did you mean `batch_size`?",
+        "bad.toml:4:13: data.batch_size: a batch of 600 is larger than the 64 training images",
+        "bad.toml:11:1: optimizer.adan: unknown name \"adan\"; did you mean \"adam\"?",
+    ] {
+        assert_eq!(message.matches(expected).count(), 1, "expected {expected:?} in:\n{message}");
+    }
+}
+
+#[test]
+fn settings_written_as_options_are_answered_with_what_to_write() {
+    let workspace = Workspace::new();
+    assert_eq!(
+        workspace.refused(&["run", "tiny.toml", "--epochs", "5", "--lr", "0.1", "--seed=3"]),
+        "error: --epochs is no option; write training.epochs=5\n\
+         error: --lr is no option; write optimizer.adam.lr=0.1\n\
+         error: --seed is no option; write seed=3\n\
+         Settings have no dashes: bntt run --help lists the options.\n"
+    );
+    assert_eq!(
+        workspace.refused(&["check", "tiny.toml", "--network.lif.leak=0.5", "--batch-size", "8"]),
+        "error: --network.lif.leak is no option; write network.lif.leak=0.5\n\
+         error: --batch-size is no option; write data.batch_size=8\n\
+         Settings have no dashes: bntt check --help lists the options.\n"
+    );
+    // What is neither is the command line's own business.
+    let message = workspace.refused(&["run", "tiny.toml", "--colour"]);
+    assert!(message.contains("unexpected argument '--colour' found"), "{message}");
+    let message = workspace.refused(&["list", "--epochs", "5"]);
+    assert!(message.contains("unexpected argument '--epochs' found"), "{message}");
+}
+
+#[test]
+fn a_file_of_another_kind_is_answered_with_the_command_that_takes_it() {
+    let workspace = Workspace::new();
+    workspace.write("sweep.toml", "base = 'tiny.toml'\ngrid = { 'network.lif.leak' = [0.5, 0.9] }\n");
+    workspace.write("table.toml", "[[rows]]\nlabel = 'r'\nconfig = 'tiny.toml'\n");
+    for (command, file, expected) in [
+        ("run", "sweep.toml", "error: sweep.toml is a sweep: bntt sweep sweep.toml\n"),
+        ("check", "sweep.toml", "error: sweep.toml is a sweep: bntt sweep sweep.toml\n"),
+        ("bench", "sweep.toml", "error: sweep.toml is a sweep: bntt sweep sweep.toml\n"),
+        ("run", "table.toml", "error: table.toml is a table: bntt table table.toml\n"),
+        ("sweep", "table.toml", "error: table.toml is a table: bntt table table.toml\n"),
+        ("sweep", "tiny.toml", "error: tiny.toml is an experiment: bntt run tiny.toml\n"),
+        ("table", "tiny.toml", "error: tiny.toml is an experiment: bntt run tiny.toml\n"),
+        ("compare", "tiny.toml", "error: tiny.toml is an experiment: bntt run tiny.toml\n"),
+    ] {
+        assert_eq!(workspace.refused(&[command, file]), expected, "{command} {file}");
+    }
+}
+
+#[test]
+fn the_command_that_fetches_missing_data_comes_first() {
+    let workspace = Workspace::new();
+    let dataset = "data.dataset={ cifar10 = { path = 'data/cifar10' } }";
+    let message = workspace.refused(&["run", "tiny.toml", dataset]);
+    let expected = "error: `bntt data cifar10` fetches it: the folder ";
+    assert!(message.contains(expected), "{message}");
+    assert!(message.contains("data/cifar10 does not exist. The CIFAR-10 folder holds the official files"), "{message}");
 }
 
 #[test]
@@ -540,7 +608,7 @@ fn none_takes_away_what_a_base_gave_and_the_run_repeats_that() {
     }
     let message = workspace.refused(&["check", "none.toml", "data.augment=false", "data.limit.train=all"]);
     for expected in [
-        "command line: data.augment: expected a table or \"none\", found false.",
+        "command line: data.augment: expected a table or \"none\", found false; write augment = { flip = false }.",
         "command line: data.limit.train: expected a whole number of at least 1 or \"none\", found the string \"all\".",
     ] {
         assert!(message.contains(expected), "expected {expected:?} in\n{message}");
@@ -608,11 +676,11 @@ fn a_path_that_only_a_shell_could_have_expanded_is_refused_wherever_it_stands() 
             &["check", "tiny.toml", "training.initial_weights=~/w"],
             "command line: training.initial_weights: nothing expands",
         ),
-        (&["sweep", "sweep.toml", "--dry-run"], "sweep.toml: base: nothing expands"),
-        (&["sweep", "variants.toml", "--dry-run"], "variants.toml: base: nothing expands"),
-        (&["table", "runs.toml"], "runs.toml: runs: nothing expands"),
-        (&["table", "config.toml"], "config.toml: a: config: nothing expands"),
-        (&["table", "column.toml"], "column.toml: b: sweep: nothing expands"),
+        (&["sweep", "sweep.toml", "--dry-run"], "sweep.toml:1:8: base: nothing expands"),
+        (&["sweep", "variants.toml", "--dry-run"], "variants.toml:3:14: base: nothing expands"),
+        (&["table", "runs.toml"], "runs.toml:1:8: runs: nothing expands"),
+        (&["table", "config.toml"], "config.toml:3:10: a: config: nothing expands"),
+        (&["table", "column.toml"], ": b: sweep: nothing expands"),
     ] {
         let message = workspace.refused(arguments);
         assert!(message.contains(expected), "{arguments:?}: expected {expected:?} in:\n{message}");
@@ -647,7 +715,7 @@ fn files_of_other_editors_are_read_or_named() {
     workspace.write("sweep.toml", "\u{feff}base = 'tiny.toml'\r\nseeds = [3]\r\n");
     assert!(workspace.ok(&["sweep", "sweep.toml", "--dry-run"]).contains("1 runs"));
     workspace.write("slip.toml", "\u{feff}base = = 'tiny.toml'\r\n");
-    assert!(workspace.refused(&["sweep", "slip.toml"]).contains("line 1, column 8"));
+    assert!(workspace.refused(&["sweep", "slip.toml"]).contains("slip.toml:1:8: "));
     let units: Vec<u8> = "base = 'tiny.toml'".encode_utf16().flat_map(u16::to_le_bytes).collect();
     std::fs::write(workspace.path("wide.toml"), units).expect("a file");
     for command in ["check", "sweep", "table"] {

@@ -1,5 +1,6 @@
 //! `bntt bench`.
 
+use super::meant::{FileKind, of_other_kind};
 use super::path_argument::path;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -47,7 +48,8 @@ pub struct BenchArguments {
 }
 
 pub fn bench(arguments: &BenchArguments) -> Result<()> {
-    let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
+    let checked = Experiment::load(&arguments.config, &arguments.overrides)
+        .map_err(|error| of_other_kind(error, &arguments.config, &[FileKind::Experiment]))?;
     if arguments.model {
         return arguments.format.print(super::bench_model::model(&checked)?);
     }

@@ -1,5 +1,6 @@
 //! `bntt check`.
 
+use super::meant::{FileKind, of_other_kind};
 use super::path_argument::path;
 use crate::config;
 use crate::error::Result;
@@ -38,7 +39,8 @@ pub struct CheckArguments {
 }
 
 pub fn check(arguments: &CheckArguments) -> Result<()> {
-    let checked = Experiment::load(&arguments.config, &arguments.overrides)?;
+    let checked = Experiment::load(&arguments.config, &arguments.overrides)
+        .map_err(|error| of_other_kind(error, &arguments.config, &[FileKind::Experiment]))?;
     let warnings = [config::overruled(&arguments.overrides), checked.experiment.warnings()].concat();
     crate::system::threads::start(checked.experiment.training.threads);
     let timing = (!arguments.no_timing).then(|| timing::time(&checked));

@@ -1,5 +1,6 @@
 //! `bntt compare`.
 
+use super::meant::{FileKind, of_other_kind};
 use super::path_argument::path;
 use crate::error::Result;
 use crate::report::compare::{self, ComparedRun, Comparison, Filter, SortKey};
@@ -39,7 +40,10 @@ pub fn compare(arguments: &CompareArguments) -> Result<()> {
     let mut runs = Vec::new();
     for path in &arguments.runs_or_sweeps {
         match path.extension().is_some_and(|extension| extension == "toml") {
-            true => runs.extend(ComparedRun::of_sweep(path, &arguments.runs)?),
+            true => runs.extend(
+                ComparedRun::of_sweep(path, &arguments.runs)
+                    .map_err(|error| of_other_kind(error, path, &[FileKind::Sweep]))?,
+            ),
             false => runs.push(ComparedRun::open(path)),
         }
     }

@@ -1,5 +1,6 @@
 //! `bntt import`.
 
+use super::meant::{FileKind, of_other_kind};
 use super::path_argument::path;
 use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, Experiment};
@@ -44,7 +45,9 @@ pub struct ImportArguments {
 
 pub fn import(arguments: &ImportArguments) -> Result<()> {
     let ImportArguments { file, config, overrides, runs, .. } = arguments;
-    let CheckedExperiment { mut experiment, plan, .. } = Experiment::load(config, overrides)?;
+    let checked = Experiment::load(config, overrides);
+    let checked = checked.map_err(|error| of_other_kind(error, config, &[FileKind::Experiment]))?;
+    let CheckedExperiment { mut experiment, plan, .. } = checked;
     let found = pytorch::read(file)?;
     let device = experiment.training.open_device()?;
     let mut network = Network::build(&experiment.network, plan, experiment.seed, &device)?;

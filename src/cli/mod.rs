@@ -18,6 +18,7 @@ mod figures;
 mod import;
 mod list;
 mod man;
+mod meant;
 mod note;
 mod path_argument;
 mod plot;
@@ -121,7 +122,8 @@ pub fn main() -> ExitCode {
     let done = match asked {
         Ok(CommandLine { command, .. }) => dispatch(command, &log),
         Err(wrong) if wrong.use_stderr() => {
-            say(&wrong.render().to_string());
+            let arguments: Vec<String> = std::env::args_os().map(|text| text.to_string_lossy().into_owned()).collect();
+            say(&meant::settings(&wrong, &arguments).unwrap_or_else(|| wrong.render().to_string()));
             return ExitCode::from(u8::try_from(wrong.exit_code()).unwrap_or(2));
         }
         // Help and the version, with the terminal's own letters.

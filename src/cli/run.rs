@@ -1,5 +1,6 @@
 //! `bntt run`.
 
+use super::meant::{FileKind, of_other_kind};
 use super::path_argument::path;
 use crate::error::Result;
 use crate::run::RunFolder;
@@ -54,7 +55,10 @@ pub fn run(arguments: &RunArguments, log: &Log) -> Result<()> {
         stop: Stop::on_signals()?,
         ..SessionOptions::new(runs, log)
     };
-    print_folder(options, |options| session::start(config, overrides, options))
+    print_folder(options, |options| {
+        let end = session::start(config, overrides, options);
+        end.map_err(|error| of_other_kind(error, config, &[FileKind::Experiment]))
+    })
 }
 
 /// Works on a run and prints its folder, all that goes to standard output, however the work ends.

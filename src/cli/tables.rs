@@ -1,5 +1,6 @@
 //! `bntt table`.
 
+use super::meant::{FileKind, of_other_kind};
 use super::path_argument::path;
 use crate::error::Result;
 use crate::report::compare::Filter;
@@ -53,7 +54,8 @@ pub fn measure(text: &str) -> std::result::Result<Measure, String> {
 pub fn table(arguments: &TableArguments) -> Result<()> {
     let TableArguments { file, runs, measure, filters, against, spread, .. } = arguments;
     let of_sweep = SweepColumns { measures: measure, filters };
-    let filled = FilledTable::load_with(file, runs.as_deref(), of_sweep, against.as_deref())?;
+    let filled = FilledTable::load_with(file, runs.as_deref(), of_sweep, against.as_deref())
+        .map_err(|error| of_other_kind(error, file, &[FileKind::Table, FileKind::Sweep]))?;
     let filled = FilledTable { spread: *spread, ..filled };
     let (table, records) = (tables::grid(&filled), tables::records(&filled));
     let text = text::render(&table, terminal_width()) + &markdown::notes(&table.notes);

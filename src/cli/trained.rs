@@ -1,6 +1,7 @@
 //! Loading a trained network and the test images for `eval`, `energy`, `attack` and their like; and what it was, in
 //! words.
 
+use super::meant::{FileKind, of_other_kind};
 use super::path_argument::path;
 use crate::data::{Batches, Dataset, SplitImages};
 use crate::error::{Error, Result};
@@ -193,7 +194,8 @@ impl NetworkSource {
     pub fn open(path: &Path, overrides: &[String]) -> Result<Self> {
         let folder = if path.is_file() { None } else { Some(RunFolder::open(path)?) };
         let config = folder.as_ref().map_or_else(|| path.to_path_buf(), RunFolder::config);
-        let checked = Experiment::load_to_evaluate(&config, overrides)?;
+        let checked = Experiment::load_to_evaluate(&config, overrides);
+        let checked = checked.map_err(|error| of_other_kind(error, &config, &[FileKind::Experiment]))?;
         Ok(Self { checked, folder, overrides: overrides.to_vec() })
     }
 

@@ -1,6 +1,7 @@
 //! One TOML file: its values for figment, and where each of them stands.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Map, Tag, Value};
@@ -9,19 +10,16 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::key::KeyPath;
-use super::tree;
+use super::{syntax, tree};
 
 use crate::error::Mistake;
-use crate::files::nesting;
+use crate::files::{excerpt, nesting};
 
-/// More syntax errors than this in one file are mostly echoes of the first.
-const MOST_SYNTAX_ERRORS: usize = 8;
-
-/// Byte offsets of a key and of its value; entries of a list have no key of their own.
-#[derive(Debug, Clone, Copy)]
+/// Where a key and its value stand, in bytes; entries of a list have no key of their own.
+#[derive(Debug, Clone)]
 pub(super) struct Position {
-    pub key: usize,
-    pub value: usize,
+    pub key: Range<usize>,
+    pub value: Range<usize>,
 }
 
 #[derive(Debug)]
@@ -51,10 +49,10 @@ impl ConfigFile {
         let text = std::mem::take(&mut file.text);
         if let Err((offset, problem)) = nesting::check(&text) {
             file.text = text;
-            return Err(file.syntax_errors(vec![(offset, format!("{problem}."))]));
+            return Err(file.syntax_errors(vec![(offset..offset, format!("{problem}."))]));
         }
         let (table, errors) = DeTable::parse_recoverable(&text);
-        let mut found: Vec<(usize, String)> = errors.iter().map(|error| syntax_error(&text, error)).collect();
+        let mut found = if errors.is_empty() { Vec::new() } else { syntax::mistakes(&text, &errors) };
         if found.is_empty() {
             let (start, end) = (table.span().start, table.span().end);
             let root = Spanned::new(start..end, DeValue::Table(table.into_inner()));
@@ -64,7 +62,7 @@ impl ConfigFile {
                     file.note_inside(root.get_ref(), &KeyPath::default());
                 }
                 Ok(_) => {}
-                Err((offset, problem)) => found.push((offset, format!("{problem}."))),
+                Err((span, problem)) => found.push((span, format!("{problem}."))),
             }
         }
         file.text = text;
@@ -72,27 +70,32 @@ impl ConfigFile {
     }
 
     /// One mistake a line, in the order of the lines.
-    fn syntax_errors(&self, mut found: Vec<(usize, String)>) -> Vec<Mistake> {
-        found.sort_by_key(|(offset, _)| *offset);
+    fn syntax_errors(&self, mut found: Vec<syntax::SyntaxMistake>) -> Vec<Mistake> {
+        found.sort_by_key(|(span, _)| span.start);
         // Lines are not counted for every error: there may be as many errors as bytes.
         let mut line_end = None;
-        found.retain(|(offset, _)| {
-            let first = line_end.is_none_or(|end| *offset > end);
+        found.retain(|(span, _)| {
+            let first = line_end.is_none_or(|end| span.start > end);
             if first {
-                let rest = self.text.get(*offset..).unwrap_or_default();
-                line_end = Some(offset.saturating_add(rest.find('\n').unwrap_or(rest.len())));
+                let rest = self.text.get(span.start..).unwrap_or_default();
+                line_end = Some(span.start.saturating_add(rest.find('\n').unwrap_or(rest.len())));
             }
             first
         });
-        found.truncate(MOST_SYNTAX_ERRORS);
-        let mistake = |(offset, problem)| Mistake { place: self.place(offset), key: String::new(), problem };
-        found.into_iter().map(mistake).collect()
+        found.truncate(syntax::MOST);
+        found.into_iter().map(|(span, problem)| self.mistake(&span, "", problem)).collect()
+    }
+
+    /// A mistake that stands at `span`.
+    pub fn mistake(&self, span: &Range<usize>, key: &str, problem: String) -> Mistake {
+        let (place, excerpt) = (self.place(span.start), excerpt::of_text(&self.text, span));
+        Mistake { place, key: key.to_owned(), problem, excerpt, argument: None }
     }
 
     fn note(&mut self, table: &DeTable<'_>, key: &KeyPath) {
         for (name, value) in table {
             let key = key.name(name.get_ref());
-            let position = Position { key: name.span().start, value: value.span().start };
+            let position = Position { key: name.span(), value: value.span() };
             self.positions.insert(key.to_string(), position);
             self.note_inside(value.get_ref(), &key);
         }
@@ -104,8 +107,7 @@ impl ConfigFile {
             DeValue::Array(items) => {
                 for (i, item) in items.iter().enumerate() {
                     let key = key.index(i);
-                    let offset = item.span().start;
-                    self.positions.insert(key.to_string(), Position { key: offset, value: offset });
+                    self.positions.insert(key.to_string(), Position { key: item.span(), value: item.span() });
                     self.note_inside(item.get_ref(), &key);
                 }
             }
@@ -121,13 +123,17 @@ impl ConfigFile {
         &self.path
     }
 
+    pub fn dict(&self) -> &Dict {
+        &self.dict
+    }
+
     /// Takes a top-level value out of the file.
     pub fn take(&mut self, name: &str) -> Option<Value> {
         self.dict.remove(name)
     }
 
     pub fn position(&self, key: &KeyPath) -> Option<Position> {
-        self.positions.get(&key.to_string()).copied()
+        self.positions.get(&key.to_string()).cloned()
     }
 
     /// `file:line:column` of a byte offset.
@@ -143,19 +149,6 @@ impl ConfigFile {
         let column = before.rsplit('\n').next().unwrap_or_default().trim_start_matches('\u{feff}').chars().count();
         (lines.saturating_add(1), column.saturating_add(1))
     }
-}
-
-/// The offset and the sentence of a syntax error.
-fn syntax_error(text: &str, error: &toml::de::Error) -> (usize, String) {
-    let span = error.span().unwrap_or(0..0);
-    let word = text.get(span.clone()).unwrap_or_default();
-    let is_word = word.starts_with(|c: char| c.is_ascii_alphabetic()) && !word.contains(['"', '\'', '\n']);
-    // For a word without quotes toml's message depends on the first letter: `nope` would be a bad `nan`.
-    let reason = match error.message() {
-        message if message.starts_with("invalid") && is_word => format!("strings stand in quotes, as in {word:?}"),
-        message => message.to_owned(),
-    };
-    (span.start, format!("this is not valid TOML: {reason}."))
 }
 
 impl Provider for ConfigFile {

@@ -46,13 +46,15 @@ impl BaseChain {
         if self.mistakes.is_empty() { Ok(self.files) } else { Err(sources::error(self.mistakes, 0)) }
     }
 
-    fn refuse(&mut self, place: String, key: &str, problem: String) {
-        self.mistakes.push(Mistake { place, key: key.to_owned(), problem });
+    /// A problem at `place`, a mistake that says no more than where it is.
+    fn refuse(&mut self, place: Mistake, key: &str, problem: String) {
+        self.mistakes.push(Mistake { key: key.to_owned(), problem, ..place });
     }
 
     /// Reads the file at `path`, which the `base` at `named_at` asks for.
-    fn visit(&mut self, path: &Path, named_at: Option<String>) {
+    fn visit(&mut self, path: &Path, named_at: Option<Mistake>) {
         let name = path.display().to_string();
+        let whole = |place: &str| Mistake { place: place.to_owned(), ..Mistake::default() };
         let real = real(path);
         if self.done.contains(&real) {
             return;
@@ -61,11 +63,11 @@ impl BaseChain {
             let mut circle: Vec<&str> = self.open.iter().skip(start).map(|(_, name)| name.as_str()).collect();
             circle.push(&name);
             let problem = format!("the base files form a circle: {}. Remove one of them.", circle.join(" -> "));
-            return self.refuse(named_at.unwrap_or(name), "base", problem);
+            return self.refuse(named_at.unwrap_or(whole(&name)), "base", problem);
         }
         if self.open.len() >= DEEPEST_CHAIN {
             let problem = format!("more than {DEEPEST_CHAIN} files build on each other here. Name fewer.");
-            return self.refuse(named_at.unwrap_or(name), "base", problem);
+            return self.refuse(named_at.unwrap_or(whole(&name)), "base", problem);
         }
         let text = reading::text(path, LARGEST_FILE).map_err(|e| e.to_string());
         match (text, named_at) {
@@ -78,7 +80,7 @@ impl BaseChain {
             (Err(reason), Some(place)) => {
                 self.refuse(place, "base", format!("cannot read the base file {name}: {reason}."));
             }
-            (Err(reason), None) => self.refuse(name, "", format!("cannot read this file: {reason}.")),
+            (Err(reason), None) => self.refuse(whole(&name), "", format!("cannot read this file: {reason}.")),
         }
     }
 
@@ -89,7 +91,8 @@ impl BaseChain {
             Err(mistakes) => return self.mistakes.extend(mistakes),
         };
         if file.is_empty() {
-            return self.refuse(name.to_owned(), "", "this file is empty: it sets no key.".to_owned());
+            let whole = Mistake { place: name.to_owned(), ..Mistake::default() };
+            return self.refuse(whole, "", "this file is empty: it sets no key.".to_owned());
         }
         let key = KeyPath::default().name("base");
         let bases = match file.take("base") {
@@ -101,7 +104,10 @@ impl BaseChain {
         };
         let mut named = Vec::new();
         for (key, value) in bases {
-            let place = file.position(&key).map_or_else(|| name.to_owned(), |position| file.place(position.value));
+            let place = match file.position(&key) {
+                Some(position) => file.mistake(&position.value, "", String::new()),
+                None => Mistake { place: name.to_owned(), ..Mistake::default() },
+            };
             match base(folder, &value, &named) {
                 Ok(path) => {
                     self.visit(&path, Some(place));

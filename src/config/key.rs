@@ -31,7 +31,7 @@ impl KeyStep {
 }
 
 /// A path from the top of the file; empty for the whole file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct KeyPath(pub Vec<KeyStep>);
 
 impl KeyPath {

@@ -12,13 +12,13 @@ use crate::files::nesting;
 /// Changes `tree` by every argument in turn; what cannot be applied is returned.
 pub(super) fn apply(arguments: &[String], tree: &mut Value) -> Vec<KeyProblem> {
     let mut findings = Vec::new();
-    for argument in arguments {
+    for (number, argument) in arguments.iter().enumerate() {
         let done = parse(argument).and_then(|(key, value)| {
             let result = set(tree, &key.0, value, &KeyPath::default());
             result.map_err(|problem| (key, problem))
         });
         if let Err((key, problem)) = done {
-            findings.push(KeyProblem { key, at: PartOfKey::CommandLine, problem });
+            findings.push(KeyProblem::new(key, PartOfKey::Argument(number), problem));
         }
     }
     findings

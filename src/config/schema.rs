@@ -12,9 +12,7 @@ use super::shape::{MAY_BE_ABSENT, Schema, Shape};
 /// The schema of `T`'s file for the checks: [`MAY_BE_ABSENT`] instead of nulls, which TOML has not, and `base` at the
 /// top.
 pub(super) fn of_file<T: JsonSchema>() -> Json {
-    let generator = SchemaSettings::draft07().into_generator();
-    let mut schema = Json::from(generator.into_root_schema_for::<T>());
-    without_nulls(&mut schema);
+    let mut schema = of_plain_file::<T>();
     if let Some(properties) = schema.get_mut("properties").and_then(Json::as_object_mut) {
         let file = json!({ "type": "string" });
         let base = json!({
@@ -23,6 +21,14 @@ pub(super) fn of_file<T: JsonSchema>() -> Json {
         });
         properties.shift_insert(0, "base".to_owned(), base);
     }
+    schema
+}
+
+/// The same for a file that builds on no other.
+pub(super) fn of_plain_file<T: JsonSchema>() -> Json {
+    let generator = SchemaSettings::draft07().into_generator();
+    let mut schema = Json::from(generator.into_root_schema_for::<T>());
+    without_nulls(&mut schema);
     schema
 }
 

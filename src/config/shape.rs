@@ -193,7 +193,7 @@ fn table(node: &Json) -> TableShape<'_> {
         properties: node.get("properties").and_then(Json::as_object),
         required: required.map(|list| list.iter().filter_map(Json::as_str).collect()).unwrap_or_default(),
         // serde ignores unknown keys unless told not to; this file never does.
-        others: any.filter(|others| others.is_object()),
+        others: any.filter(|others| others.is_object() || others.as_bool() == Some(true)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The merged file as a tree of figment values, each tagged with its source.
 
-use figment::value::{Dict, Num, Tag, Value};
+use std::ops::Range;
+
+use figment::value::{Dict, Empty, Num, Tag, Value};
 use toml::Spanned;
 use toml::de::{DeFloat, DeInteger, DeValue};
 
@@ -47,10 +49,10 @@ pub(super) fn get_mut<'t>(root: &'t mut Value, steps: &[KeyStep]) -> Option<&'t 
 /// A parsed TOML value without its positions, with `tag` throughout.
 ///
 /// # Errors
-/// The offset of the first number that fits neither an i64 nor an f64, or of the first date, which no setting is; and a
+/// The place of the first number that fits neither an i64 nor an f64, or of the first date, which no setting is; and a
 /// sentence without its end.
-pub(super) fn from_toml(value: &Spanned<DeValue<'_>>, tag: Tag) -> Result<Value, (usize, String)> {
-    let refuse = |problem: String| (value.span().start, problem);
+pub(super) fn from_toml(value: &Spanned<DeValue<'_>>, tag: Tag) -> Result<Value, (Range<usize>, String)> {
+    let refuse = |problem: String| (value.span(), problem);
     let too_large = |number: &str| refuse(format!("the number {number} is too large"));
     Ok(match value.get_ref() {
         DeValue::String(text) => Value::String(tag, text.to_string()),
@@ -95,5 +97,25 @@ pub(super) fn to_json(value: &Value) -> serde_json::Value {
         Value::Empty(..) => Json::Null,
         Value::Dict(_, dict) => Json::Object(dict.iter().map(|(name, value)| (name.clone(), to_json(value))).collect()),
         Value::Array(_, items) => Json::Array(items.iter().map(to_json).collect()),
+    }
+}
+
+/// The other way, of what stands in a schema: nulls are left out.
+pub(super) fn from_json(value: &serde_json::Value) -> Value {
+    use serde_json::Value as Json;
+    let tag = Tag::Default;
+    match value {
+        Json::Null => Value::Empty(tag, Empty::None),
+        Json::Bool(flag) => Value::Bool(tag, *flag),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => Value::Num(tag, Num::I64(whole)),
+            None => Value::Num(tag, Num::F64(number.as_f64().unwrap_or_default())),
+        },
+        Json::String(text) => Value::String(tag, text.clone()),
+        Json::Array(items) => Value::Array(tag, items.iter().map(from_json).collect()),
+        Json::Object(map) => {
+            let kept = map.iter().filter(|(_, value)| !value.is_null());
+            Value::Dict(tag, kept.map(|(name, value)| (name.clone(), from_json(value))).collect())
+        }
     }
 }

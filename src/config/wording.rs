@@ -2,6 +2,7 @@
 
 use figment::value::{Num, Value};
 
+use super::key::KeyPath;
 use super::shape::{Range, Schema, Shape};
 
 /// More keys than this are not listed when one of them is close to what was written.
@@ -65,9 +66,11 @@ pub(super) fn found(value: &Value) -> String {
     }
 }
 
-pub(super) fn unknown_key(name: &str, valid: &[&str]) -> String {
+/// For a key that is not among the `valid` ones: a near one of these, or the paths of what it is elsewhere.
+pub(super) fn unknown_key(near: Option<&str>, elsewhere: &[KeyPath], valid: &[&str]) -> String {
     let keys = valid.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-    match nearest(name, valid) {
+    match near {
+        _ if !elsewhere.is_empty() => format!("unknown key; did you mean {}?", any_of(near, elsewhere)),
         _ if valid.is_empty() => "unknown key; no keys are possible here.".to_owned(),
         Some(near) if valid.len() > MANY => format!("unknown key; did you mean `{near}`?"),
         Some(near) => format!("unknown key; did you mean `{near}`? The keys here are {keys}."),
@@ -75,12 +78,47 @@ pub(super) fn unknown_key(name: &str, valid: &[&str]) -> String {
     }
 }
 
+/// "`a`, `b.c` or `d`, at the top of the file".
+fn any_of(near: Option<&str>, paths: &[KeyPath]) -> String {
+    let path = |path: &KeyPath| match path.0.len() {
+        1 => format!("`{path}`, at the top of the file"),
+        _ => format!("`{path}`"),
+    };
+    let named: Vec<String> = near.iter().map(|near| format!("`{near}`")).chain(paths.iter().map(path)).collect();
+    match named.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, first)) => format!("{} or {last}", first.join(", ")),
+        None => String::new(),
+    }
+}
+
 /// For a word or the name of a variant.
-pub(super) fn unknown_name(name: &str, valid: &[&str]) -> String {
+pub(super) fn unknown_name(name: &str, valid: &[&str], elsewhere: &[KeyPath]) -> String {
     let expected = one_of(valid);
     match nearest(name, valid) {
         Some(near) => format!("unknown name {name:?}; did you mean {near:?}? Expected {expected}."),
+        None if !elsewhere.is_empty() => {
+            format!("unknown name {name:?}; did you mean {}? Expected {expected}.", any_of(None, elsewhere))
+        }
         None => format!("unknown name {name:?}; expected {expected}."),
+    }
+}
+
+/// What to write where a number or true or false is expected and `text` was found; nothing where that is not plain.
+pub(super) fn instead(shape: &Shape<'_>, text: &str) -> Option<String> {
+    match shape {
+        Shape::Number(range) => {
+            let plain = text.trim().trim_matches(['“', '”', '‘', '’', '"', '\'']);
+            let plain = plain.replace(',', ".").replace(['\u{2212}', '\u{2013}'], "-");
+            let number = plain.parse::<f64>().ok().filter(|x| range.contains(*x))?;
+            (!range.whole || number.fract() == 0.0 && !plain.contains('.')).then_some(plain)
+        }
+        Shape::Flag => match text.to_lowercase().as_str() {
+            "true" | "yes" | "on" => Some("true".to_owned()),
+            "false" | "no" | "off" => Some("false".to_owned()),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -106,6 +144,12 @@ pub(super) fn nearest<'s>(name: &str, valid: &[&'s str]) -> Option<&'s str> {
     // Long strings are no slips, and the distance takes quadratic time.
     let candidates = valid.iter().filter(|_| plain.len() <= 100);
     candidates.map(|name| (distance(name), *name)).filter(|(d, _)| *d <= allowed).min().map(|(_, name)| name)
+}
+
+/// Whether `name` is nearly `near`: one letter in four is another, and a short name has no letter of its own.
+pub(super) fn is_slip(name: &str, near: &str) -> bool {
+    let plain = name.to_lowercase().replace('-', "_");
+    plain.len() <= 100 && strsim::damerau_levenshtein(&plain, near) <= (near.chars().count() / 4).max(1)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 #[serde(deny_unknown_fields)]
 pub struct Cifar10Config {
     /// The folder of the binary version's `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`.
+    #[schemars(example = "data/cifar10")]
     pub path: PathBuf,
 }
 
@@ -30,6 +31,7 @@ pub struct Cifar10Config {
 #[serde(deny_unknown_fields)]
 pub struct Cifar100Config {
     /// The folder of the binary version's `train.bin` and `test.bin`.
+    #[schemars(example = "data/cifar100")]
     pub path: PathBuf,
 }
 

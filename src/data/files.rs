@@ -35,11 +35,11 @@ impl Folder<'_> {
         let Self { path, set, key, files, published } = self;
         match all_there(path, files) {
             Ok(()) => Ok(files.iter().map(|name| path.join(name)).collect()),
-            Err(problem) => Err(Error::Data(format!(
-                "{problem}. The {set} folder holds the official files {}, published at {published}; {}.",
-                files.join(", "),
-                unexpected_files::advice(path, files, key)
-            ))),
+            Err(problem) => {
+                let holds =
+                    format!("The {set} folder holds the official files {}, published at {published}", files.join(", "));
+                Err(Error::Data(unexpected_files::missing(&problem, &holds, path, files, key)))
+            }
         }
     }
 

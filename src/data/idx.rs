@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 pub struct MnistConfig {
     /// The folder of the four unpacked files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
     /// `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`.
+    #[schemars(example = "data/mnist")]
     pub path: PathBuf,
 }
 
@@ -29,6 +30,7 @@ pub struct MnistConfig {
 #[serde(deny_unknown_fields)]
 pub struct FashionMnistConfig {
     /// The folder of the four unpacked files, named like those of MNIST.
+    #[schemars(example = "data/fashion_mnist")]
     pub path: PathBuf,
 }
 

@@ -298,8 +298,7 @@ impl DataConfig {
             mistakes.extend(self.augment.as_ref().and_then(|augment| augment.unfit(&dataset.train)));
         }
         if !mistakes.is_empty() {
-            let place = String::new();
-            let mistake = |(key, problem)| Mistake { place: place.clone(), key, problem };
+            let mistake = |(key, problem)| Mistake { key, problem, ..Mistake::default() };
             return Err(Error::Config(mistakes.into_iter().map(mistake).collect()));
         }
         let whole = ClassCounts::from_dataset(&dataset);

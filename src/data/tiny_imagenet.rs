@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 pub struct TinyImagenetConfig {
     /// The folder of `wnids.txt`, `train` and `val`, with all 200 classes or fewer: those of `wnids.txt`. The images of
     /// `val` are the test images, since nobody has the labels of `test`.
+    #[schemars(example = "data/tiny_imagenet")]
     pub path: PathBuf,
 }
 

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::download::SETS;
 use super::files;
 use crate::files::reading;
 
@@ -23,24 +24,74 @@ const PACKINGS: [&str; 7] = ["gz", "bz2", "xz", "zst", "z", "zip", "tar"];
 /// What the names of archives of whole folders end in.
 const ARCHIVES: [&str; 8] = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".7z", ".rar"];
 
-/// What files end in that other programs read their data sets from.
-const FOREIGN: [&str; 12] =
-    ["npz", "npy", "pt", "pth", "pkl", "pickle", "mat", "parquet", "arrow", "h5", "hdf5", "tfrecord"];
+/// What files end in that other programs read their data sets from, and what they are.
+const FOREIGN: [(&str, &str); 12] = [
+    ("npz", "arrays of numpy (.npz)"),
+    ("npy", "an array of numpy (.npy)"),
+    ("pt", "tensors of PyTorch (.pt)"),
+    ("pth", "tensors of PyTorch (.pth)"),
+    ("pkl", "a pickle of Python"),
+    ("pickle", "a pickle of Python"),
+    ("mat", "arrays of MATLAB (.mat)"),
+    ("parquet", "a Parquet file"),
+    ("arrow", "an Arrow file"),
+    ("h5", "an HDF5 file"),
+    ("hdf5", "an HDF5 file"),
+    ("tfrecord", "records of TensorFlow"),
+];
+
+/// What the names of pictures end in.
+const PICTURES: [&str; 8] = ["png", "jpg", "jpeg", "bmp", "gif", "tif", "tiff", "webp"];
+
+/// Archives of a set's versions for other programs, by what their names hold.
+const OTHER_VERSIONS: [(&str, &str); 2] =
+    [("-python", "the version for Python"), ("-matlab", "the version for MATLAB")];
 
 /// Whether a file whose name ends in `extension`, without the dot, is packed.
 pub(super) fn is_packing(extension: &str) -> bool {
     PACKINGS.iter().any(|packing| packing.eq_ignore_ascii_case(extension))
 }
 
-/// What to do about a data set's folder that lacks some of `parts`, files and folders within it, as the end of a
-/// sentence. `key` is the data set's in the experiment file.
-pub(super) fn advice(folder: &Path, parts: &[impl AsRef<Path>], key: &str) -> String {
+/// What to do about a data set's folder that lacks some of `parts`, files and folders within it: that is the
+/// `problem`. `holds` says what should be there, `key` is the data set's in the experiment file. Where nothing that is
+/// there could take their place, the command that fetches them comes first.
+pub(super) fn missing(problem: &str, holds: &str, folder: &Path, parts: &[impl AsRef<Path>], key: &str) -> String {
+    let WhatLiesThere { advice, is_enough } = find(folder, parts, key);
+    let fetch = match SETS.iter().find(|set| set.name == key && !is_enough) {
+        Some(set) if is_usual(folder, set.name) => format!("`bntt data {key}` fetches it: "),
+        Some(_) => format!("`bntt data {key} --path {}` fetches it: ", folder.display()),
+        None => String::new(),
+    };
+    format!("{fetch}{problem}. {holds}; {advice}.")
+}
+
+/// Whether `bntt data` puts the set there by itself.
+fn is_usual(folder: &Path, set: &str) -> bool {
+    let usual = Path::new("data").join(set);
+    std::path::absolute(folder).ok() == std::path::absolute(usual).ok()
+}
+
+/// What lies in the place of what is missing.
+struct WhatLiesThere {
+    /// What to do, as the end of a sentence.
+    advice: String,
+    /// Whether nothing else is needed.
+    is_enough: bool,
+}
+
+fn find(folder: &Path, parts: &[impl AsRef<Path>], key: &str) -> WhatLiesThere {
     let parts: Vec<&Path> = parts.iter().map(AsRef::as_ref).collect();
-    let found = match folder.is_dir() {
+    let here = match folder.is_dir() {
         true => in_folder(folder, &parts, key),
         false => of_file(folder),
     };
-    found.unwrap_or_else(|| format!("put them there or correct data.dataset.{key}.path"))
+    if let Some(advice) = here {
+        return WhatLiesThere { advice, is_enough: true };
+    }
+    let instead = || for_others(folder, &parts, key);
+    let advice = Some(folder).filter(|folder| folder.is_dir()).and_then(|_| instead());
+    let nothing = || format!("put them there or correct data.dataset.{key}.path");
+    WhatLiesThere { advice: advice.unwrap_or_else(nothing), is_enough: false }
 }
 
 /// What lies in place of a file or folder that is missing, and what to do about it, as the end of a sentence.
@@ -68,35 +119,50 @@ fn in_folder(folder: &Path, parts: &[&Path], key: &str) -> Option<String> {
     beside(folder, parts)
         .or_else(elsewhere)
         .or_else(|| further_down.iter().find_map(|place| beside(place, parts)))
-        .or_else(|| all().find_map(foreign))
         .or_else(|| all().find_map(archive))
 }
 
-/// What lies where `parts` of `folder` should: the same name in other letters, the same file packed, or made for
-/// Python.
+/// What lies in a folder that is made for other programs.
+fn for_others(folder: &Path, parts: &[&Path], key: &str) -> Option<String> {
+    let further_down = folders_in(folder);
+    let all = || [folder].into_iter().chain(further_down.iter().map(PathBuf::as_path));
+    let pictures = || all().find_map(pictures).filter(|_| key != "tiny_imagenet");
+    all()
+        .find_map(|place| other_version(&pickled(place, parts)))
+        .or_else(|| all().find_map(foreign))
+        .or_else(|| all().find_map(foreign_archive))
+        .or_else(pictures)
+}
+
+/// What lies where `parts` of `folder` should: the same name in other letters, or the same file packed.
 fn beside(folder: &Path, parts: &[&Path]) -> Option<String> {
-    let missing: BTreeSet<(PathBuf, String)> = parts.iter().filter_map(|part| first_missing(folder, part)).collect();
-    let found = |is: &dyn Fn(&Path, &str, &str) -> bool| -> Vec<(PathBuf, String)> {
-        let in_place = |(place, name): &(PathBuf, String)| {
-            let there = files::visible(place).unwrap_or_default().into_iter().filter(|there| is(place, name, there));
-            there.map(|there| (place.join(there), name.clone())).collect::<Vec<_>>()
-        };
-        missing.iter().flat_map(in_place).collect()
-    };
-    let in_other_letters = found(&|_, name, there| plain(there) == plain(name));
+    let found = |is: &dyn Fn(&str, &str) -> bool| in_place(folder, parts, &|_, name, there| is(name, there));
+    let in_other_letters = found(&|name, there| plain(there) == plain(name));
     let packed = || {
-        found(&|_, name, there| {
+        found(&|name, there| {
             stem_and_extension(there)
                 .is_some_and(|(stem, extension)| stem.eq_ignore_ascii_case(name) && is_packing(extension))
         })
     };
-    let pickled = || {
-        found(&|place, name, there| {
-            stem_and_extension(name).is_some_and(|(stem, _)| stem == there)
-                && made_elsewhere(&place.join(there)).is_some()
-        })
+    renaming(&in_other_letters).or_else(|| unpacking(&packed()))
+}
+
+/// What lies where `parts` of `folder` should, by the same name without its ending, and is made for Python.
+fn pickled(folder: &Path, parts: &[&Path]) -> Vec<(PathBuf, String)> {
+    in_place(folder, parts, &|place, name, there| {
+        stem_and_extension(name).is_some_and(|(stem, _)| stem == there) && made_elsewhere(&place.join(there)).is_some()
+    })
+}
+
+/// What lies where the `parts` of `folder` that are missing should, as long as it `is` what is looked for: of a folder,
+/// a missing name in it and one that is there.
+fn in_place(folder: &Path, parts: &[&Path], is: &dyn Fn(&Path, &str, &str) -> bool) -> Vec<(PathBuf, String)> {
+    let missing: BTreeSet<(PathBuf, String)> = parts.iter().filter_map(|part| first_missing(folder, part)).collect();
+    let there = |(place, name): &(PathBuf, String)| {
+        let there = files::visible(place).unwrap_or_default().into_iter().filter(|there| is(place, name, there));
+        there.map(|there| (place.join(there), name.clone())).collect::<Vec<_>>()
     };
-    renaming(&in_other_letters).or_else(|| unpacking(&packed())).or_else(|| other_version(&pickled()))
+    missing.iter().flat_map(there).collect()
 }
 
 /// The name in small letters, and with one sign for what different copies of a set put between words:
@@ -147,25 +213,53 @@ fn other_version(found: &[(PathBuf, String)]) -> Option<String> {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
-    Some(format!("there is {}{more}, which is {what}: fetch the version with {name}", first.display()))
+    Some(format!(
+        "there is {}{more}, which is {what}: that is the version for Python, and the one with {name} is read",
+        first.display()
+    ))
 }
 
 /// A file that other programs read their data sets from.
 fn foreign(folder: &Path) -> Option<String> {
-    let is_foreign = |name: &String| {
-        stem_and_extension(name)
-            .is_some_and(|(_, found)| FOREIGN.iter().any(|foreign| foreign.eq_ignore_ascii_case(found)))
-    };
-    let name = files::visible(folder).ok()?.into_iter().find(is_foreign)?;
+    let (name, what) = files::visible(folder).ok()?.into_iter().find_map(|name| {
+        let (_, extension) = stem_and_extension(&name)?;
+        let (_, what) = FOREIGN.iter().find(|(foreign, _)| foreign.eq_ignore_ascii_case(extension))?;
+        Some((name, *what))
+    })?;
+    Some(format!("there is {}, {what}, which is not read: fetch the official files", folder.join(name).display()))
+}
+
+/// An archive of a version for other programs.
+fn foreign_archive(folder: &Path) -> Option<String> {
+    let (what, name) = files::visible(folder).ok()?.into_iter().find_map(|name| Some((version(&name)?, name)))?;
     let path = folder.join(name);
-    let what = made_elsewhere(&path).unwrap_or("a file for other programs");
     Some(format!("there is {}, {what}, which is not read: fetch the official files", path.display()))
+}
+
+/// Of which other version an archive is.
+fn version(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    let is_archive = ARCHIVES.iter().any(|ending| name.ends_with(ending));
+    OTHER_VERSIONS.iter().find(|(part, _)| is_archive && name.contains(part)).map(|(_, what)| *what)
+}
+
+fn pictures(folder: &Path) -> Option<String> {
+    let is_picture = |name: &String| {
+        stem_and_extension(name).is_some_and(|(_, found)| PICTURES.iter().any(|end| end.eq_ignore_ascii_case(found)))
+    };
+    let name = files::visible(folder).ok()?.into_iter().find(is_picture)?;
+    let path = folder.join(name);
+    Some(format!(
+        "there are pictures such as {}, which are not read: fetch the official files, or store your own pictures as \
+         safetensors",
+        path.display()
+    ))
 }
 
 fn archive(folder: &Path) -> Option<String> {
     let is_archive = |name: &String| {
-        let name = name.to_ascii_lowercase();
-        ARCHIVES.iter().any(|ending| name.ends_with(ending))
+        let lower = name.to_ascii_lowercase();
+        ARCHIVES.iter().any(|ending| lower.ends_with(ending)) && version(name).is_none()
     };
     let archives = files::visible(folder).ok()?.into_iter().filter(is_archive);
     let archives: Vec<String> = archives.map(|name| folder.join(name).display().to_string()).collect();
@@ -227,7 +321,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
         }
-        advice(&folder, parts, "example").replace(&folder.display().to_string(), "FOLDER")
+        find(&folder, parts, "example").advice.replace(&folder.display().to_string(), "FOLDER")
     }
 
     const NOTHING: &str = "put them there or correct data.dataset.example.path";
@@ -284,29 +378,55 @@ mod tests {
             "what you need lies in the folder around it: set data.dataset.example.path to {}",
             root.path().display()
         );
-        assert_eq!(advice(&folder, &["Train/0"], "example"), expected);
+        assert_eq!(find(&folder, &["Train/0"], "example").advice, expected);
     }
 
     #[test]
     fn what_other_programs_read_is_named_as_that() {
         let pickle: &[u8] = b"\x80\x02}q\x01(U\x0bbatch_label";
         let there = &[("cifar-10-batches-py/a", pickle), ("cifar-10-batches-py/b", pickle)];
-        let expected = "there is FOLDER/cifar-10-batches-py/a (and 1 more), which is a pickle of Python: fetch the version \
-                        with a.bin";
+        let expected = "there is FOLDER/cifar-10-batches-py/a (and 1 more), which is a pickle of Python: that is the \
+                        version for Python, and the one with a.bin is read";
         assert_eq!(advised(there, &["a.bin", "b.bin"]), expected);
         // A folder of that name is none.
         assert_eq!(advised(&[("train/n01/a", b"")], &["train.bin"]), NOTHING);
         for (name, content, expected) in [
-            ("mnist.npz", &b"PK\x03\x04"[..], "a zip archive, as numpy's .npz and PyTorch's .pt are"),
-            ("processed/training.pt", b"\x80\x02\x8a", "a pickle of Python"),
+            ("mnist.npz", &b"PK\x03\x04"[..], "arrays of numpy (.npz)"),
+            ("processed/training.pt", b"\x80\x02\x8a", "tensors of PyTorch (.pt)"),
+            ("weights.pth", b"PK\x03\x04", "tensors of PyTorch (.pth)"),
+            ("cifar-10-python.tar.gz", b"\x1f\x8b", "the version for Python"),
+            ("cifar-10-matlab.tar.gz", b"\x1f\x8b", "the version for MATLAB"),
             ("train-00000-of-00001.parquet", b"PAR1", "a Parquet file"),
             ("a.NPY", b"\x93NUMPY", "an array of numpy (.npy)"),
             ("a.h5", b"\x89HDF", "an HDF5 file"),
-            ("a.mat", b"MATLAB", "a file for other programs"),
+            ("a.mat", b"MATLAB", "arrays of MATLAB (.mat)"),
         ] {
             let expected = format!("there is FOLDER/{name}, {expected}, which is not read: fetch the official files");
             assert_eq!(advised(&[(name, content)], &["train.bin"]), expected);
         }
+    }
+
+    #[test]
+    fn pictures_are_named_as_that() {
+        let there: &[(&str, &[u8])] = &[("train/cat/1.PNG", b""), ("train/dog/1.jpg", b"")];
+        let expected = "there are pictures such as FOLDER/train/cat/1.PNG, which are not read: fetch the official files, or store \
+                        your own pictures as safetensors";
+        assert_eq!(advised(there, &["data_batch_1.bin"]), expected);
+    }
+
+    #[test]
+    fn the_command_that_fetches_what_is_missing_comes_first_unless_what_is_there_will_do() {
+        let root = tempfile::tempdir().unwrap();
+        let told = |folder: &Path, key: &str| missing("it lacks a.bin", "It holds a.bin", folder, &["a.bin"], key);
+        let nothing = "it lacks a.bin. It holds a.bin; put them there or correct data.dataset.cifar10.path.";
+        let path = root.path().display();
+        assert_eq!(told(root.path(), "cifar10"), format!("`bntt data cifar10 --path {path}` fetches it: {nothing}"));
+        assert_eq!(told(Path::new("data/cifar10"), "cifar10"), format!("`bntt data cifar10` fetches it: {nothing}"));
+        // What no address has cannot be fetched.
+        assert!(told(root.path(), "dvs_recordings").starts_with("it lacks a.bin. "));
+        fs::write(root.path().join("A.bin"), "").unwrap();
+        let expected = format!("it lacks a.bin. It holds a.bin; there is {path}/A.bin: rename it to a.bin.");
+        assert_eq!(told(root.path(), "cifar10"), expected);
     }
 
     #[test]
@@ -315,7 +435,7 @@ mod tests {
         fs::create_dir(root.path().join("CIFAR10")).unwrap();
         fs::write(root.path().join("train.safetensors.gz"), "").unwrap();
         let expected = format!("there is {}: rename it to cifar10", root.path().join("CIFAR10").display());
-        assert_eq!(advice(&root.path().join("cifar10"), &["a.bin"], "example"), expected);
+        assert_eq!(find(&root.path().join("cifar10"), &["a.bin"], "example").advice, expected);
         let expected =
             format!("unpack what is there with `gunzip {}`", root.path().join("train.safetensors.gz").display());
         assert_eq!(of_file(&root.path().join("train.safetensors")), Some(expected));

@@ -78,7 +78,7 @@ mod tests {
     fn stopping_by_the_test_images_is_refused_and_a_patience_without_effect_warned_of() {
         let told = parse(&["training.early_stopping.patience=2"]).err().expect("a mistake").to_string();
         assert_eq!(
-            told,
+            told.lines().next().unwrap(),
             "command line: training.early_stopping: stopping by the test images would choose by them: hold training images out with \
              data.validation = { share = 0.1 }, or leave it out"
         );

@@ -22,7 +22,7 @@ pub use training::{CheckpointEvery, KeptCheckpoints, TrainingConfig};
 use crate::config::settings;
 use crate::config::{self, LARGEST_FILE, Loaded};
 use crate::data::{DataConfig, DataShape, Dataset, Holdout};
-use crate::error::{Error, Mistake, Result};
+use crate::error::{Error, Result};
 use crate::files::tilde;
 use crate::layers::{LayerConfig, LayerKind, LayerPlan, NormSpec};
 use crate::network::{NetworkConfig, NetworkPlan};
@@ -30,6 +30,7 @@ use crate::optimizers::{OptimizerConfig, ScheduleConfig};
 use candle_core::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tracing::debug;
@@ -87,7 +88,7 @@ impl Experiment {
     /// All mistakes of the file at once: keys, types and ranges first; when those are right, what does not fit
     /// together.
     pub fn load(path: &Path, overrides: &[String]) -> Result<CheckedExperiment> {
-        Self::check(config::load(path, overrides, &SHARED)?, LoadPurpose::Training)
+        Self::load_for(path, overrides, LoadPurpose::Training)
     }
 
     /// The same to evaluate a trained network, for which any `data.batch_size` will do.
@@ -95,12 +96,19 @@ impl Experiment {
     /// # Errors
     /// As [`Experiment::load`].
     pub fn load_to_evaluate(path: &Path, overrides: &[String]) -> Result<CheckedExperiment> {
-        Self::check(config::load(path, overrides, &SHARED)?, LoadPurpose::Evaluation)
+        Self::load_for(path, overrides, LoadPurpose::Evaluation)
     }
 
     /// The same for a text; `name` stands for the file in messages.
     pub fn parse(text: &str, name: &str, overrides: &[String]) -> Result<CheckedExperiment> {
-        Self::check(config::parse(text, name, overrides, &SHARED)?, LoadPurpose::Training)
+        let purpose = LoadPurpose::Training;
+        let rest = |experiment: &Self, unknown: &BTreeSet<String>| experiment.what_else(purpose, unknown);
+        Self::check(config::parse_with(text, name, overrides, &SHARED, rest)?, purpose)
+    }
+
+    fn load_for(path: &Path, overrides: &[String], purpose: LoadPurpose) -> Result<CheckedExperiment> {
+        let rest = |experiment: &Self, unknown: &BTreeSet<String>| experiment.what_else(purpose, unknown);
+        Self::check(config::load_with(path, overrides, &SHARED, rest)?, purpose)
     }
 
     /// Its data set; events as `network.time_steps` frames.
@@ -151,45 +159,83 @@ impl Experiment {
         self.data.dataset.spec_mut().paths().into_iter().chain(weights)
     }
 
-    fn check(loaded: Loaded<Self>, is_for: LoadPurpose) -> Result<CheckedExperiment> {
+    fn check(loaded: Loaded<Self>, purpose: LoadPurpose) -> Result<CheckedExperiment> {
         let Loaded { value: experiment, sources } = loaded;
-        let place = |mistakes: Vec<(String, String)>| -> Vec<Mistake> {
-            mistakes.into_iter().map(|(key, problem)| sources.mistake(&key, problem)).collect()
-        };
-        let mut mistakes: Vec<(String, String)> = Vec::new();
-        mistakes.extend(check_name(&experiment.name).err().map(|problem| ("name".into(), problem.to_string())));
-        mistakes.extend(experiment.path_mistakes());
         let shape = experiment.data.dataset.spec().shape(experiment.network.time_steps);
-        mistakes.extend(match is_for {
-            LoadPurpose::Training => experiment.data.mistakes(shape.as_ref().ok()),
-            LoadPurpose::Evaluation => experiment.data.mistakes_in_evaluation(shape.as_ref().ok()),
-        });
-        mistakes.extend(experiment.training.mistakes());
-        let of_loss = experiment.network.readout.loss_mistake(&experiment.training.loss);
-        mistakes.extend(of_loss.map(|(key, problem)| (format!("training.loss.{key}"), problem)));
-        mistakes.extend(experiment.selection_mistake());
-        match &shape {
-            Ok(shape) => match NetworkPlan::new(&experiment.network, shape, experiment.training.precision) {
-                Ok(plan) => {
-                    if is_for == LoadPurpose::Training {
-                        mistakes.extend(experiment.batch_mistakes(&plan));
-                    }
-                    if mistakes.is_empty() {
-                        mistakes.extend(experiment.length_mistake()?);
-                    }
-                    if mistakes.is_empty() {
-                        return Ok(CheckedExperiment { shape: *shape, plan, experiment });
-                    }
-                }
-                Err(found) => mistakes.extend(found),
-            },
-            Err(_) if mistakes.is_empty() => {}
-            Err(error) => mistakes.push(("data.dataset".into(), error.to_string())),
-        }
+        let plan = shape.as_ref().ok().map(|shape| experiment.plan(shape));
+        let mut mistakes = experiment.mistakes(purpose, &shape, plan.as_ref(), &BTreeSet::new());
         if mistakes.is_empty() {
-            shape?;
+            // Nothing else is wrong with the experiment.
+            let shape = shape?;
+            if let Some(Ok(plan)) = plan {
+                mistakes.extend(experiment.length_mistake()?);
+                if mistakes.is_empty() {
+                    return Ok(CheckedExperiment { shape, plan, experiment });
+                }
+            }
         }
-        Err(Error::Config(place(mistakes)))
+        Err(Error::Config(mistakes.into_iter().map(|(key, problem)| sources.mistake(&key, problem)).collect()))
+    }
+
+    /// What does not fit together in an experiment that has other mistakes, apart from what follows from the keys at
+    /// its top that are `unknown`.
+    fn what_else(&self, purpose: LoadPurpose, unknown: &BTreeSet<String>) -> Vec<(String, String)> {
+        let shape = if unknown.contains("data") {
+            Err(Error::Config(Vec::new()))
+        } else {
+            self.data.dataset.spec().shape(self.network.time_steps)
+        };
+        let in_plan = ["network", "training"].iter().all(|key| !unknown.contains(*key));
+        let plan = shape.as_ref().ok().filter(|_| in_plan).map(|shape| self.plan(shape));
+        let mut mistakes = self.mistakes(purpose, &shape, plan.as_ref(), unknown);
+        if let (Err(error), true, false) = (&shape, mistakes.is_empty(), unknown.contains("data")) {
+            mistakes.push(("data.dataset".into(), error.to_string()));
+        }
+        mistakes
+    }
+
+    fn plan(&self, shape: &DataShape) -> Result<NetworkPlan, Vec<(String, String)>> {
+        NetworkPlan::new(&self.network, shape, self.training.precision)
+    }
+
+    /// What does not fit together, by keys. Where it follows from an `unknown` key it is not told, and neither is where
+    /// the shape or the plan are not there.
+    fn mistakes(
+        &self,
+        purpose: LoadPurpose,
+        shape: &Result<DataShape>,
+        plan: Option<&Result<NetworkPlan, Vec<(String, String)>>>,
+        unknown: &BTreeSet<String>,
+    ) -> Vec<(String, String)> {
+        let known = |keys: &[&str]| keys.iter().all(|key| !unknown.contains(*key));
+        let mut mistakes: Vec<(String, String)> = Vec::new();
+        mistakes.extend(check_name(&self.name).err().map(|problem| ("name".into(), problem.to_string())));
+        mistakes.extend(self.path_mistakes());
+        if known(&["data", "network"]) {
+            mistakes.extend(match purpose {
+                LoadPurpose::Training => self.data.mistakes(shape.as_ref().ok()),
+                LoadPurpose::Evaluation => self.data.mistakes_in_evaluation(shape.as_ref().ok()),
+            });
+        }
+        mistakes.extend(self.training.mistakes());
+        if known(&["network"]) {
+            let of_loss = self.network.readout.loss_mistake(&self.training.loss);
+            mistakes.extend(of_loss.map(|(key, problem)| (format!("training.loss.{key}"), problem)));
+        }
+        if known(&["data"]) {
+            mistakes.extend(self.selection_mistake());
+        }
+        match plan {
+            Some(Ok(plan)) if purpose == LoadPurpose::Training => mistakes.extend(self.batch_mistakes(plan)),
+            Some(Ok(_)) | None => {}
+            Some(Err(found)) => mistakes.extend(found.iter().cloned()),
+        }
+        // Of a data set that is not there, nothing else can be said; it is an error of its own.
+        if let (Err(error), false, true) = (shape, mistakes.is_empty(), known(&["data"])) {
+            mistakes.push(("data.dataset".into(), error.to_string()));
+        }
+        mistakes.retain(|(key, _)| !unknown.contains(key.split('.').next().unwrap_or_default()));
+        mistakes
     }
 
     /// Paths that name nothing, and those that only a shell could have expanded.
@@ -279,7 +325,10 @@ mod tests {
     }
 
     fn refused(overrides: &[&str]) -> Vec<String> {
-        parse(overrides).err().expect("a mistake").to_string().lines().map(str::to_string).collect()
+        match parse(overrides).err().expect("a mistake") {
+            Error::Config(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+            other => vec![other.to_string()],
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Files that are whole or absent, named by users or made by the program, and who may work on them.
 
 pub mod atomic;
+pub mod excerpt;
 pub mod lock;
 pub mod nesting;
 pub mod output;

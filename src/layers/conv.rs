@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct ConvConfig {
     /// Output channels.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1), example = 64)]
     pub channels: usize,
     /// Height and width of the kernel.
     #[serde(default = "three")]

@@ -1,12 +1,13 @@
 //! What a sweep's file says.
 
 use super::keys;
-use crate::config::LARGEST_FILE;
+use crate::config::{KeyPath, TomlFile};
 use crate::error::{Error, Result};
 use crate::experiment::check_name;
-use crate::files::reading;
 use crate::files::tilde;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -27,52 +28,89 @@ pub struct SweepFile {
     pub variants: Vec<(Option<String>, Table)>,
     /// One that is `None` where the base's own seed is meant.
     pub seeds: Vec<Option<u64>>,
+    /// Where all of this stands.
+    pub written: TomlFile,
 }
 
-#[derive(Deserialize)]
+/// What is wrong with a sweep's file, and where.
+#[derive(Debug)]
+pub struct SweepMistake {
+    pub at: KeyPath,
+    /// It is the key, not its value.
+    pub is_key: bool,
+    pub problem: String,
+}
+
+impl SweepMistake {
+    /// At the value of `at`.
+    pub fn new(at: KeyPath, problem: impl Into<String>) -> Self {
+        Self { at, is_key: false, problem: problem.into() }
+    }
+}
+
+/// What a table of settings holds, which the base experiment describes.
+type SweepSettings = BTreeMap<String, serde_json::Value>;
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WrittenSweep {
     base: PathBuf,
     name: Option<String>,
     #[serde(default)]
+    #[schemars(with = "SweepSettings")]
     set: Table,
     #[serde(default)]
+    #[schemars(with = "SweepSettings")]
     grid: Table,
     #[serde(default)]
+    #[schemars(with = "SweepSettings")]
     zip: Table,
     #[serde(default)]
+    #[schemars(with = "SweepSettings")]
     variants: Table,
     seeds: Option<Vec<u64>>,
 }
 
 pub fn read(path: &Path) -> Result<SweepFile> {
-    let refuse = |problem: String| Error::Run(format!("{}: {problem}", path.display()));
-    let (_, written): (_, WrittenSweep) = reading::toml(path, LARGEST_FILE).map_err(|e| refuse(e.to_string()))?;
+    let (source, written): (_, WrittenSweep) = TomlFile::read(path)?;
+    let refuse = |found: Vec<SweepMistake>| {
+        let placed = found.into_iter().map(|found| source.mistake(&found.at, found.is_key, found.problem));
+        Error::Config(placed.collect())
+    };
+    let one = |found: SweepMistake| refuse(vec![found]);
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let name = written.name.unwrap_or(stem);
-    check_name(&name).map_err(|problem| refuse(problem.to_string()))?;
-    let file = SweepFile {
-        path: path.to_path_buf(),
-        name,
-        base: beside(path, &written.base)?,
-        set: written.set,
-        grid: lists("grid", written.grid).map_err(refuse)?,
-        zip: lists("zip", written.zip).map_err(refuse)?,
-        variants: variants(written.variants).map_err(refuse)?,
-        seeds: seeds(written.seeds).map_err(refuse)?,
+    check_name(&name).map_err(|problem| one(SweepMistake::new(top("name"), problem.to_string())))?;
+    let base = beside(path, &written.base).map_err(|problem| one(SweepMistake::new(top("base"), problem)))?;
+    let found = (lists("grid", written.grid), lists("zip", written.zip), variants(written.variants));
+    let (grid, zip, variants) = match found {
+        (Ok(grid), Ok(zip), Ok(variants)) => (grid, zip, variants),
+        (grid, zip, variants) => {
+            let found = [grid.err(), zip.err(), variants.err()];
+            return Err(refuse(found.into_iter().flatten().flatten().collect()));
+        }
     };
-    even(&file.zip).and_then(|()| count(&file)).and_then(|()| keys::check(&file)).map_err(refuse)?;
-    once(&file).map_err(refuse)?;
-    Ok(file)
+    let seeds = seeds(written.seeds).map_err(one)?;
+    let (path, set) = (path.to_path_buf(), written.set);
+    let file = SweepFile { path, name, base, set, grid, zip, variants, seeds, written: source };
+    let checked = even(&file.zip).and_then(|()| count(&file)).and_then(|()| keys::check(&file));
+    match checked.and_then(|()| once(&file)) {
+        Ok(()) => Ok(file),
+        Err(found) => Err(Error::Config(vec![file.written.mistake(&found.at, found.is_key, found.problem)])),
+    }
+}
+
+fn top(key: &str) -> KeyPath {
+    KeyPath::default().name(key)
 }
 
 /// The experiment that a sweep's file names as a `base`.
 ///
 /// # Errors
-/// [`Error::Run`] for one that begins with `~`.
-pub fn beside(file: &Path, path: &Path) -> Result<PathBuf> {
+/// A sentence for one that begins with `~`.
+pub fn beside(file: &Path, path: &Path) -> Result<PathBuf, String> {
     match tilde::mistake(path) {
-        Some(problem) => Err(Error::Run(format!("{}: base: {problem}.", file.display()))),
+        Some(problem) => Err(format!("base: {problem}.")),
         None => Ok(file.parent().unwrap_or(Path::new("")).join(path)),
     }
 }
@@ -87,53 +125,76 @@ pub fn side_by_side(lists: &[(String, Vec<Value>)]) -> Vec<Vec<(&str, &Value)>> 
     (0..count).map(at).collect()
 }
 
-fn lists(what: &str, table: Table) -> Result<Vec<(String, Vec<Value>)>, String> {
-    let list = |(key, value): (String, Value)| match value {
+fn lists(what: &str, table: Table) -> Result<Vec<(String, Vec<Value>)>, Vec<SweepMistake>> {
+    let list = |key: String, value: Value| match value {
         Value::Array(values) if !values.is_empty() => Ok((key, values)),
-        Value::Table(_) => Err(format!(
-            "{what}.\"{key}\": expected a list of values such as [5, 10], found {value}. Write a key with dots in quotes, as in \
-             \"network.time_steps\" = [5, 10]."
-        )),
-        other => Err(format!("{what}.\"{key}\": expected a list of values such as [5, 10], found {other}.")),
+        other => {
+            let dotted = match &other {
+                Value::Table(_) => " Write a key with dots in quotes, as in \"network.time_steps\" = [5, 10].",
+                _ => "",
+            };
+            let problem =
+                format!("{what}.\"{key}\": expected a list of values such as [5, 10], found {other}.{dotted}");
+            Err(SweepMistake::new(top(what).name(&key), problem))
+        }
     };
-    table.into_iter().map(list).collect()
+    all(table.into_iter().map(|(key, value)| list(key, value)))
 }
 
-fn variants(table: Table) -> Result<Vec<(Option<String>, Table)>, String> {
-    let variant = |(name, value): (String, Value)| match value {
+/// All that is right, or all that is wrong.
+fn all<T>(checked: impl Iterator<Item = Result<T, SweepMistake>>) -> Result<Vec<T>, Vec<SweepMistake>> {
+    let (mut right, mut wrong) = (Vec::new(), Vec::new());
+    checked.for_each(|one| match one {
+        Ok(one) => right.push(one),
+        Err(one) => wrong.push(one),
+    });
+    if wrong.is_empty() { Ok(right) } else { Err(wrong) }
+}
+
+type NamedTables = Vec<(Option<String>, Table)>;
+
+fn variants(table: Table) -> Result<NamedTables, Vec<SweepMistake>> {
+    let variant = |name: String, value: Value| match value {
         Value::Table(table) => Ok((Some(name), table)),
-        other => Err(format!(
-            "variants.\"{name}\": expected a table such as {{ \"network.lif.leak\" = 0.9 }}, found {other}."
-        )),
+        other => {
+            let problem = format!(
+                "variants.\"{name}\": expected a table such as {{ \"network.lif.leak\" = 0.9 }}, found {other}."
+            );
+            Err(SweepMistake::new(top("variants").name(&name), problem))
+        }
     };
-    let variants = table.into_iter().map(variant).collect::<Result<Vec<_>, _>>()?;
+    let variants = all(table.into_iter().map(|(name, value)| variant(name, value)))?;
     Ok(if variants.is_empty() { vec![(None, Table::new())] } else { variants })
 }
 
-fn seeds(written: Option<Vec<u64>>) -> Result<Vec<Option<u64>>, String> {
+fn seeds(written: Option<Vec<u64>>) -> Result<Vec<Option<u64>>, SweepMistake> {
     match written {
         None => Ok(vec![None]),
         Some(seeds) if seeds.is_empty() => {
-            Err("seeds: expected seeds such as [0, 1, 2], found none. Leave `seeds` out for the base's own.".into())
+            let problem = "seeds: expected seeds such as [0, 1, 2], found none. Leave `seeds` out for the base's own.";
+            Err(SweepMistake::new(top("seeds"), problem))
         }
         Some(seeds) => Ok(seeds.into_iter().map(Some).collect()),
     }
 }
 
-fn even(zip: &[(String, Vec<Value>)]) -> Result<(), String> {
+fn even(zip: &[(String, Vec<Value>)]) -> Result<(), SweepMistake> {
     let Some((first, values)) = zip.first() else { return Ok(()) };
     let expected = values.len();
     match zip.iter().find(|(_, values)| values.len() != expected) {
-        Some((key, values)) => Err(format!(
-            "zip.\"{key}\": expected {expected} values, as \"{first}\" has, found {}: the lists of a zip go side by side.",
-            values.len()
-        )),
+        Some((key, values)) => {
+            let problem = format!(
+                "zip.\"{key}\": expected {expected} values, as \"{first}\" has, found {}: the lists of a zip go side by side.",
+                values.len()
+            );
+            Err(SweepMistake::new(top("zip").name(key), problem))
+        }
         None => Ok(()),
     }
 }
 
 /// Refuses more runs than anyone means, before any of them is made.
-fn count(file: &SweepFile) -> Result<(), String> {
+fn count(file: &SweepFile) -> Result<(), SweepMistake> {
     let zip = file.zip.first().map_or(1, |(_, values)| values.len());
     let lists = file.grid.iter().map(|(_, values)| values.len()).chain([zip, file.variants.len(), file.seeds.len()]);
     let runs = lists.map(|count| count as u128).try_fold(1u128, u128::checked_mul);
@@ -141,19 +202,22 @@ fn count(file: &SweepFile) -> Result<(), String> {
         Some(runs) if runs <= MOST_RUNS as u128 => Ok(()),
         _ => {
             let runs = runs.map_or_else(|| format!("more than {}", u128::MAX), |runs| runs.to_string());
-            Err(format!(
+            let problem = format!(
                 "this sweep would have {runs} runs, and at most {MOST_RUNS} are taken: every value of the grid goes with every other. Shorten \
                  its lists, or put those that belong together into `zip`."
-            ))
+            );
+            Err(SweepMistake { is_key: true, ..SweepMistake::new(top("grid"), problem) })
         }
     }
 }
 
 /// Refuses what would make two runs that are the same.
-fn once(file: &SweepFile) -> Result<(), String> {
+fn once(file: &SweepFile) -> Result<(), SweepMistake> {
     for (key, values) in &file.grid {
         if let Some((first, second)) = twice(values, same) {
-            return Err(format!("grid.\"{key}\": {} say the same. Remove one of them.", both(first, second)));
+            let problem = format!("grid.\"{key}\": {} say the same. Remove one of them.", both(first, second));
+            let place = values.iter().position(|value| std::ptr::eq(value, second)).unwrap_or_default();
+            return Err(SweepMistake::new(top("grid").name(key).index(place), problem));
         }
     }
     let rows = side_by_side(&file.zip);
@@ -163,10 +227,13 @@ fn once(file: &SweepFile) -> Result<(), String> {
         let shown = |row: &[(&str, &Value)]| {
             row.iter().map(|(key, value)| format!("\"{key}\" {value}")).collect::<Vec<_>>().join(", ")
         };
-        return Err(format!("zip: {} and {} say the same. Remove one of them.", shown(first), shown(second)));
+        let problem = format!("zip: {} and {} say the same. Remove one of them.", shown(first), shown(second));
+        return Err(SweepMistake { is_key: true, ..SweepMistake::new(top("zip"), problem) });
     }
     match twice(&file.seeds, |a, b| a == b) {
-        Some((Some(seed), _)) => Err(format!("seeds: {seed} stands twice. Remove one of them.")),
+        Some((Some(seed), _)) => {
+            Err(SweepMistake::new(top("seeds"), format!("seeds: {seed} stands twice. Remove one of them.")))
+        }
         _ => Ok(()),
     }
 }

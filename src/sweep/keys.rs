@@ -4,7 +4,7 @@
 //! Values are set in the order `set`, a variant's, the grid's, the zip's. A later one may change a part of a table that
 //! `set` or a variant gives, and a variant may say otherwise than `set`.
 
-use super::file::SweepFile;
+use super::file::{SweepFile, SweepMistake};
 use crate::config::KeyPath;
 use std::fmt;
 use toml::{Table, Value};
@@ -27,7 +27,7 @@ struct KeyPlace<'a> {
 }
 
 /// Refuses two values for one key, keys that are the sweep's own, and base files that are none.
-pub fn check(file: &SweepFile) -> Result<(), String> {
+pub fn check(file: &SweepFile) -> Result<(), SweepMistake> {
     let seeds = file.seeds.iter().any(Option::is_some);
     let set = of_table(ValuePlace::Set, &file.set, seeds)?;
     let mut lists = of_lists(ValuePlace::Grid, &file.grid, seeds)?;
@@ -44,7 +44,7 @@ pub fn check(file: &SweepFile) -> Result<(), String> {
     Ok(())
 }
 
-fn of_table<'a>(part: ValuePlace<'a>, table: &'a Table, seeds: bool) -> Result<Vec<KeyPlace<'a>>, String> {
+fn of_table<'a>(part: ValuePlace<'a>, table: &'a Table, seeds: bool) -> Result<Vec<KeyPlace<'a>>, SweepMistake> {
     table.iter().map(|(key, value)| setting(part, key, &[value], seeds)).collect()
 }
 
@@ -52,14 +52,19 @@ fn of_lists<'a>(
     part: ValuePlace<'a>,
     lists: &'a [(String, Vec<Value>)],
     seeds: bool,
-) -> Result<Vec<KeyPlace<'a>>, String> {
+) -> Result<Vec<KeyPlace<'a>>, SweepMistake> {
     lists.iter().map(|(key, values)| setting(part, key, &values.iter().collect::<Vec<_>>(), seeds)).collect()
 }
 
 /// Refuses a key that cannot be set there, whatever else the file says.
-fn setting<'a>(part: ValuePlace<'a>, written: &'a str, values: &[&Value], seeds: bool) -> Result<KeyPlace<'a>, String> {
+fn setting<'a>(
+    part: ValuePlace<'a>,
+    written: &'a str,
+    values: &[&Value],
+    seeds: bool,
+) -> Result<KeyPlace<'a>, SweepMistake> {
     let mut setting = KeyPlace { part, written, steps: Vec::new() };
-    let key = KeyPath::parse(written).map_err(|problem| format!("{setting}: {problem}."))?;
+    let key = KeyPath::parse(written).map_err(|problem| setting.mistake(format!("{setting}: {problem}.")))?;
     let name = |step: String| step.parse::<usize>().map_or(step, |index| index.to_string());
     setting.steps = key.0.iter().map(|step| name(step.as_name())).collect();
     let problem = match setting.steps.first().map(String::as_str) {
@@ -80,31 +85,31 @@ fn setting<'a>(part: ValuePlace<'a>, written: &'a str, values: &[&Value], seeds:
         },
         _ => return Ok(setting),
     };
-    Err(problem)
+    Err(setting.mistake(problem))
 }
 
-fn among(settings: &[KeyPlace<'_>]) -> Result<(), String> {
+fn among(settings: &[KeyPlace<'_>]) -> Result<(), SweepMistake> {
     settings
         .iter()
         .enumerate()
         .try_for_each(|(i, later)| settings.iter().take(i).try_for_each(|earlier| beside(earlier, later)))
 }
 
-fn between(earlier: &[KeyPlace<'_>], later: &[KeyPlace<'_>]) -> Result<(), String> {
+fn between(earlier: &[KeyPlace<'_>], later: &[KeyPlace<'_>]) -> Result<(), SweepMistake> {
     earlier.iter().try_for_each(|earlier| later.iter().try_for_each(|later| beside(earlier, later)))
 }
 
 /// Two keys of one run, of which `later` is set later.
-fn beside(earlier: &KeyPlace<'_>, later: &KeyPlace<'_>) -> Result<(), String> {
+fn beside(earlier: &KeyPlace<'_>, later: &KeyPlace<'_>) -> Result<(), SweepMistake> {
     if matches!((earlier.part, later.part), (ValuePlace::Set, ValuePlace::Variant(_))) {
         return Ok(());
     }
     let is_within = |inner: &KeyPlace<'_>, outer: &KeyPlace<'_>| inner.steps.starts_with(&outer.steps);
     match (is_within(earlier, later), is_within(later, earlier)) {
-        (true, true) => Err(format!("{earlier} and {later} set the same key. Remove one of them.")),
+        (true, true) => Err(later.mistake(format!("{earlier} and {later} set the same key. Remove one of them."))),
         (false, true) if matches!(earlier.part, ValuePlace::Set | ValuePlace::Variant(_)) => Ok(()),
-        (false, true) => Err(replaces(later, earlier)),
-        (true, false) => Err(replaces(earlier, later)),
+        (false, true) => Err(later.mistake(replaces(later, earlier))),
+        (true, false) => Err(later.mistake(replaces(earlier, later))),
         (false, false) => Ok(()),
     }
 }
@@ -113,6 +118,24 @@ fn replaces(inner: &KeyPlace<'_>, outer: &KeyPlace<'_>) -> String {
     format!(
         "{inner} is a part of {outer}, and one would replace what the other says. Write all of it in one place, or single keys in both."
     )
+}
+
+impl KeyPlace<'_> {
+    /// Where it stands in the file.
+    fn path(&self) -> KeyPath {
+        let top = KeyPath::default();
+        match self.part {
+            ValuePlace::Set => top.name("set"),
+            ValuePlace::Variant(name) => top.name("variants").name(name),
+            ValuePlace::Grid => top.name("grid"),
+            ValuePlace::Zip => top.name("zip"),
+        }
+        .name(self.written)
+    }
+
+    fn mistake(&self, problem: String) -> SweepMistake {
+        SweepMistake { is_key: true, ..SweepMistake::new(self.path(), problem) }
+    }
 }
 
 impl fmt::Display for KeyPlace<'_> {

@@ -3,15 +3,19 @@
 use super::file::{SweepFile, beside, side_by_side};
 use super::names::Names;
 use crate::config::settings::text;
-use crate::error::{Error, Result};
+use crate::config::{KeyPath, KeyStep};
+use crate::error::{Error, Mistake, Result};
 use crate::experiment::{CheckedExperiment, Experiment};
 use crate::run::RunFolder;
 use crate::run::identity::{self, RecordedRun, RunQuery};
 use crate::run::listing::{self, RunSummary};
 use crate::run::provenance::{Outcome, SweepMembership};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use toml::{Table, Value};
+
+/// After so many mistakes the other runs are not looked at.
+const MOST_MISTAKES: usize = 100;
 
 /// One run of a sweep.
 pub struct SweepRun {
@@ -94,17 +98,47 @@ pub fn plan(file: &SweepFile) -> Result<(Vec<String>, Vec<SweepRun>)> {
                     let (variant, settings) = (variant.as_deref(), [grid.clone(), zip.clone()].concat());
                     let name = names.run_name(&of_axes(variant, &settings), seed);
                     if !taken.insert(name.clone()) {
-                        return Err(Error::Run(format!(
-                            "{}: two runs would have the name {name}. Give variants and values other names.",
-                            file.path.display()
-                        )));
+                        let problem =
+                            format!("two runs would have the name {name}. Give variants and values other names.");
+                        return Err(Error::Config(vec![file.written.mistake(&KeyPath::default(), true, problem)]));
                     }
                     drafts.push(RunDraft { name, variant, values, settings, seed });
                 }
             }
         }
     }
-    Ok((axes, drafts.into_iter().map(|draft| draft.check(file)).collect::<Result<_>>()?))
+    let (mut runs, mut mistakes): (Vec<SweepRun>, Vec<(Mistake, String)>) = (Vec::new(), Vec::new());
+    for draft in drafts {
+        let name = draft.name.clone();
+        match draft.check(file) {
+            Ok(run) => runs.push(run),
+            // A value that many runs have is one mistake.
+            Err(Error::Config(found)) => {
+                for mistake in found {
+                    if !mistakes.iter().any(|(told, _)| *told == mistake) {
+                        mistakes.push((mistake, name.clone()));
+                    }
+                }
+            }
+            Err(other) => return Err(other),
+        }
+        if mistakes.len() >= MOST_MISTAKES {
+            break;
+        }
+    }
+    match mistakes.is_empty() {
+        true => Ok((axes, runs)),
+        false => Err(Error::Config(mistakes.into_iter().map(|(mistake, run)| of_run(mistake, &run, file)).collect())),
+    }
+}
+
+/// Of a mistake that stands elsewhere than in the sweep's file it is told which run has it.
+fn of_run(mistake: Mistake, run: &str, file: &SweepFile) -> Mistake {
+    if mistake.argument.is_some() || mistake.place.starts_with(&format!("{}:", file.path.display())) {
+        return mistake;
+    }
+    let end = if mistake.problem.ends_with(['.', '?', '!']) { "" } else { "." };
+    Mistake { problem: format!("{}{end} So it is in the run {run}.", mistake.problem), ..mistake }
 }
 
 /// Every combination of one value a key, the last key fastest.
@@ -136,19 +170,31 @@ fn variant_keys(file: &SweepFile) -> Vec<String> {
 
 impl RunDraft<'_> {
     fn check(self, file: &SweepFile) -> Result<SweepRun> {
-        let Self { name, variant, values, settings, seed } = self;
-        let (mut config, mut overrides): (PathBuf, Vec<String>) = (file.base.clone(), Vec::new());
-        let tables = file.set.iter().chain(values).map(|(key, value)| (key.as_str(), value));
-        for (key, value) in tables.chain(settings.iter().copied()) {
+        let mut config = file.base.clone();
+        let mut overrides: Vec<String> = Vec::new();
+        // Where in the sweep's file each of them stands.
+        let mut places: Vec<KeyPath> = Vec::new();
+        for (place, key, value) in self.values_of(file) {
             match (key, value) {
-                ("base", Value::String(path)) => config = beside(&file.path, Path::new(path))?,
-                _ => overrides.push(format!("{key}={value}")),
+                ("base", Value::String(path)) => {
+                    config = beside(&file.path, Path::new(path))
+                        .map_err(|problem| Error::Config(vec![file.written.mistake(&place, false, problem)]))?;
+                }
+                _ => {
+                    overrides.push(format!("{key}={value}"));
+                    places.push(place);
+                }
             }
         }
+        let Self { name, variant, settings, seed, .. } = self;
         overrides.extend(seed.map(|seed| format!("seed={seed}")));
         overrides.push(format!("name={name}"));
-        let mut checked = Experiment::load(&config, &overrides)
-            .map_err(|error| Error::Run(format!("{}: the run {name} cannot be:\n{error}", file.path.display())))?;
+        let mut checked = Experiment::load(&config, &overrides).map_err(|error| match error {
+            Error::Config(found) => {
+                Error::Config(found.into_iter().map(|mistake| in_sweep(mistake, file, &places, &overrides)).collect())
+            }
+            other => Error::Run(format!("{}: the run {name} cannot be:\n{other}", file.path.display())),
+        })?;
         checked.experiment.make_paths_absolute();
         let seed = checked.experiment.seed;
         let settings = of_axes(variant, &settings);
@@ -159,5 +205,42 @@ impl RunDraft<'_> {
             settings: settings.iter().filter(|(key, _)| key != "variant").cloned().collect(),
         };
         Ok(SweepRun { name, settings, seed, membership, checked })
+    }
+
+    /// What the run sets, in order, and where the sweep's file says so.
+    fn values_of<'a>(&'a self, file: &'a SweepFile) -> Vec<(KeyPath, &'a str, &'a Value)> {
+        let top = KeyPath::default();
+        let set = file.set.iter().map(|(key, value)| (top.name("set").name(key), key.as_str(), value));
+        let variant = top.name("variants").name(self.variant.unwrap_or_default());
+        let values = self.values.iter().map(|(key, value)| (variant.name(key), key.as_str(), value));
+        let listed = self.settings.iter().map(|(key, value)| {
+            let in_list = |part: &str, lists: &[(String, Vec<Value>)]| {
+                let (_, values) = lists.iter().find(|(name, _)| name == key)?;
+                Some(top.name(part).name(key).index(values.iter().position(|one| std::ptr::eq(one, *value))?))
+            };
+            let place = in_list("grid", &file.grid).or_else(|| in_list("zip", &file.zip));
+            (place.unwrap_or_default(), *key, *value)
+        });
+        set.chain(values).chain(listed).collect()
+    }
+}
+
+/// A mistake in what the sweep's file sets, where it stands there; others stay where they are.
+fn in_sweep(mistake: Mistake, file: &SweepFile, places: &[KeyPath], overrides: &[String]) -> Mistake {
+    let Some(part) = mistake.argument else { return mistake };
+    let (Some(place), Some(set)) = (places.get(part.number), overrides.get(part.number)) else { return mistake };
+    let depth = set.split_once('=').and_then(|(key, _)| KeyPath::parse(key).ok()).map_or(0, |key| key.0.len());
+    let key = KeyPath::parse(&mistake.key).unwrap_or_default();
+    let inside: Vec<KeyStep> = key.0.iter().skip(depth).cloned().collect();
+    let mut place = place.clone();
+    // The key of a list stands before all of its values.
+    if part.is_key && inside.is_empty() && matches!(place.0.last(), Some(KeyStep::Index(_))) {
+        place.0.pop();
+    }
+    place.0.extend(inside);
+    Mistake {
+        key: mistake.key,
+        argument: mistake.argument,
+        ..file.written.mistake(&place, part.is_key, mistake.problem)
     }
 }

@@ -1,7 +1,7 @@
 //! From a sweep's text to its runs, or to a sentence.
 
 use super::*;
-use crate::error::Error;
+use crate::error::{Error, Mistake};
 use crate::experiment::{CheckedExperiment, Experiment};
 use crate::layers::LayerKind;
 use crate::run::identity;
@@ -18,13 +18,25 @@ fn sweep(text: &str) -> Result<Sweep> {
     Sweep::load(&path)
 }
 
-/// The sentence that refuses a sweep which begins with `base = 'base.toml'`, without the file's name that it begins
-/// with.
+/// The sentences that refuse a sweep, each with its line and column in the file.
+fn all_refused(text: &str) -> Vec<String> {
+    let error = sweep(text).err().expect("a mistake");
+    let Error::Config(mistakes) = error else { panic!("no mistake of the file: {error}") };
+    let told = |mistake: &Mistake| {
+        let message = mistake.to_string();
+        let (_, told) = message.split_once("/trial.toml:").unwrap_or_else(|| panic!("of another file: {message}"));
+        told.trim_start().to_owned()
+    };
+    mistakes.iter().map(told).collect()
+}
+
+/// The one sentence that refuses a sweep which begins with `base = 'base.toml'`, without the place that it begins with.
 fn refused(text: &str) -> String {
-    let message = sweep(&format!("base = 'base.toml'\n{text}")).err().expect("a mistake").to_string();
-    let (file, problem) = message.split_once(": ").expect("a file and what is wrong with it");
-    assert!(file.ends_with("/trial.toml"), "{message}");
-    problem.into()
+    let mut told = all_refused(&format!("base = 'base.toml'\n{text}"));
+    assert_eq!(told.len(), 1, "{told:?}");
+    let told = told.remove(0);
+    let place = |c: char| c.is_ascii_digit() || ": ".contains(c);
+    told.trim_start_matches(place).to_owned()
 }
 
 fn names(text: &str) -> Vec<String> {
@@ -91,9 +103,9 @@ fn a_variant_may_start_from_another_file_and_long_names_end_in_a_checksum() -> R
 
 #[test]
 fn mistakes_name_the_file_and_the_run() {
-    assert!(sweep("seeds = [1]").err().expect("a mistake").to_string().contains("missing field `base`"));
+    assert_eq!(all_refused("seeds = [1]"), ["base: this key is missing; expected a string."]);
     for (text, expected) in [
-        ("seed = [1]", "unknown field `seed`"),
+        ("seed = [1]", "seed: unknown key; did you mean `seeds`?"),
         ("grid = { a = 3 }", "grid.\"a\": expected a list of values such as [5, 10], found 3."),
         ("grid = { a = [] }", "grid.\"a\": expected a list"),
         (
@@ -103,7 +115,10 @@ fn mistakes_name_the_file_and_the_run() {
         ),
         ("zip = { a = [1, 2], b = [1] }", "zip.\"b\": expected 2 values, as \"a\" has, found 1"),
         ("variants = { a = 1 }", "variants.\"a\": expected a table"),
-        ("seeds = [1]\ngrid = { 'network.tme_steps' = [1] }", "the run trial.tme_steps1.seed1 cannot be:"),
+        (
+            "seeds = [1]\ngrid = { 'network.tme_steps' = [1] }",
+            "network.tme_steps: unknown key; did you mean `time_steps`?",
+        ),
         ("seeds = []", "seeds: expected seeds such as [0, 1, 2], found none. Leave `seeds` out for the base's own."),
         ("grid = { 'a..b' = [1] }", "grid.\"a..b\": `a..b` is not a key like `a.b` or `a[2].b`."),
         ("grid = { 'a=b' = [1] }", "grid.\"a=b\": `a=b` is not a key"),
@@ -112,6 +127,55 @@ fn mistakes_name_the_file_and_the_run() {
         let message = refused(text);
         assert!(message.contains(expected), "expected {expected:?} in {message}");
     }
+}
+
+#[test]
+fn mistakes_have_their_line_and_column_in_the_sweeps_file_and_are_told_once() {
+    let text = "base = 'base.toml'
+seeds = [0, 1]
+set = { 'training.epochs' = 0 }
+[grid]
+'lr' = [0.1, 0.2]
+'network.lif.leak' = [0.5, 1.5, 'high']
+[variants]
+A = { 'network.lif' = { leek = 0.9 } }
+B = { 'network.lif.threshold' = -1 }
+";
+    let mut told = all_refused(text);
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "3:29: training.epochs: expected a whole number of at least 1, found 0.",
+            "5:1: lr: unknown key; did you mean `optimizer.sgd.lr`?",
+            "6:28: network.lif.leak: expected a number from 0 to 1 or a table, found 1.5.",
+            "6:33: network.lif.leak: expected a number from 0 to 1 or a table, found the string \"high\".",
+            "8:25: network.lif.leek: unknown key; did you mean `leak`? The keys here are `leak`, `threshold`, `input`, \
+             `reset`, `detach_reset`, `surrogate`, `fire_before_integrate`.",
+            "9:33: network.lif.threshold: expected a number above 0 or a table, found -1.",
+        ]
+    );
+    assert_eq!(
+        all_refused("base = 'base.toml'\ngrid = { 'network.lif.leak' = [0.5, 0.9\nseeds = [1]\n"),
+        ["2:31: this is not valid TOML: the [ that opens here is never closed; write ] before line 3."]
+    );
+    assert_eq!(
+        all_refused("base = 'base.toml'\nzip = { a = 1, b = [] }\nvariants = { c = 2 }\n"),
+        [
+            "2:13: zip.\"a\": expected a list of values such as [5, 10], found 1.",
+            "2:20: zip.\"b\": expected a list of values such as [5, 10], found [].",
+            "3:18: variants.\"c\": expected a table such as { \"network.lif.leak\" = 0.9 }, found 2.",
+        ]
+    );
+    let message = sweep("base = 'base.toml'\ngrid = { lr = [0.1] }\n").err().expect("a mistake").to_string();
+    assert!(message.ends_with("?\n2 | grid = { lr = [0.1] }\n  |          ^^"), "{message}");
+}
+
+#[test]
+fn a_mistake_of_the_base_is_told_with_the_run_that_has_it() {
+    let text = "base = 'base.toml'\nset = { 'network.time_steps' = 2 }\ngrid = { 'network.layers[3]' = ['flatten'] }";
+    let message = sweep(text).err().expect("a mistake").to_string();
+    assert!(message.contains("So it is in the run trial."), "{message}");
 }
 
 #[test]

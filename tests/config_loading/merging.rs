@@ -86,7 +86,7 @@ fn mistakes_of_all_files_come_at_once_each_with_its_own_file() {
             "a.toml:1:8: seed: expected a whole number of at least 0, found the string \"one\".",
             "a.toml:3:14: network.time_steps: expected a whole number of at least 1, found 0.",
             "a.toml:4:20: network.layers[1].conv.channels: \
-             this key is missing; expected a whole number of at least 1.",
+             this key is missing; expected a whole number of at least 1; write { conv = { channels = 2 } }.",
             "main.toml:4:1: network.lif.laek: unknown key; did you mean `leak`? \
              The keys here are `leak`, `threshold`, `input`, `surrogate`, `trace`.",
         ]

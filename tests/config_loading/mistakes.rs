@@ -25,13 +25,15 @@ fn an_unknown_key_is_placed_and_the_nearest_key_is_named() {
 fn base_belongs_to_the_top_of_the_file() {
     assert_eq!(
         mistakes_with("time_steps", "base = 'b.toml'\ntime_steps"),
-        ["a.toml:3:1: network.base: unknown key; \
-          the keys here are `time_steps`, `encoder`, `lif`, `bntt`, `layers`."]
+        ["a.toml:3:1: network.base: unknown key; did you mean `base`, at the top of the file?"]
     );
     assert_eq!(
         mistakes_with("name", "bsae = 1\nname"),
-        ["a.toml:1:1: bsae: unknown key; did you mean `base`? \
-          The keys here are `base`, `name`, `seed`, `data`, `network`, `optimizer`."]
+        [
+            "a.toml:1:1: bsae: unknown key; did you mean `base`? \
+             The keys here are `base`, `name`, `seed`, `data`, `network`, `optimizer`.",
+            "a.toml:1:8: base: expected a string or a list, found 1.",
+        ]
     );
 }
 
@@ -70,7 +72,7 @@ fn a_wrong_type_is_placed_at_the_value() {
     );
     assert_eq!(
         mistakes_with("lif = { leak = 0.9 }", "lif = 3"),
-        ["a.toml:4:7: network.lif: expected a table, found 3."]
+        ["a.toml:4:7: network.lif: expected a table, found 3; write lif = { threshold = 3 }."]
     );
 }
 
@@ -105,7 +107,7 @@ fn what_may_be_absent_is_told_to_be_where_something_else_stands() {
     assert_eq!(
         mistakes_of(&["data.limit=false", "data.mean=off", "data.limit2=none"]),
         [
-            "command line: data.limit: expected a table or \"none\", found false.",
+            "command line: data.limit: expected a table or \"none\", found false; write limit = { train = 2 }.",
             "command line: data.limit2: unknown key; did you mean `limit`? The keys here are `limit`, `mean`, `flip`, `note`.",
             "command line: data.mean: expected a list of 3 values or \"none\", found the string \"off\".",
         ]
@@ -123,7 +125,7 @@ fn what_may_be_absent_is_told_to_be_where_something_else_stands() {
         mistakes_of(&["network.time_steps=none", "network.lif=none", "data.flip=none", "optimizer=none"]),
         [
             "command line: data.flip: expected true or false, found the string \"none\".",
-            "command line: network.lif: expected a table, found the string \"none\".",
+            "command line: network.lif: expected a table, found the string \"none\"; write lif = { leak = 0.95 }.",
             "command line: network.time_steps: expected a whole number of at least 1, found the string \"none\".",
             "command line: optimizer: unknown name \"none\"; expected \"sgd\" or \"adam\".",
         ]
@@ -154,7 +156,7 @@ fn an_unknown_word_or_variant_is_refused_with_the_valid_ones() {
     );
     assert_eq!(
         mistakes_with("{ average = 2 }", "\"average\""),
-        ["a.toml:7:12: network.layers[3].pool: \"average\" needs a value; write { average = ... }."]
+        ["a.toml:7:12: network.layers[3].pool: \"average\" needs a value; write { average = 2 }."]
     );
     assert_eq!(
         mistakes_with("\"classes\"", "\"clases\""),
@@ -168,7 +170,7 @@ fn a_missing_key_is_placed_at_its_table() {
     assert_eq!(
         mistakes_with("{ channels = 8 }", "{}"),
         ["a.toml:6:5: network.layers[0].conv.channels: \
-          this key is missing; expected a whole number of at least 1."]
+          this key is missing; expected a whole number of at least 1; write { conv = { channels = 2 } }."]
     );
     assert_eq!(
         mistakes_with("time_steps = 4\n", "encoder = \"direct\"\n"),
@@ -177,7 +179,7 @@ fn a_missing_key_is_placed_at_its_table() {
     assert_eq!(
         mistakes_with("name = \"small\"", "optimizer = \"sgd\""),
         [
-            "a.toml:1:1: optimizer.sgd.lr: this key is missing; expected a number above 0.",
+            "a.toml:1:1: optimizer.sgd.lr: this key is missing; expected a number above 0; write { sgd = { lr = 0.1 } }.",
             "a.toml: name: this key is missing; expected a string.",
         ]
     );
@@ -284,7 +286,11 @@ fn later_checks_can_place_their_mistakes() {
     let error = loaded
         .sources
         .error([("network.layers[3]".to_owned(), "late.".to_owned()), ("name".to_owned(), "early.".to_owned())]);
-    assert_eq!(error.to_string(), "a.toml:1:8: name: early.\na.toml:7:3: network.layers[3]: late.");
+    assert_eq!(
+        error.to_string(),
+        "a.toml:1:8: name: early.\n1 | name = \"small\"\n  |        ^^^^^^^\n\
+         a.toml:7:3: network.layers[3]: late.\n7 |   { pool = { average = 2 } },\n  |   ^^^^^^^^^^^^^^^^^^^^^^^^^^"
+    );
 }
 
 #[test]
@@ -354,10 +360,169 @@ fn mutilated_files_never_panic() {
         for slip in ["", "{", "]", "\"", "=", ",", ".", "\n", "0", "-"] {
             let text = format!("{}{slip}{}", &COMPLETE[..at], &COMPLETE[at + 1..]);
             if let Err(error) = parse(&text, &[]) {
-                for line in error.to_string().lines() {
+                for line in messages::<()>(Err(error)) {
                     assert!(line.starts_with("a.toml:") && line.ends_with(['.', '?']), "{text}\n{line}");
                 }
             }
         }
     }
+}
+
+/// The whole text about the mistakes of `COMPLETE` with `from` replaced by `to`.
+fn drawn(from: &str, to: &str, overrides: &[&str]) -> String {
+    parse(&COMPLETE.replace(from, to), overrides).expect_err("there should be mistakes").to_string()
+}
+
+#[test]
+fn below_every_sentence_stands_its_line_with_carets() {
+    assert_eq!(
+        drawn("leak = 0.9", "leak = 7, laek = 0.9", &[]),
+        "a.toml:4:16: network.lif.leak: expected a number from 0 to 1, found 7.\n\
+         4 | lif = { leak = 7, laek = 0.9 }\n\
+         \u{20} |                ^\n\
+         a.toml:4:19: network.lif.laek: unknown key; did you mean `leak`? \
+         The keys here are `leak`, `threshold`, `input`, `surrogate`, `trace`.\n\
+         4 | lif = { leak = 7, laek = 0.9 }\n\
+         \u{20} |                   ^^^^"
+    );
+    assert_eq!(
+        drawn("\"small\"", "“small”", &[]),
+        "a.toml:1:8: this is not valid TOML: “ (U+201C) is a typographic quote; type \" instead.\n\
+         1 | name = “small”\n\
+         \u{20} |        ^"
+    );
+}
+
+#[test]
+fn the_argument_of_a_mistake_is_shown_with_carets() {
+    let told = |argument: &str| drawn("", "", &[argument]);
+    let (first, shown) = (
+        |text: String| text.lines().next().unwrap_or_default().to_owned(),
+        |text: String| text.split_once('\n').map(|(_, shown)| shown.to_owned()).unwrap_or_default(),
+    );
+    assert_eq!(shown(told("network.lif.leak=7")), "  | network.lif.leak=7\n  |                  ^");
+    assert_eq!(shown(told("network.lif.laek=0.9")), "  | network.lif.laek=0.9\n  |             ^^^^");
+    assert_eq!(shown(told("network.lif={ laek = 0.9 }")), "  | network.lif={ laek = 0.9 }\n  |               ^^^^");
+    assert_eq!(shown(told("seed")), "  | seed\n  | ^^^^");
+    assert_eq!(
+        first(told("network.lif.leak=0,9")),
+        "command line: network.lif.leak: expected a number from 0 to 1, found the string \"0,9\"; write 0.9."
+    );
+    assert_eq!(
+        first(told("data.flip=True")),
+        "command line: data.flip: expected true or false, found the string \"True\"; write true."
+    );
+}
+
+#[test]
+fn a_key_of_another_place_is_answered_with_its_path() {
+    let told = |argument: &str| mistakes_of(&[argument]).remove(0);
+    // The default optimizer is no choice of the file's.
+    assert_eq!(
+        told("lr=0.1"),
+        "command line: lr: unknown key; did you mean `optimizer.sgd.lr` or `optimizer.adam.lr`?"
+    );
+    assert_eq!(
+        mistakes_of(&["optimizer={ adam = {} }", "lr=0.1"]),
+        ["command line: lr: unknown key; did you mean `optimizer.adam.lr`?"]
+    );
+    assert_eq!(told("leak=0.9"), "command line: leak: unknown key; did you mean `network.lif.leak`?");
+    assert_eq!(told("network.leak=0.9"), "command line: network.leak: unknown key; did you mean `network.lif.leak`?");
+    assert_eq!(told("time-steps=3"), "command line: time-steps: unknown key; did you mean `network.time_steps`?");
+    assert_eq!(told("timesteps=3"), "command line: timesteps: unknown key; did you mean `network.time_steps`?");
+    // As others call it.
+    assert_eq!(told("T=3"), "command line: T: unknown key; did you mean `network.time_steps`?");
+    assert_eq!(told("sgd.lr=3"), "command line: sgd: unknown key; did you mean `optimizer.sgd`?");
+    assert_eq!(
+        told("optimizer.lr=3"),
+        "command line: optimizer.lr: unknown name \"lr\"; did you mean `optimizer.sgd.lr` or `optimizer.adam.lr`? \
+         Expected \"sgd\" or \"adam\"."
+    );
+    // Of an entry of a list the first that has it.
+    assert_eq!(
+        told("channels=3"),
+        "command line: channels: unknown key; did you mean `network.layers[0].conv.channels`?"
+    );
+    assert_eq!(
+        told("network.seed=3"),
+        "command line: network.seed: unknown key; did you mean `seed`, at the top of the file?"
+    );
+}
+
+#[test]
+fn where_a_word_or_a_number_stands_for_a_table_the_whole_form_is_shown() {
+    for (written, expected) in [
+        (
+            "\"conv\"",
+            "a.toml:8:3: network.layers[4].conv.channels: this key is missing; expected a whole number of at least 1; \
+             write { conv = { channels = 2 } }.",
+        ),
+        (
+            "{ conv = 64 }",
+            "a.toml:8:12: network.layers[4].conv: expected a table, found 64; write { conv = { channels = 64 } }.",
+        ),
+        (
+            "{ linear = \"classes\" }",
+            "a.toml:8:14: network.layers[4].linear: expected a table, found the string \"classes\"; \
+             write { linear = { features = \"classes\" } }.",
+        ),
+    ] {
+        assert_eq!(mistakes_with("\"flatten\"", written), [expected]);
+    }
+    assert_eq!(
+        mistakes_with("[network]", "[optimizer]\nsgd = 0.5\n[network]"),
+        ["a.toml:3:7: optimizer.sgd: expected a table, found 0.5; write sgd = { lr = 0.5 }."]
+    );
+}
+
+#[test]
+fn a_key_under_a_wrong_name_is_not_missing_too_and_its_value_is_looked_at() {
+    assert_eq!(
+        mistakes_with("time_steps = 4", "timesteps = \"four\""),
+        [
+            "a.toml:3:1: network.timesteps: unknown key; did you mean `time_steps`? \
+             The keys here are `time_steps`, `encoder`, `lif`, `bntt`, `layers`.",
+            "a.toml:3:13: network.time_steps: expected a whole number of at least 1, found the string \"four\".",
+        ]
+    );
+    assert_eq!(
+        mistakes_with("[network]", "[netwrok]"),
+        ["a.toml:2:2: netwrok: unknown key; did you mean `network`? \
+          The keys here are `base`, `name`, `seed`, `data`, `network`, `optimizer`."]
+    );
+}
+
+#[test]
+fn what_comes_after_the_keys_is_told_with_them_as_far_as_it_does_not_hang_on_them() {
+    let text = |key: &str| COMPLETE.replace("[network]", &format!("{key}\n[network]"));
+    let told = |text: &str| {
+        let asked = |read: &Experiment, unknown: &std::collections::BTreeSet<String>| {
+            let known = |key: &str| !unknown.contains(key);
+            let all = [("seed", format!("it is {}.", read.seed)), ("network.time_steps", "it is late.".to_owned())];
+            all.into_iter()
+                .filter(|(key, _)| known(key.split('.').next().unwrap()))
+                .map(|(k, p)| (k.into(), p))
+                .collect()
+        };
+        messages(config::parse_with(text, "a.toml", &[], &SHARED, asked))
+    };
+    // Read as what was meant, at the place where it stands.
+    assert_eq!(
+        told(&text("sede = 7")),
+        [
+            "a.toml:2:1: sede: unknown key; did you mean `seed`? \
+             The keys here are `base`, `name`, `seed`, `data`, `network`, `optimizer`.",
+            "a.toml:2:8: seed: it is 7.",
+            "a.toml:4:14: network.time_steps: it is late.",
+        ]
+    );
+    // What nobody knows of, nothing hangs on but its section.
+    assert_eq!(
+        told(&text("").replace("time_steps = 4", "time_steps = 4\ncolour = 1")),
+        [
+            "a.toml: seed: it is 0.",
+            "a.toml:5:1: network.colour: unknown key; the keys here are `time_steps`, `encoder`, `lif`, `bntt`, `layers`.",
+        ]
+    );
+    assert!(config::parse_with::<Experiment>(COMPLETE, "a.toml", &[], &SHARED, |_, _| panic!("all is right")).is_ok());
 }

@@ -5,6 +5,7 @@ mod summary;
 mod tables;
 mod times;
 
+use super::meant::{FileKind, of_other_kind};
 use super::path_argument::path;
 use super::run::print_end;
 use crate::error::{Error, Result};
@@ -64,7 +65,8 @@ pub struct SweepArguments {
 }
 
 pub fn sweep(arguments: &SweepArguments, log: &Log) -> Result<()> {
-    let sweep = Sweep::load(&arguments.sweep)?;
+    let sweep =
+        Sweep::load(&arguments.sweep).map_err(|error| of_other_kind(error, &arguments.sweep, &[FileKind::Sweep]))?;
     if let Some(number) = arguments.only {
         return train_one(&sweep, arguments, number, log);
     }

@@ -84,8 +84,16 @@ fn number(value: &Value) -> Option<f64> {
     value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64))
 }
 
-/// ` Did you mean ...?`, or nothing where no name is near.
+/// ` Did you mean ...?`, or nothing where no name is near: the paths that end in what was `written`, or else the
+/// nearest.
 pub fn suggestion<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    let ends = |name: &&&str| name.strip_suffix(written).is_some_and(|around| around.ends_with('.'));
+    let mut paths: Vec<String> = names.iter().filter(ends).take(3).map(|name| format!("`{name}`")).collect();
+    if let Some(last) = paths.pop() {
+        let first = if paths.is_empty() { String::new() } else { format!("{} or ", paths.join(", ")) };
+        return format!(" Did you mean {first}{last}?");
+    }
     let near = names.into_iter().map(|name| (strsim::normalized_damerau_levenshtein(written, name), name));
     let best = near.filter(|(nearness, _)| *nearness > 0.6).max_by(|a, b| a.0.total_cmp(&b.0));
     best.map_or_else(String::new, |(_, name)| format!(" Did you mean `{name}`?"))
@@ -126,6 +134,8 @@ mod tests {
         }
         assert_eq!(suggestion("lif.leek", ["name", "lif.leak"]), " Did you mean `lif.leak`?");
         assert_eq!(suggestion("xyz", ["name", "lif.leak"]), "");
+        assert_eq!(suggestion("leak", ["name", "leaky", "a.lif.leak"]), " Did you mean `a.lif.leak`?");
+        assert_eq!(suggestion("x", ["a.x", "b.x", "bx", "c.x", "d.x"]), " Did you mean `a.x`, `b.x` or `c.x`?");
         Ok(())
     }
 }

@@ -29,6 +29,7 @@ use crate::error::Result;
 pub struct DvsCifar10Config {
     /// The folder of `airplane` to `truck`, with any number of the recordings, such as
     /// `airplane/cifar10_airplane_0.aedat`.
+    #[schemars(example = "data/dvs_cifar10")]
     pub path: PathBuf,
     /// The recordings of each class that are tested on; the data set itself has no split.
     #[serde(default)]

@@ -26,8 +26,8 @@ impl RecordingFolders<'_> {
     pub fn check(&self, parts: &[PathBuf]) -> Result<()> {
         let Self { path, set, key, holds, .. } = self;
         let Err(problem) = files::all_there(path, parts) else { return Ok(()) };
-        let advice = unexpected_files::advice(path, parts, key);
-        Err(Error::Data(format!("{problem}. The {set} folder holds {holds}; {advice}.")))
+        let holds = format!("The {set} folder holds {holds}");
+        Err(Error::Data(unexpected_files::missing(&problem, &holds, path, parts, key)))
     }
 
     /// The recordings in `folders`, paths within the data set's, as (number, place of the folder, path within the data

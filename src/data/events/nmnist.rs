@@ -22,6 +22,7 @@ use crate::error::Result;
 #[serde(deny_unknown_fields)]
 pub struct NmnistConfig {
     /// The folder of `Train/0` to `Train/9` and `Test/0` to `Test/9`, with any number of the recordings.
+    #[schemars(example = "data/nmnist")]
     pub path: PathBuf,
     /// How events become frames.
     #[serde(default)]

@@ -4,8 +4,8 @@ use super::cells::Cell;
 use super::file::{CellSource, CellSpec, TableFile};
 use super::runs::{Runs, of_sweep};
 use super::{FilledTable, TableRow};
-use crate::config::settings;
-use crate::error::{Error, Result};
+use crate::config::{KeyPath, settings};
+use crate::error::{Error, Mistake, Result};
 use crate::experiment::Experiment;
 use crate::run::RunFolder;
 use crate::sweep::{Sweep, SweepRun};
@@ -18,7 +18,7 @@ pub fn fill(file: TableFile, runs: Option<&Path>) -> Result<FilledTable> {
     let mut sources = RunSources { root, runs: Runs::below(root)?, sweeps: BTreeMap::new() };
     let mut rows = Vec::new();
     for (label, entries) in &file.rows {
-        let cells = entries.iter().map(|entry| sources.cell(entry).map_err(|error| at(&file, entry, &error)));
+        let cells = entries.iter().map(|entry| sources.cell(entry).map_err(|error| at(&file, entry, error)));
         rows.push(TableRow { labels: vec![label.clone()], cells: cells.collect::<Result<_>>()? });
     }
     let TableFile { title, caption, label, head, columns, against, .. } = file;
@@ -36,8 +36,24 @@ pub fn fill(file: TableFile, runs: Option<&Path>) -> Result<FilledTable> {
     })
 }
 
-fn at(file: &TableFile, entry: &CellSpec, error: &Error) -> Error {
-    Error::Run(format!("{}: {}: {error}", file.path.display(), entry.place))
+/// An error of a cell: what its row or column sets wrongly stands where they do.
+fn at(file: &TableFile, entry: &CellSpec, error: Error) -> Error {
+    let nowhere = KeyPath::default();
+    let row = entry.at.first().unwrap_or(&nowhere);
+    let Error::Config(found) = error else { return file.refuse(row, format!("{}: {error}", entry.place)) };
+    let of_cell = |mistake: &Mistake| {
+        let CellSource::Config { set, .. } = &entry.source else { return None };
+        let (part, places) = (mistake.argument?, entry.at.iter().rev());
+        let key = set.keys().nth(part.number)?;
+        let place = places.map(|at| at.name("set").name(key)).find(|place| file.written.has(place))?;
+        let (key, problem) = (mistake.key.clone(), mistake.problem.clone());
+        Some(Mistake { key, ..file.written.mistake(&place, part.is_key, problem) })
+    };
+    let elsewhere = |mistake: Mistake| Mistake {
+        problem: format!("{} So it is in {} of {}.", mistake.problem, entry.place, file.written.name()),
+        ..mistake
+    };
+    Error::Config(found.into_iter().map(|mistake| of_cell(&mistake).unwrap_or_else(|| elsewhere(mistake))).collect())
 }
 
 /// Where the runs of all cells come from.

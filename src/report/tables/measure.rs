@@ -2,6 +2,7 @@
 
 use crate::analysis::attack::read_share;
 use crate::config::settings::suggestion;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// A number of a run, by its name.
@@ -20,7 +21,7 @@ use serde::Deserialize;
 /// | `early_exit.accuracy`, `early_exit.time_steps` | with the exit that gamma tells | `bntt early-exit` |
 /// | `early_exit.accuracy@0.9`, `early_exit.time_steps@0.9` | each image stopping at this confidence | `bntt early-exit` |
 /// | `attack.clean`, `attack.fgsm@8/255`, `attack.pgd@8/255`, `attack.gaussian@0.1`, `attack.salt_and_pepper@0.05` | accuracy in percent | `bntt attack` |
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct Measure(String);
 

@@ -65,10 +65,10 @@ pub use measured::{MeasuredValue, measured};
 pub use published::{Evidence, Published};
 pub use records::records;
 
-use crate::config::LARGEST_FILE;
+use crate::config::TomlFile;
 use crate::error::{Error, Result};
-use crate::files::reading;
 use crate::report::compare::Filter;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A table whose cells are filled.
@@ -148,8 +148,7 @@ impl FilledTable {
 
     fn filled(path: &Path, runs: Option<&Path>, of_sweep: SweepColumns<'_>) -> Result<Self> {
         let refuse = |problem: String| Error::Run(format!("{}: {problem}", path.display()));
-        let (_, table): (_, toml::Table) =
-            reading::toml(path, LARGEST_FILE).map_err(|error| refuse(error.to_string()))?;
+        let (_, table): (_, BTreeMap<String, serde_json::Value>) = TomlFile::read(path)?;
         match (table.contains_key("rows"), table.contains_key("network"), table.contains_key("base")) {
             (true, ..) if !of_sweep.filters.is_empty() => {
                 Err(refuse("this is a table's file, whose rows stand in it: --where chooses runs of a sweep.".into()))

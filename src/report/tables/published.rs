@@ -1,10 +1,11 @@
 //! Numbers that others published, each with how it is known.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Value;
 
 /// How a number is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum Evidence {
     /// Read in the paper's text or the authors' code.
     V,
@@ -28,10 +29,11 @@ impl Evidence {
 }
 
 /// A number of what its cell shows, as a table's file has it: an accuracy in percent unless there is a measure.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Published {
     /// A number, or one in quotes that is printed with just these digits: `"69.50"`.
+    #[schemars(with = "Option<serde_json::Value>")]
     value: Option<Value>,
     pub evidence: Evidence,
     /// Where it stands.
