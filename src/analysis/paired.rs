@@ -15,10 +15,10 @@ const CONFIDENCE: f64 = 0.95;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct PairedDifference {
     pub mean: f64,
-    /// The 95 % interval of the mean; one pair has none.
+    /// The 95 % interval of the mean. One pair has none, nor have pairs that all differ by the same: few images of few
+    /// seeds do so by chance.
     pub interval: Option<[f64; 2]>,
-    /// How likely so large a mean, above or below 0, is where there is no difference; nothing for one pair, or for
-    /// pairs that all differ by the same.
+    /// How likely so large a mean, above or below 0, is where there is no difference; `None` where `interval` is.
     pub p: Option<f64>,
     /// Pairs.
     pub n: usize,
@@ -31,9 +31,12 @@ impl PairedDifference {
         let pairs = first.iter().filter_map(|(seed, value)| Some(value - of_seed(*seed)?));
         let differences = Statistic::from_values(&pairs.collect::<Vec<f64>>())?;
         let Statistic { mean, deviation, n } = differences;
-        let error = deviation.map(|deviation| deviation / (n as f64).sqrt()).filter(|error| *error > 0.0);
+        // Differences that are the same but for their last bits are the same.
+        let largest = first.iter().chain(second).map(|(_, value)| value.abs()).fold(0.0, f64::max);
+        let deviation = deviation.filter(|deviation| *deviation > 1e-12 * largest);
+        let error = deviation.map(|deviation| deviation / (n as f64).sqrt());
         let p = error.and_then(|error| Some(2.0 * student(n)?.cdf(-(mean / error).abs())));
-        Some(Self { mean, interval: interval(&differences), p, n })
+        Some(Self { mean, interval: error.and_then(|_| interval(&differences)), p, n })
     }
 }
 
@@ -89,7 +92,11 @@ mod tests {
         assert_eq!(PairedDifference::between(&[(0, 1.0)], &[(1, 1.0)]), None);
         let one = PairedDifference::between(&[(0, 1.5)], &[(0, 1.0)]).unwrap();
         assert_eq!((one.mean, one.interval, one.p, one.n), (0.5, None, None, 1));
-        let alike = PairedDifference::between(&[(0, 2.0), (1, 3.0)], &[(0, 1.0), (1, 2.0)]).unwrap();
-        assert_eq!((alike.mean, alike.interval, alike.p), (1.0, Some([1.0, 1.0]), None));
+        // Of 344 and 336 right among 359, and of 336 and 328: 800 / 359 both times, but for the last bits.
+        let percent = |right: f64| 100.0 * right / 359.0;
+        let [first, second] = [[344.0, 336.0], [336.0, 328.0]].map(|right| seeded(&right.map(percent)));
+        let alike = PairedDifference::between(&first, &second).unwrap();
+        assert!((alike.mean - 800.0 / 359.0).abs() < 1e-12, "{alike:?}");
+        assert_eq!((alike.interval, alike.p), (None, None));
     }
 }

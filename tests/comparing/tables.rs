@@ -7,7 +7,8 @@ use bntt::report::tables::{FilledTable, grid, records};
 const NOTE: &str = "Top-1 accuracy on the test images in %: mean ± sample standard deviation over n runs with different seeds. Differences \
                     are in points.";
 
-const BOLD: &str = "Bold, in plain text \\*: the best of our means in its column, among rows of the same data set.";
+const BOLD: &str =
+    "Bold (starred in plain text): the best of our means in its column, among rows of the same data set.";
 
 const ROWS: &str = "\
 title = 'Leak & more'

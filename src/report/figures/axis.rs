@@ -85,6 +85,14 @@ impl Axis {
         }
     }
 
+    /// Whole numbers from 0 to `last`.
+    pub fn counted(last: usize) -> Self {
+        let last = last.max(1) as f64;
+        let step = nice((last / TICKS).max(1.0)).max(1.0);
+        let ticks = multiples(step, 0.0, last);
+        Self { low: 0.0, high: 1.02 * last, log: false, ticks, digits: 0, names: Vec::new() }
+    }
+
     /// Powers of ten around `values`; linear where one of them is not above 0.
     pub fn log(values: &[f64]) -> Self {
         let (low, high) = span(values.iter().copied());
@@ -192,6 +200,8 @@ mod tests {
         assert_eq!(labels(&Axis::epochs(3)), ["1", "2", "3"]);
         assert_eq!(labels(&Axis::epochs(100)), ["20", "40", "60", "80", "100"]);
         assert_eq!(labels(&Axis::epochs(1)), ["1"]);
+        assert_eq!(labels(&Axis::counted(2)), ["0", "1", "2"]);
+        assert_eq!(labels(&Axis::counted(100)), ["0", "20", "40", "60", "80", "100"]);
         assert_eq!(labels(&Axis::around([0.254, 0.255])), ["0.2540", "0.2542", "0.2544", "0.2546", "0.2548", "0.2550"]);
     }
 

@@ -1,6 +1,6 @@
 //! What figures are drawn on: sizes and fonts in pixels, finer units beneath.
 
-use super::colours::INK;
+use super::colours::{AXIS, INK};
 use super::{Figure, printable};
 use crate::error::{Error, Result};
 use plotters::coord::Shift;
@@ -77,6 +77,12 @@ fn with_head(svg: &str, title: &str, (width, height): (u32, u32)) -> String {
          aria-label=\"{label}\">\n\
          <style>rect {{ shape-rendering: crispEdges }}</style>{rest}"
     )
+}
+
+/// The outline of a rectangle, a pixel wide: that of plotters' own is a unit wide, whatever is asked for.
+pub fn frame(area: &DrawArea, (left, top): (i32, i32), (right, bottom): (i32, i32)) -> DrawResult {
+    let corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)];
+    Ok(area.draw(&PathElement::new(corners, AXIS.stroke_width(UNIT)))?)
 }
 
 /// plotters measures text with fonts that it was given, once a process.

@@ -1,7 +1,7 @@
 //! How BNTT's gammas are spread over the channels, by layer and time-step.
 
-use super::canvas::{DrawArea, DrawResult, TITLE, UNIT, WIDTH, figure, text, units, width};
-use super::colours::{AXIS, blues};
+use super::canvas::{DrawArea, DrawResult, TITLE, WIDTH, figure, frame, text, units, width};
+use super::colours::blues;
 use super::{Figure, printable};
 use crate::error::Result;
 use plotters::prelude::*;
@@ -84,7 +84,7 @@ impl Bins {
             }
         }
         let end = (left + steps.len() as i32 * cell, top + units(HEIGHT));
-        area.draw(&Rectangle::new([(left, top), end], AXIS.stroke_width(UNIT)))?;
+        frame(area, (left, top), end)?;
         let beside = text(LABELS).pos(Pos::new(HPos::Right, VPos::Center));
         for (share, value) in [(0.0, self.high), (0.5, (self.low + self.high) / 2.0), (1.0, self.low)] {
             let y = top + (f64::from(units(HEIGHT)) * share) as i32;

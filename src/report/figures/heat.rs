@@ -1,6 +1,6 @@
 //! Tables of numbers as colours, with a scale beside them.
 
-use super::canvas::{DrawArea, DrawResult, TITLE, UNIT, WIDTH, figure, text, units, width};
+use super::canvas::{DrawArea, DrawResult, TITLE, UNIT, WIDTH, figure, frame, text, units, width};
 use super::colours::{AXIS, INK, is_dark};
 use super::{Figure, printable};
 use crate::error::Result;
@@ -90,8 +90,7 @@ impl Heat<'_> {
             }
         }
         let right = units(layout.left) + self.columns.len() as i32 * wide;
-        let frame = [(units(layout.left), 0), (right, self.rows.len() as i32 * high)];
-        Ok(area.draw(&Rectangle::new(frame, AXIS.stroke_width(UNIT)))?)
+        frame(area, (units(layout.left), 0), (right, self.rows.len() as i32 * high))
     }
 
     fn paint_labels(&self, area: &DrawArea, layout: &HeatLayout) -> DrawResult {
@@ -130,7 +129,7 @@ impl Heat<'_> {
             // Each covers the upper part of the one before: side by side they would show seams.
             area.draw(&Rectangle::new([(x, y(1.0)), (right, y(from))], colour.filled()))?;
         }
-        area.draw(&Rectangle::new([(x, y(1.0)), (right, y(0.0))], AXIS.stroke_width(UNIT)))?;
+        frame(area, (x, y(1.0)), (right, y(0.0)))?;
         let style = text(11.5).pos(Pos::new(HPos::Left, VPos::Center));
         for (share, words) in &self.ticks {
             area.draw(&PathElement::new([(right, y(*share)), (right + units(4), y(*share))], AXIS.stroke_width(UNIT)))?;

@@ -20,7 +20,7 @@ pub fn learning_rate(epochs: &[EpochMetrics]) -> Result<Figure> {
         name: "learning-rate",
         title: "Learning rate",
         caption: "Of every epoch's last step, drawn over the whole epoch.",
-        x: ("epochs done", Axis::from_zero([epochs.last().map_or(1.0, |line| line.epoch as f64)])),
+        x: ("epochs done", Axis::counted(epochs.last().map_or(1, |line| line.epoch))),
         y: ("learning rate", Axis::log(&rates)),
         lines: vec![PlotLine::new("", TRAIN, points)],
         ring: None,

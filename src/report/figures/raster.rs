@@ -1,7 +1,7 @@
 //! Spike raster of one image.
 
-use super::canvas::{DrawArea, DrawResult, TITLE, UNIT, WIDTH, figure, text, units, width};
-use super::colours::{AXIS, INK, apart};
+use super::canvas::{DrawArea, DrawResult, TITLE, UNIT, WIDTH, figure, frame, text, units, width};
+use super::colours::{INK, apart};
 use super::{Figure, printable};
 use crate::error::Result;
 use plotters::prelude::*;
@@ -67,8 +67,7 @@ fn paint(
         }
         y += HEIGHT;
     }
-    let frame = [(left, top), (left + time_steps as i32 * wide, y)];
-    area.draw(&Rectangle::new(frame, AXIS.stroke_width(UNIT)))?;
+    frame(area, (left, top), (left + time_steps as i32 * wide, y))?;
     let right = text(LABELS).pos(Pos::new(HPos::Right, VPos::Center));
     area.draw_text(&printable(&layer.layer), &right, (left - units(8), (top + y) / 2))?;
     Ok(y + units(GAP as u32))

@@ -38,7 +38,8 @@ pub fn grid(table: &FilledTable) -> Table {
     }
     if !grid.bold.is_empty() {
         notes.push(
-            "Bold, in plain text *: the best of our means in its column, among rows of the same data set.".into(),
+            "Bold (starred in plain text): the best of our means in its column, among rows of the same data set."
+                .into(),
         );
     }
     notes.extend(table.against.as_ref().map(|_| ABOUT_PAIRS.to_string()));
