@@ -362,9 +362,9 @@ mod tests {
         assert_eq!(set.refused(), "the folder FOLDER/train/n01/images holds no JPEG image.");
         fs::remove_dir_all(set.folder.path().join("val")).unwrap();
         let text = set.refused();
-        assert!(
-            text.starts_with("the folder FOLDER lacks val/images, val/val_annotations.txt. The Tiny-ImageNet folder")
-        );
+        let begins = "`bntt data tiny_imagenet --path FOLDER` fetches it: the folder FOLDER lacks val/images, val/val_annotations.txt. \
+                      The Tiny-ImageNet folder";
+        assert!(text.starts_with(begins), "{text}");
         assert!(text.ends_with("put them there or correct data.dataset.tiny_imagenet.path."), "{text}");
     }
 

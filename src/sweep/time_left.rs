@@ -181,13 +181,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let base = "name = 'a'\ndata = { dataset = 'digits', batch_size = 64, limit = { train = 100 } }\noptimizer = { sgd = { lr = 0.1 } }\n\
                     training = { epochs = 2 }\n[network]\ntime_steps = 3\nencoder = 'poisson'\n\
-                    layers = ['flatten', { linear = { features = 'classes' } }]";
+                    layers = ['flatten', { linear = { features = 20 } }, 'lif', { linear = { features = 'classes' } }]";
         std::fs::write(folder.path().join("base.toml"), base).unwrap();
         let path = folder.path().join("trial.toml");
         std::fs::write(&path, "base = 'base.toml'\ngrid = { 'network.time_steps' = [3, 6] }").unwrap();
         let runs = Sweep::load(&path).unwrap().runs;
-        // 64 pixels, 10 classes, 3 time-steps, 100 images, 2 epochs.
-        assert_eq!([cost(&runs[0]), cost(&runs[1])], [640.0 * 3.0 * 200.0, 640.0 * 6.0 * 200.0]);
+        // 64 pixels to 20 neurons to 10 classes, 3 time-steps, 100 images, 2 epochs.
+        let macs = 64.0 * 20.0 + 20.0 * 10.0;
+        assert_eq!([cost(&runs[0]), cost(&runs[1])], [macs * 3.0 * 200.0, macs * 6.0 * 200.0]);
         let time = TimeLeft::new(&runs, &[None, None], &[&runs[1]], 1);
         assert_eq!((time.runs.len(), time.runs[&runs[1].name].cost), (1, cost(&runs[1])));
     }

@@ -144,7 +144,7 @@ mod tests {
         };
         let whole = "[12/48] norms.BNTT-time_steps5.seed0: 51.25 % after 8 epochs, 1 min 14 s; about 45 min left";
         assert_eq!([line(None), line(Some(120))], [whole, whole]);
-        assert_eq!(line(Some(80)), "[12/48] norms.BN..s5.seed0: 51.25 % after 8 epochs, 1 min 14 s; about 45 min left");
+        assert_eq!(line(Some(80)), "[12/48] norms.BN..5.seed0: 51.25 % after 8 epochs, 1 min 14 s; about 45 min left");
         assert_eq!(line(Some(85)).chars().count(), 85);
         assert_eq!(
             completed_line("[1/2]", "a", "completed by another process", None, Some(60)),
