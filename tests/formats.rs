@@ -13,13 +13,13 @@ const TABLE: &str = "columns = []\n[[rows]]\nconfig = \"small.toml\"\n";
 
 /// Every command that prints numbers, and whether it succeeds.
 const COMMANDS: [&[&str]; 13] = [
-    &["check", "small.toml"],
+    &["check", "small.toml", "--no-timing"],
     &["list"],
     &["eval", "runs/small"],
     &["doctor", "runs/small"],
     &["compare", "runs/small"],
     &["compare", "trial.toml"],
-    &["sweep", "trial.toml", "--dry-run"],
+    &["sweep", "trial.toml", "--dry-run", "--no-timing"],
     &["sweep", "trial.toml", "--status"],
     &["table", "trial.toml"],
     &["early-exit", "runs/small"],

@@ -168,7 +168,7 @@ fn what_cannot_be_read_is_a_sentence_in_its_place() {
         page.contains("<figure class=\"absent\"><strong>Confusion matrix</strong>") && page.contains("gone"),
         "{page}"
     );
-    assert_eq!(page.matches("<svg").count(), 5);
+    assert_eq!(page.matches("<svg").count(), 6);
     workspace.ok(&["report", "runs/tiny", "--no-evaluation", "-o", "b.html"]);
     assert!(!workspace.read("b.html").contains("Confusion"));
 

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 /// A run belongs to a cell when it computes the same as the cell's experiment: its config.toml says the same, apart
 /// from seed, name and what changes no number (where the data lie, training.device, threads, checkpoint_every,
 /// tensorboard, provenance), and its data had the same checksums. The best epoch is chosen on the test images.
-/// Published numbers that are not confirmed are not printed. With measures, cells show other numbers: those of training,
-/// and those that eval, energy, attack and early-exit left in the runs' folders.
+/// Published numbers that are not confirmed are not printed. With measures, cells show other numbers: those of
+/// training, and those that eval, energy, attack and early-exit left in the runs' folders.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  bntt table configs/tables/bntt_accuracy.toml\n  bntt table sweeps/leak.toml --format latex > leak.tex\n  \

@@ -20,6 +20,11 @@ fn refused<T, E: ToString>(result: Result<T, E>) -> String {
     result.err().expect("a refusal").to_string()
 }
 
+/// A sentence without the line of the file below it.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().into()
+}
+
 fn safetensors(header: &str, data: usize) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &vec![0; data]].concat()
 }
@@ -50,7 +55,7 @@ fn pipes_devices_and_broken_links_are_refused_by_every_reader() {
         let config = root.path().join("config.toml");
         fs::write(&config, format!("base = {:?}\n", path.display().to_string())).expect("a file");
         let expected = format!("{}:1:8: base: cannot read the base file {name}: {problem}.", config.display());
-        assert_eq!(refused(Experiment::load(&config, &[])), expected);
+        assert_eq!(first_line(&refused(Experiment::load(&config, &[]))), expected);
 
         assert_eq!(refused(checkpoint::load_tensors(&path, &Device::Cpu)), format!("cannot open {name}: {problem}"));
         assert_eq!(refused(read_unlabelled(&path, "--input")), format!("cannot open {name}: {problem}"));
@@ -170,13 +175,13 @@ fn square() -> String {
 fn what_is_nested_too_deep_is_refused_and_nothing_overflows() {
     let parse = |text: &str, overrides: &[String]| refused(Experiment::parse(text, "a.toml", overrides));
     let deep = "tables and lists stand more than 32 deep in each other";
-    let text = parse(&format!("x = {}", square()), &[]);
+    let text = first_line(&parse(&format!("x = {}", square()), &[]));
     assert!(text.starts_with("a.toml:1:") && text.ends_with(&format!("{deep}.")), "{text}");
     let text = parse("name = 'a'", &[format!("network={}", square())]);
     assert!(text.contains(&format!("is not a value: {deep}.")), "{text}");
     let lists = format!("x = {}{}", "[".repeat(100_000), "]".repeat(100_000));
     let text = parse(&lists, &[]);
-    assert_eq!(text, format!("a.toml:1:37: {deep}."));
+    assert_eq!(first_line(&text), format!("a.toml:1:37: {deep}."));
     let text = parse(&format!("{} = 1", vec!["a"; 50_000].join(".")), &[]);
     assert!(text.contains("recursion limit"), "{text}");
 
@@ -264,7 +269,7 @@ fn sized(overrides: &[&str]) -> String {
     let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
     match Experiment::parse(text, "a.toml", &overrides) {
         Ok(checked) => checked.plan.peak_bytes(64, 2).to_string(),
-        Err(error) => error.to_string(),
+        Err(error) => first_line(&error.to_string()),
     }
 }
 

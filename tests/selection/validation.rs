@@ -73,7 +73,7 @@ fn the_best_epoch_is_chosen_on_images_that_are_not_trained_on_and_the_test_comes
     assert!(page.contains("validation top-1") && !page.contains("chosen on the test images"));
 
     let evaluated = workspace.ok(&["eval", "runs/own"]);
-    assert!(evaluated.starts_with("100 images") && evaluated.contains(&format!("top-1 {:.2} %", test.test.top1)));
+    assert!(evaluated.contains("\n100 images") && evaluated.contains(&format!("top-1 {:.2} %", test.test.top1)));
     let evaluated = workspace.ok(&["eval", "runs/own", "--images", "validation"]);
     assert!(
         evaluated.contains("validation images") && evaluated.contains(&format!("top-1 {best:.2} %")),
