@@ -17,13 +17,14 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 /// Lines that hold such a word are not run: `bntt` only reads their arguments, and their experiment or sweep.
-const READ_ONLY: [(&str, &str); 7] = [
+const READ_ONLY: [(&str, &str); 8] = [
     ("data cifar10", "fetches 170 MB"),
     ("selftest", "needs a GPU"),
     ("training.device=cuda", "needs a GPU"),
     ("--slurm", "needs a SLURM"),
     ("run configs/vgg", "trains for hours, on data that must be fetched"),
     ("bench configs/vgg", "takes minutes"),
+    ("plot configs/sweeps", "draws runs that take long to train"),
     ("small_norm_ablation.toml --jobs", "trains for an hour, on data that must be fetched"),
 ];
 
