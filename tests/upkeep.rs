@@ -95,7 +95,7 @@ fn an_archived_run_keeps_its_number_and_comes_back_to_its_place() {
     assert!(!second.exists() && there.join("config.toml").is_file());
     assert_eq!(RunFolder::newest(root.path(), "a").unwrap().unwrap().path(), first);
     let listed: Vec<PathBuf> = folders(root.path()).unwrap().into_iter().map(|run| run.2).collect();
-    assert_eq!(listed, [first.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&first));
     let archived: Vec<_> = folders(&archive::folder(root.path())).unwrap();
     assert_eq!(archived, [("a".to_string(), 2, there.clone())]);
     assert!(new(root.path(), "a").ends_with("v0003"), "its number is not given away");

@@ -126,10 +126,10 @@ fn unclosed(text: &str, tokens: &[Token]) -> Option<SyntaxMistake> {
             }
             TokenKind::LeftSquareBracket if line_starts && open.is_empty() => header = Some((token, 1)),
             _ if header.is_some() => {
-                header = header.and_then(|(start, brackets)| match kind {
-                    TokenKind::LeftSquareBracket => Some((start, brackets.saturating_add(1))),
-                    TokenKind::RightSquareBracket => Some((start, brackets.saturating_sub(1))),
-                    _ => Some((start, brackets)),
+                header = header.map(|(start, brackets)| match kind {
+                    TokenKind::LeftSquareBracket => (start, brackets.saturating_add(1)),
+                    TokenKind::RightSquareBracket => (start, brackets.saturating_sub(1)),
+                    _ => (start, brackets),
                 });
                 header = header.filter(|(_, brackets)| *brackets > 0);
             }

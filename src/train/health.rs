@@ -94,6 +94,6 @@ mod tests {
             ]
         );
         let other = "training.threads: of no use".to_string();
-        assert_eq!(in_short(&[other.clone()]), [other]);
+        assert_eq!(in_short(std::slice::from_ref(&other)), [other]);
     }
 }

@@ -2,6 +2,9 @@
 
 use crate::workspace::{Workspace, files};
 
+/// A file's name and content.
+type NamedBytes = (String, Vec<u8>);
+
 #[test]
 fn notes_and_tags_are_listed_and_reported_and_the_run_stays_what_it_is() {
     let workspace = Workspace::new();
@@ -51,7 +54,7 @@ fn notes_and_tags_are_listed_and_reported_and_the_run_stays_what_it_is() {
     workspace.ok(&["tag", "runs/tiny/v0001", "-good", "-paper"]);
     let left = files(&workspace.path("runs/tiny/v0001"));
     // The lock names the last process that held it.
-    let is_same = |(a, b): (&(String, Vec<u8>), &(String, Vec<u8>))| a == b || (a.0 == "lock" && b.0 == "lock");
+    let is_same = |(a, b): (&NamedBytes, &NamedBytes)| a == b || (a.0 == "lock" && b.0 == "lock");
     assert!(left.len() == before.len() && left.iter().zip(&before).all(is_same), "nothing of them is left");
 }
 

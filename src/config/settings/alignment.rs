@@ -23,10 +23,13 @@ enum EntryPlace {
     Before(usize),
 }
 
+/// A place, and what each list has there.
+pub type AlignedEntry<'a> = (String, Vec<Option<&'a Value>>);
+
 /// Places and what each list has there, `None` where a list lacks it: by index where all lists are as long as each
 /// other, and else where that makes the fewest differences from the longest. `2+1` is the first place between 2 and 3
 /// that the longest lacks. Nothing for lists that are too long to be aligned.
-pub fn columns<'a>(lists: &[&'a [Value]]) -> Option<Vec<(String, Vec<Option<&'a Value>>)>> {
+pub fn columns<'a>(lists: &[&'a [Value]]) -> Option<Vec<AlignedEntry<'a>>> {
     let lengths: Vec<usize> = lists.iter().map(|list| list.len()).collect();
     let (most, fewest) = (lengths.iter().max().copied()?, lengths.iter().min().copied()?);
     let at = |index: usize| lists.iter().map(|list| list.get(index)).collect::<Vec<_>>();
