@@ -10,7 +10,7 @@ use crate::terminal::logging::Log;
 use crate::train::session::{self, SessionEnd, SessionOptions};
 use std::cell::OnceCell;
 use std::path::PathBuf;
-use tracing::info;
+use tracing::{info, warn};
 
 /// Train the network that an experiment file describes.
 ///
@@ -61,7 +61,8 @@ pub fn run(arguments: &RunArguments, log: &Log) -> Result<()> {
     })
 }
 
-/// Works on a run and prints its folder, all that goes to standard output, however the work ends.
+/// Works on a run and prints its folder, all that goes to standard output, however the work ends. That nobody can read
+/// it does not change how it ended.
 pub fn print_folder<'a>(
     options: SessionOptions<'a>,
     work: impl FnOnce(SessionOptions<'_>) -> Result<SessionEnd>,
@@ -72,9 +73,10 @@ pub fn print_folder<'a>(
         let hear: &dyn Fn(&RunFolder) = &keep;
         work(SessionOptions { on_folder: Some(hear), ..options })
     };
-    let printed = folder.get().map_or(Ok(()), |folder| super::print(&format!("{folder}\n")));
-    print_end(&end?)?;
-    printed
+    if let Some(Err(problem)) = folder.get().map(|folder| super::print(&format!("{folder}\n"))) {
+        warn!("{problem}");
+    }
+    print_end(&end?)
 }
 
 /// Says where there was nothing to do; what was done is in the log.

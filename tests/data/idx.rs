@@ -110,8 +110,7 @@ fn what_lies_there_instead_is_named() {
     assert!(refused().ends_with(expected), "{}", refused());
     fs::remove_dir_all(folder.path().join("MNIST")).unwrap();
     fs::write(folder.path().join("mnist.npz"), b"PK\x03\x04").unwrap();
-    let expected = "; there is FOLDER/mnist.npz, a zip archive, as numpy's .npz and PyTorch's .pt are, which is not read: fetch the official \
-                    files.";
+    let expected = "; there is FOLDER/mnist.npz, arrays of numpy (.npz), which is not read: fetch the official files.";
     assert!(refused().ends_with(expected), "{}", refused());
 }
 
