@@ -10,9 +10,9 @@ use std::path::PathBuf;
 
 /// Show runs side by side: the settings in which they differ, accuracy, epochs, firing rate, time.
 ///
-/// Of a sweep's runs the variant stands for the settings that it makes. The final accuracy is that after the last epoch;
-/// the best epoch is chosen on the test images. On a terminal that is too narrow for the table every run is a block of
-/// lines. A run that cannot be read is listed with a word.
+/// Of a sweep's runs the variant stands for the settings that it makes. The final accuracy is that after the last
+/// epoch; the best epoch is chosen on the test images. On a terminal that is too narrow for the table every run is a
+/// block of lines. A run that cannot be read is listed with a word.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt compare runs/*\n  \
                   bntt compare sweeps/leak.toml --where network.time_steps=10 --sort network.lif.leak\n  \

@@ -15,7 +15,7 @@ pub fn gammas<'a>(
     tensors(model, is_bntt).into_iter().map(|(layer, gamma)| Ok((layer, means(gamma)?))).collect()
 }
 
-/// The gammas of all channels, [T][C], as [`gammas`] has their means.
+/// The gammas of all channels, `[T, C]`, as [`gammas`] has their means.
 pub fn gammas_by_channel<'a>(
     model: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
     is_bntt: impl Fn(&str, &Tensor) -> bool,

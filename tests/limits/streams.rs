@@ -94,7 +94,7 @@ fn no_command_minds_streams_that_nobody_reads() {
         ("run tiny.toml", 0, Nothing),
         ("run broken.toml", 2, Nothing),
         ("run absent.toml", 2, Nothing),
-        ("resume runs/tiny/v0001", 0, Something),
+        ("resume runs/tiny/v0001", 0, Nothing),
         ("sweep trial.toml", 0, Something),
         ("sweep trial.toml --dry-run", 0, Something),
         ("sweep trial.toml --status", 0, Something),

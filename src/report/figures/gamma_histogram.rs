@@ -15,7 +15,7 @@ const HEIGHT: u32 = 6 * BINS as u32;
 const BELOW: u32 = 30;
 const LABELS: f64 = 11.5;
 
-/// The gammas of a layer's channels: [T][C].
+/// The gammas of a layer's channels: `[T, C]`.
 pub type LayerGammas = (String, Vec<Vec<f64>>);
 
 /// What all panels share.
