@@ -101,7 +101,7 @@ pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
         draws,
         curve,
     };
-    keep(&trained, &report, arguments)?;
+    keep(&trained, &report, arguments, &costs)?;
     arguments.figures.write(|| {
         let mut figures = vec![figures::early_exit(&report.curve, exit)?];
         if !report.gammas.is_empty() {
@@ -115,15 +115,14 @@ pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
 }
 
 /// Leaves the numbers in the run's folder.
-fn keep(trained: &Trained, report: &EarlyExitReport, arguments: &EarlyExitArguments) -> Result<()> {
+fn keep(trained: &Trained, report: &EarlyExitReport, arguments: &EarlyExitArguments, costs: &Constants) -> Result<()> {
     let EarlyExitReport { threshold, layers, curve, .. } = report;
     let mut analysis = trained.analysis("early-exit");
     analysis.settings = serde_json::json!({
         "threshold": threshold, "layers": layers, "stop": arguments.stop, "confidence": arguments.confidence,
-        "constants": Constants::load(arguments.constants.as_deref())?,
+        "constants": costs,
     });
-    let usual = EarlyExitConfig { threshold: USUAL_THRESHOLD, layers: ExitLayers::Every };
-    if (*threshold, *layers) != (usual.threshold, usual.layers) {
+    if (*threshold, *layers) != (USUAL_THRESHOLD, ExitLayers::Every) {
         let layers = if *layers == ExitLayers::Every { "every layer's" } else { "the layers' average" };
         analysis.conditions.push(format!("{layers} gamma below {threshold}"));
     }

@@ -48,7 +48,7 @@ pub fn export(arguments: &ExportArguments) -> Result<()> {
         let path = folder.display();
         return Err(Error::Run(format!("--pytorch {path}: these are the run's checkpoints. Name another folder.")));
     }
-    let LoadedNetwork { network, checked, subject, .. } = source.network(None, arguments.checkpoint)?;
+    let LoadedNetwork { network, checked, subject } = source.network(None, arguments.checkpoint)?;
     let module = pytorch::module(&checked, &format!("The network of {}", run.display()))?;
     let weights = pytorch::to_archive(&network.state())?;
     atomic::create_folders(folder)?;

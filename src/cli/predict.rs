@@ -47,7 +47,7 @@ pub fn predict(arguments: &PredictArguments) -> Result<()> {
     let own = source.folder.as_ref().map_or_else(|| vec![arguments.run_or_config.clone()], RunFolder::own_files);
     let inputs = [vec![arguments.input.clone()], arguments.weights.iter().cloned().collect(), own].concat();
     output::check(&arguments.output, &inputs)?;
-    let LoadedNetwork { network, checked, subject, .. } =
+    let LoadedNetwork { network, checked, subject } =
         source.network(arguments.weights.as_deref(), super::trained::CheckpointChoice::Best)?;
     let experiment = &checked.experiment;
     let coded = checked.shape.time_steps.is_some();

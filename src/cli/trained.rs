@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{CheckedExperiment, ChosenOn, Experiment};
 use crate::network::Network;
 use crate::run::analyses::{AnalysedCheckpoint, RecordedAnalysis};
-use crate::run::checkpoint::{self, TrainingProgress};
+use crate::run::checkpoint;
 use crate::run::{self, RunFolder};
 use crate::train::memory_check::{refuse_evaluation_that_cannot_fit, with_memory_explained};
 use candle_core::Device;
@@ -42,12 +42,15 @@ pub struct EvaluatedNetwork {
     pub overrides: Vec<String>,
     #[serde(skip)]
     chosen_on: ChosenOn,
+    /// SHA-256 of the checkpoint's model.safetensors.
+    #[serde(skip)]
+    model_sha256: String,
 }
 
 impl EvaluatedNetwork {
     /// `runs/quickstart/v0001, checkpoint best (epoch 6, chosen on the test images), with data.limit.test=100`.
     pub fn describe(&self) -> String {
-        let Self { run, checkpoint, epoch, overrides, chosen_on } = self;
+        let Self { run, checkpoint, epoch, overrides, chosen_on, .. } = self;
         let chosen = match *checkpoint == "best" && *epoch > 0 {
             true => format!(", chosen on the {} images", chosen_on.name()),
             false => String::new(),
@@ -64,11 +67,7 @@ pub struct Trained {
     pub checked: CheckedExperiment,
     pub dataset: Dataset,
     pub device: Device,
-    /// The run's.
-    pub folder: RunFolder,
-    /// Whose weights the network has.
-    pub checkpoint: AnalysedCheckpoint,
-    pub overrides: Vec<String>,
+    folder: RunFolder,
 }
 
 impl RunNetworkArguments {
@@ -87,22 +86,20 @@ impl Trained {
                 "{path}: expected a run folder such as runs/quickstart/v0001, found a file"
             )));
         };
-        let LoadedNetwork { network, checked, progress, subject } = source.network(None, which)?;
+        let LoadedNetwork { network, checked, subject } = source.network(None, which)?;
         // Weights of a run folder are a checkpoint's.
         let subject = subject.ok_or_else(|| Error::Run(format!("{} has no checkpoint", run.display())))?;
         let dataset = checked.experiment.load_data_to_evaluate()?;
         let device = checked.experiment.training.open_device()?;
-        // Weights of a run folder are a checkpoint's.
-        let checkpoint = match progress {
-            Some(progress) => AnalysedCheckpoint::new(which.into(), progress),
-            None => AnalysedCheckpoint::read(&folder, which.into())?,
-        };
-        Ok(Self { network, subject, checked, dataset, device, folder, checkpoint, overrides: overrides.to_vec() })
+        Ok(Self { network, subject, checked, dataset, device, folder })
     }
 
     /// What `command` will have found of this network.
     pub fn analysis(&self, command: &str) -> RecordedAnalysis {
-        RecordedAnalysis::new(command, self.checkpoint.clone(), &self.overrides)
+        let EvaluatedNetwork { checkpoint, epoch, overrides, model_sha256, .. } = &self.subject;
+        let model_sha256 = model_sha256.clone();
+        let checkpoint = AnalysedCheckpoint { which: (*checkpoint).into(), epoch: *epoch, model_sha256 };
+        RecordedAnalysis::new(command, checkpoint, overrides)
     }
 
     /// Leaves it in the run's folder for tables; where that cannot be written the numbers are printed all the same.
@@ -176,9 +173,7 @@ impl From<CheckpointChoice> for run::CheckpointKind {
 pub struct LoadedNetwork {
     pub network: Network,
     pub checked: CheckedExperiment,
-    /// How far the checkpoint had come that the weights are of.
-    pub progress: Option<TrainingProgress>,
-    /// Which checkpoint that was, where the weights are a run's.
+    /// Whose weights it has, where they are a run's.
     pub subject: Option<EvaluatedNetwork>,
 }
 
@@ -204,10 +199,10 @@ impl NetworkSource {
         let Self { checked: CheckedExperiment { experiment, shape, plan }, folder, overrides } = self;
         let device = experiment.training.open_device()?;
         let mut network = Network::build(&experiment.network, plan.clone(), experiment.seed, &device)?;
-        let (progress, subject) = match (file, folder) {
+        let subject = match (file, folder) {
             (Some(file), _) => {
                 network.load_file(file)?;
-                (None, None)
+                None
             }
             (None, Some(folder)) => {
                 let which = run::CheckpointKind::from(which);
@@ -215,19 +210,19 @@ impl NetworkSource {
                 let found = checkpoint::load(&path, &device)?;
                 checkpoint::matching(&network.state_shapes(), &found.model, &path.join("model.safetensors"))?;
                 network.load_state(&found.model)?;
-                let subject = EvaluatedNetwork {
+                Some(EvaluatedNetwork {
                     run: folder.path().to_path_buf(),
                     checkpoint: which.name(),
                     epoch: found.progress.epoch,
                     overrides,
                     chosen_on: experiment.chosen_on(),
-                };
-                (Some(found.progress), Some(subject))
+                    model_sha256: found.progress.model_sha256,
+                })
             }
             (None, None) => {
                 return Err(Error::Weights("an experiment file has no weights: name them with --weights FILE".into()));
             }
         };
-        Ok(LoadedNetwork { network, checked: CheckedExperiment { experiment, shape, plan }, progress, subject })
+        Ok(LoadedNetwork { network, checked: CheckedExperiment { experiment, shape, plan }, subject })
     }
 }

@@ -214,14 +214,20 @@ impl DatasetConfig {
 }
 
 impl DataConfig {
+    /// The training images that there are at most: of the data set, where its size is known, and of the limit;
+    /// validation images are among them.
+    pub fn most_training_images(&self, shape: Option<&DataShape>) -> Option<usize> {
+        let limit = self.limit.as_ref().and_then(|limit| limit.train);
+        let known = shape.map(|shape| shape.train).filter(|&images| images > 0);
+        [limit, known].into_iter().flatten().min()
+    }
+
     /// Mistakes that need more than one value to be seen, as (dotted key from the top of the file, problem). `shape` is
     /// the data set's, where it is known.
     pub fn mistakes(&self, shape: Option<&DataShape>) -> Vec<(String, String)> {
         let mut mistakes = self.mistakes_in_evaluation(shape);
         let limit = self.limit.as_ref().and_then(|limit| limit.train);
-        let known = shape.map(|shape| shape.train).filter(|&images| images > 0);
-        let images = [limit, known].into_iter().flatten().min();
-        if let Some(images) = images.filter(|&images| self.batch_size > images) {
+        if let Some(images) = self.most_training_images(shape).filter(|&images| self.batch_size > images) {
             let cause = if Some(images) == limit { " that data.limit.train leaves" } else { "" };
             mistakes.push((
                 "data.batch_size".into(),

@@ -58,18 +58,13 @@ pub struct AnalysedCheckpoint {
 }
 
 impl AnalysedCheckpoint {
-    /// A checkpoint that was read, as its `progress.toml` has it.
-    pub fn new(which: CheckpointKind, progress: TrainingProgress) -> Self {
-        let TrainingProgress { epoch, model_sha256, .. } = progress;
-        Self { which: which.name().into(), epoch, model_sha256 }
-    }
-
     /// A run's checkpoint as it is now.
     ///
     /// # Errors
     /// [`Error::Weights`] where its `progress.toml` cannot be read.
     pub fn read(run: &RunFolder, which: CheckpointKind) -> Result<Self> {
-        Ok(Self::new(which, TrainingProgress::load(&run.checkpoint(which))?))
+        let TrainingProgress { epoch, model_sha256, .. } = TrainingProgress::load(&run.checkpoint(which))?;
+        Ok(Self { which: which.name().into(), epoch, model_sha256 })
     }
 }
 

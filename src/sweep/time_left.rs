@@ -108,11 +108,7 @@ pub fn share_left(run: &RunSummary) -> f64 {
 /// Multiply-accumulates of a whole run, up to a factor that its sweep's runs share.
 fn cost(run: &SweepRun) -> f64 {
     let (experiment, plan) = (&run.checked.experiment, &run.checked.plan);
-    let limit = experiment.data.limit.as_ref().and_then(|limit| limit.train);
-    let images = match (run.checked.shape.train, limit) {
-        (0, limit) => limit.unwrap_or(1),
-        (all, limit) => limit.map_or(all, |limit| limit.min(all)),
-    };
+    let images = experiment.data.most_training_images(Some(&run.checked.shape)).unwrap_or(1);
     let of_step = plan.macs().max(1) as f64 * plan.time_steps as f64;
     of_step * images as f64 * experiment.training.epochs as f64
 }

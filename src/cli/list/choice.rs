@@ -58,7 +58,7 @@ impl RunChoice {
         let fulfils = |config: &Option<Table>| {
             let has = |filter: &Filter| {
                 let value = config.as_ref().and_then(|config| settings::get(config, &filter.key));
-                value.is_some_and(|value| settings::same(value, &filter.value))
+                value.is_some_and(|value| filter.is_fulfilled_by(value))
             };
             self.filters.iter().all(has)
         };

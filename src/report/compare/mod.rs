@@ -24,7 +24,7 @@ use crate::files::reading;
 use crate::run::RunFolder;
 use crate::run::provenance::SweepMembership;
 use crate::run::results::{AccuracyAt, Results};
-use crate::sweep::Sweep;
+use crate::sweep::{Sweep, SweepRun};
 use std::path::{Path, PathBuf};
 use toml::Table;
 
@@ -108,18 +108,23 @@ impl ComparedRun {
         for (planned, folder) in sweep.runs.iter().zip(folders) {
             all.push(match folder {
                 Some(run) => Self { sweep: Some(planned.membership.clone()), ..Self::from_run(&run) },
-                None => Self {
-                    run: planned.name.clone(),
-                    path: None,
-                    state: "not run",
-                    problem: None,
-                    config: planned.checked.experiment.to_toml()?.parse().ok(),
-                    results: None,
-                    sweep: Some(planned.membership.clone()),
-                },
+                None => Self::not_run(planned)?,
             });
         }
         Ok(all)
+    }
+
+    /// A run of a sweep as its plan has it.
+    fn not_run(planned: &SweepRun) -> Result<Self> {
+        Ok(Self {
+            run: planned.name.clone(),
+            path: None,
+            state: "not run",
+            problem: None,
+            config: planned.checked.experiment.to_toml()?.parse().ok(),
+            results: None,
+            sweep: Some(planned.membership.clone()),
+        })
     }
 
     /// The best accuracy, in percent.

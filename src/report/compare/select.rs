@@ -4,7 +4,7 @@ use super::ComparedRun;
 use super::sweep_columns::VARIANT;
 use crate::config::settings;
 use crate::error::{Error, Result};
-use crate::sweep::Sweep;
+use crate::sweep::{Sweep, SweepRun};
 use std::cmp::Ordering;
 use std::str::FromStr;
 use toml::Value;
@@ -15,6 +15,22 @@ use toml::Value;
 pub struct Filter {
     pub key: String,
     pub value: Value,
+}
+
+impl Filter {
+    /// Whether a run fulfils it.
+    fn keeps(&self, run: &ComparedRun) -> bool {
+        run.value(&self.key).is_some_and(|value| self.is_fulfilled_by(&value))
+    }
+
+    /// Whether the value at its key is the one that is asked for.
+    pub fn is_fulfilled_by(&self, value: &Value) -> bool {
+        match self.key.as_str() {
+            // A variant may be called 5.
+            VARIANT => settings::same(&settings::parse(&settings::text(value)), &self.value),
+            _ => settings::same(value, &self.value),
+        }
+    }
 }
 
 impl FromStr for Filter {
@@ -63,14 +79,7 @@ pub fn keep(runs: Vec<ComparedRun>, filters: &[Filter]) -> Result<Vec<ComparedRu
     for filter in filters {
         refuse_unknown(&runs, &filter.key, "--where")?;
     }
-    let fulfils = |run: &ComparedRun, filter: &Filter| {
-        // A variant may be called 5.
-        let of_run = run
-            .value(&filter.key)
-            .map(|value| if filter.key == VARIANT { settings::parse(&settings::text(&value)) } else { value });
-        of_run.is_some_and(|value| settings::same(&value, &filter.value))
-    };
-    Ok(runs.into_iter().filter(|run| filters.iter().all(|filter| fulfils(run, filter))).collect())
+    Ok(runs.into_iter().filter(|run| filters.iter().all(|filter| filter.keeps(run))).collect())
 }
 
 /// Keeps those of a sweep's runs, run or not, that fulfil every condition on its axes or on their configs.
@@ -78,32 +87,16 @@ pub fn keep(runs: Vec<ComparedRun>, filters: &[Filter]) -> Result<Vec<ComparedRu
 /// # Errors
 /// [`Error::Run`] for a key that no run has, and where no run is left.
 pub fn keep_planned(sweep: Sweep, filters: &[Filter]) -> Result<Sweep> {
-    let Sweep { name, path, axes, mut runs } = sweep;
-    for Filter { key, value } in filters {
-        let mut kept = Vec::new();
-        let mut known = axes.clone();
-        let mut is_known = axes.contains(key);
-        for planned in runs {
-            let of_axis = planned.settings.iter().find(|(axis, _)| axis == key).map(|(_, text)| settings::parse(text));
-            let found = match of_axis {
-                Some(value) => Some(value),
-                None => {
-                    let config: toml::Table = planned.checked.experiment.to_toml()?.parse().unwrap_or_default();
-                    known = settings::keys(&config);
-                    settings::get(&config, key).cloned()
-                }
-            };
-            is_known = is_known || found.is_some();
-            if found.is_some_and(|found| settings::same(&found, value)) {
-                kept.push(planned);
-            }
-        }
-        if !is_known {
-            let meant = settings::suggestion(key, known.iter().chain(&axes).map(String::as_str));
-            return Err(Error::Run(format!("--where {key}: no run of {} has such a key.{meant}", path.display())));
-        }
-        runs = kept;
+    if filters.is_empty() {
+        return Ok(sweep);
     }
+    let Sweep { name, path, axes, runs } = sweep;
+    let planned = runs.iter().map(ComparedRun::not_run).collect::<Result<Vec<_>>>()?;
+    for filter in filters {
+        refuse_unknown(&planned, &filter.key, "--where")?;
+    }
+    let is_kept = |(_, planned): &(SweepRun, ComparedRun)| filters.iter().all(|filter| filter.keeps(planned));
+    let runs: Vec<SweepRun> = runs.into_iter().zip(planned).filter(is_kept).map(|(run, _)| run).collect();
     match runs.is_empty() {
         true => Err(Error::Run(format!("--where: no run of {} has these values.", path.display()))),
         false => Ok(Sweep { name, path, axes, runs }),
