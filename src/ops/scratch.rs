@@ -1,9 +1,12 @@
 //! Working memory of kernels that begins at a cache line, so that no vector straddles two.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes of a cache line, and of the widest vector.
 const LINE: usize = 64;
+/// Floats that may lie before the first cache line's.
+const SLACK: usize = LINE / size_of::<f32>() - 1;
 
 /// Floats that a kernel reuses: as many as were asked for last.
 #[derive(Default)]
@@ -15,18 +18,19 @@ pub struct Scratch {
 
 impl Scratch {
     pub fn zeroed(length: usize) -> Self {
+        // Fresh memory is zero.
         let mut scratch = Self::default();
-        scratch.lend_zeroed(length);
+        scratch.lend(length);
         scratch
     }
 
     /// Room for `length` floats; what they hold is unspecified.
     pub fn lend(&mut self, length: usize) -> &mut [f32] {
-        let slack = LINE / size_of::<f32>() - 1;
-        if self.values.len() < length + slack {
-            self.values.resize(length + slack, 0.0);
+        if self.values.len() < length + SLACK {
+            // Anew, and not by growing: zero pages of the system are not written, nothing is copied.
+            self.values = vec![0.0; length + SLACK];
         }
-        self.start = self.values.as_ptr().align_offset(LINE).min(slack);
+        self.start = self.values.as_ptr().align_offset(LINE).min(SLACK);
         self.length = length;
         self
     }
@@ -35,6 +39,47 @@ impl Scratch {
     pub fn lend_zeroed(&mut self, length: usize) -> &mut [f32] {
         self.lend(length).fill(0.0);
         self
+    }
+}
+
+/// Scratch that goes back to a store when it is dropped: the system's fresh pages cost more time than is spent on what
+/// they hold, where megabytes are asked for in every call.
+pub struct Reused(Scratch);
+
+/// What is not in use.
+static STORE: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
+
+impl Reused {
+    /// Room for `length` floats; what they hold is unspecified.
+    pub fn new(length: usize) -> Self {
+        let mut store = STORE.lock().unwrap_or_else(PoisonError::into_inner);
+        // The smallest that is large enough, or else the largest.
+        store.sort_by_key(|scratch| scratch.values.len());
+        let place = store.iter().position(|scratch| scratch.values.len() >= length + SLACK);
+        let mut scratch = place.map(|place| store.remove(place)).or_else(|| store.pop()).unwrap_or_default();
+        drop(store);
+        scratch.lend(length);
+        Self(scratch)
+    }
+}
+
+impl Drop for Reused {
+    fn drop(&mut self) {
+        STORE.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.0));
+    }
+}
+
+impl Deref for Reused {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+impl DerefMut for Reused {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.0
     }
 }
 
@@ -63,6 +108,15 @@ mod tests {
             let floats = scratch.lend_zeroed(n);
             assert_eq!((floats.len(), floats.as_ptr() as usize % LINE), (n, 0));
             assert!(floats.iter().all(|&v| v == 0.0));
+            floats.fill(1.0);
+        }
+    }
+
+    #[test]
+    fn what_is_lent_again_has_the_length_that_is_asked_for() {
+        for n in [1000, 10, 4096, 0] {
+            let mut floats = Reused::new(n);
+            assert_eq!((floats.len(), floats.as_ptr() as usize % LINE), (n, 0));
             floats.fill(1.0);
         }
     }

@@ -211,20 +211,36 @@ impl Neuron {
         potential_gradient: &mut [f32],
         surrogate: impl Derivative,
     ) {
-        for ((grad, &pre_spike), potential_gradient) in grad.iter_mut().zip(pre_spike).zip(potential_gradient) {
+        if self.fire_before_integrate {
+            self.step_back_in_order::<ATTACHED, true>(*cell, pre_spike, grad, potential_gradient, surrogate);
+        } else {
+            self.step_back_in_order::<ATTACHED, false>(*cell, pre_spike, grad, potential_gradient, surrogate);
+        }
+    }
+
+    /// The same, the order of firing and integrating being known. Nothing in the loop is read through a pointer that
+    /// what is written might reach, and there are no branches: else it is not made of vectors.
+    #[inline(always)]
+    fn step_back_in_order<const ATTACHED: bool, const FIRE_BEFORE: bool>(
+        self,
+        cell: NeuronCell,
+        pre_spike: &[f32],
+        grad: &mut [f32],
+        potential_gradient: &mut [f32],
+        surrogate: impl Derivative,
+    ) {
+        let n = grad.len();
+        let (pre_spike, potential_gradient) = (&pre_spike[..n], &mut potential_gradient[..n]);
+        for i in 0..n {
+            let (pre_spike, after) = (pre_spike[i], potential_gradient[i]);
             let slope = surrogate.at(pre_spike * cell.inverse_threshold - 1.0) * cell.inverse_threshold;
-            let by_spike = if ATTACHED { *grad - self.taken(cell, pre_spike) * *potential_gradient } else { *grad };
+            let by_spike = if ATTACHED { grad[i] - self.taken(&cell, pre_spike) * after } else { grad[i] };
             let pre_spike_gradient = by_spike * slope;
-            let kept =
-                if pre_spike > cell.exact_threshold { self.keep * *potential_gradient } else { *potential_gradient };
-            if self.fire_before_integrate {
-                *grad = cell.gain * kept;
-                *potential_gradient = cell.leak * kept + pre_spike_gradient;
-            } else {
-                let integrated_gradient = pre_spike_gradient + kept;
-                *grad = cell.gain * integrated_gradient;
-                *potential_gradient = cell.leak * integrated_gradient;
-            }
+            let kept = if pre_spike > cell.exact_threshold { self.keep } else { 1.0 } * after;
+            let integrated_gradient = if FIRE_BEFORE { kept } else { pre_spike_gradient + kept };
+            grad[i] = cell.gain * integrated_gradient;
+            let leaked = cell.leak * integrated_gradient;
+            potential_gradient[i] = if FIRE_BEFORE { leaked + pre_spike_gradient } else { leaked };
         }
     }
 

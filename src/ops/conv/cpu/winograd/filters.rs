@@ -1,0 +1,179 @@
+//! The filters of a [`Tile`]: G f G^T of every filter, G^T u G of every filter's gradient, a panel of output channels at
+//! a time.
+
+use super::Filter;
+use super::tile::Tile;
+use super::transform::{apart, transposed};
+use crate::ops::Geometry;
+use crate::ops::product::tile::PANEL;
+use crate::ops::scratch::Reused;
+use crate::ops::simd::arch;
+use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// Input channels per task.
+const CHANNELS: usize = 16;
+
+/// Output channels in panels of 32, the last perhaps of 16.
+pub fn panels(channels: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..channels).step_by(PANEL).map(move |start| start..(start + PANEL).min(channels))
+}
+
+/// G f G^T of every filter: T x T elements [`apart`], each [panels of O][C][width].
+pub struct Filters<W>(Reused, PhantomData<W>);
+
+impl<W> Filters<W> {
+    pub fn new<const M: usize, const T: usize>(w: &[f32], which: Filter, g: &Geometry) -> Self
+    where
+        W: Tile<M, T>,
+    {
+        let (filters, c, o) = (w.as_chunks::<9>().0, g.in_channels, g.out_channels);
+        match which {
+            Filter::AsStored => Self::transformed(g, |out, channel| filters[out * c + channel]),
+            Filter::Reversed => Self::transformed(g, |out, channel| {
+                let mut filter = filters[channel * o + out];
+                filter.reverse();
+                filter
+            }),
+        }
+    }
+
+    fn transformed<const M: usize, const T: usize>(
+        g: &Geometry,
+        filter: impl Fn(usize, usize) -> [f32; 9] + Sync,
+    ) -> Self
+    where
+        W: Tile<M, T>,
+    {
+        let size = apart(g.in_channels * g.out_channels);
+        let mut u = Reused::new(T * T * size);
+        // A task writes a run of channels of one panel in each of the elements.
+        let mut rest: Vec<&mut [f32]> = u.chunks_mut(size).collect();
+        let mut tasks = Vec::new();
+        for panel in panels(g.out_channels) {
+            for first in (0..g.in_channels).step_by(CHANNELS) {
+                let floats = CHANNELS.min(g.in_channels - first) * panel.len();
+                let parts: Vec<&mut [f32]> = rest.iter_mut().map(|rest| split(rest, floats)).collect();
+                tasks.push((panel.clone(), first, parts));
+            }
+        }
+        tasks.into_par_iter().for_each(|(panel, first, parts)| {
+            arch().dispatch(FilterTransform { panel, first, filter: &filter, parts, tile: PhantomData::<W> });
+        });
+        Self(u, PhantomData)
+    }
+
+    /// All channels of one element and panel: [C][width].
+    pub fn of_panel(&self, element: usize, panel: &Range<usize>, g: &Geometry) -> &[f32] {
+        let (c, o) = (g.in_channels, g.out_channels);
+        &self.0[element * apart(c * o) + panel.start * c..][..c * panel.len()]
+    }
+}
+
+/// Takes the first `floats` of a slice.
+fn split<'a>(rest: &mut &'a mut [f32], floats: usize) -> &'a mut [f32] {
+    rest.split_off_mut(..floats).unwrap_or_default()
+}
+
+/// The transform of a run of channels of one panel.
+struct FilterTransform<'a, F, W, const M: usize, const T: usize> {
+    panel: Range<usize>,
+    first: usize,
+    filter: &'a F,
+    /// T x T elements of [channels][width].
+    parts: Vec<&'a mut [f32]>,
+    tile: PhantomData<W>,
+}
+
+impl<F: Fn(usize, usize) -> [f32; 9], W: Tile<M, T>, const M: usize, const T: usize> WithSimd
+    for FilterTransform<'_, F, W, M, T>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { panel, first, filter, mut parts, .. } = self;
+        let (width, zero) = (panel.len(), simd.splat_f32s(0.0));
+        for c in 0..parts[0].len() / width {
+            let mut f = [[0f32; PANEL]; 9];
+            for k in 0..width {
+                for (f, value) in f.iter_mut().zip(filter(panel.start + k, first + c)) {
+                    f[k] = value;
+                }
+            }
+            for k in 0..width / S::F32_LANES {
+                let mut lines = [[zero; T]; 3];
+                for (i, line) in lines.iter_mut().enumerate() {
+                    let mut taps = [zero; 3];
+                    for (tap, f) in taps.iter_mut().zip(&f[3 * i..]) {
+                        *tap = S::as_simd_f32s(f).0[k];
+                    }
+                    *line = W::filter(simd, taps);
+                }
+                for (j, line) in transposed(lines, zero).into_iter().enumerate() {
+                    for (i, value) in W::filter(simd, line).into_iter().enumerate() {
+                        S::as_mut_simd_f32s(&mut parts[T * i + j][c * width..][..width]).0[k] = value;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// G^T u G of every filter's gradient, T x T elements of [C][O]: dW [O, C, 3, 3].
+pub fn back<W: Tile<M, T>, const M: usize, const T: usize>(u: &[f32], g: &Geometry) -> Vec<f32> {
+    let (c, o) = (g.in_channels, g.out_channels);
+    let mut w = vec![0f32; o * c * 9];
+    w.par_chunks_mut(PANEL * c * 9).enumerate().for_each(|(number, w)| {
+        let panel = number * PANEL..number * PANEL + w.len() / (c * 9);
+        arch().dispatch(InverseFilterTransform { u, panel, o, c, w, tile: PhantomData::<W> });
+    });
+    w
+}
+
+/// The transform back of one panel of output channels.
+struct InverseFilterTransform<'a, W, const M: usize, const T: usize> {
+    u: &'a [f32],
+    panel: Range<usize>,
+    o: usize,
+    c: usize,
+    /// [width][C][9].
+    w: &'a mut [f32],
+    tile: PhantomData<W>,
+}
+
+impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for InverseFilterTransform<'_, W, M, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { u, panel, o, c, w, .. } = self;
+        let (width, zero) = (panel.len(), simd.splat_f32s(0.0));
+        for at in 0..c {
+            let mut f = [[0f32; PANEL]; 9];
+            for k in 0..width / S::F32_LANES {
+                let mut lines = [[zero; 3]; T];
+                for (i, line) in lines.iter_mut().enumerate() {
+                    let mut elements = [zero; T];
+                    for (j, element) in elements.iter_mut().enumerate() {
+                        let u = &u[((T * i + j) * c + at) * o + panel.start..][..width];
+                        *element = S::as_simd_f32s(u).0[k];
+                    }
+                    *line = W::filter_gradient(simd, elements);
+                }
+                for (j, line) in transposed(lines, zero).into_iter().enumerate() {
+                    for (i, value) in W::filter_gradient(simd, line).into_iter().enumerate() {
+                        S::as_mut_simd_f32s(&mut f[3 * i + j]).0[k] = value;
+                    }
+                }
+            }
+            for k in 0..width {
+                for (w, f) in w[(k * c + at) * 9..][..9].iter_mut().zip(&f) {
+                    *w = f[k];
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The transforms of [`Tile`] on pixels whose channels lie side by side, so that a vector holds channels of one pixel:
+//! B^T d B of inputs, A^T m A to outputs, A e A^T of gradients. Those of filters are in [`super::filters`].
+//!
+//! Vectors are moved by loops, not by closures such as `array::from_fn` takes: a closure that is not inlined is compiled
+//! without the vector instructions, and calls a function for each addition.
+
+use super::tile::Tile;
+use crate::ops::Geometry;
+use crate::ops::scratch::Scratch;
+use pulp::Simd;
+use std::array::from_fn;
+use std::ops::Range;
+
+/// How images and their tiles lie.
+#[derive(Clone, Copy)]
+pub struct Plane {
+    height: usize,
+    width: usize,
+    out_height: usize,
+    pub out_width: usize,
+    padding: usize,
+    pub tile_rows: usize,
+    pub tile_columns: usize,
+}
+
+impl Plane {
+    /// Of tiles of `m` x `m` outputs.
+    pub fn new(g: &Geometry, m: usize) -> Self {
+        let (out_height, out_width) = (g.out_height(), g.out_width());
+        Self {
+            height: g.height,
+            width: g.width,
+            out_height,
+            out_width,
+            padding: g.padding,
+            tile_rows: out_height.div_ceil(m),
+            tile_columns: out_width.div_ceil(m),
+        }
+    }
+
+    pub fn tiles(&self) -> usize {
+        self.tile_rows * self.tile_columns
+    }
+}
+
+/// Floats from one of a tile's elements to the next, where each element takes `floats`: an odd number of cache lines,
+/// since stores side by side at a power of two from one another would fall into one set of the cache.
+pub fn apart(floats: usize) -> usize {
+    (floats.div_ceil(16) | 1) * 16
+}
+
+/// Where an image's transformed tiles go among those of other images: `tiles` in all, this image's from `first` on.
+#[derive(Clone, Copy)]
+pub struct TileOffset {
+    pub tiles: usize,
+    pub first: usize,
+}
+
+/// The rows of pixels that a row of tiles reads, as floats, with zeros where a tile hangs over the border.
+pub struct PaddedRows<const T: usize>([Scratch; T]);
+
+impl<const T: usize> Default for PaddedRows<T> {
+    fn default() -> Self {
+        Self(from_fn(|_| Scratch::default()))
+    }
+}
+
+impl<const T: usize> PaddedRows<T> {
+    /// Makes room for rows of `floats` and empties them.
+    fn clear(&mut self, floats: usize) {
+        for row in &mut self.0 {
+            row.lend_zeroed(floats);
+        }
+    }
+
+    /// Row `i` from pixel `padding` on; all zeros when there is no `source`.
+    fn fill<I: Copy + Into<f32>>(&mut self, i: usize, source: Option<&[I]>, padding: usize) {
+        let row = &mut self.0[i];
+        match source {
+            Some(source) => row[padding..].iter_mut().zip(source).for_each(|(to, &from)| *to = from.into()),
+            None => row.fill(0.0),
+        }
+    }
+}
+
+/// Writes B^T d B of the tile rows `rows` of one image [H, W, C] to `v`, T x T elements [`apart`] of [tiles][C] each.
+#[inline(always)]
+pub fn inputs<S: Simd, W: Tile<M, T>, I: Copy + Into<f32>, const M: usize, const T: usize>(
+    simd: S,
+    x: &[I],
+    channels: usize,
+    plane: &Plane,
+    rows: Range<usize>,
+    (v, place): (&mut [f32], TileOffset),
+    d: &mut PaddedRows<T>,
+) {
+    let (line, n, overlap) = (plane.width * channels, channels / S::F32_LANES, T - M);
+    d.clear((M * plane.tile_columns + overlap).max(plane.width + plane.padding) * channels);
+    let mut elements = split::<S, T>(v, apart(place.tiles * channels));
+    let zero = simd.splat_f32s(0.0);
+    for (strip, tile_row) in rows.enumerate() {
+        for i in 0..T {
+            if i < overlap && strip > 0 {
+                // The last rows of the tiles above.
+                d.0.swap(i, i + M);
+                continue;
+            }
+            let row = (M * tile_row + i).checked_sub(plane.padding).filter(|&row| row < plane.height);
+            d.fill(i, row.map(|row| &x[row * line..][..line]), plane.padding * channels);
+        }
+        let d: [&[S::f32s]; T] = from_fn(|i| S::as_simd_f32s(&d.0[i]).0);
+        for tile in 0..plane.tile_columns {
+            let d: [[&[S::f32s]; T]; T] = from_fn(|i| from_fn(|j| &d[i][(M * tile + j) * n..][..n]));
+            let at = (place.first + strip * plane.tile_columns + tile) * n;
+            let mut out = elements.each_mut().map(|row| row.each_mut().map(|e| &mut e[at..][..n]));
+            for k in 0..n {
+                let mut pixels = [[zero; T]; T];
+                for (i, pixels) in pixels.iter_mut().enumerate() {
+                    for (pixel, d) in pixels.iter_mut().zip(&d[i]) {
+                        *pixel = d[k];
+                    }
+                }
+                let mut lines = [[zero; T]; T];
+                for (line, pixels) in lines.iter_mut().zip(pixels) {
+                    *line = W::input(simd, pixels);
+                }
+                let lines = transposed(lines, zero);
+                for (j, line) in lines.into_iter().enumerate() {
+                    let column = W::input(simd, line);
+                    for (out, value) in out.iter_mut().zip(column) {
+                        out[j][k] = value;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes A^T m A of tile rows to their outputs `y` [rows, W', O], from the elements [`apart`] of `m`, each [tiles][O].
+#[inline(always)]
+pub fn outputs<S: Simd, W: Tile<M, T>, const M: usize, const T: usize>(
+    simd: S,
+    (m, place): (&[f32], TileOffset),
+    plane: &Plane,
+    y: &mut [f32],
+    channels: usize,
+) {
+    let element = apart(place.tiles * channels);
+    let (zero, y_line) = (simd.splat_f32s(0.0), plane.out_width * channels);
+    let rows = y.len() / y_line;
+    for tile_row in 0..rows.div_ceil(M) {
+        for tile in 0..plane.tile_columns {
+            let at = (place.first + tile_row * plane.tile_columns + tile) * channels;
+            let m: [[&[S::f32s]; T]; T] =
+                from_fn(|i| from_fn(|j| S::as_simd_f32s(&m[(T * i + j) * element + at..][..channels]).0));
+            for k in 0..channels / S::F32_LANES {
+                let mut lines = [[zero; M]; T];
+                for (line, m) in lines.iter_mut().zip(&m) {
+                    let mut elements = [zero; T];
+                    for (element, m) in elements.iter_mut().zip(m) {
+                        *element = m[k];
+                    }
+                    *line = W::output(simd, elements);
+                }
+                for (j, line) in transposed(lines, zero).into_iter().enumerate() {
+                    let column = W::output(simd, line);
+                    for (i, value) in column.into_iter().enumerate() {
+                        if M * tile_row + i < rows && M * tile + j < plane.out_width {
+                            let pixel = (M * tile_row + i) * y_line + (M * tile + j) * channels;
+                            let to = &mut y[pixel..][..channels];
+                            S::as_mut_simd_f32s(to).0[k] = value;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes A e A^T of one image's output gradient [H', W', O] to `v`, T x T elements [`apart`] of [panels][tiles][width]
+/// each.
+#[inline(always)]
+pub fn gradients<S: Simd, W: Tile<M, T>, const M: usize, const T: usize>(
+    simd: S,
+    dy: &[f32],
+    channels: usize,
+    plane: &Plane,
+    panels: impl Iterator<Item = Range<usize>>,
+    (v, place): (&mut [f32], TileOffset),
+) {
+    let mut elements = split::<S, T>(v, apart(place.tiles * channels));
+    let zero = simd.splat_f32s(0.0);
+    for panel in panels {
+        let n = panel.len() / S::F32_LANES;
+        for tile_row in 0..plane.tile_rows {
+            for tile in 0..plane.tile_columns {
+                let at =
+                    panel.start * place.tiles / S::F32_LANES + (place.first + tile_row * plane.tile_columns + tile) * n;
+                let e: [[Option<&[S::f32s]>; M]; M] = from_fn(|i| {
+                    from_fn(|j| {
+                        let (row, column) = (M * tile_row + i, M * tile + j);
+                        let inside = row < plane.out_height && column < plane.out_width;
+                        let pixel = (row * plane.out_width + column) * channels;
+                        inside.then(|| S::as_simd_f32s(&dy[pixel + panel.start..][..panel.len()]).0)
+                    })
+                });
+                let mut out = elements.each_mut().map(|row| row.each_mut().map(|e| &mut e[at..][..n]));
+                for k in 0..n {
+                    let mut lines = [[zero; T]; M];
+                    for (line, e) in lines.iter_mut().zip(&e) {
+                        let mut pixels = [zero; M];
+                        for (pixel, e) in pixels.iter_mut().zip(e) {
+                            if let Some(e) = e {
+                                *pixel = e[k];
+                            }
+                        }
+                        *line = W::gradient(simd, pixels);
+                    }
+                    for (j, line) in transposed(lines, zero).into_iter().enumerate() {
+                        let column = W::gradient(simd, line);
+                        for (out, value) in out.iter_mut().zip(column) {
+                            out[j][k] = value;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Columns for rows.
+#[inline(always)]
+pub fn transposed<V: Copy, const A: usize, const B: usize>(rows: [[V; B]; A], zero: V) -> [[V; A]; B] {
+    let mut columns = [[zero; A]; B];
+    for (i, row) in rows.into_iter().enumerate() {
+        for (column, value) in columns.iter_mut().zip(row) {
+            column[i] = value;
+        }
+    }
+    columns
+}
+
+/// The T x T elements of transformed tiles, `apart` floats from one another.
+#[inline(always)]
+fn split<S: Simd, const T: usize>(v: &mut [f32], apart: usize) -> [[&mut [S::f32s]; T]; T] {
+    let mut elements = S::as_mut_simd_f32s(v).0.chunks_exact_mut(apart / S::F32_LANES);
+    from_fn(|_| from_fn(|_| elements.next().unwrap_or_default()))
+}
