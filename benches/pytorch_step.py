@@ -1,9 +1,9 @@
 """Times a training step and an evaluation in PyTorch, written the papers' way: one time-step after another through all layers.
 
-usage: pytorch_step.py NETWORK [--batch N] [--time-steps T] [--repeats N] [--threads N]
+usage: pytorch_step.py NETWORK [--batch N] [--time-steps T] [--repeats N] [--threads N] [--compile]
 NETWORK: vgg9_bntt (CIFAR-10, Poisson), vgg11_bntt (CIFAR-100, Poisson), vgg5_direct (CIFAR-10, direct, no norm)
 
-Prints one line of JSON with the keys of `bntt bench --json` that it can fill: seconds, bytes. Needs torch alone.
+With --compile the network goes through torch.compile. Prints one line of JSON with the keys of `bntt bench --json` that it can fill: seconds, bytes. Needs torch alone.
 """
 import argparse
 import json
@@ -91,44 +91,52 @@ def timing(seconds):
     return {"median": statistics.median(ordered), "minimum": ordered[0]}
 
 
-def main():
+def options(networks):
     parser = argparse.ArgumentParser()
-    parser.add_argument("network", choices=NETWORKS)
+    parser.add_argument("network", choices=networks)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--time-steps", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--threads", type=int)
-    args = parser.parse_args()
+    parser.add_argument("--compile", action="store_true")
+    return parser.parse_args()
+
+
+def measured(build, args, library):
+    """Builds a network, trains and evaluates it on random images, and prints the times."""
     if args.threads:
         torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     trunk, hidden, classes, bntt = NETWORKS[args.network]
     leak, gain = (0.95, 1.0) if bntt else (0.5, 0.5)
-    network = Spiking(trunk, hidden, classes, bntt, args.time_steps, leak, gain)
+    network = build(trunk, hidden, classes, bntt, args.time_steps, leak, gain)
     if bntt:
         optimizer = torch.optim.SGD(network.parameters(), 1e-12, momentum=0.9, weight_decay=1e-4)
     else:
         optimizer = torch.optim.Adam(network.parameters(), 1e-12)
+    run = torch.compile(network) if args.compile else network
     images, labels = torch.randn(args.batch, 3, 32, 32), torch.randint(0, classes, (args.batch,))
     steps, evaluations = [], []
     for _ in range(args.repeats + 2):
         network.train()
         start = time.perf_counter()
         optimizer.zero_grad()
-        F.cross_entropy(network(images, not bntt), labels).backward()
+        F.cross_entropy(run(images, not bntt), labels).backward()
         optimizer.step()
         steps.append(time.perf_counter() - start)
         network.eval()
         start = time.perf_counter()
         with torch.no_grad():
-            network(images, not bntt)
+            run(images, not bntt)
         evaluations.append(time.perf_counter() - start)
     print(json.dumps({
-        "name": args.network, "batch_size": args.batch, "time_steps": args.time_steps,
+        "name": args.network, "library": library, "batch_size": args.batch, "time_steps": args.time_steps,
         "threads": torch.get_num_threads(), "torch": torch.__version__,
         "step": timing(steps[2:]), "evaluation": timing(evaluations[2:]),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }))
 
 
-main()
+if __name__ == "__main__":
+    arguments = options(NETWORKS)
+    measured(Spiking, arguments, "torch.compile" if arguments.compile else "torch")

@@ -13,12 +13,13 @@ use std::path::PathBuf;
 /// Measure how long an experiment's training step takes; no data set is needed.
 ///
 /// Trains on random images and prints median, minimum and spread (distance between the quartiles) of every part of a
-/// step, images a second, operations a second, bytes kept for backward and the process's peak memory. Weights stay as
-/// they were initialised.
+/// step, images a second, operations a second, bytes kept for backward and the process's peak memory; and what the
+/// machine does at most, in products and in copies. Weights stay as they were initialised.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  bntt bench configs/vgg9_cifar10_bntt.toml network.time_steps=5 data.batch_size=16\n  \
                   bntt bench configs/vgg5_cifar10_direct.toml --layers --format json\n  \
+                  bntt bench configs/vgg5_cifar10_direct.toml --threads 1,2,4,8,16\n  \
                   bntt bench configs/vgg9_cifar10_bntt.toml --model training.precision=bf16 data.batch_size=256"
 )]
 pub struct BenchArguments {
@@ -37,8 +38,12 @@ pub struct BenchArguments {
     /// Show every layer.
     #[arg(long)]
     layers: bool,
+    /// Measure with each of these numbers of worker threads: how much faster more of them are.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', conflicts_with = "layers",
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Vec<u16>,
     /// Measure nothing: print the bytes and operations of a step on a GPU, and the least time that they take.
-    #[arg(long, conflicts_with_all = ["repeats", "insist", "layers"])]
+    #[arg(long, conflicts_with_all = ["repeats", "insist", "layers", "threads"])]
     model: bool,
     /// One line of JSON, as `--format json` prints over several.
     #[arg(long, hide = true, conflicts_with = "format")]
@@ -56,7 +61,13 @@ pub fn bench(arguments: &BenchArguments) -> Result<()> {
     crate::system::threads::start(checked.experiment.training.threads);
     let device = checked.experiment.training.open_device()?;
     refuse_what_does_not_fit(&checked, &device, arguments.insist)?;
-    let report = with_memory_explained(&device, &checked, || measure(&checked, &device, arguments.repeats as usize))?;
+    let measured =
+        || with_memory_explained(&device, &checked, || measure(&checked, &device, arguments.repeats as usize));
+    if !arguments.threads.is_empty() {
+        let threads: Vec<usize> = arguments.threads.iter().copied().map(usize::from).collect();
+        return arguments.format.print(super::bench_threads::scaling(&threads, measured)?);
+    }
+    let report = measured()?;
     if arguments.json {
         let line = serde_json::to_string(&report).map_err(|e| Error::Run(format!("bench: cannot write JSON: {e}")))?;
         return super::print(&format!("{line}\n"));
@@ -87,7 +98,7 @@ fn describe(report: &BenchReport, layers: bool) -> (String, Vec<Table>) {
         "{}: {}, {} threads; {} time-steps, batches of {}, {} repeats\n\n{}\n\
          {:.1} images a second in training, {:.1} in evaluation\n\
          {:.3} ms an image and time-step, {:.1} GFLOP/s (dense)\n\
-         {} kept for backward, {} peak memory of the process{}\n",
+         {} kept for backward, {} peak memory of the process{}\n{}",
         report.name,
         report.device,
         report.threads,
@@ -102,6 +113,14 @@ fn describe(report: &BenchReport, layers: bool) -> (String, Vec<Table>) {
         bytes(report.kept_bytes),
         report.peak_memory_bytes.map_or("unknown".into(), |peak| bytes(peak as usize)),
         report.device_peak_bytes.map_or(String::new(), |peak| format!(", {} of the device", bytes(peak as usize))),
+        report.machine.map_or(String::new(), |machine| {
+            let dense = 1e3 * report.gflops * report.step.median / machine.gflops;
+            format!(
+                "this machine: {:.1} GFLOP/s in products that stay in the cache, {:.1} GB/s copied; the step's products, \
+                 done densely at that rate: {dense:.1} ms\n",
+                machine.gflops, machine.copied_gigabytes_per_second
+            )
+        }),
     );
     let mut tables = vec![parts];
     if layers {

@@ -4,6 +4,7 @@ mod archive;
 mod attack;
 mod bench;
 mod bench_model;
+mod bench_threads;
 mod check;
 mod compare;
 mod completions;

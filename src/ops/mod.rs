@@ -5,8 +5,8 @@
 //! reference. An op checks shapes, picks the device's kernel and returns fresh tensors; it knows nothing of layers.
 //!
 //! Shapes: T time-steps, B batch, C channels, H height, W width, F features, K classes. N = T * B where the time-steps
-//! are folded into the batch. Spikes are `u8` (0 or 1); everything else is `f32`. All CPU kernels divide their work in
-//! a way that depends on the shapes alone, and add in a fixed order: the same bits for any number of threads.
+//! are folded into the batch. Spikes are `u8` (0 or 1); everything else is `f32`. All CPU kernels add in an order that
+//! depends on the shapes alone: the same bits for any number of threads.
 
 // Kernels index and add: every op checks the sizes of its tensors at its door.
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -28,6 +28,7 @@ pub mod join;
 pub mod lif;
 pub mod linear;
 pub mod loss;
+pub mod machine_rates;
 pub mod nonzero;
 pub mod norm_lif;
 pub mod poisson;

@@ -7,6 +7,7 @@ use crate::data::{Batches, DataShape, DeviceDataset, Split, SplitValues};
 use crate::error::Result;
 use crate::experiment::CheckedExperiment;
 use crate::network::{LayerIo, Network, Observer};
+use crate::ops::machine_rates::{self, MachineRates};
 use crate::optimizers::{Optimizer, TrainingPosition};
 use crate::rng::{Purpose, Stream};
 use crate::train::evaluate::{EvaluationOptions, logits};
@@ -84,6 +85,8 @@ pub struct BenchReport {
     pub kept_bytes: usize,
     /// Of the process so far.
     pub peak_memory_bytes: Option<u64>,
+    /// What the processor does at most; nothing where a GPU does the work.
+    pub machine: Option<MachineRates>,
     /// Of a GPU's memory, by this process's tensors so far.
     pub device_peak_bytes: Option<u64>,
     pub layers: Vec<LayerReport>,
@@ -232,6 +235,8 @@ pub fn measure(checked: &CheckedExperiment, device: &Device, repeats: usize) -> 
         gflops: operations / step.median / 1e9,
         kept_bytes: last.map_or(0, |seen| seen.kept_bytes),
         peak_memory_bytes: crate::system::memory::peak(),
+        // After the peak is read, which its arrays would raise.
+        machine: device.is_cpu().then(machine_rates::measure),
         device_peak_bytes: crate::ops::device::peak_memory(device),
         layers,
     })

@@ -1,6 +1,6 @@
 //! Convolution on the CPU, on pixels whose channels lie side by side: which way a convolution takes.
 //!
-//! Every way divides the work by the shapes alone and adds in a fixed order.
+//! Every way adds in an order that depends on the shapes alone.
 
 mod events;
 mod sparse;
