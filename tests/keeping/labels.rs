@@ -1,6 +1,7 @@
 //! `bntt note` and `bntt tag`.
 
-use crate::workspace::{Workspace, files};
+use crate::trained::files;
+use crate::workspace::Workspace;
 
 /// A file's name and content.
 type NamedBytes = (String, Vec<u8>);

@@ -37,7 +37,7 @@ fn runs_are_chosen_by_config_and_state_and_put_in_order() {
     let by_size = workspace.listed(&["--sort", "size"]);
     let sizes: Vec<u64> = by_size.iter().map(|run| run["bytes"].as_u64().expect("bytes")).collect();
     assert!(sizes.is_sorted_by(|a, b| a >= b) && sizes[2] > 10_000, "{sizes:?}");
-    let of_files: u64 = crate::workspace::files(&workspace.path(by_size[0]["run"].as_str().expect("a folder")))
+    let of_files: u64 = crate::trained::files(&workspace.path(by_size[0]["run"].as_str().expect("a folder")))
         .iter()
         .map(|(_, bytes)| bytes.len() as u64)
         .sum();
