@@ -267,5 +267,5 @@ pub(super) fn error(mut mistakes: Vec<Mistake>, more: usize) -> Error {
         let problem = format!("there are {more} more mistakes; mend these first.");
         mistakes.push(Mistake { problem, ..Mistake::default() });
     }
-    Error::Config(mistakes)
+    Error::of_mistakes(mistakes)
 }

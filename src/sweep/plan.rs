@@ -115,7 +115,7 @@ pub fn plan(file: &SweepFile) -> Result<(Vec<String>, Vec<SweepRun>)> {
             // A value that many runs have is one mistake.
             Err(Error::Config(found)) => {
                 for mistake in found {
-                    if !mistakes.iter().any(|(told, _)| *told == mistake) {
+                    if !mistakes.iter().any(|(told, _)| told.identity() == mistake.identity()) {
                         mistakes.push((mistake, name.clone()));
                     }
                 }
@@ -128,7 +128,9 @@ pub fn plan(file: &SweepFile) -> Result<(Vec<String>, Vec<SweepRun>)> {
     }
     match mistakes.is_empty() {
         true => Ok((axes, runs)),
-        false => Err(Error::Config(mistakes.into_iter().map(|(mistake, run)| of_run(mistake, &run, file)).collect())),
+        false => {
+            Err(Error::of_mistakes(mistakes.into_iter().map(|(mistake, run)| of_run(mistake, &run, file)).collect()))
+        }
     }
 }
 
@@ -190,9 +192,9 @@ impl RunDraft<'_> {
         overrides.extend(seed.map(|seed| format!("seed={seed}")));
         overrides.push(format!("name={name}"));
         let mut checked = Experiment::load(&config, &overrides).map_err(|error| match error {
-            Error::Config(found) => {
-                Error::Config(found.into_iter().map(|mistake| in_sweep(mistake, file, &places, &overrides)).collect())
-            }
+            Error::Config(found) => Error::of_mistakes(
+                found.into_iter().map(|mistake| in_sweep(mistake, file, &places, &overrides)).collect(),
+            ),
             other => Error::Run(format!("{}: the run {name} cannot be:\n{other}", file.path.display())),
         })?;
         checked.experiment.make_paths_absolute();

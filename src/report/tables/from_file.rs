@@ -53,7 +53,9 @@ fn at(file: &TableFile, entry: &CellSpec, error: Error) -> Error {
         problem: format!("{} So it is in {} of {}.", mistake.problem, entry.place, file.written.name()),
         ..mistake
     };
-    Error::Config(found.into_iter().map(|mistake| of_cell(&mistake).unwrap_or_else(|| elsewhere(mistake))).collect())
+    Error::of_mistakes(
+        found.into_iter().map(|mistake| of_cell(&mistake).unwrap_or_else(|| elsewhere(mistake))).collect(),
+    )
 }
 
 /// Where the runs of all cells come from.
