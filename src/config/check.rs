@@ -23,6 +23,11 @@ pub(super) fn check(schema: &Schema, written: &Value, complete: &Value) -> Vec<K
     let mut found = checker.found;
     let meant: BTreeSet<KeyPath> = found.iter().filter_map(|problem| problem.repair.other_key().cloned()).collect();
     found.retain(|problem| !(problem.is_missing && meant.contains(&problem.key)));
+    // What a base was to give is not missing: whether the rest is right, that base tells.
+    let base = KeyPath::default().name("base");
+    if meant.contains(&base) && found.iter().any(|problem| problem.is_missing) {
+        found.retain(|problem| problem.repair.other_key() == Some(&base));
+    }
     found
 }
 

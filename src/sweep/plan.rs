@@ -6,11 +6,13 @@ use crate::config::settings::text;
 use crate::config::{KeyPath, KeyStep};
 use crate::error::{Error, Mistake, Result};
 use crate::experiment::{CheckedExperiment, Experiment};
+use crate::files::nearest;
 use crate::run::RunFolder;
 use crate::run::identity::{self, RecordedRun, RunQuery};
 use crate::run::listing::{self, RunSummary};
 use crate::run::provenance::{Outcome, SweepMembership};
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -172,7 +174,7 @@ fn variant_keys(file: &SweepFile) -> Vec<String> {
 
 impl RunDraft<'_> {
     fn check(self, file: &SweepFile) -> Result<SweepRun> {
-        let mut config = file.base.clone();
+        let (mut config, mut base) = (file.base.clone(), KeyPath::default().name("base"));
         let mut overrides: Vec<String> = Vec::new();
         // Where in the sweep's file each of them stands.
         let mut places: Vec<KeyPath> = Vec::new();
@@ -181,12 +183,16 @@ impl RunDraft<'_> {
                 ("base", Value::String(path)) => {
                     config = beside(&file.path, Path::new(path))
                         .map_err(|problem| Error::Config(vec![file.written.mistake(&place, false, problem)]))?;
+                    base = place;
                 }
                 _ => {
                     overrides.push(format!("{key}={value}"));
                     places.push(place);
                 }
             }
+        }
+        if let Some(problem) = absent(&config, &file.path) {
+            return Err(Error::Config(vec![file.written.mistake(&base, false, problem)]));
         }
         let Self { name, variant, settings, seed, .. } = self;
         overrides.extend(seed.map(|seed| format!("seed={seed}")));
@@ -225,6 +231,14 @@ impl RunDraft<'_> {
         });
         set.chain(values).chain(listed).collect()
     }
+}
+
+/// What to say of a base that is not there; what else may be wrong with one, whoever reads it says.
+fn absent(base: &Path, sweep: &Path) -> Option<String> {
+    let reason = std::fs::metadata(base).err().filter(|reason| reason.kind() == ErrorKind::NotFound)?;
+    let folder = sweep.parent().unwrap_or(Path::new(""));
+    let end = nearest::ending(folder, base.strip_prefix(folder).unwrap_or(base), &reason);
+    Some(format!("base: cannot read the base file {}: {reason}{end}", base.display()))
 }
 
 /// A mistake in what the sweep's file sets, where it stands there; others stay where they are.
