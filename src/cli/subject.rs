@@ -3,10 +3,9 @@
 use super::check;
 use super::path_argument::path;
 use super::trained::{CheckpointChoice, Trained};
-use crate::config::LARGEST_FILE;
+use crate::config::read_table;
 use crate::encoders::EncoderConfig;
 use crate::error::{Error, Result};
-use crate::files::reading;
 use crate::report::compare::{ComparedRun, Filter, keep_planned};
 use crate::report::pages::series::{self, CheckpointLabel, Record, choose, error_text};
 use crate::report::pages::{Confusion, RunReport, SweepRecord, SweepReport, run_figures, sweep_figures};
@@ -110,7 +109,7 @@ impl RunOrSweep {
 fn is_experiment(path: &Path) -> bool {
     let table = reading::toml(path, LARGEST_FILE);
     let keys = ["network", "training", "data", "optimizer"];
-    table.is_ok_and(|(_, table): (_, toml::Table)| keys.iter().any(|key| table.contains_key(*key)))
+    read_table(path).is_ok_and(|table| keys.iter().any(|key| table.contains_key(*key)))
 }
 
 /// The checkpoint on the test images, and what was evaluated, in words.
