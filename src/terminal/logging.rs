@@ -25,7 +25,7 @@ use crate::terminal::progress;
 const MOST_WAITING: usize = 1 << 20;
 
 /// The environment variable that says what the screen shows: `debug`, or `bntt::data=debug,warn`.
-const VARIABLE: &str = "RUST_LOG";
+pub(crate) const VARIABLE: &str = "RUST_LOG";
 
 /// What this program's events are called by.
 const OWN: &str = env!("CARGO_CRATE_NAME");
