@@ -52,12 +52,20 @@ impl RunSummary {
     /// Epochs done of those asked for, the best accuracy and its epoch, as cells of a table. Epochs are a dash where
     /// none are trained.
     pub fn result_cells(&self) -> [String; 3] {
-        let asked = self.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
         [
-            if self.is_untrained { "-".into() } else { format!("{}{asked}", self.epochs_done) },
+            epochs_cell(self.is_untrained, self.epochs_done, self.epochs),
             self.best_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %")),
             self.best_epoch.map_or(String::new(), |epoch| epoch.to_string()),
         ]
+    }
+}
+
+/// Epochs done of those asked for, as a cell of a table: a dash where none are trained.
+pub fn epochs_cell(is_untrained: bool, done: usize, asked: Option<usize>) -> String {
+    match asked {
+        _ if is_untrained => "-".into(),
+        Some(asked) => format!("{done}/{asked}"),
+        None => done.to_string(),
     }
 }
 

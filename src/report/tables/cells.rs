@@ -140,8 +140,11 @@ fn incomplete(place: &str, runs: &[CellRun]) -> Vec<String> {
     let note = |run: &CellRun| {
         let results = &run.results;
         let requested = results.epochs.map_or(String::new(), |epochs| format!(" of {epochs}"));
-        let done = results.epochs_done;
-        format!("{place}: {} ({}, {done}{requested} epochs) does not count.", results.run, results.state)
+        let done = match results.is_untrained {
+            true => String::new(),
+            false => format!(", {}{requested} epochs", results.epochs_done),
+        };
+        format!("{place}: {} ({}{done}) does not count.", results.run, results.state)
     };
     runs.iter().filter(|run| !run.results.is_complete()).map(note).collect()
 }
