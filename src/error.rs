@@ -1,6 +1,7 @@
 //! What can go wrong, in sentences: file, place, what was expected, what was found, what to do.
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// All of `mistakes`, in their order; one that is found again, as in several runs of a sweep, is said once.
+    pub fn of_mistakes(mut mistakes: Vec<Mistake>) -> Self {
+        let mut said = BTreeSet::new();
+        mistakes.retain(|mistake| said.insert(mistake.identity().map(str::to_owned)));
+        Self::Config(mistakes)
+    }
+
     /// For `map_err` on file operations: `fs::read(path).map_err(Error::io("read", path))`.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
@@ -123,6 +131,13 @@ pub struct Mistake {
     pub excerpt: String,
     /// The `key=value` argument that it is about.
     pub argument: Option<ArgumentPart>,
+}
+
+impl Mistake {
+    /// What a reader sees of it. Two that are alike in this are one mistake, be it in one argument or in several.
+    pub fn identity(&self) -> [&str; 4] {
+        [&self.place, &self.key, &self.problem, &self.excerpt].map(String::as_str)
+    }
 }
 
 /// A part of a `key=value` argument.

@@ -6,6 +6,7 @@ use crate::analysis::statistic::Statistic;
 use crate::error::{Error, Result};
 use crate::report::table::text::{self, terminal_width};
 use crate::report::table::{Printout, Table, json};
+use crate::terminal::logging::Log;
 use crate::train::memory_check::refuse_gradients_that_do_not_fit;
 use serde::Serialize;
 use std::path::Path;
@@ -94,7 +95,7 @@ struct AttackRow {
     top1: Statistic,
 }
 
-pub fn attack(arguments: &AttackArguments) -> Result<()> {
+pub fn attack(arguments: &AttackArguments, log: &Log) -> Result<()> {
     let (overrides, runs): (Vec<String>, Vec<String>) =
         arguments.runs.iter().cloned().partition(|word| word.contains('='));
     if runs.is_empty() {
@@ -103,7 +104,7 @@ pub fn attack(arguments: &AttackArguments) -> Result<()> {
     let perturbations = perturbations(arguments);
     let mut columns = Vec::with_capacity(runs.len());
     for run in &runs {
-        columns.push(column(Path::new(run), &overrides, &perturbations, arguments)?);
+        columns.push(column(Path::new(run), &overrides, &perturbations, (arguments, log))?);
     }
     let report = AttackReport { runs: columns, draws: arguments.draws, gradient_draws: arguments.gradient_draws };
     let (text, table) = describe(&report);
@@ -130,9 +131,9 @@ fn column(
     run: &Path,
     overrides: &[String],
     perturbations: &[Perturbation],
-    arguments: &AttackArguments,
+    (arguments, log): (&AttackArguments, &Log),
 ) -> Result<AccuracyColumn> {
-    let trained = Trained::open(run, overrides, arguments.checkpoint)?;
+    let trained = Trained::open(run, overrides, arguments.checkpoint, log)?;
     let experiment = &trained.checked.experiment;
     attack::check(&trained.dataset.test)?;
     let setting = AttackContext {

@@ -3,7 +3,6 @@
 use super::path_argument::path;
 use super::trained::RunNetworkArguments;
 use crate::analysis::conversion::{self, ConversionEncoder, ConversionOptions, Converted};
-use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::experiment::CheckedExperiment;
 use crate::files::atomic::write_atomically;
@@ -13,8 +12,8 @@ use crate::report::table::{Printout, Table, text};
 use crate::run::RunFolder;
 use crate::run::checkpoint::TrainingProgress;
 use crate::run::provenance::{ConversionRecord, Git, Outcome, Provenance};
+use crate::terminal::logging::Log;
 use crate::train;
-use crate::train::memory_check::{refuse_evaluation_that_cannot_fit, with_memory_explained};
 use std::path::{Path, PathBuf};
 
 /// Convert a run's network of rectified linear units into one of spiking neurons.
@@ -44,20 +43,17 @@ pub struct ConvertArguments {
     format: super::FormatArgument,
 }
 
-pub fn convert(arguments: &ConvertArguments) -> Result<()> {
+pub fn convert(arguments: &ConvertArguments, log: &Log) -> Result<()> {
     let &ConvertArguments { percentile, encoder, .. } = arguments;
     if !(percentile > 0.0 && percentile <= 100.0) {
         return Err(Error::Run(format!("--percentile: expected a number above 0 and up to 100, found {percentile}")));
     }
     let options = ConversionOptions { time_steps: arguments.time_steps as usize, percentile, encoder };
-    let trained = arguments.of.open()?;
-    let (experiment, images) = (&trained.checked.experiment, &trained.dataset.train);
+    let trained = arguments.of.open(log)?;
+    let experiment = &trained.checked.experiment;
     conversion::check(&experiment.network)?;
-    refuse_evaluation_that_cannot_fit(&trained.checked, &trained.device, images.len(), 1)?;
-    let batches = Batches::evaluate(images, &experiment.data, &trained.device)?;
-    let activations = with_memory_explained(&trained.device, &trained.checked, || {
-        conversion::activations(&trained.network, &experiment.network, &batches)
-    })?;
+    let activations = trained
+        .on_training_images(|network, batches| conversion::activations(network, &experiment.network, batches))?;
     let converted = conversion::convert(experiment, &trained.network.state(), &activations, options)?;
 
     let source = RunFolder::open(&arguments.of.run)?;

@@ -12,6 +12,7 @@ use crate::report::figures;
 use crate::report::table::text::{self, terminal_width};
 use crate::report::table::{Printout, Table, json};
 use crate::terminal::amounts::{NumberColumn, counts, energies, significant};
+use crate::terminal::logging::Log;
 use crate::train::evaluate::EvaluationOptions;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -70,7 +71,7 @@ struct EarlyExitReport {
     curve: EarlyExitCurve,
 }
 
-pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
+pub fn early_exit(arguments: &EarlyExitArguments, log: &Log) -> Result<()> {
     let EarlyExitArguments { threshold, layers, .. } = *arguments;
     let wrong = |what: &str, found: f64| Error::Run(format!("{what}: expected a number above 0, found {found}"));
     if !(threshold.is_finite() && threshold > 0.0) {
@@ -80,7 +81,7 @@ pub fn early_exit(arguments: &EarlyExitArguments) -> Result<()> {
         return Err(Error::Run(format!("--confidence: expected probabilities above 0 and up to 1, found {p}")));
     }
     let costs = Constants::load(arguments.constants.as_deref())?;
-    let trained = arguments.of.open()?;
+    let trained = arguments.of.open(log)?;
     let experiment = &trained.checked.experiment;
     let (all, draws) = (experiment.network.time_steps, experiment.training.evaluation_draws);
     let gammas = trained.network.gammas()?;

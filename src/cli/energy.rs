@@ -12,6 +12,7 @@ use crate::report::figures::{self, SpikeRaster};
 use crate::report::table::text::{self, terminal_width};
 use crate::report::table::{Printout, Table, json};
 use crate::terminal::amounts::{NumberColumn, counts, energies, significant};
+use crate::terminal::logging::Log;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -83,15 +84,15 @@ struct AnnEnergy {
     energy_with_memory: f64,
 }
 
-pub fn energy(arguments: &EnergyArguments) -> Result<()> {
+pub fn energy(arguments: &EnergyArguments, log: &Log) -> Result<()> {
     let constants = Constants::load(arguments.constants.as_deref())?;
-    let trained = arguments.of.open()?;
+    let trained = arguments.of.open(log)?;
     let (experiment, plan) = (&trained.checked.experiment, &trained.checked.plan);
     let time_steps = experiment.network.time_steps;
     refuse_other_kind(&arguments.of.run, &experiment.network, true)?;
     let products = products(&experiment.network, plan);
     let (meter, images, top1) = measure(&trained, &products, time_steps)?;
-    let ann = arguments.ann.as_ref().map(|run| measure_ann(arguments, run, &constants)).transpose()?;
+    let ann = arguments.ann.as_ref().map(|run| measure_ann(arguments, run, &constants, log)).transpose()?;
     let rate = |spikes: &LayerSpikes| {
         let chances = (spikes.neurons.saturating_mul(images)).max(1) as f64;
         (spikes.layer.clone(), spikes.spikes.iter().map(|&count| count as f64 / chances).collect())
@@ -170,8 +171,8 @@ fn refuse_other_kind(run: &Path, network: &NetworkConfig, spiking: bool) -> Resu
 }
 
 /// The network without spikes that the run is compared with.
-fn measure_ann(arguments: &EnergyArguments, run: &Path, constants: &Constants) -> Result<AnnEnergy> {
-    let trained = Trained::open(run, &arguments.of.overrides, arguments.of.checkpoint)?;
+fn measure_ann(arguments: &EnergyArguments, run: &Path, constants: &Constants, log: &Log) -> Result<AnnEnergy> {
+    let trained = Trained::open(run, &arguments.of.overrides, arguments.of.checkpoint, log)?;
     let network = &trained.checked.experiment.network;
     refuse_other_kind(run, network, false)?;
     let products = products(network, &trained.checked.plan);

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::network::Network;
 use crate::report::table::{Printout, Table, text};
 use crate::system::signals::Stop;
+use crate::terminal::logging::Log;
 use crate::train::evaluate;
 use crate::train::evaluate::{EvaluationOptions, evaluate};
 
@@ -41,8 +42,8 @@ enum ImagesChoice {
     Validation,
 }
 
-pub fn eval(arguments: &EvalArguments) -> Result<()> {
-    let trained = arguments.of.open()?;
+pub fn eval(arguments: &EvalArguments, log: &Log) -> Result<()> {
+    let trained = arguments.of.open(log)?;
     let all = trained.checked.experiment.network.time_steps;
     let usual = evaluate::evaluation_options(&trained.checked.experiment, &trained.network)?;
     let draws = arguments.draws.map_or(usual.draws, |draws| draws as usize);

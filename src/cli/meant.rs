@@ -1,10 +1,9 @@
 //! What was meant by a command line that is refused: a setting written as an option, a file that another command takes.
 
 use super::CommandLine;
-use crate::config::{self, LARGEST_FILE};
+use crate::config;
 use crate::error::Error;
 use crate::experiment::Experiment;
-use crate::files::reading;
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::path::Path;
@@ -20,7 +19,7 @@ pub enum FileKind {
 impl FileKind {
     /// By the keys that only one of them has.
     fn of_file(path: &Path) -> Option<Self> {
-        let (_, file): (_, toml::Table) = reading::toml(path, LARGEST_FILE).ok()?;
+        let file = config::read_table(path).ok()?;
         let has = |keys: &[&str]| keys.iter().any(|key| file.contains_key(*key));
         match () {
             () if has(&["rows"]) => Some(Self::Table),

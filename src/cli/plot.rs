@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::report::measure_plot::MeasurePlot;
 use crate::report::pages;
 use crate::report::tables::Measure;
+use crate::terminal::logging::Log;
 use std::path::PathBuf;
 use tracing::warn;
 
@@ -43,7 +44,7 @@ pub struct PlotArguments {
     scale: u8,
 }
 
-pub fn plot(arguments: &PlotArguments) -> Result<()> {
+pub fn plot(arguments: &PlotArguments, log: &Log) -> Result<()> {
     let folder = &arguments.output;
     if folder.is_file() {
         // Before anything is evaluated.
@@ -51,7 +52,7 @@ pub fn plot(arguments: &PlotArguments) -> Result<()> {
     }
     let shown = match (&arguments.x, &arguments.y) {
         (Some(x), Some(y)) => vec![measure_figure(arguments, x, y)?],
-        _ => match arguments.subject.read()? {
+        _ => match arguments.subject.read(log)? {
             SubjectFigures::Run(report) => report.figures,
             SubjectFigures::Sweep(report) => report.figures,
         },

@@ -8,6 +8,8 @@ use crate::files::output;
 use crate::files::weights;
 use crate::ops::finite;
 use crate::run::RunFolder;
+use crate::terminal::logging::Log;
+use crate::terminal::progress::BatchBar;
 use crate::train::evaluate::{self, EvaluationOptions};
 use crate::train::memory_check::refuse_evaluation_that_cannot_fit;
 use candle_core::Tensor;
@@ -42,7 +44,7 @@ pub struct PredictArguments {
     output: PathBuf,
 }
 
-pub fn predict(arguments: &PredictArguments) -> Result<()> {
+pub fn predict(arguments: &PredictArguments, log: &Log) -> Result<()> {
     let source = NetworkSource::open(&arguments.run_or_config, &[])?;
     let own = source.folder.as_ref().map_or_else(|| vec![arguments.run_or_config.clone()], RunFolder::own_files);
     let inputs = [vec![arguments.input.clone()], arguments.weights.iter().cloned().collect(), own].concat();
@@ -68,7 +70,10 @@ pub fn predict(arguments: &PredictArguments) -> Result<()> {
     let options = EvaluationOptions { time_steps: arguments.time_steps.unwrap_or(usual.time_steps), ..usual };
     refuse_evaluation_that_cannot_fit(&checked, &device, split.len(), options.time_steps)?;
     let mut logits = Vec::new();
-    for batch in Batches::evaluate(&split, &data, &device)?.iter_from(0) {
+    let batches = Batches::evaluate(&split, &data, &device)?;
+    let bar = BatchBar::new(log, "images", batches.steps());
+    let done = |batches| bar.done(batches);
+    for batch in batches.telling(&done).iter_from(0) {
         logits.push(evaluate::logits(&network, &batch?, options)?.0);
     }
     let logits = Tensor::cat(&logits, 0)?.to_device(&candle_core::Device::Cpu)?;

@@ -8,6 +8,8 @@ use crate::report::table::{Printout, Table, text};
 use crate::run::RunFolder;
 use crate::system::signals::Stop;
 use crate::system::threads;
+use crate::terminal::logging::Log;
+use crate::terminal::progress::BatchBar;
 use crate::train::evaluate::{evaluate, evaluation_options};
 use crate::train::memory_check::{refuse_evaluation_that_cannot_fit, with_memory_explained};
 use crate::train::recalibrate as estimate;
@@ -31,7 +33,7 @@ pub struct RecalibrateArguments {
     format: super::FormatArgument,
 }
 
-pub fn recalibrate(arguments: &RecalibrateArguments) -> Result<()> {
+pub fn recalibrate(arguments: &RecalibrateArguments, log: &Log) -> Result<()> {
     let RunNetworkArguments { run, overrides, checkpoint } = &arguments.of;
     let NetworkSource { checked, folder, .. } = NetworkSource::open(run, overrides)?;
     let Some(folder) = folder else {
@@ -51,11 +53,15 @@ pub fn recalibrate(arguments: &RecalibrateArguments) -> Result<()> {
     refuse_evaluation_that_cannot_fit(&checked, &device, images.len(), checked.experiment.network.time_steps)?;
     let most = arguments.batches as usize;
     let found = with_memory_explained(&device, &checked, || {
-        estimate::recalibrate(&checked, &folder, (*checkpoint).into(), &dataset, most, &device)
+        estimate::recalibrate(&checked, &folder, (*checkpoint).into(), &dataset, most, (&device, log))
     })?;
     let batches = Batches::evaluate(images, &checked.experiment.data, &device)?;
     let score = |network: &Network| {
         let options = evaluation_options(&checked.experiment, network)?;
+        let bar =
+            BatchBar::new(log, if holdout.is_some() { "validation images" } else { "test images" }, batches.steps());
+        let done = |batches| bar.done(batches);
+        let batches = batches.clone().telling(&done);
         let evaluated =
             with_memory_explained(&device, &checked, || evaluate(network, &batches, options, &Stop::never()))?;
         Ok::<_, Error>(evaluated.unwrap_or_default().score)

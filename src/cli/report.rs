@@ -5,6 +5,7 @@ use super::subject::{RunOrSweep, SubjectFigures};
 use crate::error::Result;
 use crate::files::output;
 use crate::report::pages::{run_page, sweep_page};
+use crate::terminal::logging::Log;
 use std::path::PathBuf;
 
 /// Write one HTML page about a run or a sweep: curves, firing rates, gamma, confusion matrix, layers, config,
@@ -24,11 +25,11 @@ pub struct ReportArguments {
     output: PathBuf,
 }
 
-pub fn report(arguments: &ReportArguments) -> Result<()> {
+pub fn report(arguments: &ReportArguments, log: &Log) -> Result<()> {
     // Before an evaluation that may take minutes.
     let inputs = arguments.subject.inputs();
     output::check(&arguments.output, &inputs)?;
-    let page = match arguments.subject.read()? {
+    let page = match arguments.subject.read(log)? {
         SubjectFigures::Run(report) => run_page(&report),
         SubjectFigures::Sweep(report) => sweep_page(&report),
     };

@@ -2,7 +2,7 @@
 
 use super::meant::{FileKind, of_other_kind};
 use super::path_argument::path;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::run::RunFolder;
 use crate::run::provenance::SweepMembership;
 use crate::system::signals::Stop;
@@ -15,9 +15,10 @@ use tracing::{info, warn};
 /// Train the network that an experiment file describes.
 ///
 /// Everything goes to a new folder, runs/<name>/v0001 and so on: the resolved config, provenance, metrics, log and
-/// checkpoints. Its path is all that is printed to standard output, when the run ends. Ctrl-C (SIGINT), SIGHUP, SIGTERM
-/// and SIGUSR1 end it after the step it is at, with a checkpoint that `bntt resume` goes on from; the exit code is 130,
-/// 129, 143 or 0. A second Ctrl-C ends it at once. Under nohup it does not end with its terminal.
+/// checkpoints. Its path is all that is printed to standard output, when the run ends, unless the log has just said it on
+/// the same terminal. Ctrl-C (SIGINT), SIGHUP, SIGTERM and SIGUSR1 end it after the step it is at, with a checkpoint that
+/// `bntt resume` goes on from; the exit code is 130, 129, 143 or 0. A second Ctrl-C ends it at once. Under nohup it does
+/// not end with its terminal.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt run configs/quickstart.toml network.lif.leak=0.9 training.epochs=5\n  \
                   bntt eval $(bntt run configs/quickstart.toml)\n  \
@@ -61,19 +62,22 @@ pub fn run(arguments: &RunArguments, log: &Log) -> Result<()> {
     })
 }
 
-/// Works on a run and prints its folder, all that goes to standard output, however the work ends. That nobody can read
-/// it does not change how it ended.
+/// Works on a run and prints its folder, all that goes to standard output, however the work ends; not where the log has
+/// just named it on the same terminal. That nobody can read it does not change how the work ended.
 pub fn print_folder<'a>(
     options: SessionOptions<'a>,
     work: impl FnOnce(SessionOptions<'_>) -> Result<SessionEnd>,
 ) -> Result<()> {
-    let folder = OnceCell::new();
+    let (folder, log) = (OnceCell::new(), options.log);
     let end = {
         let keep = |run: &RunFolder| drop(folder.set(run.path().display().to_string()));
         let hear: &dyn Fn(&RunFolder) = &keep;
         work(SessionOptions { on_folder: Some(hear), ..options })
     };
-    if let Some(Err(problem)) = folder.get().map(|folder| super::print(&format!("{folder}\n"))) {
+    // The last line of a run that is complete or was asked to stop names it.
+    let is_named = matches!(end, Ok(_) | Err(Error::Interrupted(_))) && log.is_beside_standard_output();
+    let unnamed = folder.get().filter(|_| !is_named);
+    if let Some(Err(problem)) = unnamed.map(|folder| super::print(&format!("{folder}\n"))) {
         warn!("{problem}");
     }
     print_end(&end?)

@@ -3,15 +3,15 @@
 use super::check;
 use super::path_argument::path;
 use super::trained::{CheckpointChoice, Trained};
-use crate::config::LARGEST_FILE;
+use crate::config::read_table;
 use crate::encoders::EncoderConfig;
 use crate::error::{Error, Result};
-use crate::files::reading;
 use crate::report::compare::{ComparedRun, Filter, keep_planned};
 use crate::report::pages::series::{self, CheckpointLabel, Record, choose, error_text};
 use crate::report::pages::{Confusion, RunReport, SweepRecord, SweepReport, run_figures, sweep_figures};
 use crate::run::{self, RunFolder};
 use crate::sweep::Sweep;
+use crate::terminal::logging::Log;
 use crate::train::evaluate;
 use std::path::{Path, PathBuf};
 use tracing::info;
@@ -51,11 +51,11 @@ impl RunOrSweep {
     }
 
     /// Reads everything and draws the figures; what cannot be had is a sentence in its place.
-    pub fn read(&self) -> Result<SubjectFigures> {
+    pub fn read(&self, log: &Log) -> Result<SubjectFigures> {
         if self.path.is_file() {
             self.read_sweep().map(SubjectFigures::Sweep)
         } else {
-            self.read_run().map(Box::new).map(SubjectFigures::Run)
+            self.read_run(log).map(Box::new).map(SubjectFigures::Run)
         }
     }
 
@@ -65,7 +65,7 @@ impl RunOrSweep {
         Ok((ComparedRun::of_planned(&sweep, &self.runs)?, sweep.axes))
     }
 
-    fn read_run(&self) -> Result<RunReport> {
+    fn read_run(&self, log: &Log) -> Result<RunReport> {
         if let Some(filter) = self.filters.first() {
             return Err(Error::Run(format!(
                 "--where {}: it chooses runs of a sweep, and {} is a run.",
@@ -77,7 +77,8 @@ impl RunOrSweep {
         let record = Record::read(&run);
         let requested = run::CheckpointKind::from(self.checkpoint);
         let gamma = series::gamma(&run, requested, &record.experiment);
-        let confusion = (!self.no_evaluation).then(|| confusion(&run, requested, &self.overrides).map_err(error_text));
+        let confusion =
+            (!self.no_evaluation).then(|| confusion(&run, requested, &self.overrides, log).map_err(error_text));
         let figures = run_figures(&record, gamma, confusion)?;
         let sessions = record.provenance.as_ref().map(|provenance| provenance.sessions.as_slice()).unwrap_or_default();
         let on_gpu = sessions.last().is_some_and(|session| session.device.starts_with("cuda"));
@@ -108,20 +109,24 @@ impl RunOrSweep {
 }
 
 fn is_experiment(path: &Path) -> bool {
-    let table = reading::toml(path, LARGEST_FILE);
     let keys = ["network", "training", "data", "optimizer"];
-    table.is_ok_and(|(_, table): (_, toml::Table)| keys.iter().any(|key| table.contains_key(*key)))
+    read_table(path).is_ok_and(|table| keys.iter().any(|key| table.contains_key(*key)))
 }
 
 /// The checkpoint on the test images, and what was evaluated, in words.
-fn confusion(run: &RunFolder, requested: run::CheckpointKind, overrides: &[String]) -> Result<(Confusion, String)> {
+fn confusion(
+    run: &RunFolder,
+    requested: run::CheckpointKind,
+    overrides: &[String],
+    log: &Log,
+) -> Result<(Confusion, String)> {
     let (which, of_checkpoint) = match choose(run, requested) {
         run::CheckpointKind::Best => (run::CheckpointKind::Best, CheckpointChoice::Best),
         run::CheckpointKind::Recalibrated => (run::CheckpointKind::Recalibrated, CheckpointChoice::Recalibrated),
         run::CheckpointKind::Last => (run::CheckpointKind::Last, CheckpointChoice::Last),
     };
     let epoch = crate::run::checkpoint::load(&run.checkpoint(which), &candle_core::Device::Cpu)?.progress.epoch;
-    let trained = Trained::open(run.path(), overrides, of_checkpoint)?;
+    let trained = Trained::open(run.path(), overrides, of_checkpoint, log)?;
     let options = evaluate::evaluation_options(&trained.checked.experiment, &trained.network)?;
     info!("evaluating on {} test images; --no-evaluation leaves this out", trained.dataset.test.len());
     let mut confusion =

@@ -10,6 +10,8 @@ use crate::network::Network;
 use crate::run::analyses::{AnalysedCheckpoint, RecordedAnalysis};
 use crate::run::checkpoint;
 use crate::run::{self, RunFolder};
+use crate::terminal::logging::Log;
+use crate::terminal::progress::BatchBar;
 use crate::train::memory_check::{refuse_evaluation_that_cannot_fit, with_memory_explained};
 use candle_core::Device;
 use serde::Serialize;
@@ -68,17 +70,18 @@ pub struct Trained {
     pub dataset: Dataset,
     pub device: Device,
     folder: RunFolder,
+    log: Log,
 }
 
 impl RunNetworkArguments {
-    pub fn open(&self) -> Result<Trained> {
-        Trained::open(&self.run, &self.overrides, self.checkpoint)
+    pub fn open(&self, log: &Log) -> Result<Trained> {
+        Trained::open(&self.run, &self.overrides, self.checkpoint, log)
     }
 }
 
 impl Trained {
-    /// The network of a run folder, and its data set.
-    pub fn open(run: &Path, overrides: &[String], which: CheckpointChoice) -> Result<Self> {
+    /// The network of a run folder, and its data set. How far a work on its images is stands on the screen of `log`.
+    pub fn open(run: &Path, overrides: &[String], which: CheckpointChoice, log: &Log) -> Result<Self> {
         let source = NetworkSource::open(run, overrides)?;
         let Some(folder) = source.folder.clone() else {
             let path = run.display();
@@ -91,7 +94,7 @@ impl Trained {
         let subject = subject.ok_or_else(|| Error::Run(format!("{} has no checkpoint", run.display())))?;
         let dataset = checked.experiment.load_data_to_evaluate()?;
         let device = checked.experiment.training.open_device()?;
-        Ok(Self { network, subject, checked, dataset, device, folder })
+        Ok(Self { network, subject, checked, dataset, device, folder, log: log.clone() })
     }
 
     /// What `command` will have found of this network.
@@ -116,7 +119,7 @@ impl Trained {
         time_steps: usize,
         work: impl FnOnce(&Network, &Batches<'_>) -> Result<R>,
     ) -> Result<R> {
-        self.on((&self.dataset.test).into(), time_steps, work)
+        self.on(("test images", (&self.dataset.test).into()), time_steps, work)
     }
 
     /// The same of the training images that are held out.
@@ -132,17 +135,26 @@ impl Trained {
             let problem = "the run has no validation images: data.validation is absent. Leave out --images validation.";
             return Err(Error::Run(problem.into()));
         };
-        self.on(SplitImages::at(&self.dataset.train, &holdout.validation), time_steps, work)
+        let images = SplitImages::at(&self.dataset.train, &holdout.validation);
+        self.on(("validation images", images), time_steps, work)
+    }
+
+    /// What `work` makes of the network and the training images, all of them, each as one image.
+    pub fn on_training_images<R>(&self, work: impl FnOnce(&Network, &Batches<'_>) -> Result<R>) -> Result<R> {
+        self.on(("training images", (&self.dataset.train).into()), 1, work)
     }
 
     fn on<R>(
         &self,
-        images: SplitImages<'_>,
+        (name, images): (&'static str, SplitImages<'_>),
         time_steps: usize,
         work: impl FnOnce(&Network, &Batches<'_>) -> Result<R>,
     ) -> Result<R> {
         refuse_evaluation_that_cannot_fit(&self.checked, &self.device, images.len(), time_steps)?;
         let batches = Batches::evaluate(images, &self.checked.experiment.data, &self.device)?;
+        let bar = BatchBar::new(&self.log, name, batches.steps());
+        let done = |batches| bar.done(batches);
+        let batches = batches.telling(&done);
         with_memory_explained(&self.device, &self.checked, || work(&self.network, &batches))
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::key::{KeyPath, KeyStep};
 use super::known::KnownKeys;
 use super::shape::{ItemShapes, Range, Schema, Shape, TableShape};
-use super::sources::{KeyProblem, MISSING, PartOfKey, Repair};
+use super::sources::{KeyProblem, PartOfKey, Repair};
 use super::{absent, form, tree, wording};
 
 /// Mistakes that are told with what was perhaps meant; of more at once nobody reads all.
@@ -22,7 +22,12 @@ pub(super) fn check(schema: &Schema, written: &Value, complete: &Value) -> Vec<K
     checker.value(schema.root(), written, &KeyPath::default());
     let mut found = checker.found;
     let meant: BTreeSet<KeyPath> = found.iter().filter_map(|problem| problem.repair.other_key().cloned()).collect();
-    found.retain(|problem| !(problem.is_missing() && meant.contains(&problem.key)));
+    found.retain(|problem| !(problem.is_missing && meant.contains(&problem.key)));
+    // What a base was to give is not missing: whether the rest is right, that base tells.
+    let base = KeyPath::default().name("base");
+    if meant.contains(&base) && found.iter().any(|problem| problem.is_missing) {
+        found.retain(|problem| problem.repair.other_key() == Some(&base));
+    }
     found
 }
 
@@ -243,15 +248,16 @@ impl Checker<'_> {
             ([_, _, ..], Some(form)) => {
                 let names: Vec<String> = missing.iter().map(|(name, _)| format!("`{name}`")).collect();
                 let problem = format!("the keys {} are missing; write {form}.", names.join(", "));
-                self.refuse(key.clone(), PartOfKey::Key, problem);
+                let problem = KeyProblem::new(key.clone(), PartOfKey::Key, problem);
+                self.found.push(KeyProblem { is_missing: true, ..problem });
             }
             (missing, form) => {
                 let form = form.map_or_else(String::new, |form| format!("; write {form}"));
                 for (name, node) in missing {
                     let expected = wording::expected(self.schema, &self.schema.shape(node));
-                    let problem = format!("{MISSING}; expected {expected}{form}.");
+                    let problem = KeyProblem::missing(key.name(name), &format!("expected {expected}{form}."));
                     let instead = self.example(node, None).map_or(Repair::Nothing, Repair::Replace);
-                    self.found.push(KeyProblem::new(key.name(name), PartOfKey::Key, problem).repaired(instead));
+                    self.found.push(problem.repaired(instead));
                 }
             }
         }

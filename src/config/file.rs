@@ -138,16 +138,7 @@ impl ConfigFile {
 
     /// `file:line:column` of a byte offset.
     pub fn place(&self, offset: usize) -> String {
-        let (line, column) = self.line_and_column(offset);
-        format!("{}:{line}:{column}", self.name)
-    }
-
-    /// Both count from 1; columns count characters.
-    fn line_and_column(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
-        let lines = before.matches('\n').count();
-        let column = before.rsplit('\n').next().unwrap_or_default().trim_start_matches('\u{feff}').chars().count();
-        (lines.saturating_add(1), column.saturating_add(1))
+        format!("{}:{}", self.name, excerpt::place(&self.text, offset))
     }
 }
 

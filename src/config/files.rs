@@ -10,7 +10,7 @@ use super::key::KeyPath;
 use super::{LARGEST_FILE, sources};
 
 use crate::error::{Mistake, Result};
-use crate::files::{reading, tilde};
+use crate::files::{nearest, reading, tilde};
 
 /// Files that build on each other.
 const DEEPEST_CHAIN: usize = 32;
@@ -51,8 +51,8 @@ impl BaseChain {
         self.mistakes.push(Mistake { key: key.to_owned(), problem, ..place });
     }
 
-    /// Reads the file at `path`, which the `base` at `named_at` asks for.
-    fn visit(&mut self, path: &Path, named_at: Option<Mistake>) {
+    /// Reads the file at `path`, which the `base` at `named_at` asks for in the way that is written there.
+    fn visit(&mut self, path: &Path, named_at: Option<(Mistake, BasePath<'_>)>) {
         let name = path.display().to_string();
         let whole = |place: &str| Mistake { place: place.to_owned(), ..Mistake::default() };
         let real = real(path);
@@ -63,24 +63,27 @@ impl BaseChain {
             let mut circle: Vec<&str> = self.open.iter().skip(start).map(|(_, name)| name.as_str()).collect();
             circle.push(&name);
             let problem = format!("the base files form a circle: {}. Remove one of them.", circle.join(" -> "));
-            return self.refuse(named_at.unwrap_or(whole(&name)), "base", problem);
+            return self.refuse(named_at.map_or(whole(&name), |(place, _)| place), "base", problem);
         }
         if self.open.len() >= DEEPEST_CHAIN {
             let problem = format!("more than {DEEPEST_CHAIN} files build on each other here. Name fewer.");
-            return self.refuse(named_at.unwrap_or(whole(&name)), "base", problem);
+            return self.refuse(named_at.map_or(whole(&name), |(place, _)| place), "base", problem);
         }
-        let text = reading::text(path, LARGEST_FILE).map_err(|e| e.to_string());
-        match (text, named_at) {
+        match (reading::text(path, LARGEST_FILE), named_at) {
             (Ok(text), _) => {
                 self.open.push((real.clone(), name.clone()));
                 self.add(text, &name, path, path.parent().unwrap_or(Path::new("")));
                 self.open.pop();
                 self.done.push(real);
             }
-            (Err(reason), Some(place)) => {
-                self.refuse(place, "base", format!("cannot read the base file {name}: {reason}."));
+            (Err(reason), Some((place, BasePath { folder, written }))) => {
+                let end = nearest::ending(folder, written, &reason);
+                self.refuse(place, "base", format!("cannot read the base file {name}: {reason}{end}"));
             }
-            (Err(reason), None) => self.refuse(whole(&name), "", format!("cannot read this file: {reason}.")),
+            (Err(reason), None) => {
+                let end = nearest::ending(Path::new(""), path, &reason);
+                self.refuse(whole(&name), "", format!("cannot read this file: {reason}{end}"));
+            }
         }
     }
 
@@ -109,8 +112,9 @@ impl BaseChain {
                 None => Mistake { place: name.to_owned(), ..Mistake::default() },
             };
             match base(folder, &value, &named) {
-                Ok(path) => {
-                    self.visit(&path, Some(place));
+                Ok(base) => {
+                    let path = base.folder.join(base.written);
+                    self.visit(&path, Some((place, base)));
                     named.push(real(&path));
                 }
                 Err(problem) => self.refuse(place, &key.to_string(), problem),
@@ -120,19 +124,26 @@ impl BaseChain {
     }
 }
 
+/// A base file as it is written, from the folder of the file that names it.
+#[derive(Clone, Copy)]
+struct BasePath<'a> {
+    folder: &'a Path,
+    written: &'a Path,
+}
+
 /// The file that `value` names from `folder`, unless it is among those that the same list has `named` before.
-fn base(folder: &Path, value: &Value, named: &[PathBuf]) -> Result<PathBuf, String> {
+fn base<'a>(folder: &'a Path, value: &'a Value, named: &[PathBuf]) -> Result<BasePath<'a>, String> {
     let Value::String(_, name) = value else {
         return Err("expected the name of a file or a list of such names.".to_owned());
     };
-    if let Some(problem) = tilde::mistake(Path::new(name)) {
+    let written = Path::new(name);
+    if let Some(problem) = tilde::mistake(written) {
         return Err(format!("{problem}."));
     }
-    let path = folder.join(name);
-    if named.contains(&real(&path)) {
+    if named.contains(&real(&folder.join(written))) {
         return Err("this file stands in the list before; name it once, where it is to be merged.".to_owned());
     }
-    Ok(path)
+    Ok(BasePath { folder, written })
 }
 
 /// Where a file really is, so that two names of it are seen to be one.

@@ -56,7 +56,7 @@ pub use self::schema::schema;
 pub use self::shared::SharedDefaults;
 pub use self::sources::ConfigSources;
 pub use self::stand_in::{ReadAs, StandIn};
-pub use self::toml_file::TomlFile;
+pub use self::toml_file::{TomlFile, read_table};
 pub use self::write::{is_default, to_toml};
 
 /// Bytes of an experiment file. The longest that is shipped has 3,000, and messages take a hundred times the memory.

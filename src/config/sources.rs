@@ -16,9 +16,6 @@ use crate::files::excerpt;
 /// More mistakes at once are only counted.
 const MOST_MISTAKES: usize = 100;
 
-/// How the message about a key that is missing begins.
-pub(super) const MISSING: &str = "this key is missing";
-
 /// Something wrong at a key, before it is known where that is in the files.
 #[derive(Debug)]
 pub(super) struct KeyProblem {
@@ -26,6 +23,8 @@ pub(super) struct KeyProblem {
     pub at: PartOfKey,
     pub problem: String,
     pub repair: Repair,
+    /// The key is not there.
+    pub is_missing: bool,
 }
 
 /// How to go on in spite of a problem, to find what else is wrong.
@@ -43,15 +42,16 @@ pub(super) enum Repair {
 
 impl KeyProblem {
     pub fn new(key: KeyPath, at: PartOfKey, problem: String) -> Self {
-        Self { key, at, problem, repair: Repair::Nothing }
+        Self { key, at, problem, repair: Repair::Nothing, is_missing: false }
+    }
+
+    /// Of a required key that is not there; `rest` goes on with what is expected.
+    pub fn missing(key: KeyPath, rest: &str) -> Self {
+        Self { is_missing: true, ..Self::new(key, PartOfKey::Key, format!("this key is missing; {rest}")) }
     }
 
     pub fn repaired(self, repair: Repair) -> Self {
         Self { repair, ..self }
-    }
-
-    pub fn is_missing(&self) -> bool {
-        self.problem.starts_with(MISSING)
     }
 }
 
@@ -267,5 +267,5 @@ pub(super) fn error(mut mistakes: Vec<Mistake>, more: usize) -> Error {
         let problem = format!("there are {more} more mistakes; mend these first.");
         mistakes.push(Mistake { problem, ..Mistake::default() });
     }
-    Error::Config(mistakes)
+    Error::of_mistakes(mistakes)
 }

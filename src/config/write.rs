@@ -27,7 +27,7 @@ pub fn to_toml<T: Serialize + JsonSchema>(value: &T, shared: &SharedDefaults) ->
     let unwritable = |reason: String| plain(format!("the settings cannot be written as TOML: {}.", reason.trim_end()));
     // Through text, which writes an f32 as short as it can be: 0.95 and not 0.949999988079071.
     let text = toml::to_string(value).map_err(|e| unwritable(e.to_string()))?;
-    let mut root: Table = toml::from_str(&text).map_err(|e| unwritable(e.to_string()))?;
+    let mut root: Table = toml::from_str(&text).map_err(|e| unwritable(e.message().to_string()))?;
     shared::disinherit(&mut root, shared);
 
     let schema = Schema::new(schema::of_file::<T>());

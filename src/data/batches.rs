@@ -1,5 +1,6 @@
 //! Batches of an epoch: shuffled order, augmentation, normalised tensors.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::Scope;
@@ -74,6 +75,7 @@ pub struct Batches<'a> {
     augment: Option<BatchAugmentation<'a>>,
     device: Device,
     resident: Option<&'a DeviceDataset>,
+    listener: Option<DoneListener<'a>>,
 }
 
 #[derive(Debug, Clone)]
@@ -83,27 +85,34 @@ struct BatchAugmentation<'a> {
     epoch: usize,
 }
 
+/// Hears how many batches are done.
+#[derive(Clone, Copy)]
+struct DoneListener<'a>(&'a (dyn Fn(usize) + Sync + 'a));
+
+impl fmt::Debug for DoneListener<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DoneListener")
+    }
+}
+
 /// Batches that are made ahead.
-pub enum Prefetched<'a> {
-    FromThread(Receiver<Result<Batch>>),
-    /// Where there is no thread, each when it is asked for.
-    MadeHere {
-        batches: Arc<Batches<'a>>,
-        next: usize,
-    },
+pub struct Prefetched<'a> {
+    /// Where there is no thread, each is made when it is asked for.
+    made: Option<Receiver<Result<Batch>>>,
+    batches: Arc<Batches<'a>>,
+    next: usize,
 }
 
 impl Iterator for Prefetched<'_> {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Result<Batch>> {
-        match self {
-            Self::FromThread(receiver) => receiver.recv().ok(),
-            Self::MadeHere { batches, next } => {
-                let step = *next;
-                *next = step.saturating_add(1);
-                (step < batches.steps).then(|| batches.batch(step))
-            }
+        let step = self.next;
+        self.next = step.saturating_add(1).min(self.batches.steps);
+        self.batches.tell(step);
+        match &self.made {
+            Some(receiver) => receiver.recv().ok(),
+            None => (step < self.batches.steps).then(|| self.batches.batch(step)),
         }
     }
 }
@@ -172,7 +181,19 @@ impl<'a> Batches<'a> {
             augment: None,
             device: device.clone(),
             resident: None,
+            listener: None,
         })
+    }
+
+    /// The same batches, of which `done` hears how many are done whenever the next is asked for, and at the end.
+    pub fn telling(self, done: &'a (dyn Fn(usize) + Sync + 'a)) -> Self {
+        Self { listener: Some(DoneListener(done)), ..self }
+    }
+
+    fn tell(&self, done: usize) {
+        if let Some(DoneListener(hear)) = self.listener {
+            hear(done);
+        }
     }
 
     /// The same batches out of the split's pixels on the device, where they lie there and the changes are known there.
@@ -188,7 +209,11 @@ impl<'a> Batches<'a> {
 
     /// The batches from number `step` on; those before are not made.
     pub fn iter_from(&self, step: usize) -> impl Iterator<Item = Result<Batch>> + '_ {
-        (step..self.steps).map(|step| self.batch(step))
+        let told = move |step: usize| {
+            self.tell(step);
+            (step < self.steps).then(|| self.batch(step))
+        };
+        (step..self.steps.saturating_add(1)).map_while(told)
     }
 
     /// The batches from number `step` on, which a thread of its own makes ahead, where there is one to be had. It ends
@@ -203,13 +228,11 @@ impl<'a> Batches<'a> {
             let batches = Arc::clone(&batches);
             move || {
                 // An end before the last batch, because of an error: nobody receives any more.
-                let _ = batches.iter_from(step).try_for_each(|batch| sender.send(batch));
+                let _ = (step..batches.steps).try_for_each(|step| sender.send(batches.batch(step)));
             }
         };
-        match threads::beside(scope, make) {
-            true => Prefetched::FromThread(receiver),
-            false => Prefetched::MadeHere { batches, next: step },
-        }
+        let made = threads::beside(scope, make).then_some(receiver);
+        Prefetched { made, batches, next: step }
     }
 
     /// Batch number `step`, below [`Batches::steps`].

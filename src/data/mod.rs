@@ -305,7 +305,7 @@ impl DataConfig {
         }
         if !mistakes.is_empty() {
             let mistake = |(key, problem)| Mistake { key, problem, ..Mistake::default() };
-            return Err(Error::Config(mistakes.into_iter().map(mistake).collect()));
+            return Err(Error::of_mistakes(mistakes.into_iter().map(mistake).collect()));
         }
         let whole = ClassCounts::from_dataset(&dataset);
         if let Some(limit) = &self.limit {

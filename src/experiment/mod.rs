@@ -174,7 +174,7 @@ impl Experiment {
                 }
             }
         }
-        Err(Error::Config(mistakes.into_iter().map(|(key, problem)| sources.mistake(&key, problem)).collect()))
+        Err(Error::of_mistakes(mistakes.into_iter().map(|(key, problem)| sources.mistake(&key, problem)).collect()))
     }
 
     /// What does not fit together in an experiment that has other mistakes, apart from what follows from the keys at

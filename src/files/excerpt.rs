@@ -6,6 +6,7 @@
 //!   | ^^^^^^^^^
 //! ```
 
+use crate::error::Mistake;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use std::ops::Range;
 
@@ -24,6 +25,29 @@ pub fn of_text(text: &str, span: &Range<usize>) -> String {
     let marked = text.floor_char_boundary(span.end).saturating_sub(start).min(tail.len());
     let marked = tail.get(..marked).unwrap_or_default().trim_end().len();
     draw(&format!("{head}{tail}"), number, head.len()..head.len().saturating_add(marked))
+}
+
+/// `line:column` of a byte offset in `text`; both count from 1, columns count characters.
+pub fn place(text: &str, offset: usize) -> String {
+    let before = text.get(..offset).unwrap_or(text);
+    let lines = before.matches('\n').count();
+    let column = before.rsplit('\n').next().unwrap_or_default().trim_start_matches('\u{feff}').chars().count();
+    format!("{}:{}", lines.saturating_add(1), column.saturating_add(1))
+}
+
+/// What [`toml`] finds wrong in `body`, the end of the `text` of a file called `name`, in the words of `told`.
+pub fn toml_mistake(
+    name: &str,
+    (text, body): (&str, &str),
+    error: &::toml::de::Error,
+    told: impl FnOnce(&str) -> String,
+) -> Mistake {
+    let start = text.len().saturating_sub(body.len());
+    let span = error.span().unwrap_or(0..0);
+    let span = start.saturating_add(span.start)..start.saturating_add(span.end);
+    let problem = told(error.message().lines().next().unwrap_or_default());
+    let place = format!("{name}:{}", place(text, span.start));
+    Mistake { place, problem, excerpt: of_text(text, &span), ..Mistake::default() }
 }
 
 /// An argument of the command line, which has no number.

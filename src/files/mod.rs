@@ -3,6 +3,7 @@
 pub mod atomic;
 pub mod excerpt;
 pub mod lock;
+pub mod nearest;
 pub mod nesting;
 pub mod output;
 pub mod reading;

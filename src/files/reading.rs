@@ -8,8 +8,6 @@ use std::io::{Error, ErrorKind, Read, Result};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::files::nesting;
-
 /// Opens a regular file, or what a chain of links to one leads to, and tells its length in bytes.
 ///
 /// # Errors
@@ -92,24 +90,6 @@ pub fn text(path: &Path, most: u64) -> Result<String> {
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The TOML of a file of at most `most` bytes, nested no deeper than this program could follow: its text, and what it
-/// says as a `T`.
-///
-/// # Errors
-/// As [`text`], and for what is no TOML or no `T`, with line and column.
-pub fn toml<T: serde::de::DeserializeOwned>(path: &Path, most: u64) -> Result<(String, T)> {
-    let text = text(path, most)?;
-    let invalid = |problem: String| Error::new(ErrorKind::InvalidData, problem);
-    nesting::check(&text).map_err(|(offset, problem)| {
-        let line = text.get(..offset).unwrap_or_default().matches('\n').count().saturating_add(1);
-        invalid(format!("line {line}: {problem}"))
-    })?;
-    match toml::from_str(&text) {
-        Ok(value) => Ok((text, value)),
-        Err(error) => Err(invalid(error.to_string().trim_end().to_string())),
-    }
-}
-
 /// A link whose end is missing looks as if it were missing itself.
 fn explained(error: Error, path: &Path) -> Error {
     match fs::read_link(path) {
@@ -175,9 +155,6 @@ mod tests {
         for content in [&b"\xff\xfea\0"[..], b"\xfe\xff\0a", b"a\0=\0b\0", b"\0a\0=\0b"] {
             assert_eq!(read(content), Err(expected.to_string()), "{content:?}");
         }
-        fs::write(&path, b"\xef\xbb\xbfx = = 1\r\n").unwrap();
-        let message = toml::<::toml::Table>(&path, 99).unwrap_err().to_string();
-        assert!(message.contains("line 1, column 5"), "{message}");
     }
 
     #[test]
@@ -213,24 +190,5 @@ mod tests {
         }
         assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
         assert!(!folder.path().join("new").exists(), "nothing was made where the link leads");
-    }
-
-    #[test]
-    fn toml_that_is_nested_too_deep_or_wrong_is_refused_with_its_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.toml");
-        let refused = |text: &str| {
-            fs::write(&path, text).unwrap();
-            toml::<::toml::Table>(&path, 10_000).unwrap_err().to_string()
-        };
-        // Dotted keys within brackets within dotted keys: what made the parser run out of stack.
-        let square = format!("b = 1\na = {}1{}", "{a.a.a.a=".repeat(500), "}".repeat(500));
-        let text = refused(&square);
-        assert!(text.contains("line 2") && text.contains("deep"), "{text}");
-        let text = refused("a = 1\nb = = 2");
-        assert!(text.contains("line 2, column 5"), "{text}");
-        fs::write(&path, "a = 1").unwrap();
-        assert_eq!(toml::<::toml::Table>(&path, 10_000).unwrap().0, "a = 1");
-        assert!(toml::<::toml::Table>(&path, 4).unwrap_err().to_string().contains("at most 4"));
     }
 }

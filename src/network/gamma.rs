@@ -5,6 +5,9 @@ use candle_core::{DType, Result, Tensor};
 /// Mean gamma over the channels of a BNTT layer at every time-step, by the layer's name: `layers.1.bntt`.
 pub type Gammas = Vec<(String, Vec<f64>)>;
 
+/// Gamma of every channel of a BNTT layer at every time-step, `[T, C]`, by the layer's name.
+pub type ChannelGammas = Vec<(String, Vec<Vec<f64>>)>;
+
 /// The mean gammas of a model's tensors (`layers.1.gamma` [T, C]), in the order of the layers. `is_bntt` tells by a
 /// layer's name (`layers.1`, `layers.3.residual.1`) and its gamma whether it is a BNTT layer: other norms have a gamma
 /// too.
@@ -12,14 +15,20 @@ pub fn gammas<'a>(
     model: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
     is_bntt: impl Fn(&str, &Tensor) -> bool,
 ) -> Result<Gammas> {
-    tensors(model, is_bntt).into_iter().map(|(layer, gamma)| Ok((layer, means(gamma)?))).collect()
+    Ok(mean_gammas(&gammas_by_channel(model, is_bntt)?))
 }
 
-/// The gammas of all channels, `[T, C]`, as [`gammas`] has their means.
+/// The means of gammas over the channels.
+pub fn mean_gammas(channels: &[(String, Vec<Vec<f64>>)]) -> Gammas {
+    let mean = |gammas: &Vec<f64>| gammas.iter().sum::<f64>() / gammas.len() as f64;
+    channels.iter().map(|(layer, steps)| (layer.clone(), steps.iter().map(mean).collect())).collect()
+}
+
+/// The gammas of all channels, as [`gammas`] has their means.
 pub fn gammas_by_channel<'a>(
     model: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
     is_bntt: impl Fn(&str, &Tensor) -> bool,
-) -> Result<Vec<(String, Vec<Vec<f64>>)>> {
+) -> Result<ChannelGammas> {
     let channels = |gamma: &Tensor| gamma.to_dtype(DType::F64)?.to_vec2();
     tensors(model, is_bntt).into_iter().map(|(layer, gamma)| Ok((layer, channels(gamma)?))).collect()
 }
@@ -47,11 +56,6 @@ fn places(layer: &str) -> Vec<(usize, &str)> {
     layer.split('.').map(|part| (part.parse().unwrap_or_default(), part)).collect()
 }
 
-/// [T, C] to the mean over C at every T.
-fn means(gamma: &Tensor) -> Result<Vec<f64>> {
-    gamma.to_dtype(DType::F64)?.mean(1)?.to_vec1()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,7 +64,8 @@ mod tests {
     #[test]
     fn gammas_are_averaged_over_channels_for_every_time_step() -> Result<()> {
         let gamma = Tensor::new(&[[1f32, 3.0], [0.5, 0.0], [-1.0, 1.0]], &Device::Cpu)?;
-        assert_eq!(means(&gamma)?, [2.0, 0.25, 0.0]);
+        let found = gammas([(&"layers.1.gamma".to_string(), &gamma)], |_, _| true)?;
+        assert_eq!(found, [("layers.1.bntt".to_string(), vec![2.0, 0.25, 0.0])]);
         assert_eq!(layer_of_gamma("layers.12.gamma"), Some("layers.12"));
         assert_eq!(layer_of_gamma("layers.3.residual.1.gamma"), Some("layers.3.residual.1"));
         assert_eq!([layer_of_gamma("layers.12.weight"), layer_of_gamma("gamma")], [None, None]);

@@ -41,7 +41,7 @@ mod traffic;
 
 pub use crate::layers::{LayerIo, Observer};
 pub use activity::{Activity, LayerActivity, SpikeCount};
-pub use gamma::{Gammas, gammas, gammas_by_channel};
+pub use gamma::{ChannelGammas, Gammas, gammas, gammas_by_channel, mean_gammas};
 pub use not_finite::FirstLayer;
 pub use plan::NetworkPlan;
 pub use readout::{ReadoutConfig, SpikesReadoutConfig, VoteConfig};

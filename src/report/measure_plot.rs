@@ -5,7 +5,7 @@ use crate::config::settings;
 use crate::error::{Error, Result};
 use crate::report::compare::ComparedRun;
 use crate::report::figures::{self, Figure, MeasureLine, MeasurePanel, MeasurePoint, SettingAxis};
-use crate::report::tables::{Measure, measured};
+use crate::report::tables::{Measure, RunMeasures};
 use std::collections::BTreeSet;
 use toml::Value;
 
@@ -37,10 +37,10 @@ impl MeasurePlot {
     /// [`Error::Run`] where nothing is left to draw, where a key is in no run, and where runs of one point differ in
     /// more than their seed.
     pub fn draw(&self, runs: &[ComparedRun], axes: &[String]) -> Result<(Figure, Vec<String>)> {
-        let mut notes = Vec::new();
+        let (mut notes, mut measures) = (Vec::new(), RunMeasures::default());
         let mut plotted = Vec::new();
         for run in runs {
-            match self.of_run(run)? {
+            match self.of_run(run, &mut measures)? {
                 Ok(found) => plotted.push(found),
                 Err(problem) => notes.push(problem),
             }
@@ -73,7 +73,11 @@ impl MeasurePlot {
     }
 
     /// A run's place and value, or why it has none.
-    fn of_run<'a>(&self, run: &'a ComparedRun) -> Result<std::result::Result<PlottedRun<'a>, String>> {
+    fn of_run<'a>(
+        &self,
+        run: &'a ComparedRun,
+        measures: &mut RunMeasures,
+    ) -> Result<std::result::Result<PlottedRun<'a>, String>> {
         let Some(results) = run.results.as_ref().filter(|results| results.is_complete()) else {
             return Ok(Err(format!("{} is not complete ({}).", run.run, run.state)));
         };
@@ -89,7 +93,7 @@ impl MeasurePlot {
         };
         let line = self.by.iter().map(named).collect::<Vec<_>>().join(", ");
         let panel = self.facet.iter().map(named).collect();
-        Ok(measured(results, &self.y).map(|found| PlottedRun { run, value: found.value, x, line, panel }))
+        Ok(measures.measured(results, &self.y).map(|found| PlottedRun { run, value: found.value, x, line, panel }))
     }
 
     /// A point is the mean over seeds, not over whatever else there is.

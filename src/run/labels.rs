@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files::atomic::{self, write_atomically};
-use crate::files::reading;
+use crate::files::{excerpt, reading};
 use crate::run::RunFolder;
 
 /// Bytes of the file, and of a note.
@@ -36,20 +36,22 @@ impl Labels {
     /// Those of a run; none where nothing was written.
     ///
     /// # Errors
-    /// [`Error::Run`] for a file that is malformed, [`Error::Io`] for one that cannot be read.
+    /// [`Error::Config`] for a file that is malformed, [`Error::Io`] for one that cannot be read.
     pub fn load(run: &RunFolder) -> Result<Self> {
         let path = run.labels();
         let text = match reading::text(&path, LARGEST) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Self::default()),
             text => text.map_err(Error::io("read", &path))?,
         };
-        toml::from_str(&text).map_err(|e| {
-            let problem = e.message().lines().next().unwrap_or_default().to_string();
-            Error::Run(format!(
-                "{}: expected note and tags as bntt note and bntt tag write them, found what cannot be read: {problem}. Mend it, or \
-                 remove it.",
-                path.display()
-            ))
+        toml::from_str(&text).map_err(|error| {
+            let told = |problem: &str| {
+                format!(
+                    "expected note and tags as bntt note and bntt tag write them, found what cannot be read: {problem}. Mend \
+                     it, or remove it."
+                )
+            };
+            let name = path.display().to_string();
+            Error::Config(vec![excerpt::toml_mistake(&name, (&text, &text), &error, told)])
         })
     }
 

@@ -4,10 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::config::LARGEST_FILE;
+use crate::config::{read_table, settings};
 use crate::error::{Error, Result};
 use crate::experiment::check_name;
-use crate::files::reading;
 use crate::run::labels::Labels;
 use crate::run::metrics::{self, ChosenOn, RunMetrics};
 use crate::run::provenance::{Outcome, Provenance, SweepMembership};
@@ -53,12 +52,20 @@ impl RunSummary {
     /// Epochs done of those asked for, the best accuracy and its epoch, as cells of a table. Epochs are a dash where
     /// none are trained.
     pub fn result_cells(&self) -> [String; 3] {
-        let asked = self.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
         [
-            if self.is_untrained { "-".into() } else { format!("{}{asked}", self.epochs_done) },
+            epochs_cell(self.is_untrained, self.epochs_done, self.epochs),
             self.best_accuracy.map_or(String::new(), |top1| format!("{top1:.2} %")),
             self.best_epoch.map_or(String::new(), |epoch| epoch.to_string()),
         ]
+    }
+}
+
+/// Epochs done of those asked for, as a cell of a table: a dash where none are trained.
+pub fn epochs_cell(is_untrained: bool, done: usize, asked: Option<usize>) -> String {
+    match asked {
+        _ if is_untrained => "-".into(),
+        Some(asked) => format!("{done}/{asked}"),
+        None => done.to_string(),
     }
 }
 
@@ -111,10 +118,9 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
     let provenance = Provenance::load(&run.provenance());
     let metrics = metrics::so_far(&run);
     let epochs = epochs_asked_for(&run.config());
-    let (state, problem) = match (&provenance, &metrics, epochs) {
-        (Err(problem), ..) | (_, Err(problem), _) => ("damaged", Some(problem.to_string())),
-        (_, _, None) => ("damaged", Some(format!("{} cannot be read.", run.config().display()))),
-        (Ok(provenance), Ok(RunMetrics { epochs: lines, .. }), Some(epochs)) => match &provenance.outcome {
+    let (state, problem) = match (&provenance, &metrics, &epochs) {
+        (Err(problem), ..) | (_, Err(problem), _) | (.., Err(problem)) => ("damaged", Some(problem.to_string())),
+        (Ok(provenance), Ok(RunMetrics { epochs: lines, .. }), &Ok(epochs)) => match &provenance.outcome {
             Outcome::Running if run.is_at_work() => ("running", None),
             Outcome::Running => ("killed", None),
             Outcome::Completed if lines.len() == epochs || provenance.ended_early.is_some() => ("completed", None),
@@ -148,7 +154,7 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
         problem,
         is_untrained,
         epochs_done: metrics.last().map_or(0, |last| last.epoch),
-        epochs: epochs.filter(|_| !is_untrained),
+        epochs: epochs.ok().filter(|_| !is_untrained),
         best_accuracy,
         best_epoch: best.map(|(epoch, _)| epoch),
         validation_accuracy,
@@ -161,7 +167,8 @@ fn summary(name: String, version: u32, path: PathBuf) -> RunSummary {
     }
 }
 
-fn epochs_asked_for(config: &Path) -> Option<usize> {
-    let (_, table): (_, toml::Table) = reading::toml(config, LARGEST_FILE).ok()?;
-    table.get("training")?.get("epochs")?.as_integer()?.try_into().ok()
+fn epochs_asked_for(config: &Path) -> Result<usize> {
+    let table = read_table(config)?;
+    let epochs = settings::get(&table, "training.epochs").and_then(|epochs| usize::try_from(epochs.as_integer()?).ok());
+    epochs.ok_or_else(|| Error::Run(format!("{} does not say what training.epochs is.", config.display())))
 }

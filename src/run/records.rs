@@ -15,6 +15,7 @@ use crate::files::atomic;
 use crate::files::reading;
 use crate::files::sealed;
 use crate::run::RunFolder;
+use crate::run::checkpoint::malformed_toml;
 
 pub(crate) const FILE: &str = "records.toml";
 /// Bytes; a whole one has less than 500.
@@ -139,7 +140,7 @@ impl Records {
         let text = reading::text(&folder.join(FILE), LARGEST).map_err(|e| format!("{FILE} cannot be read ({e})"))?;
         let malformed = |problem: &str| format!("{FILE} is malformed: {}", problem.trim_end());
         let body = sealed::open(&text).map_err(|problem| malformed(&problem))?;
-        toml::from_str(body).map_err(|e| malformed(&e.to_string()))
+        toml::from_str(body).map_err(|error| malformed_toml((&text, body), FILE, &error))
     }
 
     /// The file's text.

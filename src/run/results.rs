@@ -24,6 +24,8 @@ pub struct Results {
     /// `running`, `completed`, `converted`, `imported`, `interrupted`, `failed`, `killed` or `damaged`, as `bntt list`
     /// has it.
     pub state: &'static str,
+    /// Whether it has weights from elsewhere, so that no epoch is to be trained.
+    pub is_untrained: bool,
     pub epochs_done: usize,
     /// Whether it has fewer epochs than were asked for because early stopping ended it.
     pub ended_early: bool,
@@ -62,7 +64,17 @@ impl Results {
     fn from_metrics(run: String, summary: RunSummary, metrics: &RunMetrics) -> Self {
         let RunMetrics { epochs: lines, test } = metrics;
         let RunSummary {
-            path, state, epochs_done, epochs, best_accuracy, best_epoch, started, chosen_on, sweep, ..
+            path,
+            state,
+            is_untrained,
+            epochs_done,
+            epochs,
+            best_accuracy,
+            best_epoch,
+            started,
+            chosen_on,
+            sweep,
+            ..
         } = summary;
         let evaluated = metrics::last_evaluated(lines);
         let last = evaluated.map(|(epoch, test)| AccuracyAt { top1: test.top1, epoch });
@@ -78,6 +90,7 @@ impl Results {
             run,
             path,
             state,
+            is_untrained,
             epochs_done,
             ended_early,
             epochs,

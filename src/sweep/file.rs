@@ -75,7 +75,7 @@ pub fn read(path: &Path) -> Result<SweepFile> {
     let (source, written): (_, WrittenSweep) = TomlFile::read(path)?;
     let refuse = |found: Vec<SweepMistake>| {
         let placed = found.into_iter().map(|found| source.mistake(&found.at, found.is_key, found.problem));
-        Error::Config(placed.collect())
+        Error::of_mistakes(placed.collect())
     };
     let one = |found: SweepMistake| refuse(vec![found]);
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());

@@ -6,11 +6,13 @@ use crate::config::settings::text;
 use crate::config::{KeyPath, KeyStep};
 use crate::error::{Error, Mistake, Result};
 use crate::experiment::{CheckedExperiment, Experiment};
+use crate::files::nearest;
 use crate::run::RunFolder;
 use crate::run::identity::{self, RecordedRun, RunQuery};
 use crate::run::listing::{self, RunSummary};
 use crate::run::provenance::{Outcome, SweepMembership};
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -115,7 +117,7 @@ pub fn plan(file: &SweepFile) -> Result<(Vec<String>, Vec<SweepRun>)> {
             // A value that many runs have is one mistake.
             Err(Error::Config(found)) => {
                 for mistake in found {
-                    if !mistakes.iter().any(|(told, _)| *told == mistake) {
+                    if !mistakes.iter().any(|(told, _)| told.identity() == mistake.identity()) {
                         mistakes.push((mistake, name.clone()));
                     }
                 }
@@ -128,7 +130,9 @@ pub fn plan(file: &SweepFile) -> Result<(Vec<String>, Vec<SweepRun>)> {
     }
     match mistakes.is_empty() {
         true => Ok((axes, runs)),
-        false => Err(Error::Config(mistakes.into_iter().map(|(mistake, run)| of_run(mistake, &run, file)).collect())),
+        false => {
+            Err(Error::of_mistakes(mistakes.into_iter().map(|(mistake, run)| of_run(mistake, &run, file)).collect()))
+        }
     }
 }
 
@@ -170,7 +174,7 @@ fn variant_keys(file: &SweepFile) -> Vec<String> {
 
 impl RunDraft<'_> {
     fn check(self, file: &SweepFile) -> Result<SweepRun> {
-        let mut config = file.base.clone();
+        let (mut config, mut base) = (file.base.clone(), KeyPath::default().name("base"));
         let mut overrides: Vec<String> = Vec::new();
         // Where in the sweep's file each of them stands.
         let mut places: Vec<KeyPath> = Vec::new();
@@ -179,6 +183,7 @@ impl RunDraft<'_> {
                 ("base", Value::String(path)) => {
                     config = beside(&file.path, Path::new(path))
                         .map_err(|problem| Error::Config(vec![file.written.mistake(&place, false, problem)]))?;
+                    base = place;
                 }
                 _ => {
                     overrides.push(format!("{key}={value}"));
@@ -186,13 +191,16 @@ impl RunDraft<'_> {
                 }
             }
         }
+        if let Some(problem) = absent(&config, &file.path) {
+            return Err(Error::Config(vec![file.written.mistake(&base, false, problem)]));
+        }
         let Self { name, variant, settings, seed, .. } = self;
         overrides.extend(seed.map(|seed| format!("seed={seed}")));
         overrides.push(format!("name={name}"));
         let mut checked = Experiment::load(&config, &overrides).map_err(|error| match error {
-            Error::Config(found) => {
-                Error::Config(found.into_iter().map(|mistake| in_sweep(mistake, file, &places, &overrides)).collect())
-            }
+            Error::Config(found) => Error::of_mistakes(
+                found.into_iter().map(|mistake| in_sweep(mistake, file, &places, &overrides)).collect(),
+            ),
             other => Error::Run(format!("{}: the run {name} cannot be:\n{other}", file.path.display())),
         })?;
         checked.experiment.make_paths_absolute();
@@ -223,6 +231,14 @@ impl RunDraft<'_> {
         });
         set.chain(values).chain(listed).collect()
     }
+}
+
+/// What to say of a base that is not there; what else may be wrong with one, whoever reads it says.
+fn absent(base: &Path, sweep: &Path) -> Option<String> {
+    let reason = std::fs::metadata(base).err().filter(|reason| reason.kind() == ErrorKind::NotFound)?;
+    let folder = sweep.parent().unwrap_or(Path::new(""));
+    let end = nearest::ending(folder, base.strip_prefix(folder).unwrap_or(base), &reason);
+    Some(format!("base: cannot read the base file {}: {reason}{end}", base.display()))
 }
 
 /// A mistake in what the sweep's file sets, where it stands there; others stay where they are.

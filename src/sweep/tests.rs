@@ -172,6 +172,31 @@ B = { 'network.lif.threshold' = -1 }
 }
 
 #[test]
+fn a_key_that_all_runs_have_wrong_is_told_once_whatever_else_they_set() {
+    let text = "base = 'base.toml'\nseeds = [0, 1]\ngrid = { 'network.lif.leek' = [0.5, 0.9, 0.99] }\n[variants]\nA = {}\n\
+                B = { 'training.epochs' = 2 }\nC = { 'training.epochs' = 2, 'network.time_steps' = 4 }\n";
+    let told = all_refused(text);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("3:10: network.lif.leek: unknown key; did you mean `leak`?"), "{told:?}");
+}
+
+#[test]
+fn a_base_that_is_not_there_is_one_mistake_where_the_sweep_names_it() {
+    let end = "No such file or directory (os error 2); did you mean base.toml?";
+    for (text, place) in [
+        ("base = 'bse.toml'\nseeds = [0, 1]", "1:8"),
+        ("base = 'base.toml'\nseeds = [0, 1]\n[variants]\nA = {}\nB = { base = 'bse.toml' }", "5:14"),
+    ] {
+        let told = all_refused(text);
+        assert!(
+            told.len() == 1 && told[0].starts_with(&format!("{place}: base: cannot read the base file ")),
+            "{told:?}"
+        );
+        assert!(told[0].ends_with(&format!("/bse.toml: {end}")), "{told:?}");
+    }
+}
+
+#[test]
 fn a_mistake_of_the_base_is_told_with_the_run_that_has_it() {
     let text = "base = 'base.toml'\nset = { 'network.time_steps' = 2 }\ngrid = { 'network.layers[3]' = ['flatten'] }";
     let message = sweep(text).err().expect("a mistake").to_string();

@@ -7,6 +7,8 @@
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,7 +27,7 @@ use crate::terminal::progress;
 const MOST_WAITING: usize = 1 << 20;
 
 /// The environment variable that says what the screen shows: `debug`, or `bntt::data=debug,warn`.
-const VARIABLE: &str = "RUST_LOG";
+pub(crate) const VARIABLE: &str = "RUST_LOG";
 
 /// What this program's events are called by.
 const OWN: &str = env!("CARGO_CRATE_NAME");
@@ -89,6 +91,11 @@ pub fn init(verbosity: Verbosity) -> Log {
         warn!("{problem}");
     }
     log
+}
+
+fn are_one_terminal(a: &(impl AsFd + IsTerminal), b: &(impl AsFd + IsTerminal)) -> bool {
+    let device = |of: BorrowedFd<'_>| Some(File::from(of.try_clone_to_owned().ok()?).metadata().ok()?.rdev());
+    a.is_terminal() && b.is_terminal() && device(a.as_fd()).is_some_and(|first| device(b.as_fd()) == Some(first))
 }
 
 /// The lines of this program from `level` on, and the warnings of others.
@@ -174,6 +181,11 @@ impl Log {
     pub(crate) fn columns(&self) -> Option<usize> {
         let Style { terminal, columns, .. } = self.0.style;
         terminal.then(|| columns.unwrap_or_else(|| usize::from(console::Term::stderr().size().1)))
+    }
+
+    /// Whether who reads standard output reads the lines of [`Level::INFO`] as well, on one terminal.
+    pub fn is_beside_standard_output(&self) -> bool {
+        self.0.shown.would_enable(OWN, &Level::INFO) && are_one_terminal(&std::io::stdout(), &std::io::stderr())
     }
 
     /// A line that is broken where the terminal is too narrow for it.

@@ -15,6 +15,8 @@ use crate::experiment::{CheckedExperiment, Experiment};
 use crate::network::Network;
 use crate::run::checkpoint::{self, Checkpoint, CheckpointContents};
 use crate::run::{CheckpointKind, RunFolder};
+use crate::terminal::logging::Log;
+use crate::terminal::progress::BatchBar;
 use candle_core::Device;
 use std::thread;
 
@@ -30,7 +32,8 @@ pub struct Recalibration {
     checkpoint: Checkpoint,
 }
 
-/// Estimates the statistics of a checkpoint of `run` over at most `most` batches. Nothing is written.
+/// Estimates the statistics of a checkpoint of `run` over at most `most` batches, which the screen of `log` shows.
+/// Nothing is written.
 ///
 /// # Errors
 /// [`Error::Weights`] for a checkpoint that cannot be used or a network without running statistics; [`Error::Data`] for
@@ -41,7 +44,7 @@ pub fn recalibrate(
     which: CheckpointKind,
     dataset: &Dataset,
     most: usize,
-    device: &Device,
+    (device, log): (&Device, &Log),
 ) -> Result<Recalibration> {
     let folder = run.checkpoint(which);
     let checkpoint = checkpoint::load(&folder, device)?;
@@ -58,7 +61,7 @@ pub fn recalibrate(
         )));
     }
     let epoch = checkpoint.progress.epoch;
-    let batches = follow(&mut after, &checked.experiment, dataset, epoch, most, device)?;
+    let batches = follow(&mut after, &checked.experiment, dataset, epoch, most, (device, log))?;
     Ok(Recalibration { before, after, epoch, batches, checkpoint })
 }
 
@@ -69,7 +72,7 @@ fn follow(
     dataset: &Dataset,
     epoch: usize,
     most: usize,
-    device: &Device,
+    (device, log): (&Device, &Log),
 ) -> Result<usize> {
     let data = DataConfig { augment: None, ..experiment.data.clone() };
     let holdout = experiment.holdout(dataset)?;
@@ -79,6 +82,9 @@ fn follow(
     };
     let batches = Batches::train(images, &data, experiment.seed, epoch, device)?;
     let count = batches.steps().min(most);
+    let bar = BatchBar::new(log, "training images", count);
+    let done = |batches| bar.done(batches);
+    let batches = batches.telling(&done);
     thread::scope(|scope| {
         for (number, batch) in (1..=count).zip(batches.prefetch(scope, 0)) {
             let batch = batch?;

@@ -1,6 +1,7 @@
 //! Runs side by side, and tables of them beside published numbers, on small made-up run folders.
 
 mod compare;
+mod made_up;
 mod measures;
 mod one_rule;
 mod refusals;

@@ -2,9 +2,10 @@
 
 use crate::workspace::Workspace;
 use bntt::report::table::{Table, csv, markdown};
-use bntt::report::tables::{FilledTable, grid, records};
+use bntt::report::tables::{FilledTable, Measure, RunMeasures, grid, records};
 use bntt::run::analyses::{AnalysedCheckpoint, RecordedAnalysis};
 use bntt::run::checkpoint::{self, CheckpointContents, TrainingProgress};
+use bntt::run::results::Results;
 use bntt::run::{CheckpointKind, RunFolder};
 use std::collections::BTreeMap;
 
@@ -172,4 +173,21 @@ fn measures_of_a_table_are_its_files_to_say_once() {
     table(&format!("against = 'rate'\n{TABLE}"));
     let said = workspace.refused(&["table", "table.toml"]);
     assert!(said.contains("table.toml: against: expected one of poisson, direct, found \"rate\""), "{said}");
+}
+
+#[test]
+fn what_commands_left_in_a_run_is_read_once_for_all_measures() {
+    let workspace = Workspace::new();
+    let run = workspace.run(&[], &[50.0, 60.0]);
+    let best = checkpoint(&run, CheckpointKind::Best, 2);
+    analysis(&run, best, &[], &[("energy.ratio", 3.5), ("energy.counted", 2.0)]);
+    let (results, mut measures) = (Results::read(&run), RunMeasures::default());
+    let mut value = |name: &str| {
+        let measure = Measure::try_from(name.to_string()).expect("a measure");
+        measures.measured(&results, &measure).map(|found| found.value)
+    };
+    assert_eq!(value("energy.ratio"), Ok(3.5));
+    std::fs::remove_dir_all(run.analyses()).expect("a folder");
+    assert_eq!(value("energy.counted"), Ok(2.0), "of what was read before");
+    assert!(value("attack.fgsm@8/255").is_err());
 }

@@ -20,7 +20,7 @@ impl Workspace {
 
     /// `own.toml` is `base.toml` on the data of a folder.
     fn own(&self, folder: &str) {
-        let text = super::workspace::TEXT.replace("batch_size = 64", "batch_size = 8");
+        let text = super::made_up::TEXT.replace("batch_size = 64", "batch_size = 8");
         let dataset =
             format!("{{ tensors = {{ train = '{folder}/train.safetensors', test = '{folder}/test.safetensors' }} }}");
         self.write("own.toml", &text.replace("'digits'", &dataset));

@@ -75,6 +75,29 @@ fn base_files_that_are_missing_circular_or_no_names_are_refused() {
 }
 
 #[test]
+fn a_slip_in_a_base_is_one_mistake_with_the_file_that_was_meant() {
+    let (keep, path) = folder(&[("main.toml", "base = \"nte.toml\"\nname = \"x\"\n"), ("net.toml", NETWORK)]);
+    assert_eq!(
+        mistakes(&keep, &path),
+        [
+            "main.toml:1:8: base: cannot read the base file nte.toml: No such file or directory (os error 2); did you mean net.toml?"
+        ]
+    );
+    // What the base would have given is not missing.
+    let (keep, path) = folder(&[("main.toml", "bas = \"net.toml\"\nname = \"x\"\n"), ("net.toml", NETWORK)]);
+    let told = mistakes(&keep, &path);
+    assert!(
+        told.len() == 1 && told[0].starts_with("main.toml:1:1: bas: unknown key; did you mean `base`?"),
+        "{told:?}"
+    );
+    // Where nothing is missing, what else is wrong has nothing to do with it.
+    let text = format!("bas = 1\nname = \"x\"\nseed = \"one\"\n{NETWORK}");
+    let (keep, path) = folder(&[("main.toml", &text)]);
+    let told = mistakes(&keep, &path);
+    assert!(told.len() == 2 && told[1].starts_with("main.toml:3:8: seed: expected a whole number"), "{told:?}");
+}
+
+#[test]
 fn mistakes_of_all_files_come_at_once_each_with_its_own_file() {
     let (keep, path) = folder(&[
         ("main.toml", "base = \"a.toml\"\nname = \"x\"\n[network.lif]\nlaek = 1\n"),

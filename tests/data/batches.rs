@@ -324,3 +324,21 @@ fn a_batch_after_the_last_is_an_error() {
     let error = batches.batch(3).unwrap_err().to_string();
     assert_eq!(error, "there is no batch 3; the epoch has 3 batches.");
 }
+
+#[test]
+fn whoever_shows_how_far_it_is_hears_of_the_batches_that_are_done() {
+    let (split, config, heard) = (images(), config(3), std::sync::Mutex::new(Vec::new()));
+    let hear = |done| heard.lock().unwrap().push(done);
+    let batches = Batches::evaluate(&split, &config, &Device::Cpu).unwrap().telling(&hear);
+    for batch in batches.iter_from(0) {
+        // Those before it, and never one that is still computed.
+        assert_eq!(heard.lock().unwrap().last(), Some(&(batch.unwrap().indices[0] as usize / 3)));
+    }
+    assert_eq!(heard.lock().unwrap().split_off(0), [0, 1, 2, 3]);
+    std::thread::scope(|scope| {
+        for batch in batches.clone().prefetch(scope, 0) {
+            assert_eq!(heard.lock().unwrap().last(), Some(&(batch.unwrap().indices[0] as usize / 3)));
+        }
+    });
+    assert_eq!(heard.lock().unwrap().split_off(0), [0, 1, 2, 3]);
+}

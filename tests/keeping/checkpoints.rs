@@ -1,6 +1,7 @@
 //! `training.keep = "best"`: what a complete run keeps, at every moment of letting go of the rest.
 
-use crate::workspace::{Workspace, copy, files, names};
+use crate::trained::{copy, files, names};
+use crate::workspace::Workspace;
 use std::path::Path;
 
 /// The folder of a run's checkpoints.

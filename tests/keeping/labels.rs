@@ -1,6 +1,7 @@
 //! `bntt note` and `bntt tag`.
 
-use crate::workspace::{Workspace, files};
+use crate::trained::files;
+use crate::workspace::Workspace;
 
 /// A file's name and content.
 type NamedBytes = (String, Vec<u8>);
@@ -68,6 +69,7 @@ fn what_is_no_tag_no_run_or_no_label_is_said() {
     assert!(workspace.refused(&["note", "runs/none", "x"]).contains("there is nothing there"));
     workspace.write("runs/tiny/v0001/labels.toml", "tags = 3\n");
     let list = workspace.ok(&["list"]);
-    assert!(list.contains("completed") && list.contains("labels.toml: expected note and tags"), "{list}");
+    assert!(list.contains("completed") && list.contains("labels.toml:1:8: expected note and tags"), "{list}");
+    assert!(list.ends_with("\n    1 | tags = 3\n      |        ^\n"), "{list}");
     assert!(workspace.refused(&["tag", "runs/tiny", "good"]).contains("Mend it, or remove it."));
 }

@@ -24,6 +24,14 @@ fn runs_are_chosen_by_config_and_state_and_put_in_order() {
     let told = workspace.refused(&["list", "--where", "network"]);
     assert!(told.contains("expected key=value, as in network.time_steps=10, found"), "{told}");
 
+    let told = workspace.refused(&["list", "--where", "variant=BNTT"]);
+    assert!(told.contains("--where variant: no run has one."), "{told}");
+    let config = workspace.read("runs/c/v0001/config.toml");
+    workspace.write("runs/c/v0001/config.toml", "name = 'c'\nseed = = 1\n");
+    let list = workspace.ok(&["list", "--state", "damaged"]);
+    assert!(list.contains("    runs/c/v0001/config.toml:2:8: ") && list.contains("\n    2 | seed = = 1\n"), "{list}");
+    assert!(list.ends_with("\n      |        ^\n"), "{list}");
+    workspace.write("runs/c/v0001/config.toml", &config);
     workspace.write("runs/c/v0001/provenance.json", "{");
     assert_eq!(workspace.folders(&["--state", "completed"]), all[..2]);
     assert_eq!(workspace.folders(&["--state", "failed,damaged"]), all[2..]);
@@ -37,7 +45,7 @@ fn runs_are_chosen_by_config_and_state_and_put_in_order() {
     let by_size = workspace.listed(&["--sort", "size"]);
     let sizes: Vec<u64> = by_size.iter().map(|run| run["bytes"].as_u64().expect("bytes")).collect();
     assert!(sizes.is_sorted_by(|a, b| a >= b) && sizes[2] > 10_000, "{sizes:?}");
-    let of_files: u64 = crate::workspace::files(&workspace.path(by_size[0]["run"].as_str().expect("a folder")))
+    let of_files: u64 = crate::trained::files(&workspace.path(by_size[0]["run"].as_str().expect("a folder")))
         .iter()
         .map(|(_, bytes)| bytes.len() as u64)
         .sum();
@@ -69,7 +77,9 @@ fn a_run_that_was_not_trained_here_has_a_dash_for_its_epochs() {
     assert_eq!((cells[0], cells[1], *cells.last().expect("cells")), ("runs/other/v0001", "imported", "-"), "{list}");
     let json = workspace.listed(&["--state", "imported"]);
     assert_eq!((&json[0]["epochs_done"], &json[0]["epochs"]), (&0.into(), &serde_json::Value::Null));
-    assert!(!workspace.ok(&["compare", "runs/other"]).contains("0/2"));
+    let compared = workspace.ok(&["compare", "runs/other"]);
+    let row: Vec<&str> = compared.lines().nth(1).expect("a run").split_whitespace().collect();
+    assert_eq!(row, ["other/v0001", "imported", "-"], "{compared}");
     workspace.ok(&["report", "runs/other", "--no-evaluation", "-o", "page.html"]);
     assert!(workspace.read("page.html").contains("none: its weights come from elsewhere"));
 }

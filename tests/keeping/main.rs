@@ -8,4 +8,7 @@ mod list;
 mod removal;
 mod screen;
 mod shell;
+mod terminal;
+mod trained;
+#[path = "../comparing/workspace.rs"]
 mod workspace;

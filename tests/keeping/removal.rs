@@ -1,20 +1,8 @@
 //! `bntt rm`, which asks on a terminal.
 
+use crate::terminal::{said, terminal};
 use crate::workspace::Workspace;
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::FromRawFd;
-use std::ptr::null_mut;
-
-/// Both ends of a terminal.
-fn terminal() -> [File; 2] {
-    let (mut master, mut slave) = (0, 0);
-    // SAFETY: both numbers are written to, and nothing else is given.
-    let opened = unsafe { libc::openpty(&mut master, &mut slave, null_mut(), null_mut(), null_mut()) };
-    assert_eq!(opened, 0, "a terminal");
-    // SAFETY: both were just opened, and are nobody else's.
-    [master, slave].map(|end| unsafe { File::from_raw_fd(end) })
-}
+use std::io::Write;
 
 /// What is said on a terminal where `answer` is typed, and whether the command succeeds.
 fn asked(workspace: &Workspace, arguments: &[&str], answer: &str) -> (bool, String) {
@@ -25,12 +13,7 @@ fn asked(workspace: &Workspace, arguments: &[&str], answer: &str) -> (bool, Stri
     drop(command);
     master.write_all(answer.as_bytes()).expect("an answer");
     let status = child.wait().expect("an end");
-    let (mut said, mut piece) = (Vec::new(), [0; 4096]);
-    // Linux ends it with an error once nobody has the other end.
-    while let Ok(count @ 1..) = master.read(&mut piece) {
-        said.extend_from_slice(&piece[..count]);
-    }
-    (status.success(), String::from_utf8_lossy(&said).replace("\r\n", "\n"))
+    (status.success(), said(master))
 }
 
 #[test]

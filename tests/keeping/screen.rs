@@ -1,6 +1,8 @@
 //! What the program says on which of its outputs.
 
+use crate::terminal::{said, terminal};
 use crate::workspace::Workspace;
+use std::process::Stdio;
 
 #[test]
 fn the_folder_of_a_run_is_all_that_goes_to_standard_output() {
@@ -19,6 +21,33 @@ fn the_folder_of_a_run_is_all_that_goes_to_standard_output() {
         let output = workspace.bntt(refused);
         assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]));
     }
+}
+
+#[test]
+fn a_terminal_that_shows_the_log_is_told_once_where_a_run_is() {
+    let workspace = Workspace::new();
+    let on_terminal = |arguments: &[&str], errors: Option<Stdio>| {
+        let [master, slave] = terminal();
+        let mut command = workspace.command(arguments);
+        let beside = Stdio::from(slave.try_clone().expect("a clone"));
+        command.env("TERM", "xterm").stdout(slave).stderr(errors.unwrap_or(beside));
+        let mut child = command.spawn().expect("the program");
+        drop(command);
+        let said = said(master);
+        assert!(child.wait().expect("an end").success(), "{said}");
+        said
+    };
+    let (run, again) = (&["run", "tiny.toml"][..], &["run", "tiny.toml", "--resume-or-start"]);
+    let told = on_terminal(run, None);
+    let ends: Vec<&str> = told.lines().filter(|line| line.ends_with("runs/tiny/v0001")).collect();
+    assert!(
+        ends.len() == 2 && ends[0].starts_with("tiny.toml -> ") && ends[1].ends_with("done: runs/tiny/v0001"),
+        "{told}"
+    );
+    assert_eq!(on_terminal(again, None), "runs/tiny/v0001: all 2 epochs are done\n");
+    // Elsewhere the log is no reason to leave the folder out, and a quiet one has not named it.
+    assert_eq!(on_terminal(again, Some(Stdio::null())), "runs/tiny/v0001\n");
+    assert_eq!(on_terminal(&[again, &["-q"][..]].concat(), None), "runs/tiny/v0001\n");
 }
 
 #[test]

@@ -84,7 +84,8 @@ fn a_stopped_sweep_stops_its_runs_and_goes_on_where_it_was() {
 #[test]
 fn one_run_can_be_trained_alone_and_a_number_there_is_none_of_is_refused() {
     let workspace = Workspace::new("base = 'base.toml'\nseeds = [0, 1]\n");
-    assert_eq!(workspace.sweep(&["--only", "1"]).0, Some(0));
+    let (code, said, errors) = workspace.sweep(&["--only", "1"]);
+    assert_eq!((code, said.as_str()), (Some(0), "runs/trial.seed1/v0001\n"), "{errors}");
     assert!(workspace.path("runs/trial.seed1/v0001").exists() && !workspace.path("runs/trial.seed0").exists());
     let (code, said, _) = workspace.sweep(&["--status"]);
     assert_eq!(code, Some(0));

@@ -1,17 +1,15 @@
 //! Which runs `bntt list` shows, and in which order.
 
-use crate::config::{LARGEST_FILE, settings};
-use crate::error::{Error, Result};
-use crate::files::reading;
-use crate::report::compare::Filter;
+use crate::error::Result;
+use crate::report::compare::{ComparedRun, Filter, refuse_unknown};
 use crate::run::listing::{RunSummary, STATES};
-use crate::run::{RunFolder, removal};
+use crate::run::removal;
 use std::cmp::Ordering;
-use toml::Table;
 
 #[derive(clap::Args)]
 pub struct RunChoice {
-    /// Only runs with this value in their config, compared as TOML (0.50 is 0.5); all of several conditions.
+    /// Only runs with this value in their config or their sweep (`variant=BNTT`), compared as TOML (0.50 is 0.5); all of
+    /// several conditions.
     #[arg(long = "where", value_name = "KEY=VALUE")]
     filters: Vec<Filter>,
     /// Only runs in one of these states.
@@ -52,18 +50,12 @@ impl RunChoice {
     /// # Errors
     /// [`Error::Run`] for a key that no run has.
     pub fn apply(&self, runs: Vec<RunSummary>) -> Result<Vec<ListedRun>> {
-        let configs: Vec<Option<Table>> =
-            if self.filters.is_empty() { Vec::new() } else { runs.iter().map(config).collect() };
-        self.filters.iter().try_for_each(|filter| refuse_unknown(&configs, &filter.key))?;
-        let fulfils = |config: &Option<Table>| {
-            let has = |filter: &Filter| {
-                let value = config.as_ref().and_then(|config| settings::get(config, &filter.key));
-                value.is_some_and(|value| filter.is_fulfilled_by(value))
-            };
-            self.filters.iter().all(has)
-        };
+        let known: Vec<ComparedRun> =
+            if self.filters.is_empty() { Vec::new() } else { runs.iter().map(ComparedRun::listed).collect() };
+        self.filters.iter().try_for_each(|filter| refuse_unknown(&known, &filter.key, "--where"))?;
+        let fulfils = |run: &ComparedRun| self.filters.iter().all(|filter| filter.keeps(run));
         let is_asked_for = |(place, run): &(usize, RunSummary)| {
-            (self.filters.is_empty() || configs.get(*place).is_some_and(fulfils))
+            (self.filters.is_empty() || known.get(*place).is_some_and(fulfils))
                 && (self.state.is_empty() || self.state.iter().any(|state| state == run.state))
                 && self.tag.iter().all(|tag| run.labels.tags.contains(tag))
         };
@@ -92,21 +84,4 @@ impl ListOrder {
             Self::Size => b.bytes.cmp(&a.bytes),
         }
     }
-}
-
-fn config(run: &RunSummary) -> Option<Table> {
-    let path = RunFolder::at(run.path.clone()).config();
-    reading::toml(&path, LARGEST_FILE).ok().map(|(_, config)| config)
-}
-
-fn refuse_unknown(configs: &[Option<Table>], key: &str) -> Result<()> {
-    let configs: Vec<&Table> = configs.iter().flatten().collect();
-    if configs.is_empty() || configs.iter().any(|config| settings::get(config, key).is_some()) {
-        return Ok(());
-    }
-    let known: Vec<String> = configs.into_iter().flat_map(settings::keys).collect();
-    let meant = settings::suggestion(key, known.iter().map(String::as_str));
-    Err(Error::Run(format!(
-        "--where {key}: expected a key of a config.toml such as network.time_steps, found one that no run has.{meant}"
-    )))
 }

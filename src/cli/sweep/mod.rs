@@ -7,7 +7,7 @@ mod times;
 
 use super::meant::{FileKind, of_other_kind};
 use super::path_argument::path;
-use super::run::print_end;
+use super::run::print_folder;
 use crate::error::{Error, Result};
 use crate::report::table::Format;
 use crate::sweep::{FrozenConfigs, GpuSlots, Jobs, JobsOutcome, Sweep, SweepRun, slurm};
@@ -57,7 +57,7 @@ pub struct SweepArguments {
     /// Submit the runs as a SLURM job array; all that follows goes to sbatch.
     #[arg(long, group = "instead", value_name = "SBATCH OPTIONS", num_args = 0.., allow_hyphen_values = true)]
     slurm: Option<Vec<String>>,
-    /// Train run number N alone, in this process.
+    /// Train run number N alone, in this process; its folder is all that is printed to standard output.
     #[arg(long, group = "instead", value_name = "N")]
     only: Option<usize>,
     #[command(flatten)]
@@ -97,7 +97,8 @@ fn train_one(sweep: &Sweep, arguments: &SweepArguments, number: usize, log: &Log
         stop: Stop::on_signals()?,
         ..SessionOptions::new(&arguments.runs, log)
     };
-    print_end(&session::start(&frozen.write(run)?, &[], options)?)
+    let config = frozen.write(run)?;
+    print_folder(options, |options| session::start(&config, &[], options))
 }
 
 fn train(sweep: &Sweep, arguments: &SweepArguments, log: &Log) -> Result<()> {

@@ -4,6 +4,7 @@
 use super::{ComparedRun, Comparison};
 use crate::config::settings;
 use crate::report::table::Table;
+use crate::run::listing::epochs_cell;
 use crate::run::results::AccuracyAt;
 use crate::terminal::amounts::duration;
 use std::collections::BTreeMap;
@@ -56,9 +57,8 @@ fn percent(score: Option<AccuracyAt>) -> String {
 
 fn results(run: &ComparedRun) -> [String; 6] {
     let Some(results) = &run.results else { return [const { String::new() }; 6] };
-    let epochs = results.epochs.map_or(String::new(), |epochs| format!("/{epochs}"));
     [
-        format!("{}{epochs}", results.epochs_done),
+        epochs_cell(results.is_untrained, results.epochs_done, results.epochs),
         percent(results.last),
         percent(results.best),
         results.best.or(results.validation).map_or(String::new(), |score| score.epoch.to_string()),

@@ -14,14 +14,14 @@ mod sweep_columns;
 
 pub use grid::grid;
 pub use records::{json, records};
-pub use select::{Filter, SortKey, keep_planned};
+pub use select::{Filter, SortKey, keep_planned, refuse_unknown};
 
-use crate::config::LARGEST_FILE;
+use crate::config::read_table;
 use crate::config::settings::{Difference, differences};
 use crate::error::Result;
 use crate::experiment::ChosenOn;
-use crate::files::reading;
 use crate::run::RunFolder;
+use crate::run::listing::RunSummary;
 use crate::run::provenance::SweepMembership;
 use crate::run::results::{AccuracyAt, Results};
 use crate::sweep::{Sweep, SweepRun};
@@ -74,11 +74,9 @@ impl ComparedRun {
 
     fn from_run(run: &RunFolder) -> Self {
         let results = Results::read(run);
-        let config = reading::toml(&run.config(), LARGEST_FILE).map(|(_, config): (_, Table)| config);
-        let config = config.map_err(|error| error.to_string());
-        let unreadable = |why: &String| format!("{} cannot be read: {why}.", run.config().display());
+        let config = read_table(&run.config());
         let damaged = || format!("{} is damaged: `bntt doctor` says where.", run.path().display());
-        let problem = config.as_ref().err().map(unreadable);
+        let problem = config.as_ref().err().map(ToString::to_string);
         Self {
             run: results.run.clone(),
             path: Some(results.path.clone()),
@@ -87,6 +85,19 @@ impl ComparedRun {
             config: config.ok(),
             sweep: results.sweep.clone(),
             results: Some(results),
+        }
+    }
+
+    /// A run as it is listed, with its config and without its results.
+    pub fn listed(run: &RunSummary) -> Self {
+        Self {
+            run: run.path.display().to_string(),
+            path: Some(run.path.clone()),
+            state: run.state,
+            problem: run.problem.clone(),
+            config: read_table(&RunFolder::at(run.path.clone()).config()).ok(),
+            results: None,
+            sweep: run.sweep.clone(),
         }
     }
 

@@ -19,12 +19,12 @@ pub struct Filter {
 
 impl Filter {
     /// Whether a run fulfils it.
-    fn keeps(&self, run: &ComparedRun) -> bool {
+    pub fn keeps(&self, run: &ComparedRun) -> bool {
         run.value(&self.key).is_some_and(|value| self.is_fulfilled_by(&value))
     }
 
     /// Whether the value at its key is the one that is asked for.
-    pub fn is_fulfilled_by(&self, value: &Value) -> bool {
+    fn is_fulfilled_by(&self, value: &Value) -> bool {
         match self.key.as_str() {
             // A variant may be called 5.
             VARIANT => settings::same(&settings::parse(&settings::text(value)), &self.value),
@@ -131,7 +131,11 @@ fn lacking_last<T>(a: Option<T>, b: Option<T>, order: impl Fn(&T, &T) -> Orderin
     }
 }
 
-fn refuse_unknown(runs: &[ComparedRun], key: &str, option: &str) -> Result<()> {
+/// Refuses a `key` of `option` that none of `runs` has, where the config of any can be read.
+///
+/// # Errors
+/// [`Error::Run`] with the key that was perhaps meant.
+pub fn refuse_unknown(runs: &[ComparedRun], key: &str, option: &str) -> Result<()> {
     if runs.iter().all(|run| run.config.is_none()) || runs.iter().any(|run| run.value(key).is_some()) {
         return Ok(());
     }

@@ -4,8 +4,7 @@ use crate::config::LARGEST_FILE;
 use crate::error::Error;
 use crate::experiment::{CheckedExperiment, Experiment};
 use crate::files::reading;
-use crate::network::{self, Gammas};
-use crate::report::figures::LayerGammas;
+use crate::network::{self, ChannelGammas, Gammas};
 use crate::run::checkpoint;
 use crate::run::listing::{self, RunSummary};
 use crate::run::metrics::{self, ChosenOn, EpochMetrics};
@@ -30,7 +29,7 @@ pub struct Record {
 pub struct Gamma {
     /// Over the channels.
     pub means: Gammas,
-    pub channels: Vec<LayerGammas>,
+    pub channels: ChannelGammas,
     /// The checkpoint that it is from.
     pub of: CheckpointLabel,
 }
@@ -96,8 +95,8 @@ pub fn gamma(
         // Without a config it is told by its shape: other norms have one group for all time-steps.
         Err(_) => gamma.dims().first().is_some_and(|&groups| groups > 1),
     };
-    let means = network::gammas(&checkpoint.model, is_bntt).map_err(|e| format!("gamma: {e}"))?;
     let channels = network::gammas_by_channel(&checkpoint.model, is_bntt).map_err(|e| format!("gamma: {e}"))?;
+    let means = network::mean_gammas(&channels);
     if means.is_empty() {
         return Err("The network has no BNTT layer, and so no gamma by time-step.".into());
     }

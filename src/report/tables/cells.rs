@@ -1,7 +1,7 @@
 //! What a cell holds: mean and deviation over seeds, and what was published.
 
 use super::measure::Measure;
-use super::measured::{MeasuredValue, measured};
+use super::measured::{MeasuredValue, RunMeasures};
 use super::published::Published;
 use super::runs::CellRun;
 use crate::analysis::paired::PairedDifference;
@@ -64,7 +64,12 @@ impl Cell {
     }
 
     /// The runs of one experiment, one a seed; with `seeds`, those that are missing are noted.
-    pub fn from_runs(place: String, runs: &[CellRun], seeds: Option<&[u64]>, measure: Option<&Measure>) -> Self {
+    pub fn from_runs(
+        place: String,
+        runs: &[CellRun],
+        seeds: Option<&[u64]>,
+        (measure, measures): (Option<&Measure>, &mut RunMeasures),
+    ) -> Self {
         let mut notes = incomplete(&place, runs);
         let lacking: Vec<String> = seeds
             .into_iter()
@@ -79,7 +84,7 @@ impl Cell {
         let missing = if runs.is_empty() { "not run" } else { "unfinished" };
         let mut cell = Self { notes, ..Self::empty(place, measure, missing) };
         match measure {
-            Some(measure) => cell.fill_with(measure, runs),
+            Some(measure) => cell.fill_with(measure, runs, measures),
             None => cell.fill_with_accuracies(runs),
         }
         cell
@@ -95,11 +100,11 @@ impl Cell {
         (self.last, self.best) = (Statistic::from_values(&last), Statistic::from_values(&best));
     }
 
-    fn fill_with(&mut self, measure: &Measure, runs: &[CellRun]) {
+    fn fill_with(&mut self, measure: &Measure, runs: &[CellRun], measures: &mut RunMeasures) {
         let mut conditions: Vec<String> = Vec::new();
         for run in runs.iter().filter(|run| run.results.is_complete()) {
             self.missing = "not measured";
-            match measured(&run.results, measure) {
+            match measures.measured(&run.results, measure) {
                 Ok(MeasuredValue { value, condition }) => {
                     self.by_seed.push((run.seed, value));
                     conditions.extend(condition.filter(|condition| !conditions.contains(condition)));
@@ -135,8 +140,11 @@ fn incomplete(place: &str, runs: &[CellRun]) -> Vec<String> {
     let note = |run: &CellRun| {
         let results = &run.results;
         let requested = results.epochs.map_or(String::new(), |epochs| format!(" of {epochs}"));
-        let done = results.epochs_done;
-        format!("{place}: {} ({}, {done}{requested} epochs) does not count.", results.run, results.state)
+        let done = match results.is_untrained {
+            true => String::new(),
+            false => format!(", {}{requested} epochs", results.epochs_done),
+        };
+        format!("{place}: {} ({}{done}) does not count.", results.run, results.state)
     };
     runs.iter().filter(|run| !run.results.is_complete()).map(note).collect()
 }

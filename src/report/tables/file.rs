@@ -181,7 +181,7 @@ pub fn read(path: &Path) -> Result<TableFile> {
         rows.push((row.label.clone(), cells));
     }
     if !mistakes.is_empty() {
-        return Err(Error::Config(mistakes));
+        return Err(Error::of_mistakes(mistakes));
     }
     Ok(TableFile {
         title: written.title,

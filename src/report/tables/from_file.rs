@@ -2,6 +2,7 @@
 
 use super::cells::Cell;
 use super::file::{CellSource, CellSpec, TableFile};
+use super::measured::RunMeasures;
 use super::runs::{Runs, of_sweep};
 use super::{FilledTable, TableRow};
 use crate::config::{KeyPath, settings};
@@ -15,7 +16,8 @@ use std::path::{Path, PathBuf};
 /// Loads every experiment that the file names and finds its runs.
 pub fn fill(file: TableFile, runs: Option<&Path>) -> Result<FilledTable> {
     let root = runs.or(file.runs.as_deref()).unwrap_or(Path::new("runs"));
-    let mut sources = RunSources { root, runs: Runs::below(root)?, sweeps: BTreeMap::new() };
+    let runs = Runs::below(root)?;
+    let mut sources = RunSources { root, runs, sweeps: BTreeMap::new(), measures: RunMeasures::default() };
     let mut rows = Vec::new();
     for (label, entries) in &file.rows {
         let cells = entries.iter().map(|entry| sources.cell(entry).map_err(|error| at(&file, entry, error)));
@@ -53,7 +55,9 @@ fn at(file: &TableFile, entry: &CellSpec, error: Error) -> Error {
         problem: format!("{} So it is in {} of {}.", mistake.problem, entry.place, file.written.name()),
         ..mistake
     };
-    Error::Config(found.into_iter().map(|mistake| of_cell(&mistake).unwrap_or_else(|| elsewhere(mistake))).collect())
+    Error::of_mistakes(
+        found.into_iter().map(|mistake| of_cell(&mistake).unwrap_or_else(|| elsewhere(mistake))).collect(),
+    )
 }
 
 /// Where the runs of all cells come from.
@@ -62,6 +66,7 @@ struct RunSources<'a> {
     runs: Runs,
     /// Every sweep that was asked for, and its runs' folders.
     sweeps: BTreeMap<PathBuf, (Sweep, Vec<Option<RunFolder>>)>,
+    measures: RunMeasures,
 }
 
 impl RunSources<'_> {
@@ -75,7 +80,8 @@ impl RunSources<'_> {
                 let experiment = Experiment::load(path, &overrides)?.experiment;
                 let set: Vec<String> = set.keys().cloned().collect();
                 let runs = self.runs.matching(&experiment, &set, seeds.as_deref());
-                Cell::from_runs(place, &runs, seeds.as_deref(), measure).of_experiment(&experiment)
+                Cell::from_runs(place, &runs, seeds.as_deref(), (measure, &mut self.measures))
+                    .of_experiment(&experiment)
             }
             CellSource::Sweep { path, settings } => {
                 let (sweep, folders) = self.sweep(path)?;
@@ -87,7 +93,8 @@ impl RunSources<'_> {
                 let experiment = planned.first().map(|run| run.checked.experiment.clone());
                 let names: Vec<&String> = planned.iter().map(|run| &run.name).collect();
                 let wanted = |run: &SweepRun| names.contains(&&run.name) && seeds.contains(&run.seed);
-                let cell = Cell::from_runs(place, &of_sweep(sweep, folders, wanted), Some(&seeds), measure);
+                let found = of_sweep(sweep, folders, wanted);
+                let cell = Cell::from_runs(place, &found, Some(&seeds), (measure, &mut self.measures));
                 experiment.map_or(cell.clone(), |experiment| cell.of_experiment(&experiment))
             }
         };

@@ -1,6 +1,7 @@
 //! A sweep as a table: a row for every setting of its axes.
 
 use super::cells::Cell;
+use super::measured::RunMeasures;
 use super::runs;
 use super::{FilledTable, SweepColumns, TableRow};
 use crate::error::Result;
@@ -14,7 +15,7 @@ pub fn fill(path: &Path, root: &Path, shown: SweepColumns<'_>) -> Result<FilledT
     let SweepColumns { measures, filters } = shown;
     let sweep = keep_planned(Sweep::load(path)?, filters)?;
     let folders = sweep.folders(root)?;
-    let mut rows = Vec::new();
+    let (mut rows, mut read) = (Vec::new(), RunMeasures::default());
     for group in by_setting(&sweep.runs, |run| &run.settings) {
         let Some(planned) = group.first() else { continue };
         let seeds: Vec<u64> = group.iter().map(|run| run.seed).collect();
@@ -29,8 +30,8 @@ pub fn fill(path: &Path, root: &Path, shown: SweepColumns<'_>) -> Result<FilledT
             labels.push(sweep.name.clone());
         }
         let found = runs::of_sweep(&sweep, &folders, |run| run.settings == planned.settings);
-        let cell = |measure| {
-            let cell = Cell::from_runs(place.clone(), &found, Some(&seeds), measure);
+        let mut cell = |measure| {
+            let cell = Cell::from_runs(place.clone(), &found, Some(&seeds), (measure, &mut read));
             cell.of_experiment(&planned.checked.experiment)
         };
         let cells = match measures {

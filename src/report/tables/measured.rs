@@ -4,6 +4,8 @@ use super::measure::{Measure, same};
 use crate::run::analyses::{AnalysedCheckpoint, Analyses, RecordedAnalysis};
 use crate::run::results::Results;
 use crate::run::{CheckpointKind, RunFolder};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// A number, and what has to be said of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,15 +18,31 @@ pub struct MeasuredValue {
 /// The weights that count, the first that were measured before the others.
 const CHECKPOINTS: [CheckpointKind; 3] = [CheckpointKind::Best, CheckpointKind::Last, CheckpointKind::Recalibrated];
 
-/// The measure of a complete run. Of several analyses that have it, those of the best weights go before others, and the
-/// newest before older ones; one of weights that the run no longer has does not count.
-///
-/// # Errors
-/// Why the run has none, as a sentence that says how to get it.
-pub fn measured(results: &Results, measure: &Measure) -> Result<MeasuredValue, String> {
-    match measure.command() {
-        None => of_training(results, measure).ok_or_else(|| format!("{} has no {}.", results.run, measure.name())),
-        Some(command) => of_analyses(results, measure, command),
+/// The measures of runs, of which each folder is read once however many measures are asked for.
+#[derive(Default)]
+pub struct RunMeasures(BTreeMap<PathBuf, AnalysedRun>);
+
+/// What commands left in a run's folder, and the weights that it has now.
+struct AnalysedRun {
+    analyses: Analyses,
+    checkpoints: Vec<(CheckpointKind, AnalysedCheckpoint)>,
+}
+
+impl RunMeasures {
+    /// The measure of a complete run. Of several analyses that have it, those of the best weights go before others, and
+    /// the newest before older ones; one of weights that the run no longer has does not count.
+    ///
+    /// # Errors
+    /// Why the run has none, as a sentence that says how to get it.
+    pub fn measured(&mut self, results: &Results, measure: &Measure) -> Result<MeasuredValue, String> {
+        let Some(command) = measure.command() else {
+            return of_training(results, measure).ok_or_else(|| format!("{} has no {}.", results.run, measure.name()));
+        };
+        let run = self.0.entry(results.path.clone()).or_insert_with(|| AnalysedRun::read(results));
+        run.value(measure).map_err(|why| {
+            let (name, path) = (&results.run, results.path.display());
+            format!("{name} has {why}; `bntt {command} {path}` measures it.")
+        })
     }
 }
 
@@ -41,28 +59,32 @@ fn of_training(results: &Results, measure: &Measure) -> Option<MeasuredValue> {
     Some(MeasuredValue { value, condition: None })
 }
 
-fn of_analyses(results: &Results, measure: &Measure, command: &str) -> Result<MeasuredValue, String> {
-    let folder = &RunFolder::at(results.path.clone());
-    let analyses = Analyses::read(folder);
-    let found: Vec<(&RecordedAnalysis, f64)> =
-        analyses.found.iter().filter_map(|analysis| Some((analysis, value_in(analysis, measure)?))).collect();
-    for which in CHECKPOINTS {
-        let Ok(now) = AnalysedCheckpoint::read(folder, which) else { continue };
-        let current = |(analysis, _): &&(&RecordedAnalysis, f64)| {
-            let then = &analysis.checkpoint;
-            then.which == now.which && then.model_sha256 == now.model_sha256
-        };
-        if let Some((analysis, value)) = found.iter().rev().find(current) {
-            return Ok(MeasuredValue { value: *value, condition: condition(analysis, which) });
-        }
+impl AnalysedRun {
+    fn read(results: &Results) -> Self {
+        let folder = RunFolder::at(results.path.clone());
+        let now = |which| Some((which, AnalysedCheckpoint::read(&folder, which).ok()?));
+        Self { analyses: Analyses::read(&folder), checkpoints: CHECKPOINTS.into_iter().filter_map(now).collect() }
     }
-    let (name, path) = (&results.run, folder.path().display());
-    let why = match (found.is_empty(), analyses.problems.first()) {
-        (false, _) => format!("{name} has a {} of weights that it no longer has", measure.name()),
-        (true, Some(problem)) => format!("{name} has no {} that can be read ({problem})", measure.name()),
-        (true, None) => format!("{name} has no {}", measure.name()),
-    };
-    Err(format!("{why}; `bntt {command} {path}` measures it."))
+
+    /// The measure's value, or what the run has instead.
+    fn value(&self, measure: &Measure) -> Result<MeasuredValue, String> {
+        let found: Vec<(&RecordedAnalysis, f64)> =
+            self.analyses.found.iter().filter_map(|analysis| Some((analysis, value_in(analysis, measure)?))).collect();
+        for (which, now) in &self.checkpoints {
+            let current = |(analysis, _): &&(&RecordedAnalysis, f64)| {
+                let then = &analysis.checkpoint;
+                then.which == now.which && then.model_sha256 == now.model_sha256
+            };
+            if let Some((analysis, value)) = found.iter().rev().find(current) {
+                return Ok(MeasuredValue { value: *value, condition: condition(analysis, *which) });
+            }
+        }
+        Err(match (found.is_empty(), self.analyses.problems.first()) {
+            (false, _) => format!("a {} of weights that it no longer has", measure.name()),
+            (true, Some(problem)) => format!("no {} that can be read ({problem})", measure.name()),
+            (true, None) => format!("no {}", measure.name()),
+        })
+    }
 }
 
 fn value_in(analysis: &RecordedAnalysis, measure: &Measure) -> Option<f64> {

@@ -61,7 +61,7 @@ mod runs;
 pub use cells::Cell;
 pub use grid::grid;
 pub use measure::{Better, Measure};
-pub use measured::{MeasuredValue, measured};
+pub use measured::{MeasuredValue, RunMeasures};
 pub use published::{Evidence, Published};
 pub use records::records;
 

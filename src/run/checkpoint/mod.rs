@@ -23,7 +23,7 @@ use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::files::atomic::{self, beside, sha256_hex};
-use crate::files::weights;
+use crate::files::{excerpt, weights};
 use crate::ops::finite;
 use crate::run::records::{self, Records};
 
@@ -181,4 +181,10 @@ fn has(kept: KeptTensors) -> [bool; 2] {
 
 fn incomplete(folder: &Path, problem: &str) -> Error {
     Error::Weights(format!("the checkpoint {} cannot be used: {problem}.", folder.display()))
+}
+
+/// What is wrong with the `body` of the sealed `text` of a checkpoint's `file`, as the rest of a sentence. Its line is
+/// not shown: nobody wrote it.
+pub(super) fn malformed_toml(texts: (&str, &str), file: &str, error: &toml::de::Error) -> String {
+    format!("{file} is malformed: {}", excerpt::toml_mistake(file, texts, error, str::to_owned))
 }

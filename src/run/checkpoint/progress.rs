@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::incomplete;
+use super::{incomplete, malformed_toml};
 use crate::error::Result;
 use crate::files::nesting;
 use crate::files::reading;
@@ -125,7 +125,8 @@ impl TrainingProgress {
         let old = text.starts_with("version = 1\n");
         let body = if old { text.as_str() } else { sealed::open(&text).map_err(|problem| malformed(&problem))? };
         nesting::check(body).map_err(|(_, problem)| malformed(&problem))?;
-        let progress: Self = toml::from_str(body).map_err(|e| malformed(&e.to_string()))?;
+        let progress: Self =
+            toml::from_str(body).map_err(|error| incomplete(folder, &malformed_toml((&text, body), FILE, &error)))?;
         let expected = if old { WITHOUT_CHECKSUMS } else { VERSION };
         if progress.version != expected {
             let found = progress.version;

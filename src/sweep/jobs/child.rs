@@ -5,6 +5,7 @@ use super::warnings::WarningReader;
 use crate::error::StopReason;
 use crate::error::{Error, Result};
 use crate::sweep::SweepRun;
+use crate::terminal::logging;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -108,11 +109,14 @@ impl<'a> Child<'a> {
     }
 }
 
-/// What trains the run in `config`, of the sweep in `sweep`.
+/// What trains the run in `config`, of the sweep in `sweep`. It does not inherit `RUST_LOG`, which is about what the
+/// sweep's own screen shows: of what a run says its warnings and its last error are read, and neither may be left out or
+/// drown. Who wants more of one run has it with `RUST_LOG` and `bntt sweep FILE --only N`.
 pub fn command(program: &Path, config: &Path, runs: &Path, sweep: &Path, threads: usize) -> Command {
     let mut command = Command::new(program);
     command.arg0(std::env::current_exe().as_deref().unwrap_or(program));
     command.arg("run").arg(config).arg("--runs").arg(runs).arg("--resume-or-start").arg("--of-sweep").arg(sweep);
+    command.env_remove(logging::VARIABLE);
     // Where neither the config nor the user says how many; it is no part of the run, whose bits do not depend on it.
     if std::env::var_os("RAYON_NUM_THREADS").is_none() {
         command.env("RAYON_NUM_THREADS", threads.to_string());
@@ -129,6 +133,13 @@ fn last_error(said: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_does_not_hear_of_what_the_sweeps_screen_shows() {
+        let files = ["bntt", "a.toml", "runs", "sweep.toml"].map(Path::new);
+        let command = command(files[0], files[1], files[2], files[3], 2);
+        assert!(command.get_envs().any(|(name, value)| name == "RUST_LOG" && value.is_none()));
+    }
 
     #[test]
     fn an_error_is_the_lines_from_the_last_that_begins_with_the_word() {

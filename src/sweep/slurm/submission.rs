@@ -1,7 +1,7 @@
 //! One job array and its folder: `0001`, `0002`, ... below `<runs>/<sweep>.slurm`.
 
 use super::{Job, commands, script::Paths};
-use crate::config::LARGEST_FILE;
+use crate::config::read_table;
 use crate::error::{Error, Result};
 use crate::files::atomic::{create_folders, sync_folder, write_and_sync, write_atomically};
 use crate::files::reading;
@@ -80,7 +80,7 @@ impl Submission {
 
     /// The name of a task's run.
     pub fn name(&self, index: usize) -> Option<String> {
-        let (_, config): (_, toml::Table) = reading::toml(&self.config(index), LARGEST_FILE).ok()?;
+        let config = read_table(&self.config(index)).ok()?;
         Some(config.get("name")?.as_str()?.to_string())
     }
 

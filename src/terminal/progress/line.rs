@@ -132,14 +132,25 @@ fn evaluating(state: &BarState, width: usize, cells: usize) -> String {
 
 fn testing(state: &BarState, width: usize, cells: usize) -> String {
     let BarState { evaluated, evaluation: EvaluationBatches { after_epoch, .. }, .. } = *state;
-    let percent = percent(evaluated, after_epoch);
-    let left = state.left.map_or(String::new(), |(left, _)| format!(" {} left", short_duration(left)));
-    let tail = format!("{evaluated}/{after_epoch}{left}");
+    batches(["test images", "test"], (evaluated, after_epoch), state.left.map(|(left, _)| left), width, cells)
+}
+
+/// As [`line`], of batches that are `done` of `all` in the seconds `left`: of `what` in words, and shorter.
+pub fn batches(
+    [what, short]: [&str; 2],
+    (done, all): (usize, usize),
+    left: Option<f64>,
+    width: usize,
+    cells: usize,
+) -> String {
+    let percent = percent(done, all);
+    let left = left.map_or(String::new(), |left| format!(" {} left", short_duration(left)));
+    let tail = format!("{done}/{all}{left}");
     let variants = [
-        with_bar("test images", percent, &tail, width, cells),
-        Some(format!("test images {tail}")),
-        Some(format!("test {evaluated}/{after_epoch}")),
-        Some(format!("test {percent}%")),
+        with_bar(what, percent, &tail, width, cells),
+        Some(format!("{what} {tail}")),
+        Some(format!("{short} {done}/{all}")),
+        Some(format!("{short} {percent}%")),
     ];
     fitting(&variants.into_iter().flatten().collect::<Vec<_>>(), width)
 }

@@ -6,10 +6,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::terminal::logging::Log;
 
+mod batches;
 mod bytes;
 mod line;
 mod terminal;
 
+pub use batches::BatchBar;
 pub use bytes::ByteBar;
 pub(crate) use terminal::standard_error;
 
@@ -367,6 +369,27 @@ mod tests {
             bar.finish_epoch();
             assert!(!screen.0.lock().unwrap().wrapped, "{columns} columns");
         }
+    }
+
+    #[test]
+    fn the_batches_of_a_command_have_a_bar_after_a_second_which_vanishes_with_them() {
+        let (log, screen) = on_terminal(60);
+        let mut bar = BatchBar::new(&log, "test images", 80);
+        bar.done(1);
+        assert_eq!(screen.rows(), [""; 0], "it is over before anybody has read it");
+        bar.began -= Duration::from_secs(10);
+        bar.done(20);
+        // 10 s for 20 batches are 30 s for 60 more.
+        assert_eq!(screen.rows(), ["test images [=======                      ] 20/80 30s left"]);
+        drop(bar);
+        assert_eq!(screen.rows(), [""; 0]);
+        let quiet = Log::new(Level::WARN, Box::new(screen.clone()), Style { terminal: false, ..log.style() }, {
+            ProgressDrawTarget::term_like(Box::new(screen.clone()))
+        });
+        let mut bar = BatchBar::new(&quiet, "test images", 80);
+        bar.began -= Duration::from_secs(10);
+        bar.done(20);
+        assert_eq!(screen.rows(), [""; 0]);
     }
 
     #[test]

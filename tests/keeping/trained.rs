@@ -1,49 +1,21 @@
-//! A folder with an experiment, in which the program runs.
+//! A small experiment that is trained, what is said of its runs, and all their files.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use crate::workspace::Workspace;
+use std::path::Path;
 
 pub const TEXT: &str = "name = 'tiny'\n[data]\ndataset = 'digits'\nbatch_size = 16\nlimit = { train = 128, test = 20 }\n\
     [network]\ntime_steps = 2\nencoder = 'poisson'\n\
     layers = [ 'flatten', { linear = { features = 16 } }, 'bntt', 'lif', { linear = { features = 'classes' } } ]\n\
     [optimizer]\nadam = { lr = 1e-3 }\n[training]\nepochs = 2\nthreads = 1\n";
 
-pub struct Workspace(tempfile::TempDir);
-
 impl Workspace {
+    /// Holds `tiny.toml`.
     pub fn new() -> Self {
-        let workspace = Self(tempfile::tempdir().expect("a folder"));
-        workspace.write("tiny.toml", TEXT);
-        workspace
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    pub fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).expect("a file");
+        Self::holding("tiny.toml", TEXT)
     }
 
     pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).expect(name)
-    }
-
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bntt"));
-        command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null()).env_remove("RUST_LOG");
-        command
-    }
-
-    pub fn bntt(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().expect("the program")
-    }
-
-    /// Standard output of a command that must succeed.
-    pub fn ok(&self, arguments: &[&str]) -> String {
-        let output = self.bntt(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8")
     }
 
     /// Standard error of a command that must succeed.
@@ -51,14 +23,6 @@ impl Workspace {
         let output = self.bntt(arguments);
         let told = String::from_utf8(output.stderr).expect("UTF-8");
         assert!(output.status.success(), "{arguments:?}: {told}");
-        told
-    }
-
-    /// Standard error of a command that must end with exit code 2.
-    pub fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.bntt(arguments);
-        let told = String::from_utf8(output.stderr).expect("UTF-8");
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
         told
     }
 
