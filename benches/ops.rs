@@ -1,16 +1,18 @@
 //! Every op of a training step on the CPU, forward and backward: `cargo bench --bench ops`, or a part of it by name:
 //! `cargo bench --bench ops -- conv`.
 //!
-//! The sizes are those of VGG9 on CIFAR-10 with 5 time-steps and batches of 16. Convolutions run by each of their ways
-//! over inputs of several densities, which shows from which density on the sparse way loses.
+//! The sizes are those of VGG9 on CIFAR-10 with 5 time-steps and batches of 16; linear layers have those of the MLP on
+//! MNIST too. Convolutions and linear layers run by each of their ways over inputs of several densities, which shows
+//! from which density on the sparse way loses.
 
 use bntt::encoders::{EncoderConfig, PoissonConfig, RandomKey};
 use bntt::ops::Geometry;
 use bntt::ops::batch_norm::{self, Normalization, Over};
 use bntt::ops::conv::{self, Algorithm};
 use bntt::ops::lif::{self, LifConfig, Neurons, SpikeStorage};
+use bntt::ops::linear::{self, LinearAlgorithm};
 use bntt::ops::update::{self, ParameterUpdate, Sgd, StepGuard};
-use bntt::ops::{Precision, cross_entropy, linear, norm_lif, pool};
+use bntt::ops::{Precision, cross_entropy, norm_lif, pool};
 use bntt::rng::{Purpose, Stream};
 use candle_core::{DType, Device, Result, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput};
@@ -103,13 +105,25 @@ fn pools(criterion: &mut Criterion) -> Result<()> {
 }
 
 fn products(criterion: &mut Criterion) -> Result<()> {
-    let (x, weight) = (random(&[TIME_STEPS, BATCH, 4096])?, random(&[1024, 4096])?);
-    let grad = random(&[TIME_STEPS, BATCH, 1024])?;
-    let mut group = criterion.benchmark_group("linear, 4096 to 1024");
-    group.throughput(Throughput::Elements((4096 * 1024 * TIME_STEPS * BATCH) as u64)).sample_size(10);
-    group.bench_function("forward", |b| b.iter(|| linear::forward(&x, &weight, PRECISION)));
-    group.bench_function("input gradient", |b| b.iter(|| linear::input_gradient(&grad, &weight, PRECISION)));
-    group.bench_function("weight gradient", |b| b.iter(|| linear::weight_gradient(&x, &grad, PRECISION)));
+    for (rows, features, outputs) in [(TIME_STEPS * BATCH, 8192, 1024), (1280, 784, 800), (1280, 800, 10)] {
+        let (weight, grad) = (random(&[outputs, features])?, random(&[rows, outputs])?);
+        let mut group = criterion.benchmark_group(format!("linear {features} to {outputs}, {rows} rows"));
+        group.throughput(Throughput::Elements((features * outputs * rows) as u64)).sample_size(10);
+        group.bench_function("input gradient", |b| b.iter(|| linear::input_gradient(&grad, &weight, PRECISION)));
+        for density in [0.05, 0.15, 0.35, 0.6, 1.0] {
+            let x = random(&[rows, features])?.lt(2.0 * density - 1.0)?.to_dtype(DType::U8)?;
+            for algorithm in [LinearAlgorithm::Sparse, LinearAlgorithm::Blocked] {
+                let id = |direction: &str| BenchmarkId::new(format!("{direction}, {algorithm:?}"), density);
+                let algorithm = Some(algorithm);
+                group.bench_function(id("forward"), |b| {
+                    b.iter(|| linear::forward_by(algorithm, &x, &weight, PRECISION));
+                });
+                group.bench_function(id("weight gradient"), |b| {
+                    b.iter(|| linear::weight_gradient_by(algorithm, &x, &grad, PRECISION));
+                });
+            }
+        }
+    }
     Ok(())
 }
 

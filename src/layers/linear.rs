@@ -5,6 +5,7 @@ use super::{
     BuildContext, InitConfig, Layer, LayerPlan, LayerSpec, Output, Parameter, Placement, SavedTensors, SequenceSizes,
     SequenceSpec, Traffic, map_sequence,
 };
+use crate::ops::linear::LinearAlgorithm;
 use crate::ops::sequence::per_input;
 use crate::ops::{Precision, bias, linear};
 use candle_core::{DType, Result, Tensor};
@@ -74,7 +75,7 @@ impl LayerSpec for LinearConfig {
     }
 
     fn algorithm(&self, _: &LayerPlan, placement: &Placement<'_>) -> &'static str {
-        if placement.on_gpu { "cuBLAS" } else { "blocked products" }
+        if placement.on_gpu { "cuBLAS" } else { LinearAlgorithm::WORDS }
     }
 }
 

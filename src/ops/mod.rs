@@ -24,6 +24,7 @@ pub mod finite;
 pub mod flatten;
 mod geometry;
 pub mod gpu;
+mod input_value;
 pub mod join;
 pub mod lif;
 pub mod linear;

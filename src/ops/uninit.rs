@@ -1,4 +1,5 @@
-//! Large results that tasks zero part by part, each just before it writes there: in its own cache and on its own core.
+//! Large results that tasks set part by part, each in its own cache and on its own core: to zero just before it writes
+//! there, or to what it has summed elsewhere.
 //!
 //! `vec![0.0; n]` of a step's activations would write hundreds of megabytes on one core while the others wait.
 
@@ -14,10 +15,18 @@ pub struct UninitBuffer<T> {
     set: AtomicUsize,
 }
 
-/// A part of a result, to be zeroed once.
+/// A part of a result, to be set once.
 pub struct UninitPart<'a, T> {
     values: &'a mut [MaybeUninit<T>],
     set: &'a AtomicUsize,
+}
+
+/// Some rows of some columns of a matrix.
+pub struct UninitPiece<'a, T> {
+    /// The first row and the first column.
+    pub row: usize,
+    pub column: usize,
+    pub rows: Vec<UninitPart<'a, T>>,
 }
 
 impl<T: WithDType> UninitBuffer<T> {
@@ -36,14 +45,32 @@ impl<T: WithDType> UninitBuffer<T> {
         whole.chunks_mut(size.max(1)).map(|values| UninitPart { values, set }).collect()
     }
 
+    /// The whole as a matrix with rows of `columns`, cut into pieces of `height` rows and `width` columns, the last
+    /// perhaps smaller.
+    ///
+    /// # Panics
+    /// As [`parts`](Self::parts).
+    pub fn pieces(&mut self, columns: usize, height: usize, width: usize) -> Vec<UninitPiece<'_, T>> {
+        let mut pieces: Vec<UninitPiece<'_, T>> = Vec::new();
+        for (down, rows) in self.parts(height * columns).into_iter().enumerate() {
+            let first = pieces.len();
+            let firsts = (0..columns).step_by(width.max(1));
+            pieces.extend(firsts.map(|column| UninitPiece { row: down * height, column, rows: Vec::new() }));
+            for row in rows.cut(columns) {
+                pieces[first..].iter_mut().zip(row.cut(width)).for_each(|(piece, part)| piece.rows.push(part));
+            }
+        }
+        pieces
+    }
+
     /// The result.
     ///
     /// # Panics
     /// When not all of it was set: a bug in the calling kernel.
     pub fn done(mut self) -> Vec<T> {
         assert_eq!(*self.set.get_mut(), self.length, "a part of the result was not set");
-        // SAFETY: every element is set: parts are disjoint, each adds its length to `set` once, when it is zeroed, and
-        // the sum is `length`, the number of elements that were cut into parts; the vector has room for as many.
+        // SAFETY: every element is set: parts are disjoint, each adds its length to `set` once, when all of it is set,
+        // and the sum is `length`, the number of elements that were cut into parts; the vector has room for as many.
         unsafe { self.values.set_len(self.length) };
         self.values
     }
@@ -56,6 +83,15 @@ impl<'a, T: WithDType> UninitPart<'a, T> {
         self.set.fetch_add(self.values.len(), Ordering::Relaxed);
         // SAFETY: all elements have just been set.
         unsafe { self.values.assume_init_mut() }
+    }
+
+    /// Sets all to `values`.
+    ///
+    /// # Panics
+    /// When they are not as many: a bug in the calling kernel.
+    pub fn copy_from(self, values: &[T]) {
+        self.values.write_copy_of_slice(values);
+        self.set.fetch_add(values.len(), Ordering::Relaxed);
     }
 
     /// The part in pieces of `size` elements, the last perhaps shorter.
@@ -78,6 +114,24 @@ mod tests {
         assert_eq!((values.len(), values.iter().sum::<f32>()), (1000, 120.0));
         assert_eq!((values[64], values[65], values[960], values[999]), (1.0, 0.0, 15.0, 0.0));
         assert!(UninitBuffer::<u8>::new(0).done().is_empty());
+    }
+
+    #[test]
+    fn pieces_of_a_matrix_come_down_and_across_and_are_the_whole() {
+        let mut fresh = UninitBuffer::<f32>::new(5 * 7);
+        let pieces = fresh.pieces(7, 2, 3);
+        let places: Vec<_> = pieces.iter().map(|piece| (piece.row, piece.column, piece.rows.len())).collect();
+        assert_eq!(places[..4], [(0, 0, 2), (0, 3, 2), (0, 6, 2), (2, 0, 2)]);
+        assert_eq!((places.len(), places[8]), (9, (4, 6, 1)));
+        for piece in pieces {
+            for (number, part) in piece.rows.into_iter().enumerate() {
+                let first = ((piece.row + number) * 7 + piece.column) as f32;
+                let values = [first, first + 1.0, first + 2.0];
+                part.copy_from(&values[..3.min(7 - piece.column)]);
+            }
+        }
+        assert!(fresh.done().into_iter().eq((0..35u8).map(f32::from)));
+        assert!(UninitBuffer::<f32>::new(0).pieces(7, 2, 3).is_empty());
     }
 
     #[test]

@@ -8,17 +8,27 @@ pub mod cuda;
 use super::values::{SequenceValues, input, values};
 use super::{Precision, fold, gpu};
 use candle_core::{Device, Result, Tensor, bail};
-pub use cpu::ProductSizes;
+pub use cpu::{LinearAlgorithm, ProductSizes};
 
 /// `x` [..., F] times `weight` [O, F] transposed: [..., O].
 pub fn forward(x: &Tensor, weight: &Tensor, precision: Precision) -> Result<Tensor> {
+    forward_by(None, x, weight, precision)
+}
+
+/// The same, on the CPU by a given way or by the faster.
+pub fn forward_by(
+    algorithm: Option<LinearAlgorithm>,
+    x: &Tensor,
+    weight: &Tensor,
+    precision: Precision,
+) -> Result<Tensor> {
     let s = sizes(x, weight, 1)?;
     match x.device() {
         Device::Cpu => {
             let (tensor, w) = (x.contiguous()?, values::<f32>(weight)?);
             let y = match input(&tensor)? {
-                SequenceValues::Floats(x) => cpu::forward(&x, &w, s),
-                SequenceValues::Spikes(x) => cpu::forward(&x, &w, s),
+                SequenceValues::Floats(x) => cpu::forward(&x, &w, s, algorithm),
+                SequenceValues::Spikes(x) => cpu::forward(&x, &w, s, algorithm),
             };
             Tensor::from_vec(y, with_last(x, s.outputs), x.device())
         }
@@ -42,6 +52,16 @@ pub fn input_gradient(grad: &Tensor, weight: &Tensor, precision: Precision) -> R
 
 /// The weight's gradient [O, F], summed over the sequence.
 pub fn weight_gradient(x: &Tensor, grad: &Tensor, precision: Precision) -> Result<Tensor> {
+    weight_gradient_by(None, x, grad, precision)
+}
+
+/// The same, on the CPU by a given way or by the faster.
+pub fn weight_gradient_by(
+    algorithm: Option<LinearAlgorithm>,
+    x: &Tensor,
+    grad: &Tensor,
+    precision: Precision,
+) -> Result<Tensor> {
     let ((n, features), (rows, outputs)) = (fold(x, 1)?, fold(grad, 1)?);
     if n != rows {
         bail!("linear: {:?} features with gradients of {:?}", x.dims(), grad.dims())
@@ -52,8 +72,8 @@ pub fn weight_gradient(x: &Tensor, grad: &Tensor, precision: Precision) -> Resul
             let (x, grad) = (x.contiguous()?, grad.contiguous()?);
             let dy = values::<f32>(&grad)?;
             let dw = match input(&x)? {
-                SequenceValues::Floats(x) => cpu::weight_gradient(&x, &dy, s),
-                SequenceValues::Spikes(x) => cpu::weight_gradient(&x, &dy, s),
+                SequenceValues::Floats(x) => cpu::weight_gradient(&x, &dy, s, algorithm),
+                SequenceValues::Spikes(x) => cpu::weight_gradient(&x, &dy, s, algorithm),
             };
             Tensor::from_vec(dw, (s.outputs, s.features), grad.device())
         }

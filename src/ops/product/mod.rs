@@ -2,8 +2,6 @@
 
 pub mod tile;
 
-use rayon::prelude::*;
-
 /// A matrix in a slice: element (i, j) is `data[i * row + j * column]`.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a> {
@@ -20,11 +18,6 @@ impl<'a> Matrix<'a> {
 
     pub fn transposed(self) -> Self {
         Self { row: self.column, column: self.row, ..self }
-    }
-
-    /// The matrix without its first `n` rows.
-    fn skip_rows(self, n: usize) -> Self {
-        Self { data: &self.data[n * self.row..], ..self }
     }
 
     fn holds(&self, rows: usize, columns: usize) -> bool {
@@ -74,20 +67,6 @@ pub fn multiply(
     }
 }
 
-/// `a b` with `a` m x k and `b` k x n, as a dense m x n, on all threads: blocks of `a`'s rows, whose size depends on
-/// the shapes alone.
-pub fn multiply_parallel((m, n, k): (usize, usize, usize), a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
-    let mut c = vec![0f32; m * n];
-    if c.is_empty() {
-        return c;
-    }
-    let rows = m.div_ceil(32).clamp(8, 256);
-    c.par_chunks_mut(rows * n).enumerate().for_each(|(block, c)| {
-        multiply((c.len() / n, n, k), a.skip_rows(block * rows), b, c, n, false);
-    });
-    c
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,7 +91,8 @@ mod tests {
             let flipped = (Matrix::rows(&a, m).transposed(), Matrix::rows(&b, k).transposed());
             for (a, b) in [straight, flipped] {
                 let expected = naive((m, n, k), a, b);
-                let found = multiply_parallel((m, n, k), a, b);
+                let mut found = vec![f32::NAN; m * n];
+                multiply((m, n, k), a, b, &mut found, n, false);
                 for (e, f) in expected.iter().zip(&found) {
                     assert!((e - f).abs() < 1e-4, "{m} x {n} x {k}: expected {e}, found {f}");
                 }

@@ -6,6 +6,7 @@
 //! meets the output at (row + 2 - i, column + 2 - j) of the frame in tap (i, j).
 
 use crate::ops::Geometry;
+use crate::ops::input_value::InputValue;
 use crate::ops::product::tile::PANEL;
 use crate::ops::simd::arch;
 use std::ops::Range;
@@ -14,20 +15,6 @@ use std::ops::Range;
 const FRAME: usize = 7 * 1024;
 /// Pixels after which a strip of whole images takes no further image.
 const PIXELS: usize = 128;
-
-/// An input value that may be zero.
-pub trait InputValue: Copy + Into<f32> + Sync + PartialEq + Default {
-    /// Whether every value that is not zero is one.
-    const SPIKES: bool;
-}
-
-impl InputValue for u8 {
-    const SPIKES: bool = true;
-}
-
-impl InputValue for f32 {
-    const SPIKES: bool = false;
-}
 
 /// How images [H, W, C] of a 3x3 convolution of stride 1 are cut into strips.
 #[derive(Clone, Copy)]
@@ -177,13 +164,4 @@ fn mark<T: InputValue>(x: &[T], channels: usize, bits: &mut [u8]) {
             }
         },
     );
-}
-
-/// The share of inputs that are not zero.
-pub fn density<T: InputValue>(x: &[T]) -> f64 {
-    let count = arch().dispatch(
-        #[inline(always)]
-        || x.iter().map(|&value| u32::from(value != T::default())).sum::<u32>(),
-    );
-    f64::from(count) / x.len().max(1) as f64
 }

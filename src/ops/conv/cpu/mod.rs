@@ -8,9 +8,8 @@ mod unfold;
 mod winograd;
 
 use crate::ops::Geometry;
+use crate::ops::input_value::{InputValue, density};
 use crate::ops::uninit::{UninitBuffer, UninitPart};
-pub use events::InputValue;
-use events::density;
 use rayon::prelude::*;
 use winograd::Filter;
 

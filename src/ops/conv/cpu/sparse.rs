@@ -5,9 +5,10 @@
 //! gradient holds one channel's sums in registers and adds the outputs' gradients around each event. Work is in
 //! proportion to the number of events. A strip's events are those of [`NonZeros`].
 
-use super::events::{InputValue, NonZeros, StripShape};
+use super::events::{NonZeros, StripShape};
 use super::{Image, in_groups};
 use crate::ops::Geometry;
+use crate::ops::input_value::InputValue;
 use crate::ops::product::tile::PANEL;
 use crate::ops::scratch::Scratch;
 use crate::ops::simd::arch;
