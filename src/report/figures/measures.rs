@@ -74,13 +74,14 @@ pub fn measures(
         Some(names) => Axis::named(names),
         None => Axis::marked(&points().map(|point| point.x).collect::<Vec<f64>>()),
     };
+    let name = file_name(title);
     let chart = |panel: &MeasurePanel| {
         let line = |line: &MeasureLine| {
             let place = names.iter().position(|name| *name == line.name).unwrap_or(0);
             plot_line(line, place, &looks, x.names.is_some())
         };
         Chart {
-            name: "measure",
+            name: &name,
             title,
             caption,
             x: (&x.key, x_axis.clone()),
@@ -96,6 +97,13 @@ pub fn measures(
             side_by_side((title, caption), &headings, &panels.iter().map(chart).collect::<Vec<_>>())
         }
     }
+}
+
+/// The title as a file's name, so that figures of several measures lie in one folder: `top1-by-leak-and-variant`.
+fn file_name(title: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '_';
+    let words = title.split(|c| !plain(c)).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
 }
 
 /// Points of names lie beside each other, each line's a little further to the right.
@@ -131,7 +139,7 @@ fn side_by_side((title, caption): (&str, &str), headings: &[&str], charts: &[Cha
     let legend = FigureLegend::new(&entries, wide.saturating_sub(22 + left));
     let high = (HEADING + PANEL.1) * rows as u32;
     figure(
-        "measure",
+        &file_name(title),
         title,
         caption,
         (wide.max(left + 6 + legend.width), TITLE + high + legend.height() + 10),
@@ -147,4 +155,16 @@ fn side_by_side((title, caption): (&str, &str), headings: &[&str], charts: &[Cha
             legend.paint(&below, left + 6)
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_name;
+
+    #[test]
+    fn a_title_becomes_a_name_that_every_file_system_takes() {
+        assert_eq!(file_name("top1 by leak and variant"), "top1-by-leak-and-variant");
+        assert_eq!(file_name("attack.fgsm@8/255 by time_steps"), "attack.fgsm-8-255-by-time_steps");
+        assert_eq!(file_name("../x"), "..-x");
+    }
 }

@@ -113,6 +113,8 @@ impl TryFrom<String> for Measure {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
+        // As compare's column is headed.
+        let text = if text == "final_top1" { "top1".into() } else { text };
         let (name, strength) = text.split_once('@').map_or((text.as_str(), None), |(name, at)| (name, Some(at)));
         let known = KNOWN.iter().map(|(name, ..)| *name);
         if !known.clone().any(|known| known == name) {
@@ -153,6 +155,7 @@ mod tests {
 
     #[test]
     fn names_are_checked_and_wrong_ones_are_told_the_nearest() {
+        assert_eq!(measure("final_top1"), Ok(Measure::top1()));
         for right in ["top1", "energy.ratio", "early_exit.accuracy", "early_exit.time_steps@0.9", "attack.fgsm@8/255"] {
             assert_eq!(measure(right).map(|measure| measure.name().to_string()), Ok(right.to_string()));
         }
