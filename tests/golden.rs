@@ -11,10 +11,10 @@
 //! On the kind of processor that the fixture names, equality is exact: the bits are a function of the code, the
 //! experiment and the kind of instructions alone. Measured on 2026-11-27 (2 virtual cores of an AMD EPYC with AVX-512):
 //! 1 and 2 threads give equal bits, AVX2 and AVX-512 give equal bits, and so do optimisation levels 1 and 3. Without
-//! vector instructions sums have another order. In `poisson` the largest relative difference that this makes is 5e-11.
-//! In `direct` it is 9e-9 until, at the twelfth step, a membrane potential at the threshold falls on its other side;
-//! from there on single steps differ by up to 5.5 %. A tolerance that held for both orders would therefore see nothing:
-//! instead each order has losses of its own.
+//! vector instructions sums have another order. In `poisson` the largest relative difference that this makes is 5e-11,
+//! in `direct` 2e-8 (2026-11-30); a membrane potential at the threshold that fell on its other side would make it 5 %
+//! of single steps. A tolerance that held for both orders would therefore see nothing: instead each order has losses
+//! of its own.
 //!
 //! On another processor the library of products may cut its sums elsewhere, which was not measured: there the first
 //! five losses are compared within 1e-6.
