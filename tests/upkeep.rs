@@ -78,7 +78,10 @@ fn a_file_that_others_wrote_is_named_and_stays() {
     for wrong in ["note = 3", "tag = ['a']", "note"] {
         fs::write(run.labels(), wrong).unwrap();
         let told = Labels::change(&run, |labels| labels.set_note("new")).unwrap_err().to_string();
-        assert!(told.contains("labels.toml: expected note and tags") && told.contains("Mend it"), "{told}");
+        assert!(
+            told.contains("labels.toml:1:") && told.contains("expected note and tags") && told.contains("Mend it"),
+            "{told}"
+        );
         assert_eq!(fs::read_to_string(run.labels()).unwrap(), wrong);
     }
     fs::remove_file(run.labels()).unwrap();

@@ -143,7 +143,7 @@ fn a_broken_run_is_listed_with_a_word_beside_the_others() {
         ]
     );
     for problem in [
-        "runs/c/v0001/config.toml:1:1: this is not valid TOML",
+        "runs/c/v0001/config.toml:1:5: this is not valid TOML: this key has no value",
         "runs/e/v0001 is damaged",
         "it is a file",
         "there is nothing there",

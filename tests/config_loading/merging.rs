@@ -90,11 +90,21 @@ fn a_slip_in_a_base_is_one_mistake_with_the_file_that_was_meant() {
         told.len() == 1 && told[0].starts_with("main.toml:1:1: bas: unknown key; did you mean `base`?"),
         "{told:?}"
     );
-    // Where nothing is missing, what else is wrong has nothing to do with it.
+    // Where nothing is missing, what else is wrong has nothing to do with it: the value, too.
     let text = format!("bas = 1\nname = \"x\"\nseed = \"one\"\n{NETWORK}");
     let (keep, path) = folder(&[("main.toml", &text)]);
     let told = mistakes(&keep, &path);
-    assert!(told.len() == 2 && told[1].starts_with("main.toml:3:8: seed: expected a whole number"), "{told:?}");
+    assert!(
+        told.len() == 3 && told[0].starts_with("main.toml:1:1: bas: unknown key; did you mean `base`?"),
+        "{told:?}"
+    );
+    assert_eq!(
+        told[1..],
+        [
+            "main.toml:1:7: base: expected a string or a list, found 1.",
+            "main.toml:3:8: seed: expected a whole number of at least 0, found the string \"one\"."
+        ]
+    );
 }
 
 #[test]

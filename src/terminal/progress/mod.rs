@@ -380,7 +380,7 @@ mod tests {
         bar.began -= Duration::from_secs(10);
         bar.done(20);
         // 10 s for 20 batches are 30 s for 60 more.
-        assert_eq!(screen.rows(), ["test images [=======                      ] 20/80 30s left"]);
+        assert_eq!(screen.rows(), ["test images [=======                       ] 20/80 30s left"]);
         drop(bar);
         assert_eq!(screen.rows(), [""; 0]);
         let quiet = Log::new(Level::WARN, Box::new(screen.clone()), Style { terminal: false, ..log.style() }, {

@@ -11,7 +11,7 @@ use crate::ops::Geometry;
 use crate::ops::input_value::{InputValue, density};
 use crate::ops::uninit::{UninitBuffer, UninitPart};
 use rayon::prelude::*;
-use winograd::Filter;
+use winograd::FilterOrientation;
 
 /// How a convolution is computed on the CPU. All give the same results but for rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Algorithm {
         match self {
             _ if images.is_empty() => {}
             Self::Sparse => sparse::forward(images, &sparse::taps(w, g), g),
-            Self::Winograd => winograd::forward(images, w, Filter::AsStored, g),
+            Self::Winograd => winograd::forward(images, w, FilterOrientation::AsStored, g),
             Self::Unfold => unfold::forward(images, w, g),
         }
     }
@@ -113,7 +113,7 @@ pub fn input_gradient(dy: &[f32], w: &[f32], g: &Geometry, n: usize) -> Vec<f32>
     let mut dx = UninitBuffer::new(n * g.in_channels * g.in_pixels());
     let inputs = dy.chunks(g.out_channels * g.out_pixels()).zip(dx.parts(g.in_channels * g.in_pixels()));
     let images = inputs.map(|(x, y)| Image { x, y }).collect();
-    winograd::forward(images, w, Filter::Reversed, &reversed);
+    winograd::forward(images, w, FilterOrientation::Reversed, &reversed);
     dx.done()
 }
 

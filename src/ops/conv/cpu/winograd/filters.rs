@@ -1,7 +1,7 @@
 //! The filters of a [`Tile`]: G f G^T of every filter, G^T u G of every filter's gradient, a panel of output channels at
 //! a time.
 
-use super::Filter;
+use super::FilterOrientation;
 use super::tile::Tile;
 use super::transform::{apart, transposed};
 use crate::ops::Geometry;
@@ -25,14 +25,14 @@ pub fn panels(channels: usize) -> impl Iterator<Item = Range<usize>> {
 pub struct Filters<W>(Reused, PhantomData<W>);
 
 impl<W> Filters<W> {
-    pub fn new<const M: usize, const T: usize>(w: &[f32], which: Filter, g: &Geometry) -> Self
+    pub fn new<const M: usize, const T: usize>(w: &[f32], orientation: FilterOrientation, g: &Geometry) -> Self
     where
         W: Tile<M, T>,
     {
         let (filters, c, o) = (w.as_chunks::<9>().0, g.in_channels, g.out_channels);
-        match which {
-            Filter::AsStored => Self::transformed(g, |out, channel| filters[out * c + channel]),
-            Filter::Reversed => Self::transformed(g, |out, channel| {
+        match orientation {
+            FilterOrientation::AsStored => Self::transformed(g, |out, channel| filters[out * c + channel]),
+            FilterOrientation::Reversed => Self::transformed(g, |out, channel| {
                 let mut filter = filters[channel * o + out];
                 filter.reverse();
                 filter

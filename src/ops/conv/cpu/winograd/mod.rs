@@ -43,7 +43,7 @@ pub fn fits(g: &Geometry) -> bool {
 
 /// Which filters a convolution takes from the weight.
 #[derive(Clone, Copy)]
-pub enum Filter {
+pub enum FilterOrientation {
     /// Those of the weight [O, C, 3, 3].
     AsStored,
     /// Those of the weight [C, O, 3, 3] of the convolution whose reverse this is, turned by half a turn.
@@ -57,7 +57,12 @@ fn takes_large_tiles(g: &Geometry) -> bool {
 }
 
 /// Y [H', W', O] of X [H, W, C], for each of `images`.
-pub fn forward<I: Copy + Into<f32> + Sync>(images: Vec<Image<'_, I>>, w: &[f32], filter: Filter, g: &Geometry) {
+pub fn forward<I: Copy + Into<f32> + Sync>(
+    images: Vec<Image<'_, I>>,
+    w: &[f32],
+    filter: FilterOrientation,
+    g: &Geometry,
+) {
     if takes_large_tiles(g) {
         forward_by::<I, Four, _, _>(images, &Filters::new(w, filter, g), g);
     } else {

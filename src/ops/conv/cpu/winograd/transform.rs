@@ -1,8 +1,8 @@
 //! The transforms of [`Tile`] on pixels whose channels lie side by side, so that a vector holds channels of one pixel:
 //! B^T d B of inputs, A^T m A to outputs, A e A^T of gradients. Those of filters are in [`super::filters`].
 //!
-//! Vectors are moved by loops, not by closures such as `array::from_fn` takes: a closure that is not inlined is compiled
-//! without the vector instructions, and calls a function for each addition.
+//! Vectors are moved by loops, not by closures such as `array::from_fn` takes: a closure that is not inlined is
+//! compiled without the vector instructions, and calls a function for each addition.
 
 use super::tile::Tile;
 use crate::ops::Geometry;
