@@ -1,8 +1,8 @@
 //! The matrices of Winograd's F(m x m, 3x3), as sums of vectors: a tile of m x m outputs reads t x t inputs, t = m + 2.
 //!
 //! The convolution of a line of t inputs with three taps is A^T [(G f) * (B^T d)], by the theorem of Toom and Cook: both
-//! sides are polynomials of known degree, multiplied at t - 1 points and at infinity. Source: Lavin & Gray 2016 (arXiv
-//! 1509.09308), sections 4.1 (points 0, 1, -1) and 4.3.
+//! sides are polynomials of known degree, multiplied at t - 1 points and at infinity. Source: Lavin & Gray 2016
+//! (arXiv 1509.09308), sections 4.1 (points 0, 1, -1) and 4.3.
 
 use pulp::Simd;
 
@@ -57,9 +57,9 @@ impl Tile<2, 4> for Two {
     }
 }
 
-/// The points of [`Four`] beside 0 and infinity: P, -P, Q and -Q. With 1 and 2, which most texts take, errors are six times
-/// as large: these keep the matrices' entries close to one another, and are sums of few powers of two, so that products
-/// of theirs are exact.
+/// The points of [`Four`] beside 0 and infinity: P, -P, Q and -Q. With 1 and 2, which most texts take, errors are six
+/// times as large: these keep the matrices' entries close to one another, and are sums of few powers of two, so that
+/// products of theirs are exact.
 const P: f32 = 0.75;
 const Q: f32 = 1.5;
 /// What a filter's elements are divided by at 0, at P and -P, at Q and -Q: the product of a point's distances from the
