@@ -1,5 +1,5 @@
-//! The filters of a [`Tile`]: G f G^T of every filter, G^T u G of every filter's gradient, a panel of output channels at
-//! a time.
+//! The filters of a [`Tile`]: G f G^T of every filter, G^T u G of every filter's gradient, a panel of output channels
+//! at a time.
 
 use super::FilterOrientation;
 use super::tile::Tile;

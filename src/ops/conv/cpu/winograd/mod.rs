@@ -1,7 +1,7 @@
 //! 3x3 convolutions of stride 1 with fewer products than the definition's nine an output: Winograd's F(m x m, 3x3).
 //!
-//! An image is cut into tiles of m x m outputs, each reading t x t inputs d, t = m + 2. With a filter f and the output's
-//! gradient e,
+//! An image is cut into tiles of m x m outputs, each reading t x t inputs d, t = m + 2. With a filter f and the
+//! output's gradient e,
 //!
 //!   outputs = A^T [(G f G^T) * (B^T d B)] A,    filter's gradient = G^T [sum over tiles of (B^T d B) * (A e A^T)] G,
 //!

@@ -1,7 +1,7 @@
 //! The matrices of Winograd's F(m x m, 3x3), as sums of vectors: a tile of m x m outputs reads t x t inputs, t = m + 2.
 //!
-//! The convolution of a line of t inputs with three taps is A^T [(G f) * (B^T d)], by the theorem of Toom and Cook: both
-//! sides are polynomials of known degree, multiplied at t - 1 points and at infinity. Source: Lavin & Gray 2016
+//! The convolution of a line of t inputs with three taps is A^T [(G f) * (B^T d)], by the theorem of Toom and Cook:
+//! both sides are polynomials of known degree, multiplied at t - 1 points and at infinity. Source: Lavin & Gray 2016
 //! (arXiv 1509.09308), sections 4.1 (points 0, 1, -1) and 4.3.
 
 use pulp::Simd;

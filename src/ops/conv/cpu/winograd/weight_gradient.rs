@@ -1,5 +1,5 @@
-//! The weight's gradient by Winograd's tiles: transforms of inputs and of the outputs' gradients, and a product over all
-//! tiles for each element.
+//! The weight's gradient by Winograd's tiles: transforms of inputs and of the outputs' gradients, and a product over
+//! all tiles for each element.
 
 use super::filters::{self, panels};
 use super::tile::Tile;
