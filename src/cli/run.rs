@@ -15,10 +15,10 @@ use tracing::{info, warn};
 /// Train the network that an experiment file describes.
 ///
 /// Everything goes to a new folder, runs/<name>/v0001 and so on: the resolved config, provenance, metrics, log and
-/// checkpoints. Its path is all that is printed to standard output, when the run ends, unless the log has just said it on
-/// the same terminal. Ctrl-C (SIGINT), SIGHUP, SIGTERM and SIGUSR1 end it after the step it is at, with a checkpoint that
-/// `bntt resume` goes on from; the exit code is 130, 129, 143 or 0. A second Ctrl-C ends it at once. Under nohup it does
-/// not end with its terminal.
+/// checkpoints. Its path is all that is printed to standard output, when the run ends, unless the log has just said it
+/// on the same terminal. Ctrl-C (SIGINT), SIGHUP, SIGTERM and SIGUSR1 end it after the step it is at, with a checkpoint
+/// that `bntt resume` goes on from; the exit code is 130, 129, 143 or 0. A second Ctrl-C ends it at once. Under nohup
+/// it does not end with its terminal.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bntt run configs/quickstart.toml network.lif.leak=0.9 training.epochs=5\n  \
                   bntt eval $(bntt run configs/quickstart.toml)\n  \

@@ -8,8 +8,8 @@ use std::cmp::Ordering;
 
 #[derive(clap::Args)]
 pub struct RunChoice {
-    /// Only runs with this value in their config or their sweep (`variant=BNTT`), compared as TOML (0.50 is 0.5); all of
-    /// several conditions.
+    /// Only runs with this value in their config or their sweep (`variant=BNTT`), compared as TOML (0.50 is 0.5); all
+    /// of several conditions.
     #[arg(long = "where", value_name = "KEY=VALUE")]
     filters: Vec<Filter>,
     /// Only runs in one of these states.

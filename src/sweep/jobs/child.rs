@@ -110,8 +110,8 @@ impl<'a> Child<'a> {
 }
 
 /// What trains the run in `config`, of the sweep in `sweep`. It does not inherit `RUST_LOG`, which is about what the
-/// sweep's own screen shows: of what a run says its warnings and its last error are read, and neither may be left out or
-/// drown. Who wants more of one run has it with `RUST_LOG` and `bntt sweep FILE --only N`.
+/// sweep's own screen shows: of what a run says its warnings and its last error are read, and neither may be left out
+/// or drown. Who wants more of one run has it with `RUST_LOG` and `bntt sweep FILE --only N`.
 pub fn command(program: &Path, config: &Path, runs: &Path, sweep: &Path, threads: usize) -> Command {
     let mut command = Command::new(program);
     command.arg0(std::env::current_exe().as_deref().unwrap_or(program));
