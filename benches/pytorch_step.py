@@ -3,7 +3,8 @@
 usage: pytorch_step.py NETWORK [--batch N] [--time-steps T] [--repeats N] [--threads N] [--compile]
 NETWORK: vgg9_bntt (CIFAR-10, Poisson), vgg11_bntt (CIFAR-100, Poisson), vgg5_direct (CIFAR-10, direct, no norm)
 
-With --compile the network goes through torch.compile. Prints one line of JSON with the keys of `bntt bench --json` that it can fill: seconds, bytes. Needs torch alone.
+With --compile the network goes through torch.compile. Prints one line of JSON with the keys of `bntt bench --json` that it
+can fill: seconds, bytes. Needs torch alone.
 """
 import argparse
 import json
@@ -91,18 +92,17 @@ def timing(seconds):
     return {"median": statistics.median(ordered), "minimum": ordered[0]}
 
 
-def options(networks):
+def options():
     parser = argparse.ArgumentParser()
-    parser.add_argument("network", choices=networks)
+    parser.add_argument("network", choices=NETWORKS)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--time-steps", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--compile", action="store_true")
-    return parser.parse_args()
+    return parser
 
 
-def measured(build, args, library):
+def measured(build, args, library, compiled=False):
     """Builds a network, trains and evaluates it on random images, and prints the times."""
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -114,7 +114,7 @@ def measured(build, args, library):
         optimizer = torch.optim.SGD(network.parameters(), 1e-12, momentum=0.9, weight_decay=1e-4)
     else:
         optimizer = torch.optim.Adam(network.parameters(), 1e-12)
-    run = torch.compile(network) if args.compile else network
+    run = torch.compile(network) if compiled else network
     images, labels = torch.randn(args.batch, 3, 32, 32), torch.randint(0, classes, (args.batch,))
     steps, evaluations = [], []
     for _ in range(args.repeats + 2):
@@ -138,5 +138,7 @@ def measured(build, args, library):
 
 
 if __name__ == "__main__":
-    arguments = options(NETWORKS)
-    measured(Spiking, arguments, "torch.compile" if arguments.compile else "torch")
+    parser = options()
+    parser.add_argument("--compile", action="store_true")
+    arguments = parser.parse_args()
+    measured(Spiking, arguments, "torch.compile" if arguments.compile else "torch", arguments.compile)

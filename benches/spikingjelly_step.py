@@ -10,7 +10,7 @@ import torch
 from spikingjelly.activation_based import functional, layer, neuron, surrogate
 from torch import nn
 
-from pytorch_step import NETWORKS, measured, options
+from pytorch_step import measured, options
 
 
 class ThroughTime(nn.Module):
@@ -38,7 +38,7 @@ class Current(nn.Module):
 
 
 def network(trunk, hidden, classes, bntt, time_steps, leak, gain):
-    """The layers, without the first and without the first convolution where it is to come once for all time-steps."""
+    """The layers, one after another."""
     layers, channels, size = [], 3, 32
 
     def fire(features, norm):
@@ -87,5 +87,4 @@ class Spiking(nn.Module):
 
 
 if __name__ == "__main__":
-    args = options(NETWORKS)
-    measured(Spiking, args, "spikingjelly")
+    measured(Spiking, options().parse_args(), "spikingjelly")

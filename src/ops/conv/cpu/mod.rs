@@ -24,11 +24,12 @@ pub enum Algorithm {
     Unfold,
 }
 
-/// Shares of inputs that are not zero below which the sparse way wins: where products of patches are the other way, and
-/// where it is Winograd's, forward and for the weight's gradient. Measured on layers of VGG, 16 to 512 channels, with
-/// AVX2 (2026-11-30): the ways are level at 0.1 to 0.2 forward, and at 0.3 to 0.6 for the gradient.
-const SPARSE: [f64; 2] = [0.35, 0.35];
-const SPARSE_BESIDE_WINOGRAD: [f64; 2] = [0.15, 0.4];
+/// Share of inputs that are not zero below which the sparse way wins over products of patches.
+const SPARSE: f64 = 0.35;
+/// The same over Winograd's way, forward and for the weight's gradient. Measured on layers of VGG, 16 to 512 channels,
+/// with AVX2 (2026-11-30): the ways are level at 0.1 to 0.2 forward, and at 0.3 to 0.6 for the gradient.
+const SPARSE_FORWARD: f64 = 0.15;
+const SPARSE_GRADIENT: f64 = 0.4;
 
 /// The ways that a convolution of this geometry takes, in words; which of two, the density of its input decides.
 pub fn algorithms(g: &Geometry) -> &'static str {
@@ -55,11 +56,11 @@ impl Algorithm {
         if Self::Winograd.open(g) { Self::Winograd } else { Self::Unfold }
     }
 
-    /// The fastest for `x`, forward or for the weight's gradient.
-    fn choose<T: InputValue>(x: &[T], g: &Geometry, product: Product) -> Self {
+    /// The fastest for `x`, where the sparse way wins over Winograd's below `beside_winograd`.
+    fn choose<T: InputValue>(x: &[T], g: &Geometry, beside_winograd: f64) -> Self {
         let dense = Self::dense(g);
-        let shares = if dense == Self::Winograd { SPARSE_BESIDE_WINOGRAD } else { SPARSE };
-        if Self::Sparse.open(g) && density(x) < shares[product as usize] { Self::Sparse } else { dense }
+        let share = if dense == Self::Winograd { beside_winograd } else { SPARSE };
+        if Self::Sparse.open(g) && density(x) < share { Self::Sparse } else { dense }
     }
 
     fn forward<T: InputValue>(self, images: Vec<Image<'_, T>>, w: &[f32], g: &Geometry) {
@@ -70,13 +71,6 @@ impl Algorithm {
             Self::Unfold => unfold::forward(images, w, g),
         }
     }
-}
-
-/// What a convolution's inputs are multiplied by.
-#[derive(Clone, Copy)]
-enum Product {
-    Forward,
-    WeightGradient,
 }
 
 /// One image [H, W, C] and the room for its outputs [H', W', O].
@@ -97,7 +91,7 @@ pub fn forward<T: InputValue>(x: &[T], w: &[f32], g: &Geometry, n: usize, algori
     let mut y = UninitBuffer::new(n * g.out_channels * g.out_pixels());
     let (inputs, outputs) = (x.par_chunks(g.in_channels * g.in_pixels()), y.parts(g.out_channels * g.out_pixels()));
     let is_sparse = |image: &Image<'_, T>| {
-        algorithm.unwrap_or_else(|| Algorithm::choose(image.x, g, Product::Forward)) == Algorithm::Sparse
+        algorithm.unwrap_or_else(|| Algorithm::choose(image.x, g, SPARSE_FORWARD)) == Algorithm::Sparse
     };
     let (sparse, others): (Vec<_>, Vec<_>) = inputs.zip(outputs).map(|(x, y)| Image { x, y }).partition(is_sparse);
     Algorithm::Sparse.forward(sparse, w, g);
@@ -125,7 +119,7 @@ pub fn weight_gradient<T: InputValue>(
     n: usize,
     algorithm: Option<Algorithm>,
 ) -> Vec<f32> {
-    match algorithm.unwrap_or_else(|| Algorithm::choose(x, g, Product::WeightGradient)) {
+    match algorithm.unwrap_or_else(|| Algorithm::choose(x, g, SPARSE_GRADIENT)) {
         Algorithm::Sparse => sparse::weight_gradient(x, dy, g, n),
         Algorithm::Winograd => winograd::weight_gradient(x, dy, g, n),
         Algorithm::Unfold => unfold::weight_gradient(x, dy, g, n),
@@ -140,6 +134,11 @@ mod tests {
     fn random(n: usize, epoch: usize) -> Vec<f32> {
         let stream = Stream::new(0, Purpose::Synthetic, 0, epoch, 0);
         (0..n as u64).map(|i| stream.uniform(i) - 0.5).collect()
+    }
+
+    /// A 3x3 convolution that leaves the size of square images.
+    fn same_size(in_channels: usize, out_channels: usize, side: usize) -> Geometry {
+        Geometry { in_channels, out_channels, kernel: 3, stride: 1, padding: 1, height: side, width: side }
     }
 
     /// Calls `visit(x index, w index, y index)` for every product in the definition of the convolution.
@@ -227,15 +226,7 @@ mod tests {
     #[test]
     fn winograds_results_miss_the_definition_by_less_than_a_hundred_thousandth_of_the_largest() {
         for (channels, height) in [(16, 8), (64, 6), (256, 8), (512, 4), (512, 2)] {
-            let g = Geometry {
-                in_channels: channels,
-                out_channels: 16,
-                kernel: 3,
-                stride: 1,
-                padding: 1,
-                height,
-                width: height,
-            };
+            let g = same_size(channels, 16, height);
             let (x, w) = (random(channels * g.in_pixels(), 1), random(16 * g.patch(), 2));
             let mut exact = vec![0f64; 16 * g.out_pixels()];
             definition(&g, 1, |xi, wi, yi| exact[yi] += f64::from(x[xi]) * f64::from(w[wi]));
@@ -249,15 +240,7 @@ mod tests {
     #[test]
     fn spikes_as_bytes_give_the_bits_of_spikes_as_floats() {
         for channels in [5, 16, 40] {
-            let g = Geometry {
-                in_channels: channels,
-                out_channels: 16,
-                kernel: 3,
-                stride: 1,
-                padding: 1,
-                height: 6,
-                width: 6,
-            };
+            let g = same_size(channels, 16, 6);
             let bytes: Vec<u8> = random(7 * channels * 36, 4).iter().map(|v| u8::from(*v > 0.2)).collect();
             let floats: Vec<f32> = bytes.iter().map(|&b| f32::from(b)).collect();
             let (w, dy) = (random(16 * g.patch(), 5), random(7 * 16 * 36, 6));
@@ -276,7 +259,7 @@ mod tests {
 
     #[test]
     fn an_image_has_the_same_outputs_whatever_else_is_in_the_batch() {
-        let g = Geometry { in_channels: 16, out_channels: 32, kernel: 3, stride: 1, padding: 1, height: 4, width: 4 };
+        let g = same_size(16, 32, 4);
         let w = random(32 * g.patch(), 1);
         // Images of every density, so that some go the sparse way and others do not.
         let threshold = |i: usize| (i / (16 * 16)) as f32 / 20.0 - 0.5;
