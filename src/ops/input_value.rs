@@ -1,6 +1,6 @@
 //! Inputs that may be zero, and how many are not.
 
-use super::simd::arch;
+use super::simd::vectorized;
 use rayon::prelude::*;
 
 /// An input value that may be zero.
@@ -23,7 +23,7 @@ const CHUNK: usize = 64 * 1024;
 /// The share of inputs that are not zero.
 pub fn density<T: InputValue>(x: &[T]) -> f64 {
     let of_chunk = |x: &[T]| {
-        arch().dispatch(
+        vectorized(
             #[inline(always)]
             || x.iter().map(|&value| u32::from(value != T::default())).sum::<u32>(),
         )

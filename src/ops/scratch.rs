@@ -52,20 +52,45 @@ static STORE: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
 impl Reused {
     /// Room for `length` floats; what they hold is unspecified.
     pub fn new(length: usize) -> Self {
-        let mut store = STORE.lock().unwrap_or_else(PoisonError::into_inner);
-        // The smallest that is large enough, or else the largest.
-        store.sort_by_key(|scratch| scratch.values.len());
-        let place = store.iter().position(|scratch| scratch.values.len() >= length + SLACK);
-        let mut scratch = place.map(|place| store.remove(place)).or_else(|| store.pop()).unwrap_or_default();
-        drop(store);
-        scratch.lend(length);
-        Self(scratch)
+        let mut reused = Self(Scratch::default());
+        reused.lend(length);
+        reused
+    }
+
+    pub fn zeroed(length: usize) -> Self {
+        let mut reused = Self::new(length);
+        reused.fill(0.0);
+        reused
+    }
+
+    /// Room for `length` floats, from the store where there was less; what they hold is unspecified.
+    pub fn lend(&mut self, length: usize) -> &mut [f32] {
+        if self.0.values.len() < length + SLACK {
+            let mut store = STORE.lock().unwrap_or_else(PoisonError::into_inner);
+            // The smallest that is large enough, or else the largest.
+            store.sort_by_key(|scratch| scratch.values.len());
+            let place = store.iter().position(|scratch| scratch.values.len() >= length + SLACK);
+            let found = place.map(|place| store.remove(place)).or_else(|| store.pop()).unwrap_or_default();
+            let given_back = std::mem::replace(&mut self.0, found);
+            if !given_back.values.is_empty() {
+                store.push(given_back);
+            }
+        }
+        self.0.lend(length)
+    }
+}
+
+impl Default for Reused {
+    fn default() -> Self {
+        Self(Scratch::default())
     }
 }
 
 impl Drop for Reused {
     fn drop(&mut self) {
-        STORE.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.0));
+        if !self.0.values.is_empty() {
+            STORE.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.0));
+        }
     }
 }
 

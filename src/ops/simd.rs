@@ -4,7 +4,7 @@
 //! Kernels are written once, over vectors of unknown width. The environment variable `BNTT_INSTRUCTIONS` narrows the
 //! choice, to find out whether a difference comes from it.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use std::sync::OnceLock;
 
 /// The environment variable's name.
@@ -15,6 +15,42 @@ pub fn arch() -> Arch {
     static ARCH: OnceLock<Arch> = OnceLock::new();
     // A word that is none of ours has been refused before; here it changes nothing.
     *ARCH.get_or_init(|| requested().unwrap_or_else(|_| Arch::new()))
+}
+
+/// Runs loops that the compiler makes vectors of, as wide as [`arch`] has them. The closure is to be written in the call,
+/// with `#[inline(always)]`.
+///
+/// Handed to [`Arch::dispatch`] itself, a closure that can be called often is called through a function between, which
+/// is not always inlined and then compiled for the oldest machines: four times as slow, with the same results. Asked for
+/// by this signature, it is one that can be called once, without anything between.
+#[inline(always)]
+pub fn vectorized<R>(loops: impl FnOnce() -> R) -> R {
+    arch().dispatch(Loops(loops))
+}
+
+struct Loops<F>(F);
+
+impl<R, F: FnOnce() -> R> WithSimd for Loops<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> R {
+        (self.0)()
+    }
+}
+
+/// Has `values` brought into the first-level cache while other work goes on: where a kernel goes through many rows at
+/// once, each of them far from the last, the machine does not see what comes next. Changes nothing else.
+#[inline(always)]
+pub fn prefetch(values: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in values.chunks(16) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: the instruction belongs to every x86-64; it reads nothing that the program sees and cannot fail.
+        unsafe { _mm_prefetch(line.as_ptr().cast(), _MM_HINT_T0) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
 }
 
 /// What the environment asks for, or a sentence that says what is wrong with it.

@@ -85,6 +85,11 @@ impl<'a, T: WithDType> UninitPart<'a, T> {
         unsafe { self.values.assume_init_mut() }
     }
 
+    /// The part, to be set from its beginning on.
+    pub fn writer(self) -> UninitWriter<'a, T> {
+        UninitWriter { rest: self.values, written: 0, set: self.set }
+    }
+
     /// Sets all to `values`.
     ///
     /// # Panics
@@ -98,6 +103,37 @@ impl<'a, T: WithDType> UninitPart<'a, T> {
     pub fn cut(self, size: usize) -> impl Iterator<Item = UninitPart<'a, T>> {
         let Self { values, set } = self;
         values.chunks_mut(size.max(1)).map(move |values| UninitPart { values, set })
+    }
+}
+
+/// A part that is set from its beginning on, in several pieces. They are counted when the writer is dropped: counting
+/// each would wait until the machine has written it.
+pub struct UninitWriter<'a, T> {
+    rest: &'a mut [MaybeUninit<T>],
+    written: usize,
+    set: &'a AtomicUsize,
+}
+
+impl<T: Copy> UninitWriter<'_, T> {
+    /// How many elements are left.
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Sets the next elements to `values`.
+    ///
+    /// # Panics
+    /// When fewer are left: a bug in the calling kernel.
+    pub fn write(&mut self, values: &[T]) {
+        let (next, rest) = std::mem::take(&mut self.rest).split_at_mut(values.len());
+        next.write_copy_of_slice(values);
+        (self.rest, self.written) = (rest, self.written + values.len());
+    }
+}
+
+impl<T> Drop for UninitWriter<'_, T> {
+    fn drop(&mut self) {
+        self.set.fetch_add(self.written, Ordering::Relaxed);
     }
 }
 
@@ -132,6 +168,26 @@ mod tests {
         }
         assert!(fresh.done().into_iter().eq((0..35u8).map(f32::from)));
         assert!(UninitBuffer::<f32>::new(0).pieces(7, 2, 3).is_empty());
+    }
+
+    #[test]
+    fn pieces_that_are_written_one_after_another_are_the_whole() {
+        let mut fresh = UninitBuffer::<f32>::new(7);
+        for part in fresh.parts(4) {
+            let mut writer = part.writer();
+            writer.write(&[1.0, 2.0]);
+            let rest = vec![3.0; writer.left()];
+            writer.write(&rest);
+        }
+        assert_eq!(fresh.done(), [1.0, 2.0, 3.0, 3.0, 1.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "was not set")]
+    fn what_a_writer_leaves_is_never_read() {
+        let mut fresh = UninitBuffer::<f32>::new(7);
+        fresh.parts(7).into_iter().for_each(|part| part.writer().write(&[1.0; 6]));
+        fresh.done();
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! in double; chunks of rows are divided among threads and added in order.
 
 use super::{Groups, Over};
-use crate::ops::simd::arch;
+use crate::ops::simd::vectorized;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -10,7 +10,8 @@ use std::ops::Range;
 const CHUNK: usize = 32 * 1024;
 /// Rows summed in single precision.
 const ROWS: usize = 8;
-/// Channels summed side by side.
+/// Channels summed side by side: as many as possible, so that rows are read from one end to the other.
+const WIDE: usize = 64;
 const LANES: usize = 16;
 
 /// What every group and channel are normalised with: all [G, C]; the shift may be [C].
@@ -45,12 +46,25 @@ pub struct ScaleShift {
     offset: Vec<f32>,
 }
 
+/// Those of one group: [C] each.
+#[derive(Clone, Copy)]
+pub struct GroupScaleShift<'a> {
+    pub factor: &'a [f32],
+    pub offset: &'a [f32],
+}
+
 impl ScaleShift {
-    /// Applies the line of `group` to rows of channels.
-    pub fn apply(&self, group: usize, channels: usize, x: &[f32], y: &mut [f32]) {
+    pub fn group(&self, group: usize, channels: usize) -> GroupScaleShift<'_> {
         let at = group * channels..(group + 1) * channels;
-        let (factor, offset) = (&self.factor[at.clone()], &self.offset[at]);
-        arch().dispatch(
+        GroupScaleShift { factor: &self.factor[at.clone()], offset: &self.offset[at] }
+    }
+}
+
+impl GroupScaleShift<'_> {
+    /// Y of rows of channels.
+    fn apply(self, x: &[f32], y: &mut [f32]) {
+        let (Self { factor, offset }, channels) = (self, self.factor.len());
+        vectorized(
             #[inline(always)]
             || {
                 for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
@@ -102,10 +116,22 @@ impl Moments {
     fn from_rows(x: &[f32], channels: usize) -> Self {
         let mut moments = Self { rows: (x.len() / channels) as f64, ..Self::none(channels) };
         let Self { rows, mean, squares } = &mut moments;
-        sum_rows(x, x, &vec![0.0; channels], mean, |x, _, _| x);
+        sum_rows(
+            [x, x],
+            &vec![0.0; channels],
+            [mean],
+            #[inline(always)]
+            |x, _, _| [x],
+        );
         mean.iter_mut().for_each(|sum| *sum /= *rows);
         let centre: Vec<f32> = mean.iter().map(|&mean| mean as f32).collect();
-        sum_rows(x, x, &centre, squares, |x, _, centre| (x - centre) * (x - centre));
+        sum_rows(
+            [x, x],
+            &centre,
+            [squares],
+            #[inline(always)]
+            |x, _, centre| [(x - centre) * (x - centre)],
+        );
         // The distances are from the mean in single precision, which misses it by a little.
         for ((squares, mean), &centre) in squares.iter_mut().zip(mean).zip(&centre) {
             *squares -= *rows * (*mean - f64::from(centre)).powi(2);
@@ -129,7 +155,7 @@ impl Moments {
 pub fn normalize(x: &[f32], with: &Affine<'_>, g: &Groups) -> Vec<f32> {
     let scale_shift = with.scale_shift(g);
     let mut y = vec![0f32; x.len()];
-    for_chunks(g, &mut y, |group, rows, y| scale_shift.apply(group, g.channels, &x[rows], y));
+    for_chunks(g, &mut y, |group, rows, y| scale_shift.group(group, g.channels).apply(&x[rows], y));
     y
 }
 
@@ -164,8 +190,14 @@ impl GradientSums {
 
     /// Adds rows of channels.
     pub fn add(&mut self, x: &[f32], dy: &[f32], mean: &[f32]) {
-        sum_rows(dy, x, mean, &mut self.dy, |dy, _, _| dy);
-        sum_rows(dy, x, mean, &mut self.dy_centred, |dy, x, mean| dy * (x - mean));
+        let totals = [&mut self.dy, &mut self.dy_centred].map(Vec::as_mut_slice);
+        sum_rows(
+            [dy, x],
+            mean,
+            totals,
+            #[inline(always)]
+            |dy, x, mean| [dy, dy * (x - mean)],
+        );
     }
 
     pub fn plus(mut self, other: Self) -> Self {
@@ -250,7 +282,7 @@ impl<'a> Reverse<'a> {
     pub fn apply(&self, group: usize, channels: usize, x: &[f32], dy: &mut [f32]) {
         let at = group * channels..(group + 1) * channels;
         let [a, b, c, mean] = [&self.a, &self.b, &self.c, self.mean].map(|factors| &factors[at.clone()]);
-        arch().dispatch(
+        vectorized(
             #[inline(always)]
             || {
                 for (dy, x) in dy.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
@@ -300,38 +332,61 @@ pub fn for_chunks(g: &Groups, out: &mut [f32], work: impl Fn(usize, Range<usize>
     chunks.into_par_iter().for_each(|(group, first, out)| work(group, first..first + out.len(), out));
 }
 
-/// Adds `term(a, b, centre of the channel)` of all rows to `totals`, both a number for every channel.
-fn sum_rows(a: &[f32], b: &[f32], centre: &[f32], totals: &mut [f64], term: impl Fn(f32, f32, f32) -> f32) {
-    let channels = totals.len();
-    arch().dispatch(
+/// Adds the N `terms(a, b, centre of the channel)` of all rows to as many `totals`, each a number for every channel.
+fn sum_rows<const N: usize>(
+    [a, b]: [&[f32]; 2],
+    centre: &[f32],
+    mut totals: [&mut [f64]; N],
+    terms: impl Fn(f32, f32, f32) -> [f32; N],
+) {
+    let channels = centre.len();
+    vectorized(
         #[inline(always)]
         || {
             for (a, b) in a.chunks(ROWS * channels).zip(b.chunks(ROWS * channels)) {
-                let groups = totals.chunks_mut(LANES).zip(centre.chunks(LANES));
-                for (group, (totals, centre)) in groups.enumerate() {
-                    let first = group * LANES;
-                    // A few rows of a few channels, in registers; the whole group is the case that must be fast.
-                    let mut sums = [0f32; LANES];
-                    if let Ok(centre) = <&[f32; LANES]>::try_from(centre) {
-                        for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
-                            let (a, b) = (&a[first..first + LANES], &b[first..first + LANES]);
-                            for lane in 0..LANES {
-                                sums[lane] += term(a[lane], b[lane], centre[lane]);
-                            }
-                        }
-                    } else {
-                        for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
-                            let values = a[first..].iter().zip(&b[first..]).zip(centre);
-                            for (sum, ((a, b), centre)) in sums.iter_mut().zip(values) {
-                                *sum += term(*a, *b, *centre);
-                            }
-                        }
-                    }
-                    totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += f64::from(sum));
+                let mut first = 0;
+                while channels - first >= WIDE {
+                    sum_lanes::<WIDE, N>([a, b], centre, first, &mut totals, &terms);
+                    first += WIDE;
+                }
+                while channels - first >= LANES {
+                    sum_lanes::<LANES, N>([a, b], centre, first, &mut totals, &terms);
+                    first += LANES;
+                }
+                for first in first..channels {
+                    sum_lanes::<1, N>([a, b], centre, first, &mut totals, &terms);
                 }
             }
         },
     );
+}
+
+/// The same of a few rows, and of the L channels from `first` on, whose sums stay in registers.
+#[inline(always)]
+fn sum_lanes<const L: usize, const N: usize>(
+    [a, b]: [&[f32]; 2],
+    centre: &[f32],
+    first: usize,
+    totals: &mut [&mut [f64]; N],
+    terms: impl Fn(f32, f32, f32) -> [f32; N],
+) {
+    let mut sums = [[0f32; L]; N];
+    let (channels, centre) = (centre.len(), &centre[first..][..L]);
+    for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
+        let (a, b) = (&a[first..][..L], &b[first..][..L]);
+        for lane in 0..L {
+            let terms = terms(a[lane], b[lane], centre[lane]);
+            for n in 0..N {
+                sums[n][lane] += terms[n];
+            }
+        }
+    }
+    for n in 0..N {
+        let totals = &mut totals[n][first..][..L];
+        for lane in 0..L {
+            totals[lane] += f64::from(sums[n][lane]);
+        }
+    }
 }
 
 #[cfg(test)]

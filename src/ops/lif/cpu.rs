@@ -1,12 +1,12 @@
 //! The LIF equation on the CPU: blocks of neurons small enough for the first-level cache go through all time-steps.
 
 use super::Surrogate;
-use super::neuron::{CellTable, Cells, Neuron, StepPotentials};
+use super::neuron::{CellTable, Cells, Neuron, StepCurrents, StepPotentials};
 use super::neurons::HostNeurons;
 use super::step_back::{General, StepBack, Usual};
 use super::surrogate::Derivative;
 use crate::ops::sequence::ChannelsLast;
-use crate::ops::simd::arch;
+use crate::ops::simd::{prefetch, vectorized};
 use crate::ops::uninit::{UninitBuffer, UninitPart};
 use candle_core::WithDType;
 use rayon::prelude::*;
@@ -64,10 +64,14 @@ impl<'a> Sequence<'a> {
 pub trait Currents: Sync {
     /// What a task gathers.
     type Gathered: Send;
+    /// How those of one time-step become currents.
+    type AtStep<'a>: StepCurrents
+    where
+        Self: 'a;
 
-    /// Neurons come in multiples of this number.
-    fn width(&self) -> usize {
-        1
+    /// The length of rows that become currents alike, and of which neurons are a multiple; without one, any.
+    fn row(&self) -> Option<usize> {
+        None
     }
 
     /// How many tasks may gather.
@@ -77,26 +81,39 @@ pub trait Currents: Sync {
 
     fn gather(&self) -> Self::Gathered;
 
-    /// The currents of stored values at time-step t; `scratch` is as long.
-    fn at_step<'a>(&self, t: usize, stored: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32];
+    fn at_step(&self, t: usize) -> Self::AtStep<'_>;
 
     /// Hears of the currents' gradient at time-step t.
     fn observe(&self, t: usize, stored: &[f32], gradient: &[f32], gathered: &mut Self::Gathered);
 }
 
 /// Stored values that are currents.
+#[derive(Clone, Copy)]
 pub struct StoredCurrents;
 
 impl Currents for StoredCurrents {
     type Gathered = ();
+    type AtStep<'a> = Self;
 
     fn gather(&self) {}
 
-    fn at_step<'a>(&self, _: usize, stored: &'a [f32], _: &'a mut [f32]) -> &'a [f32] {
-        stored
+    fn at_step(&self, _: usize) -> Self {
+        *self
     }
 
     fn observe(&self, _: usize, _: &[f32], _: &[f32], (): &mut ()) {}
+}
+
+impl StepCurrents for StoredCurrents {
+    #[inline(always)]
+    fn of_row(self, _: usize) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn at(&self, _: usize, stored: f32) -> f32 {
+        stored
+    }
 }
 
 /// Spikes [T, n], and how many are 1.
@@ -117,30 +134,57 @@ fn forward_with(
 ) -> (Vec<u8>, u64) {
     let n = stored.neurons();
     let mut spikes = UninitBuffer::<u8>::new(stored.time_steps * n);
-    let size = BLOCKS * block;
+    let (size, row) = (BLOCKS * block, currents.row().unwrap_or(block));
     let work = |(task, rows): (usize, Vec<UninitPart<'_, u8>>)| {
-        let mut rows: Vec<&mut [u8]> = rows.into_iter().map(UninitPart::zero).collect();
-        let (mut potentials, mut scratch, mut count) = (vec![0f32; block], vec![0f32; block], 0u64);
-        for first in (0..rows.first().map_or(0, |row| row.len())).step_by(block) {
+        let mut rows: Vec<_> = rows.into_iter().map(UninitPart::writer).collect();
+        let (mut potentials, mut of_block, mut count) = (vec![0f32; block], vec![0u8; block], 0u64);
+        for first in (task * size..n.min((task + 1) * size)).step_by(block) {
+            let neurons = first..n.min(first + block);
             potentials.fill(0.0);
-            for (t, spikes) in rows.iter_mut().enumerate() {
-                let end = (first + block).min(spikes.len());
-                let spikes = &mut spikes[first..end];
-                let stored = stored.at(t, task * size + first..task * size + end);
-                let currents = currents.at_step(t, stored, &mut scratch[..end - first]);
-                count += arch().dispatch(
-                    #[inline(always)]
-                    || {
-                        neuron.step(cells, &mut potentials, currents, spikes, |_, fires| u8::from(fires));
-                        u64::from(spikes.iter().map(|&spike| u32::from(spike)).sum::<u32>())
-                    },
+            let next = neurons.end..n.min(neurons.end + block);
+            for (t, written) in rows.iter_mut().enumerate() {
+                prefetch(stored.at(t, next.clone()));
+                let spikes = &mut of_block[..neurons.len()];
+                integrate(
+                    neuron,
+                    cells,
+                    (stored.at(t, neurons.clone()), row, currents.at_step(t)),
+                    &mut potentials,
+                    spikes,
+                    |_, fires| u8::from(fires),
                 );
+                count += vectorized(
+                    #[inline(always)]
+                    || u64::from(spikes.iter().map(|&spike| u32::from(spike)).sum::<u32>()),
+                );
+                written.write(spikes);
             }
         }
         count
     };
     let count = tasks(spikes.parts(n), n, size).into_par_iter().enumerate().map(work).sum();
     (spikes.done(), count)
+}
+
+/// One time-step of a block of neurons, row after row: [`Neuron::step`].
+fn integrate<T>(
+    neuron: &Neuron,
+    cells: impl Cells,
+    (stored, row, currents): (&[f32], usize, impl StepCurrents),
+    potentials: &mut [f32],
+    out: &mut [T],
+    record: impl Fn(f32, bool) -> T,
+) {
+    vectorized(
+        #[inline(always)]
+        || {
+            let rows = potentials.chunks_mut(row).zip(out.chunks_mut(row));
+            for (number, (stored, (potentials, out))) in stored.chunks(row).zip(rows).enumerate() {
+                let cells = cells.part(number * row, stored.len());
+                neuron.step(cells, potentials, (stored, currents), out, &record);
+            }
+        },
+    );
 }
 
 /// What the way back gives.
@@ -215,37 +259,40 @@ fn gradient_with<C: Currents, B: StepBack>(
     let n = stored.neurons();
     let mut gradient = UninitBuffer::new(grad.len());
     let size = n.div_ceil(currents.tasks()).max(BLOCKS * block).next_multiple_of(block);
-    let first_found = vec![0f32; block];
+    let (first_found, row) = (vec![0f32; block], currents.row().unwrap_or(block));
     let work = |(task, rows): (usize, Vec<UninitPart<'_, f32>>)| {
-        let mut rows: Vec<&mut [f32]> = rows.into_iter().map(UninitPart::zero).collect();
+        let mut rows: Vec<_> = rows.into_iter().map(UninitPart::writer).collect();
         let (mut gathered, mut own) = (currents.gather(), back.task(block));
         let mut pre_spike = vec![0f32; stored.time_steps * block];
-        let (mut potentials, mut scratch, mut potential_gradient) =
-            (vec![0f32; block], vec![0f32; block], vec![0f32; block]);
-        for first in (0..rows.first().map_or(0, |row| row.len())).step_by(block) {
-            let end = (first + block).min(rows[0].len());
-            let neurons = task * size + first..task * size + end;
-            let length = end - first;
+        let [mut potentials, mut of_step, mut potential_gradient] = [(); 3].map(|()| vec![0f32; block]);
+        let mut read_again = vec![0f32; if B::READS_CURRENTS { block } else { 0 }];
+        for first in (task * size..n.min((task + 1) * size)).step_by(block) {
+            let neurons = first..n.min(first + block);
+            let length = neurons.len();
             potentials.fill(0.0);
+            let next = neurons.end..n.min(neurons.end + block);
             for (t, pre_spike) in pre_spike.chunks_mut(block).enumerate() {
-                let currents = currents.at_step(t, stored.at(t, neurons.clone()), &mut scratch[..length]);
-                arch().dispatch(
-                    #[inline(always)]
-                    || neuron.step(back.cells(), &mut potentials, currents, pre_spike, |pre_spike, _| pre_spike),
-                );
+                prefetch(stored.at(t, next.clone()));
+                let stored = (stored.at(t, neurons.clone()), row, currents.at_step(t));
+                integrate(neuron, back.cells(), stored, &mut potentials, pre_spike, |pre_spike, _| pre_spike);
             }
             potential_gradient.fill(0.0);
-            for (t, row) in rows.iter_mut().enumerate().rev() {
-                let (row, stored) = (&mut row[first..end], stored.at(t, neurons.clone()));
-                row.copy_from_slice(&grad[t * n + neurons.start..t * n + neurons.end]);
+            for (t, written) in rows.iter_mut().enumerate().rev() {
+                let (of_step, stored) = (&mut of_step[..length], stored.at(t, neurons.clone()));
                 let before = t.checked_sub(1).map_or(first_found.as_slice(), |t| &pre_spike[t * block..]);
+                if B::READS_CURRENTS {
+                    make_currents(stored, row, currents.at_step(t), &mut read_again);
+                }
                 let at = StepPotentials {
                     pre_spike: &pre_spike[t * block..][..length],
                     before: &before[..length],
-                    currents: if B::READS_CURRENTS { currents.at_step(t, stored, &mut scratch[..length]) } else { &[] },
+                    currents: if B::READS_CURRENTS { &read_again[..length] } else { &[] },
                 };
-                back.step(at, row, &mut potential_gradient, &mut own);
-                currents.observe(t, stored, row, &mut gathered);
+                prefetch(&grad[t * n + next.start..t * n + next.end]);
+                let grad = &grad[t * n + neurons.start..t * n + neurons.end];
+                back.step(at, grad, of_step, &mut potential_gradient, &mut own);
+                currents.observe(t, stored, of_step, &mut gathered);
+                written.write(of_step);
             }
             back.end_of_block(length, &mut own);
         }
@@ -253,6 +300,14 @@ fn gradient_with<C: Currents, B: StepBack>(
     };
     let (gathered, own) = tasks(gradient.parts(n), n, size).into_par_iter().enumerate().map(work).unzip();
     (NeuronReverse { currents: gradient.done(), gathered, learned: None }, own)
+}
+
+/// The currents of one time-step of a block.
+fn make_currents(stored: &[f32], row: usize, currents: impl StepCurrents, out: &mut [f32]) {
+    for (stored, out) in stored.chunks(row).zip(out.chunks_mut(row)) {
+        let currents = currents.of_row(stored.len());
+        stored.iter().zip(out).enumerate().for_each(|(i, (&stored, out))| *out = currents.at(i, stored));
+    }
 }
 
 /// The sum over time of `rows` [T, n], each changed by `change(t, elements, row)` before it is added; `width` elements
@@ -279,7 +334,7 @@ pub fn sum_over_time(
 
 /// Neurons per block: whole rows of channels, where these are not alike.
 fn block(currents: &impl Currents, neurons: &HostNeurons) -> usize {
-    let width = currents.width().max(neurons.cells.len());
+    let width = currents.row().unwrap_or(1).max(neurons.cells.len());
     (BLOCK / width).max(1) * width
 }
 

@@ -26,7 +26,7 @@
 
 pub(super) mod cpu;
 pub mod cuda;
-mod neuron;
+pub(super) mod neuron;
 pub(super) mod neurons;
 mod setting;
 mod spike_gradient;

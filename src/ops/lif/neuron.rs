@@ -37,8 +37,8 @@ impl NeuronCell {
 
 /// The numbers of neurons side by side.
 pub trait Cells: Copy {
-    /// Those of the first `n`.
-    fn first(self, n: usize) -> Self;
+    /// Those of `n` neurons from `first` on.
+    fn part(self, first: usize, n: usize) -> Self;
 
     fn at(&self, i: usize) -> NeuronCell;
 }
@@ -46,7 +46,7 @@ pub trait Cells: Copy {
 /// The same for all.
 impl Cells for NeuronCell {
     #[inline(always)]
-    fn first(self, _: usize) -> Self {
+    fn part(self, _: usize, _: usize) -> Self {
         self
     }
 
@@ -97,13 +97,13 @@ pub struct CellRows<'a> {
 
 impl Cells for CellRows<'_> {
     #[inline(always)]
-    fn first(self, n: usize) -> Self {
+    fn part(self, first: usize, n: usize) -> Self {
         Self {
-            leak: &self.leak[..n],
-            gain: &self.gain[..n],
-            inverse_threshold: &self.inverse_threshold[..n],
-            exact_threshold: &self.exact_threshold[..n],
-            drop: &self.drop[..n],
+            leak: &self.leak[first..][..n],
+            gain: &self.gain[first..][..n],
+            inverse_threshold: &self.inverse_threshold[first..][..n],
+            exact_threshold: &self.exact_threshold[first..][..n],
+            drop: &self.drop[first..][..n],
         }
     }
 
@@ -117,6 +117,15 @@ impl Cells for CellRows<'_> {
             drop: self.drop[i],
         }
     }
+}
+
+/// What makes currents of the values stored for one time-step, a row of neurons after another.
+pub trait StepCurrents: Copy {
+    /// Those of rows of `n` neurons.
+    fn of_row(self, n: usize) -> Self;
+
+    /// The current of neuron `i` of a row.
+    fn at(&self, i: usize, stored: f32) -> f32;
 }
 
 /// What all neurons of a layer have in common.
@@ -167,23 +176,24 @@ impl Neuron {
         (1.0 - self.keep) * integrated + cell.drop
     }
 
-    /// One time-step of every neuron: moves the potentials, and writes what `record(decisive potential, fires)` makes
-    /// of each.
+    /// One time-step of a row of neurons: makes currents of what is stored, moves the potentials, and writes what
+    /// `record(pre-spike potential, fires)` makes of each.
     #[inline(always)]
     pub fn step<T>(
-        &self,
+        self,
         cells: impl Cells,
         potentials: &mut [f32],
-        currents: &[f32],
+        (stored, currents): (&[f32], impl StepCurrents),
         out: &mut [T],
         record: impl Fn(f32, bool) -> T,
     ) {
-        let n = currents.len().min(out.len()).min(potentials.len());
-        let (cells, potentials, currents, out) = (cells.first(n), &mut potentials[..n], &currents[..n], &mut out[..n]);
+        let n = stored.len();
+        let (cells, currents) = (cells.part(0, n), currents.of_row(n));
+        let (potentials, out) = (&mut potentials[..n], &mut out[..n]);
         if self.fire_before_integrate {
             for i in 0..n {
                 let (cell, found) = (cells.at(i), potentials[i]);
-                let integrated = cell.leak * found + cell.gain * currents[i];
+                let integrated = cell.leak * found + cell.gain * currents.at(i, stored[i]);
                 let fires = found > cell.exact_threshold;
                 potentials[i] = self.left(&cell, integrated, fires);
                 out[i] = record(found, fires);
@@ -191,7 +201,7 @@ impl Neuron {
         } else {
             for i in 0..n {
                 let cell = cells.at(i);
-                let integrated = cell.leak * potentials[i] + cell.gain * currents[i];
+                let integrated = cell.leak * potentials[i] + cell.gain * currents.at(i, stored[i]);
                 let fires = integrated > cell.exact_threshold;
                 potentials[i] = self.left(&cell, integrated, fires);
                 out[i] = record(integrated, fires);
@@ -199,22 +209,22 @@ impl Neuron {
         }
     }
 
-    /// One time-step of the reverse where nothing is learned: from the spikes' gradient to the currents', in place.
+    /// One time-step of the reverse where nothing is learned: from the spikes' gradient to the currents', `out`.
     /// `potential_gradient` is the loss's derivative by the potential that the step leaves for the next, and becomes
     /// that by the potential it found. With `ATTACHED`, which integrates first, it goes through the reset too.
     #[inline(always)]
     pub fn step_back<const ATTACHED: bool>(
         &self,
         cell: &NeuronCell,
-        pre_spike: &[f32],
-        grad: &mut [f32],
+        (pre_spike, grad): (&[f32], &[f32]),
+        out: &mut [f32],
         potential_gradient: &mut [f32],
         surrogate: impl Derivative,
     ) {
         if self.fire_before_integrate {
-            self.step_back_in_order::<ATTACHED, true>(*cell, pre_spike, grad, potential_gradient, surrogate);
+            self.step_back_in_order::<ATTACHED, true>(*cell, (pre_spike, grad), out, potential_gradient, surrogate);
         } else {
-            self.step_back_in_order::<ATTACHED, false>(*cell, pre_spike, grad, potential_gradient, surrogate);
+            self.step_back_in_order::<ATTACHED, false>(*cell, (pre_spike, grad), out, potential_gradient, surrogate);
         }
     }
 
@@ -224,13 +234,13 @@ impl Neuron {
     fn step_back_in_order<const ATTACHED: bool, const FIRE_BEFORE: bool>(
         self,
         cell: NeuronCell,
-        pre_spike: &[f32],
-        grad: &mut [f32],
+        (pre_spike, grad): (&[f32], &[f32]),
+        out: &mut [f32],
         potential_gradient: &mut [f32],
         surrogate: impl Derivative,
     ) {
         let n = grad.len();
-        let (pre_spike, potential_gradient) = (&pre_spike[..n], &mut potential_gradient[..n]);
+        let (pre_spike, out, potential_gradient) = (&pre_spike[..n], &mut out[..n], &mut potential_gradient[..n]);
         for i in 0..n {
             let (pre_spike, after) = (pre_spike[i], potential_gradient[i]);
             let slope = surrogate.at(pre_spike * cell.inverse_threshold - 1.0) * cell.inverse_threshold;
@@ -238,7 +248,7 @@ impl Neuron {
             let pre_spike_gradient = by_spike * slope;
             let kept = if pre_spike > cell.exact_threshold { self.keep } else { 1.0 } * after;
             let integrated_gradient = if FIRE_BEFORE { kept } else { pre_spike_gradient + kept };
-            grad[i] = cell.gain * integrated_gradient;
+            out[i] = cell.gain * integrated_gradient;
             let leaked = cell.leak * integrated_gradient;
             potential_gradient[i] = if FIRE_BEFORE { leaked + pre_spike_gradient } else { leaked };
         }
@@ -251,16 +261,16 @@ impl Neuron {
     pub fn step_back_in_general<const LEARNED: bool>(
         &self,
         cells: impl Cells,
-        (at, slopes): (StepPotentials<'_>, &[f32]),
-        grad: &mut [f32],
+        (at, slopes, grad): (StepPotentials<'_>, &[f32], &[f32]),
+        out: &mut [f32],
         potential_gradient: &mut [f32],
         by_leak: &mut [f32],
         by_threshold: &mut [f32],
     ) {
         let n = grad.len();
         let (cells, pre_spike, before, currents) =
-            (cells.first(n), &at.pre_spike[..n], &at.before[..n], &at.currents[..n]);
-        let (slopes, potential_gradient) = (&slopes[..n], &mut potential_gradient[..n]);
+            (cells.part(0, n), &at.pre_spike[..n], &at.before[..n], &at.currents[..n]);
+        let (slopes, out, potential_gradient) = (&slopes[..n], &mut out[..n], &mut potential_gradient[..n]);
         let summed = if LEARNED { n } else { 0 };
         let (by_leak, by_threshold) = (&mut by_leak[..summed], &mut by_threshold[..summed]);
         let soft = if self.reset == Reset::Soft { 1.0f32 } else { 0.0 };
@@ -280,7 +290,7 @@ impl Neuron {
             let kept = if fires { self.keep * after } else { after };
             let integrated_gradient = if self.fire_before_integrate { kept } else { pre_spike_gradient + kept };
             let leaked = cell.leak * integrated_gradient;
-            grad[i] = cell.gain * integrated_gradient;
+            out[i] = cell.gain * integrated_gradient;
             potential_gradient[i] = if self.fire_before_integrate { leaked + pre_spike_gradient } else { leaked };
             if LEARNED {
                 by_leak[i] += integrated_gradient * (found - gain_of_leak * currents[i]);
@@ -296,7 +306,7 @@ impl Neuron {
 #[inline(always)]
 pub fn slopes(cells: impl Cells, pre_spike: &[f32], slopes: &mut [f32], surrogate: impl Derivative) {
     let n = slopes.len();
-    let (cells, pre_spike) = (cells.first(n), &pre_spike[..n]);
+    let (cells, pre_spike) = (cells.part(0, n), &pre_spike[..n]);
     for i in 0..n {
         let inverse_threshold = cells.at(i).inverse_threshold;
         slopes[i] = surrogate.at(pre_spike[i] * inverse_threshold - 1.0) * inverse_threshold;

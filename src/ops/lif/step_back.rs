@@ -3,7 +3,7 @@
 use super::Surrogate;
 use super::neuron::{CellRows, Cells, Neuron, NeuronCell, StepPotentials, slopes};
 use super::surrogate::Derivative;
-use crate::ops::simd::arch;
+use crate::ops::simd::vectorized;
 
 /// A step of the reverse, on all neurons of a block.
 pub(super) trait StepBack: Sync {
@@ -18,8 +18,15 @@ pub(super) trait StepBack: Sync {
     /// For blocks of so many neurons.
     fn task(&self, block: usize) -> Self::Task;
 
-    /// From the spikes' gradient to the currents', in place.
-    fn step(&self, at: StepPotentials<'_>, grad: &mut [f32], potential_gradient: &mut [f32], task: &mut Self::Task);
+    /// From the spikes' gradient to the currents', `out`.
+    fn step(
+        &self,
+        at: StepPotentials<'_>,
+        grad: &[f32],
+        out: &mut [f32],
+        potential_gradient: &mut [f32],
+        task: &mut Self::Task,
+    );
 
     /// Hears that a block of so many neurons is done.
     fn end_of_block(&self, neurons: usize, task: &mut Self::Task);
@@ -44,12 +51,13 @@ impl<S: Derivative, const ATTACHED: bool> StepBack for Usual<'_, S, ATTACHED> {
 
     fn task(&self, _: usize) {}
 
-    fn step(&self, at: StepPotentials<'_>, grad: &mut [f32], potential_gradient: &mut [f32], (): &mut ()) {
-        arch().dispatch(
+    fn step(&self, at: StepPotentials<'_>, grad: &[f32], out: &mut [f32], potential_gradient: &mut [f32], (): &mut ()) {
+        vectorized(
             #[inline(always)]
             || {
                 let (neuron, cell) = (self.neuron, &self.cell);
-                neuron.step_back::<ATTACHED>(cell, at.pre_spike, grad, potential_gradient, self.surrogate);
+                let read = (at.pre_spike, grad);
+                neuron.step_back::<ATTACHED>(cell, read, out, potential_gradient, self.surrogate);
             },
         );
     }
@@ -96,7 +104,8 @@ impl<const LEARNED: bool> StepBack for General<'_, LEARNED> {
     fn step(
         &self,
         at: StepPotentials<'_>,
-        grad: &mut [f32],
+        grad: &[f32],
+        out: &mut [f32],
         potential_gradient: &mut [f32],
         GeneralTask { slopes, of_block, .. }: &mut GeneralTask,
     ) {
@@ -108,11 +117,12 @@ impl<const LEARNED: bool> StepBack for General<'_, LEARNED> {
             Surrogate::FastSigmoid(surrogate) => self.slopes(at.pre_spike, slopes, surrogate),
         }
         let [leak, threshold] = of_block;
-        arch().dispatch(
+        vectorized(
             #[inline(always)]
             || {
                 let (neuron, cells) = (self.neuron, self.cells);
-                neuron.step_back_in_general::<LEARNED>(cells, (at, slopes), grad, potential_gradient, leak, threshold);
+                let read = (at, &*slopes, grad);
+                neuron.step_back_in_general::<LEARNED>(cells, read, out, potential_gradient, leak, threshold);
             },
         );
     }
@@ -130,7 +140,7 @@ impl<const LEARNED: bool> StepBack for General<'_, LEARNED> {
 
 impl<const LEARNED: bool> General<'_, LEARNED> {
     fn slopes(&self, pre_spike: &[f32], out: &mut [f32], surrogate: impl Derivative) {
-        arch().dispatch(
+        vectorized(
             #[inline(always)]
             || slopes(self.cells, pre_spike, out, surrogate),
         );

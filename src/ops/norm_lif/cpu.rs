@@ -1,9 +1,12 @@
 //! Batch norm and LIF on the CPU: the LIF kernel with currents that are normalised block by block, in the cache.
 
 use crate::ops::batch_norm::Groups;
-use crate::ops::batch_norm::cpu::{Affine, GradientSums, Reverse, ScaleShift, for_chunks, parameter_gradients};
+use crate::ops::batch_norm::cpu::{
+    Affine, GradientSums, GroupScaleShift, Reverse, ScaleShift, for_chunks, parameter_gradients,
+};
 use crate::ops::lif::cpu as lif;
 use crate::ops::lif::cpu::{Currents, Sequence};
+use crate::ops::lif::neuron::StepCurrents;
 use crate::ops::lif::neurons::HostNeurons;
 
 /// Tasks that may each keep sums of their own.
@@ -33,9 +36,13 @@ impl<'a> NormalizedCurrents<'a> {
 impl Currents for NormalizedCurrents<'_> {
     /// The sums of every group.
     type Gathered = Vec<GradientSums>;
+    type AtStep<'a>
+        = GroupScaleShift<'a>
+    where
+        Self: 'a;
 
-    fn width(&self) -> usize {
-        self.groups.channels
+    fn row(&self) -> Option<usize> {
+        Some(self.groups.channels)
     }
 
     fn tasks(&self) -> usize {
@@ -46,15 +53,26 @@ impl Currents for NormalizedCurrents<'_> {
         (0..self.groups.groups).map(|_| GradientSums::none(self.groups.channels)).collect()
     }
 
-    fn at_step<'a>(&self, t: usize, stored: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32] {
-        self.scale_shift.apply(t / self.steps_per_group, self.groups.channels, stored, scratch);
-        scratch
+    fn at_step(&self, t: usize) -> GroupScaleShift<'_> {
+        self.scale_shift.group(t / self.steps_per_group, self.groups.channels)
     }
 
     fn observe(&self, t: usize, stored: &[f32], gradient: &[f32], gathered: &mut Vec<GradientSums>) {
         let group = t / self.steps_per_group;
         let mean = &self.mean[group * self.groups.channels..][..self.groups.channels];
         gathered[group].add(stored, gradient, mean);
+    }
+}
+
+impl StepCurrents for GroupScaleShift<'_> {
+    #[inline(always)]
+    fn of_row(self, n: usize) -> Self {
+        Self { factor: &self.factor[..n], offset: &self.offset[..n] }
+    }
+
+    #[inline(always)]
+    fn at(&self, channel: usize, stored: f32) -> f32 {
+        stored * self.factor[channel] + self.offset[channel]
     }
 }
 

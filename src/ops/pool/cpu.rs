@@ -2,7 +2,7 @@
 //! among threads.
 
 use super::Planes;
-use crate::ops::simd::arch;
+use crate::ops::simd::vectorized;
 use crate::ops::uninit::UninitBuffer;
 use rayon::prelude::*;
 
@@ -11,7 +11,7 @@ pub fn average<T: Copy + Into<f32> + Sync>(x: &[T], planes: &Planes) -> Vec<f32>
     let images = y.parts(planes.pooled_image()).into_par_iter().zip(x.par_chunks(planes.image()));
     images.for_each(|(y, x)| {
         let y = y.zero();
-        arch().dispatch(
+        vectorized(
             #[inline(always)]
             || average_image(x, y, planes),
         );
@@ -40,7 +40,7 @@ pub fn average_gradient(grad: &[f32], planes: &Planes) -> Vec<f32> {
     let images = dx.parts(planes.image()).into_par_iter().zip(grad.par_chunks(planes.pooled_image()));
     images.for_each(|(dx, grad)| {
         let dx = dx.zero();
-        arch().dispatch(
+        vectorized(
             #[inline(always)]
             || spread_image(grad, dx, planes),
         );

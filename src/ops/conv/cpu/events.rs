@@ -8,7 +8,8 @@
 use crate::ops::Geometry;
 use crate::ops::input_value::InputValue;
 use crate::ops::product::tile::PANEL;
-use crate::ops::simd::arch;
+use crate::ops::simd::vectorized;
+use std::array::from_fn;
 use std::ops::Range;
 
 /// Floats of a frame.
@@ -89,12 +90,31 @@ impl StripShape {
     }
 }
 
+/// Of each byte, how many bits are set, and their places in rising order; what follows them is 0.
+static SET_BITS: [(u8, [u8; 8]); 256] = {
+    let mut table = [(0, [0; 8]); 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut bit, mut found) = (0, 0);
+        while bit < 8 {
+            if byte >> bit & 1 == 1 {
+                table[byte].1[found] = bit as u8;
+                found += 1;
+            }
+            bit += 1;
+        }
+        table[byte].0 = found as u8;
+        byte += 1;
+    }
+    table
+};
+
 /// The non-zero inputs of one strip.
 #[derive(Default)]
 pub struct NonZeros {
     /// Where each channel's events begin, and their number.
     starts: Vec<usize>,
-    /// Pixels of the frame that tap (2, 2) meets, in rising order.
+    /// Pixels of the frame that tap (2, 2) meets, in rising order; beyond the last event, anything.
     pixels: Vec<u16>,
     /// Their values, unless all are one.
     values: Vec<f32>,
@@ -108,35 +128,38 @@ impl NonZeros {
         let (channels, width) = (strips.channels, strips.width);
         let elements = rows.start * width * channels..rows.end * width * channels;
         // Each image's pixels fill up their last group of 8.
-        let (count, groups) = (rows.len() * width, (rows.len() * width).div_ceil(8));
+        let groups = (rows.len() * width).div_ceil(8);
         self.bits.clear();
         self.bits.resize(images.len() * groups * channels, 0);
         for (image, bits) in images.iter().zip(self.bits.chunks_exact_mut(groups * channels)) {
             mark(&image[elements.clone()], channels, bits);
         }
 
+        // The frame's pixels of each group of 8.
         let place = |pixel: usize| (pixel / width * strips.frame_row() + pixel % width) as u16;
-        let places: Vec<u16> = (0..count).map(place).collect();
-        let total = self.bits.iter().map(|bits| bits.count_ones() as usize).sum();
+        let places: Vec<[u16; 8]> = (0..groups).map(|group| from_fn(|i| place(8 * group + i))).collect();
+        let total: usize = self.bits.iter().map(|bits| bits.count_ones() as usize).sum();
         self.starts.clear();
-        self.pixels.resize(total, 0);
+        // Eight are written at a time, of which some count.
+        self.pixels.resize(total + 8, 0);
         self.values.resize(if T::SPIKES { 0 } else { total }, 0.0);
         let mut found = 0;
         for c in 0..channels {
             self.starts.push(found);
             for (number, (image, bits)) in images.iter().zip(self.bits.chunks_exact(groups * channels)).enumerate() {
                 let frame = (number * strips.frame_pixels(rows.len())) as u16;
-                for (group, bits) in bits.chunks_exact(channels).enumerate() {
-                    let mut bits = bits[c];
-                    while bits != 0 {
-                        let pixel = 8 * group + bits.trailing_zeros() as usize;
-                        bits &= bits - 1;
-                        self.pixels[found] = frame + places[pixel];
-                        if !T::SPIKES {
-                            self.values[found] = image[elements.start + pixel * channels + c].into();
-                        }
-                        found += 1;
+                for (group, (places, bits)) in places.iter().zip(bits.chunks_exact(channels)).enumerate() {
+                    let (count, set) = &SET_BITS[usize::from(bits[c])];
+                    let count = usize::from(*count);
+                    for (pixel, &bit) in self.pixels[found..found + 8].iter_mut().zip(set) {
+                        *pixel = frame + places[usize::from(bit % 8)];
                     }
+                    if !T::SPIKES {
+                        for (value, &bit) in self.values[found..].iter_mut().zip(&set[..count]) {
+                            *value = image[elements.start + (8 * group + usize::from(bit)) * channels + c].into();
+                        }
+                    }
+                    found += count;
                 }
             }
         }
@@ -152,7 +175,7 @@ impl NonZeros {
 
 /// Sets the bits of all pixels `x` [pixels, C] that are not zero.
 fn mark<T: InputValue>(x: &[T], channels: usize, bits: &mut [u8]) {
-    arch().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for (x, bits) in x.chunks(8 * channels).zip(bits.chunks_exact_mut(channels)) {

@@ -10,16 +10,16 @@ use super::{Image, in_groups};
 use crate::ops::Geometry;
 use crate::ops::input_value::InputValue;
 use crate::ops::product::tile::PANEL;
-use crate::ops::scratch::Scratch;
-use crate::ops::simd::arch;
+use crate::ops::scratch::Reused;
+use crate::ops::simd::{arch, vectorized};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// Inputs whose events the weight's gradient gathers at a time.
 const CHUNK: usize = 4 * 1024 * 1024;
-/// Input channels per task of the weight's gradient.
-const CHANNELS: usize = 32;
+/// Tasks of the weight's gradient for each thread, where there are channels enough; each copies what it reads.
+const TASKS: usize = 2;
 /// Floats of one channel's weights, or sums, for a panel of output channels: [3, 3, 32].
 const TAPS: usize = 9 * PANEL;
 
@@ -34,9 +34,9 @@ fn width(panel: usize, out_channels: usize) -> usize {
 }
 
 /// The weight [O, C, 3, 3] as [panels of O][C][3, 3, 32], zero beyond the last channel.
-pub fn taps(w: &[f32], g: &Geometry) -> Scratch {
+pub fn taps(w: &[f32], g: &Geometry) -> Reused {
     let (c, o) = (g.in_channels, g.out_channels);
-    let mut taps = Scratch::zeroed(o.div_ceil(PANEL) * c * TAPS);
+    let mut taps = Reused::zeroed(o.div_ceil(PANEL) * c * TAPS);
     taps.par_chunks_mut(TAPS).enumerate().for_each(|(at, taps)| {
         let (panel, channel) = (at / c, at % c);
         for k in 0..width(panel, o) {
@@ -51,7 +51,7 @@ pub fn taps(w: &[f32], g: &Geometry) -> Scratch {
 pub fn forward<T: InputValue>(images: Vec<Image<'_, T>>, taps: &[f32], g: &Geometry) {
     let (c, o, strips) = (g.in_channels, g.out_channels, StripShape::from_geometry(g));
     in_groups(images, strips.images()).into_par_iter().for_each_init(
-        || (NonZeros::default(), Scratch::default()),
+        || (NonZeros::default(), Reused::default()),
         |(events, frame), images| {
             let (images, mut outputs): (Vec<&[T]>, Vec<&mut [f32]>) =
                 images.into_iter().map(|image| (image.x, image.y.zero())).unzip();
@@ -59,7 +59,8 @@ pub fn forward<T: InputValue>(images: Vec<Image<'_, T>>, taps: &[f32], g: &Geome
                 events.gather(&images, &strips, &rows);
                 let per_image = strips.frame_pixels(rows.len()) * PANEL;
                 for (panel, taps) in taps.chunks(c * TAPS).enumerate() {
-                    let frame = frame.lend_zeroed(images.len() * per_image);
+                    let frame = frame.lend(images.len() * per_image);
+                    frame.fill(0.0);
                     arch().dispatch(ScatterTask { events, taps, frame, row: strips.frame_row() });
                     let width = width(panel, o);
                     for (y, frame) in outputs.iter_mut().zip(frame.chunks_exact(per_image)) {
@@ -84,10 +85,13 @@ pub fn weight_gradient<T: InputValue>(x: &[T], dy: &[f32], g: &Geometry, n: usiz
     let (c, o, strips) = (g.in_channels, g.out_channels, StripShape::from_geometry(g));
     let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
     // [panels of O][C][3, 3, 32].
-    let mut sums = Scratch::zeroed(o.div_ceil(PANEL) * c * TAPS);
+    let mut sums = Reused::zeroed(o.div_ceil(PANEL) * c * TAPS);
+    // A panel's channels in as many runs as there must be for all threads to have work.
+    let runs = (TASKS * rayon::current_num_threads()).div_ceil(o.div_ceil(PANEL));
+    let channels = if rayon::current_num_threads() == 1 { c } else { c.div_ceil(runs) };
     let mut tasks: Vec<(usize, usize, &mut [f32])> = Vec::new();
     for (panel, sums) in sums.chunks_mut(c * TAPS).enumerate() {
-        tasks.extend(sums.chunks_mut(CHANNELS * TAPS).enumerate().map(|(run, sums)| (panel, run * CHANNELS, sums)));
+        tasks.extend(sums.chunks_mut(channels * TAPS).enumerate().map(|(run, sums)| (panel, run * channels, sums)));
     }
     let chunk = (CHUNK / in_size).max(1).next_multiple_of(strips.images()).min(n.max(1));
     for (x, dy) in x.chunks(chunk * in_size).zip(dy.chunks(chunk * out_size)) {
@@ -101,19 +105,13 @@ pub fn weight_gradient<T: InputValue>(x: &[T], dy: &[f32], g: &Geometry, n: usiz
             events
         };
         let events: Vec<NonZeros> = pieces.par_iter().map(gather).collect();
-        tasks.par_iter_mut().for_each_init(Scratch::default, |frame, (panel, first, sums)| {
-            let width = width(*panel, o);
+        tasks.par_iter_mut().for_each_init(Reused::default, |frame, (panel, first, sums)| {
+            let columns = *panel * PANEL..*panel * PANEL + width(*panel, o);
             for ((images, dy, rows), events) in pieces.iter().zip(&events) {
                 let per_image = strips.frame_pixels(rows.len()) * PANEL;
-                let frame = frame.lend_zeroed(images.len() * per_image);
+                let frame = frame.lend(images.len() * per_image);
                 for (dy, frame) in dy.chunks_exact(out_size).zip(frame.chunks_exact_mut(per_image)) {
-                    for (to, from, length) in strips.runs(rows) {
-                        let to = frame[to * PANEL..].chunks_exact_mut(PANEL);
-                        let from = dy[from * o..][..length * o].chunks_exact(o);
-                        for (to, from) in to.zip(from) {
-                            to[..width].copy_from_slice(&from[*panel * PANEL..][..width]);
-                        }
-                    }
+                    fill_frame(dy, o, columns.clone(), strips.runs(rows), frame);
                 }
                 arch().dispatch(GatherTask { events, first: *first, sums, frame, row: strips.frame_row() });
             }
@@ -127,6 +125,35 @@ pub fn weight_gradient<T: InputValue>(x: &[T], dy: &[f32], g: &Geometry, n: usiz
         }
     });
     dw
+}
+
+/// Copies the `columns` of dY [H', W', O] to where they lie in the frame, and puts zeros around them.
+fn fill_frame(
+    dy: &[f32],
+    o: usize,
+    columns: Range<usize>,
+    runs: impl Iterator<Item = (usize, usize, usize)>,
+    frame: &mut [f32],
+) {
+    let mut filled = 0;
+    vectorized(
+        #[inline(always)]
+        || {
+            for (to, from, length) in runs {
+                frame[filled * PANEL..to * PANEL].fill(0.0);
+                let pixels = frame[to * PANEL..].as_chunks_mut::<PANEL>().0.iter_mut();
+                for (to, from) in pixels.zip(dy[from * o..][..length * o].chunks_exact(o)) {
+                    // A whole panel is copied in a few instructions, other lengths by a call.
+                    match <&[f32; PANEL]>::try_from(&from[columns.clone()]) {
+                        Ok(from) => *to = *from,
+                        Err(_) => to[..columns.len()].copy_from_slice(&from[columns.clone()]),
+                    }
+                }
+                filled = to + length;
+            }
+            frame[filled * PANEL..].fill(0.0);
+        },
+    );
 }
 
 /// Adds every event's taps to the frame.

@@ -19,9 +19,8 @@ mod weight_gradient;
 use super::{Image, in_groups};
 use crate::ops::Geometry;
 use crate::ops::product::tile::{PANEL, ROWS, StridedMatrix, multiply_panel};
-use crate::ops::scratch::Scratch;
+use crate::ops::scratch::Reused;
 use crate::ops::simd::arch;
-use crate::ops::uninit::UninitPart;
 use filters::Filters;
 use filters::panels;
 use pulp::{Simd, WithSimd};
@@ -100,9 +99,11 @@ fn forward_by<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const T
 struct Buffers<const T: usize> {
     rows: PaddedRows<T>,
     /// [T x T][tiles][C].
-    v: Scratch,
+    v: Reused,
     /// [T x T][tiles][O].
-    m: Scratch,
+    m: Reused,
+    /// The outputs of a row of tiles.
+    y: Reused,
 }
 
 /// A few images, taken in strips of tile rows.
@@ -120,11 +121,13 @@ impl<I: Copy + Into<f32>, W: Tile<M, T>, const M: usize, const T: usize> WithSim
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { images, filters, g, plane, strip, buffers: Buffers { rows: scratch, v, m } } = self;
+        let Self { images, filters, g, plane, strip, buffers } = self;
+        let Buffers { rows: scratch, v, m, y } = buffers;
         let (c, o) = (g.in_channels, g.out_channels);
-        let size = M * strip * plane.out_width * o;
-        let (images, mut strips): (Vec<&[I]>, Vec<_>) =
-            images.into_iter().map(|image| (image.x, image.y.cut(size))).unzip();
+        let size = M * plane.out_width * o;
+        let y = y.lend(size);
+        let (images, mut outputs): (Vec<&[I]>, Vec<_>) =
+            images.into_iter().map(|image| (image.x, image.y.writer())).unzip();
         for first in (0..plane.tile_rows).step_by(strip) {
             let rows = first..(first + strip).min(plane.tile_rows);
             let per_image = rows.len() * plane.tile_columns;
@@ -144,10 +147,13 @@ impl<I: Copy + Into<f32>, W: Tile<M, T>, const M: usize, const T: usize> WithSim
                     multiply_panel(simd, (tiles, panel.len(), c), a, filters.of_panel(e, &panel, g), to, o, false);
                 }
             }
-            // A strip of every image, set to zero while it is about to be written.
-            for (i, y) in strips.iter_mut().filter_map(Iterator::next).map(UninitPart::zero).enumerate() {
-                let place = TileOffset { tiles, first: i * per_image };
-                transform::outputs::<_, W, _, _>(simd, (m, place), plane, y, o);
+            for (i, output) in outputs.iter_mut().enumerate() {
+                for number in 0..rows.len() {
+                    let y = &mut y[..size.min(output.left())];
+                    let place = TileOffset { tiles, first: i * per_image + number * plane.tile_columns };
+                    transform::outputs::<_, W, _, _>(simd, (m, place), plane, y, o);
+                    output.write(y);
+                }
             }
         }
     }

@@ -66,9 +66,10 @@ impl<const T: usize> Default for PaddedRows<T> {
 }
 
 impl<const T: usize> PaddedRows<T> {
-    /// Makes room for rows of `floats` and empties them.
-    fn clear(&mut self, floats: usize) {
-        for row in &mut self.0 {
+    /// Makes room for rows of `floats`. They are zero where [`fill`](Self::fill) leaves them, which is the same place for
+    /// all images of a layer.
+    fn reserve(&mut self, floats: usize) {
+        for row in self.0.iter_mut().filter(|row| row.len() != floats) {
             row.lend_zeroed(floats);
         }
     }
@@ -95,7 +96,7 @@ pub fn inputs<S: Simd, W: Tile<M, T>, I: Copy + Into<f32>, const M: usize, const
     d: &mut PaddedRows<T>,
 ) {
     let (line, n, overlap) = (plane.width * channels, channels / S::F32_LANES, T - M);
-    d.clear((M * plane.tile_columns + overlap).max(plane.width + plane.padding) * channels);
+    d.reserve((M * plane.tile_columns + overlap).max(plane.width + plane.padding) * channels);
     let mut elements = split::<S, T>(v, apart(place.tiles * channels));
     let zero = simd.splat_f32s(0.0);
     for (strip, tile_row) in rows.enumerate() {
@@ -136,7 +137,8 @@ pub fn inputs<S: Simd, W: Tile<M, T>, I: Copy + Into<f32>, const M: usize, const
     }
 }
 
-/// Writes A^T m A of tile rows to their outputs `y` [rows, W', O], from the elements [`apart`] of `m`, each [tiles][O].
+/// Writes A^T m A of one row of tiles, the `first` of those in `m`, to their outputs `y` [rows, W', O], from the
+/// elements [`apart`] of `m`, each [tiles][O].
 #[inline(always)]
 pub fn outputs<S: Simd, W: Tile<M, T>, const M: usize, const T: usize>(
     simd: S,
@@ -148,28 +150,25 @@ pub fn outputs<S: Simd, W: Tile<M, T>, const M: usize, const T: usize>(
     let element = apart(place.tiles * channels);
     let (zero, y_line) = (simd.splat_f32s(0.0), plane.out_width * channels);
     let rows = y.len() / y_line;
-    for tile_row in 0..rows.div_ceil(M) {
-        for tile in 0..plane.tile_columns {
-            let at = (place.first + tile_row * plane.tile_columns + tile) * channels;
-            let m: [[&[S::f32s]; T]; T] =
-                from_fn(|i| from_fn(|j| S::as_simd_f32s(&m[(T * i + j) * element + at..][..channels]).0));
-            for k in 0..channels / S::F32_LANES {
-                let mut lines = [[zero; M]; T];
-                for (line, m) in lines.iter_mut().zip(&m) {
-                    let mut elements = [zero; T];
-                    for (element, m) in elements.iter_mut().zip(m) {
-                        *element = m[k];
-                    }
-                    *line = W::output(simd, elements);
+    for tile in 0..plane.tile_columns {
+        let at = (place.first + tile) * channels;
+        let m: [[&[S::f32s]; T]; T] =
+            from_fn(|i| from_fn(|j| S::as_simd_f32s(&m[(T * i + j) * element + at..][..channels]).0));
+        for k in 0..channels / S::F32_LANES {
+            let mut lines = [[zero; M]; T];
+            for (line, m) in lines.iter_mut().zip(&m) {
+                let mut elements = [zero; T];
+                for (element, m) in elements.iter_mut().zip(m) {
+                    *element = m[k];
                 }
-                for (j, line) in transposed(lines, zero).into_iter().enumerate() {
-                    let column = W::output(simd, line);
-                    for (i, value) in column.into_iter().enumerate() {
-                        if M * tile_row + i < rows && M * tile + j < plane.out_width {
-                            let pixel = (M * tile_row + i) * y_line + (M * tile + j) * channels;
-                            let to = &mut y[pixel..][..channels];
-                            S::as_mut_simd_f32s(to).0[k] = value;
-                        }
+                *line = W::output(simd, elements);
+            }
+            for (j, line) in transposed(lines, zero).into_iter().enumerate() {
+                let column = W::output(simd, line);
+                for (i, value) in column.into_iter().enumerate() {
+                    if i < rows && M * tile + j < plane.out_width {
+                        let to = &mut y[i * y_line + (M * tile + j) * channels..][..channels];
+                        S::as_mut_simd_f32s(to).0[k] = value;
                     }
                 }
             }

@@ -6,7 +6,7 @@ use super::tile::Tile;
 use super::transform::{self, PaddedRows, Plane, TileOffset, apart};
 use crate::ops::Geometry;
 use crate::ops::product::tile::{PANEL, StridedMatrix, multiply_panel};
-use crate::ops::scratch::Scratch;
+use crate::ops::scratch::Reused;
 use crate::ops::simd::arch;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -29,7 +29,7 @@ pub fn by_tiles<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const
 ) -> Vec<f32> {
     let (plane, c, o) = (Plane::new(g, M), g.in_channels, g.out_channels);
     let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
-    let mut u = Scratch::zeroed(T * T * c * o);
+    let mut u = Reused::zeroed(T * T * c * o);
     if n == 0 {
         return filters::back::<W, _, _>(&u, g);
     }
@@ -38,7 +38,7 @@ pub fn by_tiles<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const
     let tiles = group * plane.tiles();
     let chunk = group * (CHUNK / (T * T * tiles * (c + o))).max(1);
     let channels = if c.is_multiple_of(CHANNELS) { CHANNELS } else { PANEL / 2 };
-    let (mut v, mut e) = (Scratch::default(), Scratch::default());
+    let (mut v, mut e) = (Reused::default(), Reused::default());
     for (x, dy) in x.chunks(chunk * in_size).zip(dy.chunks(chunk * out_size)) {
         let groups = (dy.len() / out_size).div_ceil(group);
         let (v_size, e_size) = (T * T * apart(tiles * c), T * T * apart(tiles * o));
