@@ -28,9 +28,12 @@ use rayon::prelude::*;
 use tile::{Four, Tile, Two};
 use transform::{PaddedRows, Plane, TileOffset, apart};
 
-/// Tiles that are taken together, at most: enough for the filters, which pass by once for all of them, to cost little.
-/// Fewer where threads would find nothing to do. What becomes of a tile does not depend on the others.
-const TILES: usize = 128;
+/// Tiles that are taken together, at most: few enough for their elements to stay in the cache. Fewer where threads would
+/// find nothing to do. What becomes of a tile does not depend on the others.
+const TILES: usize = 32;
+/// The same where there are more than [`FEW_FILTERS`], which then come from memory each time that they pass by.
+const MANY_TILES: usize = 128;
+const FEW_FILTERS: usize = 256 * 256;
 /// Large tiles of a batch from which the weight's gradient takes them.
 const LARGE_TILES: usize = 256;
 
@@ -86,7 +89,8 @@ fn forward_by<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const T
 ) {
     let plane = Plane::new(g, M);
     let share = (images.len() * plane.tiles()).div_ceil(rayon::current_num_threads());
-    let tiles = share.clamp(ROWS, TILES);
+    let most = if g.in_channels * g.out_channels > FEW_FILTERS { MANY_TILES } else { TILES };
+    let tiles = share.clamp(ROWS, most);
     let strip = (tiles / plane.tile_columns).clamp(1, plane.tile_rows);
     let groups = in_groups(images, tiles / plane.tiles());
     groups.into_par_iter().for_each_init(Buffers::default, |buffers, images| {

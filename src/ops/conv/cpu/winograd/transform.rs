@@ -97,7 +97,7 @@ pub fn inputs<S: Simd, W: Tile<M, T>, I: Copy + Into<f32>, const M: usize, const
 ) {
     let (line, n, overlap) = (plane.width * channels, channels / S::F32_LANES, T - M);
     d.reserve((M * plane.tile_columns + overlap).max(plane.width + plane.padding) * channels);
-    let mut elements = split::<S, T>(v, apart(place.tiles * channels));
+    let (v, element) = (S::as_mut_simd_f32s(v).0, apart(place.tiles * channels) / S::F32_LANES);
     let zero = simd.splat_f32s(0.0);
     for (strip, tile_row) in rows.enumerate() {
         for i in 0..T {
@@ -111,25 +111,19 @@ pub fn inputs<S: Simd, W: Tile<M, T>, I: Copy + Into<f32>, const M: usize, const
         }
         let d: [&[S::f32s]; T] = from_fn(|i| S::as_simd_f32s(&d.0[i]).0);
         for tile in 0..plane.tile_columns {
-            let d: [[&[S::f32s]; T]; T] = from_fn(|i| from_fn(|j| &d[i][(M * tile + j) * n..][..n]));
             let at = (place.first + strip * plane.tile_columns + tile) * n;
-            let mut out = elements.each_mut().map(|row| row.each_mut().map(|e| &mut e[at..][..n]));
             for k in 0..n {
-                let mut pixels = [[zero; T]; T];
-                for (i, pixels) in pixels.iter_mut().enumerate() {
-                    for (pixel, d) in pixels.iter_mut().zip(&d[i]) {
-                        *pixel = d[k];
-                    }
-                }
                 let mut lines = [[zero; T]; T];
-                for (line, pixels) in lines.iter_mut().zip(pixels) {
+                for (line, d) in lines.iter_mut().zip(d) {
+                    let mut pixels = [zero; T];
+                    for (j, pixel) in pixels.iter_mut().enumerate() {
+                        *pixel = d[(M * tile + j) * n + k];
+                    }
                     *line = W::input(simd, pixels);
                 }
-                let lines = transposed(lines, zero);
-                for (j, line) in lines.into_iter().enumerate() {
-                    let column = W::input(simd, line);
-                    for (out, value) in out.iter_mut().zip(column) {
-                        out[j][k] = value;
+                for (j, line) in transposed(lines, zero).into_iter().enumerate() {
+                    for (i, value) in W::input(simd, line).into_iter().enumerate() {
+                        v[(T * i + j) * element + at + k] = value;
                     }
                 }
             }
@@ -147,29 +141,24 @@ pub fn outputs<S: Simd, W: Tile<M, T>, const M: usize, const T: usize>(
     y: &mut [f32],
     channels: usize,
 ) {
-    let element = apart(place.tiles * channels);
-    let (zero, y_line) = (simd.splat_f32s(0.0), plane.out_width * channels);
-    let rows = y.len() / y_line;
+    let (m, element) = (S::as_simd_f32s(m).0, apart(place.tiles * channels) / S::F32_LANES);
+    let (zero, n) = (simd.splat_f32s(0.0), channels / S::F32_LANES);
+    let (rows, y) = (y.len() / (plane.out_width * channels), S::as_mut_simd_f32s(y).0);
     for tile in 0..plane.tile_columns {
-        let at = (place.first + tile) * channels;
-        let m: [[&[S::f32s]; T]; T] =
-            from_fn(|i| from_fn(|j| S::as_simd_f32s(&m[(T * i + j) * element + at..][..channels]).0));
-        for k in 0..channels / S::F32_LANES {
+        let at = (place.first + tile) * n;
+        let columns = M.min(plane.out_width - M * tile);
+        for k in 0..n {
             let mut lines = [[zero; M]; T];
-            for (line, m) in lines.iter_mut().zip(&m) {
+            for (i, line) in lines.iter_mut().enumerate() {
                 let mut elements = [zero; T];
-                for (element, m) in elements.iter_mut().zip(m) {
-                    *element = m[k];
+                for (j, value) in elements.iter_mut().enumerate() {
+                    *value = m[(T * i + j) * element + at + k];
                 }
                 *line = W::output(simd, elements);
             }
-            for (j, line) in transposed(lines, zero).into_iter().enumerate() {
-                let column = W::output(simd, line);
-                for (i, value) in column.into_iter().enumerate() {
-                    if i < rows && M * tile + j < plane.out_width {
-                        let to = &mut y[i * y_line + (M * tile + j) * channels..][..channels];
-                        S::as_mut_simd_f32s(to).0[k] = value;
-                    }
+            for (j, line) in transposed(lines, zero).into_iter().enumerate().take(columns) {
+                for (i, value) in W::output(simd, line).into_iter().enumerate().take(rows) {
+                    y[(i * plane.out_width + M * tile + j) * n + k] = value;
                 }
             }
         }
@@ -187,38 +176,29 @@ pub fn gradients<S: Simd, W: Tile<M, T>, const M: usize, const T: usize>(
     panels: impl Iterator<Item = Range<usize>>,
     (v, place): (&mut [f32], TileOffset),
 ) {
-    let mut elements = split::<S, T>(v, apart(place.tiles * channels));
+    let (v, element) = (S::as_mut_simd_f32s(v).0, apart(place.tiles * channels) / S::F32_LANES);
+    let (dy, pixel_vectors) = (S::as_simd_f32s(dy).0, channels / S::F32_LANES);
     let zero = simd.splat_f32s(0.0);
     for panel in panels {
-        let n = panel.len() / S::F32_LANES;
+        let (n, first) = (panel.len() / S::F32_LANES, panel.start / S::F32_LANES);
         for tile_row in 0..plane.tile_rows {
             for tile in 0..plane.tile_columns {
-                let at =
-                    panel.start * place.tiles / S::F32_LANES + (place.first + tile_row * plane.tile_columns + tile) * n;
-                let e: [[Option<&[S::f32s]>; M]; M] = from_fn(|i| {
-                    from_fn(|j| {
-                        let (row, column) = (M * tile_row + i, M * tile + j);
-                        let inside = row < plane.out_height && column < plane.out_width;
-                        let pixel = (row * plane.out_width + column) * channels;
-                        inside.then(|| S::as_simd_f32s(&dy[pixel + panel.start..][..panel.len()]).0)
-                    })
-                });
-                let mut out = elements.each_mut().map(|row| row.each_mut().map(|e| &mut e[at..][..n]));
+                let at = first * place.tiles + (place.first + tile_row * plane.tile_columns + tile) * n;
                 for k in 0..n {
                     let mut lines = [[zero; T]; M];
-                    for (line, e) in lines.iter_mut().zip(&e) {
+                    for (i, line) in lines.iter_mut().enumerate() {
                         let mut pixels = [zero; M];
-                        for (pixel, e) in pixels.iter_mut().zip(e) {
-                            if let Some(e) = e {
-                                *pixel = e[k];
+                        for (j, pixel) in pixels.iter_mut().enumerate() {
+                            let (row, column) = (M * tile_row + i, M * tile + j);
+                            if row < plane.out_height && column < plane.out_width {
+                                *pixel = dy[(row * plane.out_width + column) * pixel_vectors + first + k];
                             }
                         }
                         *line = W::gradient(simd, pixels);
                     }
                     for (j, line) in transposed(lines, zero).into_iter().enumerate() {
-                        let column = W::gradient(simd, line);
-                        for (out, value) in out.iter_mut().zip(column) {
-                            out[j][k] = value;
+                        for (i, value) in W::gradient(simd, line).into_iter().enumerate() {
+                            v[(T * i + j) * element + at + k] = value;
                         }
                     }
                 }
@@ -237,11 +217,4 @@ pub fn transposed<V: Copy, const A: usize, const B: usize>(rows: [[V; B]; A], ze
         }
     }
     columns
-}
-
-/// The T x T elements of transformed tiles, `apart` floats from one another.
-#[inline(always)]
-fn split<S: Simd, const T: usize>(v: &mut [f32], apart: usize) -> [[&mut [S::f32s]; T]; T] {
-    let mut elements = S::as_mut_simd_f32s(v).0.chunks_exact_mut(apart / S::F32_LANES);
-    from_fn(|_| from_fn(|_| elements.next().unwrap_or_default()))
 }
