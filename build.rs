@@ -1,5 +1,5 @@
-//! Compiles the GPU kernels, `src/ops/*/*.cu`, when the `cuda` feature is on: machine code for the architectures below,
-//! and PTX, which drivers compile for newer ones.
+//! Puts the files of `configs` into the program. Compiles the GPU kernels, `src/ops/*/*.cu`, when the `cuda` feature is
+//! on: machine code for the architectures below, and PTX, which drivers compile for newer ones.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -20,6 +20,9 @@ const HEADERS: [&str; 3] = ["src/ops/gpu", "src/ops/lif", "src/ops/batch_norm"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=configs");
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    write_configs(&out.join("configs.rs"));
     if env::var_os("CARGO_FEATURE_CUDA").is_none() {
         return;
     }
@@ -27,7 +30,6 @@ fn main() {
     println!("cargo:rerun-if-env-changed=NVCC");
     println!("cargo:rerun-if-env-changed={ONLY}");
     let nvcc = Nvcc::find();
-    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let sources = kernel_files(Path::new("src/ops"));
     let compiled: Vec<Module> = thread::scope(|scope| {
         let tasks: Vec<_> = sources.iter().map(|source| scope.spawn(|| nvcc.compile(source, &out))).collect();
@@ -130,6 +132,32 @@ fn kernel_files(folder: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
+}
+
+/// A table of the files in `configs`: the path below it, and the text.
+fn write_configs(list: &Path) {
+    let mut files = Vec::new();
+    files_below(Path::new("configs"), &mut files);
+    files.sort();
+    let mut table = String::from("static FILES: &[(&str, &str)] = &[\n");
+    for file in files {
+        let name = file.strip_prefix("configs").unwrap_or(&file).display().to_string();
+        let text = fs::canonicalize(&file).unwrap_or_else(|error| fail(&format!("{}: {error}", file.display())));
+        let _ = writeln!(table, "    ({name:?}, include_str!({:?})),", text.display().to_string());
+    }
+    table += "];\n";
+    fs::write(list, table).unwrap_or_else(|error| fail(&format!("{}: {error}", list.display())));
+}
+
+fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| fail(&format!("{}: {error}", folder.display())));
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            files_below(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
 }
 
 fn fail(problem: &str) -> ! {

@@ -240,11 +240,34 @@ fn the_schema_is_the_one_that_ships_and_help_shows_examples() {
     let shipped = std::fs::read_to_string("configs/bntt.schema.json").expect("the schema");
     assert!(workspace.ok(&["schema"]) == shipped, "run: bntt schema > configs/bntt.schema.json");
     for command in [
-        "run", "check", "resume", "eval", "predict", "list", "bench", "schema", "selftest", "doctor", "data", "rm",
-        "man",
+        "run", "check", "resume", "eval", "predict", "list", "bench", "configs", "schema", "selftest", "doctor",
+        "data", "rm", "man",
     ] {
         assert!(workspace.ok(&[command, "--help"]).contains("Example"), "{command}");
     }
+}
+
+#[test]
+fn the_shipped_configs_are_inside_the_program() {
+    let workspace = Workspace::new();
+    let missing = workspace.refused(&["check", "configs/quickstart.toml"]);
+    assert!(missing.contains("\"bntt configs --copy configs\" writes the shipped configs."), "{missing}");
+    let told = workspace.ok(&["configs", "--copy", "configs"]);
+    assert!(told.starts_with("configs: ") && told.ends_with(" files written\n"), "{told}");
+    let quickstart = workspace.path("configs/quickstart.toml");
+    let shipped = std::fs::read_to_string("configs/quickstart.toml").expect("the quickstart");
+    assert_eq!(std::fs::read_to_string(&quickstart).expect("the quickstart"), shipped);
+    workspace.ok(&["check", "configs/field/resnet19_cifar10_tet.toml", "--no-timing"]);
+
+    workspace.write("configs/quickstart.toml", "name = 'mine'\n");
+    std::fs::remove_file(workspace.path("configs/base/mnist.toml")).expect("a base");
+    let told = workspace.ok(&["configs", "--copy", "configs"]);
+    assert!(told.contains("configs/quickstart.toml: left as it is") && told.contains("configs: 1 of "), "{told}");
+    assert_eq!(std::fs::read_to_string(&quickstart).expect("a file"), "name = 'mine'\n");
+    let message = workspace.refused(&["configs", "--copy", "tiny.toml"]);
+    assert!(message.contains("--copy tiny.toml: expected a folder, found a file"), "{message}");
+    let list = workspace.ok(&["configs"]);
+    assert!(list.contains("quickstart.toml") && !list.contains("base/"), "{list}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod bench_threads;
 mod check;
 mod compare;
 mod completions;
+mod configs;
 mod convert;
 mod data;
 mod doctor;
@@ -103,6 +104,7 @@ enum Command {
     Doctor(doctor::DoctorArguments),
     Report(report::ReportArguments),
     Plot(plot::PlotArguments),
+    Configs(configs::ConfigsArguments),
     Schema(schema::SchemaArguments),
     Selftest(selftest::SelftestArguments),
     Completions(completions::CompletionsArguments),
@@ -186,6 +188,7 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Report(arguments) => report::report(&arguments, log),
         Command::Plot(arguments) => plot::plot(&arguments, log),
+        Command::Configs(arguments) => configs::configs(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Selftest(arguments) => selftest::selftest(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments),

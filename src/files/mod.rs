@@ -9,5 +9,6 @@ pub mod output;
 pub mod reading;
 pub mod safetensors;
 pub mod sealed;
+pub mod shipped;
 pub mod tilde;
 pub mod weights;

@@ -1,5 +1,6 @@
 //! The file that was meant by a path with a slip in it: `bas/net.toml` where there is `base/net.toml`.
 
+use super::shipped;
 use std::fs;
 use std::io::{Error, ErrorKind};
 use std::path::{Component, Path, PathBuf};
@@ -10,10 +11,12 @@ const MOST: usize = 10_000;
 const LONGEST: usize = 100;
 
 /// How a sentence about `written`, a path from `folder` that could not be read for `reason`, ends: with the file that
-/// was perhaps meant.
+/// was perhaps meant, or where to get it.
 pub fn ending(folder: &Path, written: &Path, reason: &Error) -> String {
-    match nearest(folder, written).filter(|_| reason.kind() == ErrorKind::NotFound) {
+    match nearest(folder, written) {
+        _ if reason.kind() != ErrorKind::NotFound => ".".into(),
         Some(meant) => format!("; did you mean {}?", meant.display()),
+        None if shipped::ships(written) => "; \"bntt configs --copy configs\" writes the shipped configs.".into(),
         None => ".".into(),
     }
 }

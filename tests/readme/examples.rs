@@ -29,7 +29,8 @@ const READ_ONLY: [(&str, &str); 8] = [
 ];
 
 /// Programs whose lines are left to the reader: they build, or run what is not part of this program.
-const OTHERS: [&str; 4] = ["cargo build", "cargo test", "cargo bench", "cargo install"];
+const OTHERS: [&str; 7] =
+    ["cargo build", "cargo test", "cargo bench", "cargo install", "packaging/", "uv tool", "podman build"];
 
 /// What does not work, with its place, a paragraph each.
 pub fn wrong() -> Vec<String> {
