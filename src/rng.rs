@@ -59,6 +59,9 @@ pub struct StreamKey {
     pub purpose: u32,
 }
 
+/// Blocks that are made side by side.
+const BLOCKS: usize = 16;
+
 impl Stream {
     pub fn new(seed: u64, purpose: Purpose, layer: usize, epoch: usize, index: usize) -> Self {
         let third = (layer as u32) << 8 | purpose as u32;
@@ -80,6 +83,50 @@ impl Stream {
     /// The number at `position` (below 2^34).
     pub fn u32(&self, position: u64) -> u32 {
         self.block((position / 4) as u32)[(position % 4) as usize]
+    }
+
+    /// The numbers from `position` on, as many as `out` takes. To be called where loops become vectors.
+    #[inline(always)]
+    pub fn fill(&self, position: u64, out: &mut [u32]) {
+        let (mut block, mut skipped) = ((position / 4) as u32, (position % 4) as usize);
+        let mut rest = out;
+        while !rest.is_empty() {
+            let words = self.blocks(block);
+            let mut numbers = [0; 4 * BLOCKS];
+            for lane in 0..BLOCKS {
+                for word in 0..4 {
+                    numbers[4 * lane + word] = words[word][lane];
+                }
+            }
+            let (now, later) = rest.split_at_mut(rest.len().min(4 * BLOCKS - skipped));
+            now.copy_from_slice(&numbers[skipped..skipped + now.len()]);
+            (rest, block, skipped) = (later, block.wrapping_add(BLOCKS as u32), 0);
+        }
+    }
+
+    /// Blocks `first`, `first + 1`, ..., side by side: the first words, the second ones, ...
+    #[inline(always)]
+    fn blocks(&self, first: u32) -> [[u32; BLOCKS]; 4] {
+        let mut counter = [[0; BLOCKS]; 4];
+        for lane in 0..BLOCKS {
+            counter[0][lane] = first.wrapping_add(lane as u32);
+            for word in 1..4 {
+                counter[word][lane] = self.counter[word - 1];
+            }
+        }
+        let mut key = self.key;
+        for round in 0..10 {
+            if round > 0 {
+                key = next_key(key);
+            }
+            for lane in 0..BLOCKS {
+                let words = turn([counter[0][lane], counter[1][lane], counter[2][lane], counter[3][lane]], key);
+                for word in 0..4 {
+                    counter[word][lane] = words[word];
+                }
+            }
+        }
+        counter
     }
 
     /// Uniform in [0, 1), a multiple of 2^-24.
@@ -109,23 +156,40 @@ pub fn unit(bits: u32) -> f32 {
 fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for round in 0..10 {
         if round > 0 {
-            key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+            key = next_key(key);
         }
-        let even = u64::from(counter[0]) * 0xD251_1F53;
-        let odd = u64::from(counter[2]) * 0xCD9E_8D57;
-        counter = [
-            (odd >> 32) as u32 ^ counter[1] ^ key[0],
-            odd as u32,
-            (even >> 32) as u32 ^ counter[3] ^ key[1],
-            even as u32,
-        ];
+        counter = turn(counter, key);
     }
     counter
+}
+
+#[inline(always)]
+fn next_key([first, second]: [u32; 2]) -> [u32; 2] {
+    [first.wrapping_add(0x9E37_79B9), second.wrapping_add(0xBB67_AE85)]
+}
+
+/// One round.
+#[inline(always)]
+fn turn(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    let even = u64::from(counter[0]) * 0xD251_1F53;
+    let odd = u64::from(counter[2]) * 0xCD9E_8D57;
+    [(odd >> 32) as u32 ^ counter[1] ^ key[0], odd as u32, (even >> 32) as u32 ^ counter[3] ^ key[1], even as u32]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_that_are_made_side_by_side_are_those_made_one_by_one() {
+        let stream = Stream::new(7, Purpose::Poisson, 2, 3, 5);
+        for (position, length) in [(0, 64), (3, 200), (4 * u64::from(u32::MAX) + 1, 9), (1, 1), (5, 0)] {
+            let mut numbers = vec![0; length];
+            stream.fill(position, &mut numbers);
+            let one_by_one = (position..).take(length).map(|position| stream.u32(position));
+            assert!(numbers.into_iter().eq(one_by_one), "{length} numbers from {position} on");
+        }
+    }
 
     /// Known answers published with the reference implementation, Random123.
     #[test]

@@ -267,7 +267,7 @@ fn the_shipped_configs_are_inside_the_program() {
     let message = workspace.refused(&["configs", "--copy", "tiny.toml"]);
     assert!(message.contains("--copy tiny.toml: expected a folder, found a file"), "{message}");
     let list = workspace.ok(&["configs"]);
-    assert!(list.contains("quickstart.toml") && !list.contains("base/"), "{list}");
+    assert!(list.contains("\nquickstart.toml ") && !list.contains("\nbase/"), "{list}");
 }
 
 #[test]

@@ -17,12 +17,12 @@ pub fn arch() -> Arch {
     *ARCH.get_or_init(|| requested().unwrap_or_else(|_| Arch::new()))
 }
 
-/// Runs loops that the compiler makes vectors of, as wide as [`arch`] has them. The closure is to be written in the call,
-/// with `#[inline(always)]`.
+/// Runs loops that the compiler makes vectors of, as wide as [`arch`] has them. The closure is to be written in the
+/// call, with `#[inline(always)]`.
 ///
 /// Handed to [`Arch::dispatch`] itself, a closure that can be called often is called through a function between, which
-/// is not always inlined and then compiled for the oldest machines: four times as slow, with the same results. Asked for
-/// by this signature, it is one that can be called once, without anything between.
+/// is not always inlined and then compiled for the oldest machines: four times as slow, with the same results. Asked
+/// for by this signature, it is one that can be called once, without anything between.
 #[inline(always)]
 pub fn vectorized<R>(loops: impl FnOnce() -> R) -> R {
     arch().dispatch(Loops(loops))

@@ -1,38 +1,57 @@
 //! Poisson coding on the CPU: images divided among threads.
 
 use super::Rate;
+use crate::ops::simd::vectorized;
+use crate::ops::uninit::UninitBuffer;
 use crate::rng::{Stream, unit};
 use rayon::prelude::*;
 
 /// Spikes [T, B, pixels, C] of images [B, C, pixels].
 pub fn encode(images: &[f32], time_steps: usize, rate: Rate, streams: &[Stream], channels: usize) -> Vec<f32> {
-    let mut spikes = vec![0f32; time_steps * images.len()];
-    let pixels = images.len() / streams.len().max(1);
-    if pixels == 0 || spikes.is_empty() {
-        return spikes;
-    }
-    let scale = rate.scale as f32;
-    spikes.par_chunks_mut(pixels).enumerate().for_each(|(at, spikes)| {
-        let (t, b) = (at / streams.len(), at % streams.len());
-        let image = &images[b * pixels..][..pixels];
-        // The first number of a time-step need not be the first of a block of four.
-        let (mut block, mut drawn) = (u32::MAX, [0; 4]);
-        let plane = pixels / channels;
-        for (p, &x) in image.iter().enumerate() {
-            let position = t * pixels + p;
-            if block != (position / 4) as u32 {
-                block = (position / 4) as u32;
-                drawn = streams[b].block(block);
+    let mut spikes = UninitBuffer::new(time_steps * images.len());
+    let size = images.len() / streams.len().max(1);
+    let tasks = spikes.parts(size).into_par_iter().enumerate();
+    tasks.for_each_init(
+        || (vec![0; size], vec![0f32; size]),
+        |(drawn, coded), (at, spikes)| {
+            let (t, b) = (at / streams.len(), at % streams.len());
+            let (stream, first) = (&streams[b], t as u64 * size as u64);
+            vectorized(
+                #[inline(always)]
+                || {
+                    stream.fill(first, drawn);
+                    encode_image(&images[b * size..][..size], rate, drawn, coded, channels);
+                },
+            );
+            spikes.copy_from(coded);
+        },
+    );
+    spikes.done()
+}
+
+/// One image [C, pixels] at one time-step, with its random numbers, to `spikes` [pixels, C].
+#[inline(always)]
+fn encode_image(image: &[f32], rate: Rate, drawn: &[u32], spikes: &mut [f32], channels: usize) {
+    let (scale, plane) = (rate.scale as f32, image.len() / channels);
+    // What a pixel that fires gives: without a sign 1, with it -1, 0 or 1.
+    let spike = |x: f32, drawn: u32| {
+        let magnitude = if rate.signed { x.abs() } else { x };
+        let positive = if x > 0.0 || !rate.signed { 1.0 } else { 0.0 };
+        let fired = if x < 0.0 { -1.0 } else { positive };
+        if scale * unit(drawn) <= magnitude { fired } else { 0.0 }
+    };
+    let planes = image.chunks_exact(plane).zip(drawn.chunks_exact(plane));
+    for (channel, (image, drawn)) in planes.enumerate() {
+        if channels == 1 {
+            for (i, to) in spikes[..plane].iter_mut().enumerate() {
+                *to = spike(image[i], drawn[i]);
             }
-            let u = unit(drawn[position % 4]);
-            let magnitude = if rate.signed { x.abs() } else { x };
-            if scale * u <= magnitude {
-                spikes[p % plane * channels + p / plane] =
-                    if x < 0.0 { -1.0 } else { f32::from(u8::from(x > 0.0 || !rate.signed)) };
+        } else {
+            for i in 0..plane {
+                spikes[i * channels + channel] = spike(image[i], drawn[i]);
             }
         }
-    });
-    spikes
+    }
 }
 
 #[cfg(test)]
