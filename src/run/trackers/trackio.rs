@@ -1,8 +1,8 @@
 //! The CSV of `trackio.import_csv`: a line an epoch, with columns `step` and `timestamp` and one for each number.
 //!
 //! Of a column's name it keeps the first ten letters, digits and slashes, so that longer names are shortened here,
-//! where they stay apart: `val/top1` of the validation images, `images/s`, and `rate/1`, `rate/2`, ... of the LIF layers
-//! in the network's order.
+//! where they stay apart: `val/top1` of the validation images, `images/s`, and `rate/1`, `rate/2`, ... of the LIF
+//! layers in the network's order.
 
 use super::{TrackedRun, TrackedStep};
 use std::collections::BTreeMap;
