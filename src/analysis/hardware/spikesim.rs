@@ -1,8 +1,8 @@
 //! The lists of SpikeSim (<https://github.com/Intelligent-Computing-Lab-Yale/SpikeSim>, `ela_spikesim.py`): of every
 //! convolution its channels and the sides of its input and of what the next one receives, pools included.
 //!
-//! It takes no sparsity: its energy is that of every crossbar's cycles, whatever the spikes. Linear layers have no place
-//! in its lists.
+//! It takes no sparsity: its energy is that of every crossbar's cycles, whatever the spikes. Linear layers have no
+//! place in its lists.
 
 use super::{MappedLayer, image};
 use crate::error::{Error, Result};
