@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The file's text. A number that an epoch has not is an empty cell.
 pub fn csv(run: &TrackedRun) -> String {
     let mut names: Vec<String> = Vec::new();
-    for name in run.steps.iter().flat_map(|step| short_names(step)).map(|(name, _)| name) {
+    for name in run.steps.iter().flat_map(short_names).map(|(name, _)| name) {
         if !names.contains(&name) {
             names.push(name);
         }
