@@ -8,5 +8,6 @@ pub mod attack;
 pub mod conversion;
 pub mod early_exit;
 pub mod energy;
+pub mod hardware;
 pub mod paired;
 pub mod statistic;

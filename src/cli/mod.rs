@@ -5,6 +5,7 @@ mod attack;
 mod bench;
 mod bench_model;
 mod bench_threads;
+mod card;
 mod check;
 mod compare;
 mod completions;
@@ -97,6 +98,7 @@ enum Command {
     Energy(energy::EnergyArguments),
     Convert(convert::ConvertArguments),
     Export(export::ExportArguments),
+    Card(card::CardArguments),
     Import(import::ImportArguments),
     Attack(attack::AttackArguments),
     Compare(compare::CompareArguments),
@@ -180,7 +182,8 @@ fn dispatch(command: Command, log: &Log) -> Result<()> {
         Command::EarlyExit(arguments) => early_exit::early_exit(&arguments, log),
         Command::Energy(arguments) => energy::energy(&arguments, log),
         Command::Convert(arguments) => convert::convert(&arguments, log),
-        Command::Export(arguments) => export::export(&arguments),
+        Command::Export(arguments) => export::export(&arguments, log),
+        Command::Card(arguments) => card::card(&arguments),
         Command::Import(arguments) => import::import(&arguments),
         Command::Attack(arguments) => attack::attack(&arguments, log),
         Command::Compare(arguments) => compare::compare(&arguments),

@@ -154,6 +154,15 @@ impl Experiment {
         }
     }
 
+    /// Takes away what paths say of this machine: those of data become `data/NAME`, and the weights that training began
+    /// with are not named.
+    pub fn make_paths_public(&mut self) {
+        self.training.initial_weights = None;
+        for path in self.paths() {
+            *path = Path::new("data").join(path.file_name().unwrap_or_default());
+        }
+    }
+
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let weights = self.training.initial_weights.iter_mut().map(InitialWeights::path_mut);
         self.data.dataset.spec_mut().paths().into_iter().chain(weights)

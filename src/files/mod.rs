@@ -6,6 +6,7 @@ pub mod lock;
 pub mod nearest;
 pub mod nesting;
 pub mod output;
+pub mod output_folder;
 pub mod reading;
 pub mod safetensors;
 pub mod sealed;

@@ -9,6 +9,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
+use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -63,6 +64,30 @@ pub(crate) fn to_bytes(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Resul
         on_cpu.push((name, tensor.to_device(&Device::Cpu)?));
     }
     ::safetensors::serialize(on_cpu, None).map_err(|e| refused(&e))
+}
+
+/// The same file with words beside the tensors, in the order given: the header's `__metadata__`. They are put in by
+/// hand since the safetensors crate writes them in another order every time.
+///
+/// # Errors
+/// As those of the bytes without.
+pub(crate) fn to_bytes_with_metadata(
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+    metadata: &[(&str, String)],
+) -> Result<Vec<u8>> {
+    let bytes = to_bytes(path, tensors)?;
+    let unreadable = || Error::Weights(format!("cannot write {}: its header cannot be made.", path.display()));
+    let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(unreadable)?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok();
+    let (header, data) = length.and_then(|length| rest.split_at_checked(length)).ok_or_else(unreadable)?;
+    let described: serde_json::Map<String, Json> = serde_json::from_slice(header).map_err(|_| unreadable())?;
+    let words = metadata.iter().map(|(key, value)| (key.to_string(), Json::from(value.as_str()))).collect();
+    let all = std::iter::once(("__metadata__".to_string(), Json::Object(words))).chain(described);
+    let mut header = Json::Object(all.collect()).to_string();
+    // The data begin at a multiple of eight bytes.
+    header.push_str(&" ".repeat(header.len().next_multiple_of(8).saturating_sub(header.len())));
+    Ok([&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat())
 }
 
 fn read(reader: &mut impl Read, length: u64, path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>> {

@@ -1,5 +1,6 @@
-//! Runs side by side, as pages, figures and tables.
+//! Runs side by side, as pages, figures, tables and model cards.
 
+pub mod card;
 pub mod compare;
 pub mod figures;
 pub mod measure_plot;

@@ -13,6 +13,7 @@ pub mod records;
 pub mod removal;
 pub mod results;
 pub mod tensorboard;
+pub mod trackers;
 
 use std::ffi::OsStr;
 use std::fs;

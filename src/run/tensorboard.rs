@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
 use crate::run::RunFolder;
-use crate::run::metrics::{EpochMetrics, FinalTest, RunMetrics, SplitMetrics};
+use crate::run::metrics::{EpochMetrics, FinalTest, RunMetrics};
 
 /// The event file of a run that is at work.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl EventFile {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
     pub fn final_test(&mut self, test: &FinalTest) -> Result<()> {
-        let summary = scores("test", &test.test);
+        let summary = summary(&test.test.scalars("test"));
         self.write(&event(self.time, Some(test.of_epoch as u64), &text(5, &summary)))
     }
 
@@ -59,16 +59,7 @@ impl EventFile {
     /// [`Error::Io`] when the file cannot be written.
     pub fn epoch(&mut self, metrics: &EpochMetrics) -> Result<()> {
         self.time += metrics.seconds;
-        let mut summary = scores("train", &metrics.train);
-        for (split, found) in [("validation", metrics.validation.flatten()), ("test", metrics.test)] {
-            summary.extend(found.iter().flat_map(|found| scores(split, found)));
-        }
-        let mut scalar = |tag: &str, value: f64| summary.extend(text(1, &value_of(tag, value as f32)));
-        scalar("lr", metrics.lr);
-        scalar("images_per_second", metrics.images_per_second);
-        for (layer, rate) in &metrics.firing_rates {
-            scalar(&format!("firing_rate/{layer}"), *rate);
-        }
+        let summary = summary(&metrics.scalars());
         self.write(&event(self.time, Some(metrics.epoch as u64), &text(5, &summary)))
     }
 
@@ -80,10 +71,9 @@ impl EventFile {
     }
 }
 
-/// The three scores of a split, as values of a summary.
-fn scores(split: &str, SplitMetrics { loss, top1, top5 }: &SplitMetrics) -> Vec<u8> {
-    let scalar = |(name, value): (&str, &f64)| text(1, &value_of(&format!("{split}/{name}"), *value as f32));
-    [("loss", loss), ("top1", top1), ("top5", top5)].into_iter().flat_map(scalar).collect()
+/// Numbers by their names, as values of a summary.
+fn summary(scalars: &[(String, f64)]) -> Vec<u8> {
+    scalars.iter().flat_map(|(tag, value)| text(1, &value_of(tag, *value as f32))).collect()
 }
 
 /// CRC-32C as the format stores it: turned by 15 bits and shifted, so that checksums of checksums differ.

@@ -51,6 +51,25 @@ impl EpochMetrics {
     pub fn evaluated(&self) -> Option<SplitMetrics> {
         self.validation.unwrap_or(self.test)
     }
+
+    /// Its numbers by the names that trackers of experiments are given: `train/loss`, `test/top1`, `lr`,
+    /// `firing_rate/layers.2.lif`.
+    pub fn scalars(&self) -> Vec<(String, f64)> {
+        let held = [("validation", self.validation.flatten()), ("test", self.test)];
+        let held = held.into_iter().flat_map(|(split, found)| found.map(|found| found.scalars(split)));
+        let mut all: Vec<(String, f64)> = self.train.scalars("train").into_iter().chain(held.flatten()).collect();
+        all.extend([("lr".to_string(), self.lr), ("images_per_second".to_string(), self.images_per_second)]);
+        all.extend(self.firing_rates.iter().map(|(layer, rate)| (format!("firing_rate/{layer}"), *rate)));
+        all
+    }
+}
+
+impl SplitMetrics {
+    /// `test/loss`, `test/top1`, `test/top5` of the split `test`.
+    pub fn scalars(&self, split: &str) -> [(String, f64); 3] {
+        let Self { loss, top1, top5 } = *self;
+        [("loss", loss), ("top1", top1), ("top5", top5)].map(|(name, value)| (format!("{split}/{name}"), value))
+    }
 }
 
 /// A key that is there, be it `null`.

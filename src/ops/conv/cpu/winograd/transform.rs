@@ -66,8 +66,8 @@ impl<const T: usize> Default for PaddedRows<T> {
 }
 
 impl<const T: usize> PaddedRows<T> {
-    /// Makes room for rows of `floats`. They are zero where [`fill`](Self::fill) leaves them, which is the same place for
-    /// all images of a layer.
+    /// Makes room for rows of `floats`. They are zero where [`fill`](Self::fill) leaves them, which is the same place
+    /// for all images of a layer.
     fn reserve(&mut self, floats: usize) {
         for row in self.0.iter_mut().filter(|row| row.len() != floats) {
             row.lend_zeroed(floats);
