@@ -43,6 +43,7 @@ pub mod sequence;
 pub mod simd;
 pub mod squared_error;
 pub mod sum_over_time;
+mod transpose;
 mod uninit;
 pub mod update;
 pub(crate) mod values;

@@ -12,12 +12,15 @@ use crate::ops::input_value::InputValue;
 use crate::ops::product::tile::PANEL;
 use crate::ops::scratch::Reused;
 use crate::ops::simd::{arch, vectorized};
+use crate::ops::transpose::Transpose;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// Inputs whose events the weight's gradient gathers at a time.
 const CHUNK: usize = 4 * 1024 * 1024;
+/// Channels whose weights are brought into another order at a time.
+const CHANNELS: usize = 16;
 /// Tasks of the weight's gradient for each thread, where there are channels enough; each copies what it reads.
 const TASKS: usize = 2;
 /// Floats of one channel's weights, or sums, for a panel of output channels: [3, 3, 32].
@@ -37,11 +40,14 @@ fn width(panel: usize, out_channels: usize) -> usize {
 pub fn taps(w: &[f32], g: &Geometry) -> Reused {
     let (c, o) = (g.in_channels, g.out_channels);
     let mut taps = Reused::zeroed(o.div_ceil(PANEL) * c * TAPS);
-    taps.par_chunks_mut(TAPS).enumerate().for_each(|(at, taps)| {
-        let (panel, channel) = (at / c, at % c);
-        for k in 0..width(panel, o) {
-            let filter = &w[((panel * PANEL + k) * c + channel) * 9..][..9];
-            taps[k..].iter_mut().step_by(PANEL).zip(filter).for_each(|(tap, &w)| *tap = w);
+    // Some channels of a panel at a time: [channels][3, 3, 32] of [32][C][3, 3].
+    let run = CHANNELS.min(c);
+    let tasks = taps.par_chunks_mut(c * TAPS).enumerate();
+    tasks.for_each(|(panel, taps)| {
+        for (number, to) in taps.chunks_mut(run * TAPS).enumerate() {
+            let from = &w[(panel * PANEL * c + number * run) * 9..];
+            let (rows, columns) = (width(panel, o), to.len() / PANEL);
+            arch().dispatch(Transpose { from, from_row: c * 9, to, to_row: PANEL, rows, columns });
         }
     });
     taps
@@ -118,11 +124,9 @@ pub fn weight_gradient<T: InputValue>(x: &[T], dy: &[f32], g: &Geometry, n: usiz
         });
     }
     let mut dw = vec![0f32; o * c * 9];
-    dw.par_chunks_mut(c * 9).enumerate().for_each(|(out, filters)| {
-        let sums = sums[out / PANEL * c * TAPS + out % PANEL..].chunks(TAPS);
-        for (filter, sums) in filters.chunks_exact_mut(9).zip(sums) {
-            filter.iter_mut().zip(sums.iter().step_by(PANEL)).for_each(|(dw, sum)| *dw = *sum);
-        }
+    dw.par_chunks_mut(PANEL * c * 9).enumerate().for_each(|(panel, to)| {
+        let (from, columns) = (&sums[panel * c * TAPS..][..c * TAPS], width(panel, o));
+        arch().dispatch(Transpose { from, from_row: PANEL, to, to_row: c * 9, rows: c * 9, columns });
     });
     dw
 }

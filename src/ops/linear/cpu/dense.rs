@@ -2,11 +2,11 @@
 //! reads or writes it once, in blocks that stay in the cache, and repacks the sequence instead: panels of columns, as
 //! [`multiply_panel`] reads them. Sizes that do not fit are filled up with zeros.
 
-use super::transpose::Transpose;
 use super::{DEPTH, OUTPUTS, ProductSizes};
 use crate::ops::product::tile::{PANEL, ROWS, StridedMatrix, multiply_panel};
 use crate::ops::scratch::Scratch;
 use crate::ops::simd::arch;
+use crate::ops::transpose::Transpose;
 use crate::ops::uninit::{UninitBuffer, UninitPiece};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;

@@ -7,7 +7,6 @@
 mod dense;
 mod lists;
 mod sparse;
-mod transpose;
 
 use crate::ops::input_value::{InputValue, density};
 

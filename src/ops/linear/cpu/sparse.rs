@@ -13,11 +13,11 @@
 //! holds its sums in registers and adds the rows that the list names.
 
 use super::lists::{STEP, StepLists};
-use super::transpose::Transpose;
 use super::{DEPTH, OUTPUTS, ProductSizes};
 use crate::ops::input_value::InputValue;
 use crate::ops::scratch::Scratch;
 use crate::ops::simd::arch;
+use crate::ops::transpose::Transpose;
 use crate::ops::uninit::{UninitBuffer, UninitPiece};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;

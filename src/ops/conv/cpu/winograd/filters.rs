@@ -8,6 +8,7 @@ use crate::ops::Geometry;
 use crate::ops::product::tile::PANEL;
 use crate::ops::scratch::Reused;
 use crate::ops::simd::arch;
+use crate::ops::transpose::Transpose;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::marker::PhantomData;
@@ -15,6 +16,8 @@ use std::ops::Range;
 
 /// Input channels per task.
 const CHANNELS: usize = 16;
+/// Floats of one channel's filters of a panel: [3, 3, 32].
+const TAPS: usize = 9 * PANEL;
 
 /// Output channels in panels of 32, the last perhaps of 16.
 pub fn panels(channels: usize) -> impl Iterator<Item = Range<usize>> {
@@ -26,24 +29,6 @@ pub struct Filters<W>(Reused, PhantomData<W>);
 
 impl<W> Filters<W> {
     pub fn new<const M: usize, const T: usize>(w: &[f32], orientation: FilterOrientation, g: &Geometry) -> Self
-    where
-        W: Tile<M, T>,
-    {
-        let (filters, c, o) = (w.as_chunks::<9>().0, g.in_channels, g.out_channels);
-        match orientation {
-            FilterOrientation::AsStored => Self::transformed(g, |out, channel| filters[out * c + channel]),
-            FilterOrientation::Reversed => Self::transformed(g, |out, channel| {
-                let mut filter = filters[channel * o + out];
-                filter.reverse();
-                filter
-            }),
-        }
-    }
-
-    fn transformed<const M: usize, const T: usize>(
-        g: &Geometry,
-        filter: impl Fn(usize, usize) -> [f32; 9] + Sync,
-    ) -> Self
     where
         W: Tile<M, T>,
     {
@@ -59,8 +44,9 @@ impl<W> Filters<W> {
                 tasks.push((panel.clone(), first, parts));
             }
         }
-        tasks.into_par_iter().for_each(|(panel, first, parts)| {
-            arch().dispatch(FilterTransform { panel, first, filter: &filter, parts, tile: PhantomData::<W> });
+        tasks.into_par_iter().for_each_init(Reused::default, |taps, (panel, first, parts)| {
+            let taps = taps.lend(CHANNELS * TAPS);
+            arch().dispatch(FilterTransform { w, orientation, g, panel, first, taps, parts, tile: PhantomData::<W> });
         });
         Self(u, PhantomData)
     }
@@ -78,43 +64,66 @@ fn split<'a>(rest: &mut &'a mut [f32], floats: usize) -> &'a mut [f32] {
 }
 
 /// The transform of a run of channels of one panel.
-struct FilterTransform<'a, F, W, const M: usize, const T: usize> {
+struct FilterTransform<'a, W, const M: usize, const T: usize> {
+    w: &'a [f32],
+    orientation: FilterOrientation,
+    g: &'a Geometry,
     panel: Range<usize>,
     first: usize,
-    filter: &'a F,
+    /// Room for the filters, [channels][3 x 3][32].
+    taps: &'a mut [f32],
     /// T x T elements of [channels][width].
     parts: Vec<&'a mut [f32]>,
     tile: PhantomData<W>,
 }
 
-impl<F: Fn(usize, usize) -> [f32; 9], W: Tile<M, T>, const M: usize, const T: usize> WithSimd
-    for FilterTransform<'_, F, W, M, T>
-{
+impl<W: Tile<M, T>, const M: usize, const T: usize> FilterTransform<'_, W, M, T> {
+    /// Brings output channels side by side.
+    #[inline(always)]
+    fn gather<S: Simd>(&mut self, simd: S, channels: usize) {
+        let (c, o, width) = (self.g.in_channels, self.g.out_channels, self.panel.len());
+        match self.orientation {
+            FilterOrientation::AsStored => {
+                let from = &self.w[(self.panel.start * c + self.first) * 9..];
+                let (to, columns) = (&mut *self.taps, channels * 9);
+                let turned = Transpose { from, from_row: c * 9, to, to_row: PANEL, rows: width, columns };
+                turned.with_simd(simd);
+            }
+            FilterOrientation::Reversed => {
+                for (channel, taps) in self.taps.chunks_exact_mut(TAPS).take(channels).enumerate() {
+                    let filters = &self.w[((self.first + channel) * o + self.panel.start) * 9..][..9 * width];
+                    for (out, filter) in filters.as_chunks::<9>().0.iter().enumerate() {
+                        for (tap, value) in filter.iter().rev().enumerate() {
+                            taps[tap * PANEL + out] = *value;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for FilterTransform<'_, W, M, T> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { panel, first, filter, mut parts, .. } = self;
-        let (width, zero) = (panel.len(), simd.splat_f32s(0.0));
-        for c in 0..parts[0].len() / width {
-            let mut f = [[0f32; PANEL]; 9];
-            for k in 0..width {
-                for (f, value) in f.iter_mut().zip(filter(panel.start + k, first + c)) {
-                    f[k] = value;
-                }
-            }
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let (width, zero) = (self.panel.len(), simd.splat_f32s(0.0));
+        let channels = self.parts[0].len() / width;
+        self.gather(simd, channels);
+        for (c, f) in self.taps.chunks_exact(TAPS).take(channels).enumerate() {
             for k in 0..width / S::F32_LANES {
                 let mut lines = [[zero; T]; 3];
                 for (i, line) in lines.iter_mut().enumerate() {
                     let mut taps = [zero; 3];
-                    for (tap, f) in taps.iter_mut().zip(&f[3 * i..]) {
-                        *tap = S::as_simd_f32s(f).0[k];
+                    for (j, tap) in taps.iter_mut().enumerate() {
+                        *tap = S::as_simd_f32s(&f[(3 * i + j) * PANEL..][..PANEL]).0[k];
                     }
                     *line = W::filter(simd, taps);
                 }
                 for (j, line) in transposed(lines, zero).into_iter().enumerate() {
                     for (i, value) in W::filter(simd, line).into_iter().enumerate() {
-                        S::as_mut_simd_f32s(&mut parts[T * i + j][c * width..][..width]).0[k] = value;
+                        S::as_mut_simd_f32s(&mut self.parts[T * i + j][c * width..][..width]).0[k] = value;
                     }
                 }
             }
@@ -126,9 +135,10 @@ impl<F: Fn(usize, usize) -> [f32; 9], W: Tile<M, T>, const M: usize, const T: us
 pub fn back<W: Tile<M, T>, const M: usize, const T: usize>(u: &[f32], g: &Geometry) -> Vec<f32> {
     let (c, o) = (g.in_channels, g.out_channels);
     let mut w = vec![0f32; o * c * 9];
-    w.par_chunks_mut(PANEL * c * 9).enumerate().for_each(|(number, w)| {
+    w.par_chunks_mut(PANEL * c * 9).enumerate().for_each_init(Reused::default, |taps, (number, w)| {
         let panel = number * PANEL..number * PANEL + w.len() / (c * 9);
-        arch().dispatch(InverseFilterTransform { u, panel, o, c, w, tile: PhantomData::<W> });
+        let taps = taps.lend(CHANNELS * TAPS);
+        arch().dispatch(InverseFilterTransform { u, panel, o, c, taps, w, tile: PhantomData::<W> });
     });
     w
 }
@@ -139,6 +149,8 @@ struct InverseFilterTransform<'a, W, const M: usize, const T: usize> {
     panel: Range<usize>,
     o: usize,
     c: usize,
+    /// Room for some channels' filters, [channels][3 x 3][32].
+    taps: &'a mut [f32],
     /// [width][C][9].
     w: &'a mut [f32],
     tile: PhantomData<W>,
@@ -149,31 +161,32 @@ impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for InverseFilterTr
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { u, panel, o, c, w, .. } = self;
+        let Self { u, panel, o, c, taps, w, .. } = self;
         let (width, zero) = (panel.len(), simd.splat_f32s(0.0));
-        for at in 0..c {
-            let mut f = [[0f32; PANEL]; 9];
-            for k in 0..width / S::F32_LANES {
-                let mut lines = [[zero; 3]; T];
-                for (i, line) in lines.iter_mut().enumerate() {
-                    let mut elements = [zero; T];
-                    for (j, element) in elements.iter_mut().enumerate() {
-                        let u = &u[((T * i + j) * c + at) * o + panel.start..][..width];
-                        *element = S::as_simd_f32s(u).0[k];
+        for first in (0..c).step_by(CHANNELS) {
+            let channels = CHANNELS.min(c - first);
+            for (at, f) in taps.chunks_exact_mut(TAPS).take(channels).enumerate() {
+                for k in 0..width / S::F32_LANES {
+                    let mut lines = [[zero; 3]; T];
+                    for (i, line) in lines.iter_mut().enumerate() {
+                        let mut elements = [zero; T];
+                        for (j, element) in elements.iter_mut().enumerate() {
+                            let u = &u[((T * i + j) * c + first + at) * o + panel.start..][..width];
+                            *element = S::as_simd_f32s(u).0[k];
+                        }
+                        *line = W::filter_gradient(simd, elements);
                     }
-                    *line = W::filter_gradient(simd, elements);
-                }
-                for (j, line) in transposed(lines, zero).into_iter().enumerate() {
-                    for (i, value) in W::filter_gradient(simd, line).into_iter().enumerate() {
-                        S::as_mut_simd_f32s(&mut f[3 * i + j]).0[k] = value;
+                    for (j, line) in transposed(lines, zero).into_iter().enumerate() {
+                        for (i, value) in W::filter_gradient(simd, line).into_iter().enumerate() {
+                            S::as_mut_simd_f32s(&mut f[(3 * i + j) * PANEL..][..PANEL]).0[k] = value;
+                        }
                     }
                 }
             }
-            for k in 0..width {
-                for (w, f) in w[(k * c + at) * 9..][..9].iter_mut().zip(&f) {
-                    *w = f[k];
-                }
-            }
+            let to = &mut w[first * 9..];
+            let turned =
+                Transpose { from: taps, from_row: PANEL, to, to_row: c * 9, rows: channels * 9, columns: width };
+            turned.with_simd(simd);
         }
     }
 }
