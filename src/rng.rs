@@ -107,26 +107,22 @@ impl Stream {
     /// Blocks `first`, `first + 1`, ..., side by side: the first words, the second ones, ...
     #[inline(always)]
     fn blocks(&self, first: u32) -> [[u32; BLOCKS]; 4] {
-        let mut counter = [[0; BLOCKS]; 4];
-        for lane in 0..BLOCKS {
-            counter[0][lane] = first.wrapping_add(lane as u32);
-            for word in 1..4 {
-                counter[word][lane] = self.counter[word - 1];
-            }
+        let [index, epoch, purpose] = self.counter;
+        let mut blocks = [0; BLOCKS];
+        for (block, lane) in blocks.iter_mut().zip(0..) {
+            *block = first.wrapping_add(lane);
         }
+        let [mut a, mut b, mut c, mut d] = [blocks, [index; BLOCKS], [epoch; BLOCKS], [purpose; BLOCKS]];
         let mut key = self.key;
         for round in 0..10 {
             if round > 0 {
                 key = next_key(key);
             }
-            for lane in 0..BLOCKS {
-                let words = turn([counter[0][lane], counter[1][lane], counter[2][lane], counter[3][lane]], key);
-                for word in 0..4 {
-                    counter[word][lane] = words[word];
-                }
+            for (((a, b), c), d) in a.iter_mut().zip(&mut b).zip(&mut c).zip(&mut d) {
+                [*a, *b, *c, *d] = turn([*a, *b, *c, *d], key);
             }
         }
-        counter
+        [a, b, c, d]
     }
 
     /// Uniform in [0, 1), a multiple of 2^-24.

@@ -51,7 +51,7 @@ fn copy(folder: &Path) -> Result<String> {
         let path = folder.display();
         return Err(Error::Run(format!("--copy {path}: expected a folder, found a file. Name another.")));
     }
-    let (mut written, mut changed) = (0, Vec::new());
+    let (mut written, mut changed) = (Vec::new(), Vec::new());
     for (name, text) in shipped::files() {
         let path = folder.join(name);
         match fs::read(&path) {
@@ -60,13 +60,13 @@ fn copy(folder: &Path) -> Result<String> {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 atomic::create_folders(path.parent().unwrap_or(folder))?;
                 atomic::write_atomically(&path, text.as_bytes())?;
-                written += 1;
+                written.push(path);
             }
             Err(error) => return Err(Error::io("read", &path)(error)),
         }
     }
     let files = shipped::files().len();
-    Ok(changed.concat() + &format!("{}: {written} of {files} files written\n", folder.display()))
+    Ok(changed.concat() + &format!("{}: {} of {files} files written\n", folder.display(), written.len()))
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ impl Scratch {
 
 /// Scratch that goes back to a store when it is dropped: the system's fresh pages cost more time than is spent on what
 /// they hold, where megabytes are asked for in every call.
+#[derive(Default)]
 pub struct Reused(Scratch);
 
 /// What is not in use.
@@ -77,12 +78,6 @@ impl Reused {
             }
         }
         self.0.lend(length)
-    }
-}
-
-impl Default for Reused {
-    fn default() -> Self {
-        Self(Scratch::default())
     }
 }
 
