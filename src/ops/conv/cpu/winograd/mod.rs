@@ -28,8 +28,8 @@ use rayon::prelude::*;
 use tile::{Four, Tile, Two};
 use transform::{PaddedRows, Plane, TileOffset, apart};
 
-/// Tiles that are taken together, at most: few enough for their elements to stay in the cache. Fewer where threads would
-/// find nothing to do. What becomes of a tile does not depend on the others.
+/// Tiles that are taken together, at most: few enough for their elements to stay in the cache. Fewer where threads
+/// would find nothing to do. What becomes of a tile does not depend on the others.
 const TILES: usize = 32;
 /// The same where there are more than [`FEW_FILTERS`], which then come from memory each time that they pass by.
 const MANY_TILES: usize = 128;
