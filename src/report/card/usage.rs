@@ -25,7 +25,7 @@ impl ModelCard<'_> {
             }
         };
         format!(
-            "With [bntt](https://crates.io/crates/bntt), in this folder:\n\n\
+            "With `bntt`, in this folder:\n\n\
              ```console\n\
              $ bntt import model.safetensors --config config.toml{data}\n\
              $ bntt eval runs/{name}\n\
