@@ -68,3 +68,30 @@ pub fn requested() -> Result<Arch, String> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_ahead_stays_as_it_is() {
+        let values: Vec<f32> = (0..1000u16).map(f32::from).collect();
+        for range in [0..0, 0..1, 3..20, 0..1000, 1000..1000] {
+            prefetch(&values[range]);
+        }
+        assert!(values.iter().copied().eq((0..1000u16).map(f32::from)));
+    }
+
+    #[test]
+    fn a_closure_is_called_once_and_gives_what_it_gives() {
+        let mut values = vec![1f32; 37];
+        let sum = vectorized(
+            #[inline(always)]
+            || {
+                values.iter_mut().for_each(|value| *value += 1.0);
+                values.iter().sum::<f32>()
+            },
+        );
+        assert_eq!((sum, values[36]), (74.0, 2.0));
+    }
+}
