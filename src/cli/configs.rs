@@ -22,7 +22,7 @@ pub struct ConfigsArguments {
 
 pub fn configs(arguments: &ConfigsArguments) -> Result<()> {
     match &arguments.copy {
-        None => super::print(&list()),
+        None => super::print(&super::fitted(&list())),
         Some(folder) => super::print(&copy(folder)?),
     }
 }
