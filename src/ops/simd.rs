@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_closure_is_called_once_and_gives_what_it_gives() {
-        let mut values = vec![1f32; 37];
+        let mut values = [1f32; 37];
         let sum = vectorized(
             #[inline(always)]
             || {
