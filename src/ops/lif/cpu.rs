@@ -106,7 +106,7 @@ impl Currents for StoredCurrents {
 
 impl StepCurrents for StoredCurrents {
     #[inline(always)]
-    fn of_row(self, _: usize) -> Self {
+    fn part(self, _: usize, _: usize) -> Self {
         self
     }
 
@@ -305,7 +305,7 @@ fn gradient_with<C: Currents, B: StepBack>(
 /// The currents of one time-step of a block.
 fn make_currents(stored: &[f32], row: usize, currents: impl StepCurrents, out: &mut [f32]) {
     for (stored, out) in stored.chunks(row).zip(out.chunks_mut(row)) {
-        let currents = currents.of_row(stored.len());
+        let currents = currents.part(0, stored.len());
         stored.iter().zip(out).enumerate().for_each(|(i, (&stored, out))| *out = currents.at(i, stored));
     }
 }

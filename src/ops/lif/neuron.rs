@@ -3,6 +3,9 @@
 use super::surrogate::Derivative;
 use super::{LifConfig, Reset, Surrogate};
 
+/// Neurons whose numbers fill a few vectors.
+const LANES: usize = 32;
+
 /// What may differ from channel to channel, in single precision.
 #[derive(Debug, Clone, Copy)]
 pub struct NeuronCell {
@@ -121,10 +124,10 @@ impl Cells for CellRows<'_> {
 
 /// What makes currents of the values stored for one time-step, a row of neurons after another.
 pub trait StepCurrents: Copy {
-    /// Those of rows of `n` neurons.
-    fn of_row(self, n: usize) -> Self;
+    /// Those of the `n` neurons of a row from `first` on.
+    fn part(self, first: usize, n: usize) -> Self;
 
-    /// The current of neuron `i` of a row.
+    /// The current of neuron `i`.
     fn at(&self, i: usize, stored: f32) -> f32;
 }
 
@@ -188,24 +191,42 @@ impl Neuron {
         record: impl Fn(f32, bool) -> T,
     ) {
         let n = stored.len();
-        let (cells, currents) = (cells.part(0, n), currents.of_row(n));
         let (potentials, out) = (&mut potentials[..n], &mut out[..n]);
-        if self.fire_before_integrate {
-            for i in 0..n {
-                let (cell, found) = (cells.at(i), potentials[i]);
-                let integrated = cell.leak * found + cell.gain * currents.at(i, stored[i]);
-                let fires = found > cell.exact_threshold;
-                potentials[i] = self.left(&cell, integrated, fires);
-                out[i] = record(found, fires);
-            }
-        } else {
-            for i in 0..n {
-                let cell = cells.at(i);
-                let integrated = cell.leak * potentials[i] + cell.gain * currents.at(i, stored[i]);
-                let fires = integrated > cell.exact_threshold;
-                potentials[i] = self.left(&cell, integrated, fires);
-                out[i] = record(integrated, fires);
-            }
+        let mut first = 0;
+        while n - first >= LANES {
+            self.step_lanes::<T, LANES>(cells, potentials, (stored, currents), out, first, &record);
+            first += LANES;
+        }
+        for first in first..n {
+            self.step_lanes::<T, 1>(cells, potentials, (stored, currents), out, first, &record);
+        }
+    }
+
+    /// The same of the L neurons from `first` on. All is read before anything is written: the compiler need not ask
+    /// whether they overlap, and makes vectors of the loop without a look at where the slices lie.
+    #[inline(always)]
+    fn step_lanes<T, const L: usize>(
+        self,
+        cells: impl Cells,
+        potentials: &mut [f32],
+        (stored, currents): (&[f32], impl StepCurrents),
+        out: &mut [T],
+        first: usize,
+        record: impl Fn(f32, bool) -> T,
+    ) {
+        let (cells, currents, stored) = (cells.part(first, L), currents.part(first, L), &stored[first..][..L]);
+        let potentials = &mut potentials[first..][..L];
+        let (mut left, mut decisive, mut fires) = ([0f32; L], [0f32; L], [false; L]);
+        for i in 0..L {
+            let (cell, found) = (cells.at(i), potentials[i]);
+            let integrated = cell.leak * found + cell.gain * currents.at(i, stored[i]);
+            decisive[i] = if self.fire_before_integrate { found } else { integrated };
+            fires[i] = decisive[i] > cell.exact_threshold;
+            left[i] = self.left(&cell, integrated, fires[i]);
+        }
+        potentials.copy_from_slice(&left);
+        for (out, (decisive, fires)) in out[first..][..L].iter_mut().zip(decisive.into_iter().zip(fires)) {
+            *out = record(decisive, fires);
         }
     }
 

@@ -66,8 +66,8 @@ impl Currents for NormalizedCurrents<'_> {
 
 impl StepCurrents for GroupScaleShift<'_> {
     #[inline(always)]
-    fn of_row(self, n: usize) -> Self {
-        Self { factor: &self.factor[..n], offset: &self.offset[..n] }
+    fn part(self, first: usize, n: usize) -> Self {
+        Self { factor: &self.factor[first..][..n], offset: &self.offset[first..][..n] }
     }
 
     #[inline(always)]
