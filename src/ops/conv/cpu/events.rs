@@ -9,7 +9,6 @@ use crate::ops::Geometry;
 use crate::ops::input_value::InputValue;
 use crate::ops::product::tile::PANEL;
 use crate::ops::simd::vectorized;
-use std::array::from_fn;
 use std::ops::Range;
 
 /// Floats of a frame.
@@ -91,19 +90,19 @@ impl StripShape {
 }
 
 /// Of each byte, how many bits are set, and their places in rising order; what follows them is 0.
-static SET_BITS: [(u8, [u8; 8]); 256] = {
+static SET_BITS: [(u16, [u16; 8]); 256] = {
     let mut table = [(0, [0; 8]); 256];
     let mut byte = 0;
     while byte < 256 {
         let (mut bit, mut found) = (0, 0);
         while bit < 8 {
             if byte >> bit & 1 == 1 {
-                table[byte].1[found] = bit as u8;
+                table[byte].1[found] = bit as u16;
                 found += 1;
             }
             bit += 1;
         }
-        table[byte].0 = found as u8;
+        table[byte].0 = found as u16;
         byte += 1;
     }
     table
@@ -118,7 +117,7 @@ pub struct NonZeros {
     pixels: Vec<u16>,
     /// Their values, unless all are one.
     values: Vec<f32>,
-    /// Of each group of 8 pixels and each channel, a byte that says which of the pixels are events.
+    /// Of each group of 8 pixels of a row and each channel, a byte that says which of the pixels are events.
     bits: Vec<u8>,
 }
 
@@ -127,17 +126,21 @@ impl NonZeros {
     pub fn gather<T: InputValue>(&mut self, images: &[&[T]], strips: &StripShape, rows: &Range<usize>) {
         let (channels, width) = (strips.channels, strips.width);
         let elements = rows.start * width * channels..rows.end * width * channels;
-        // Each image's pixels fill up their last group of 8.
-        let groups = (rows.len() * width).div_ceil(8);
+        // A row's pixels fill up its last group of 8.
+        let row_groups = width.div_ceil(8);
+        let groups = rows.len() * row_groups;
         self.bits.clear();
         self.bits.resize(images.len() * groups * channels, 0);
         for (image, bits) in images.iter().zip(self.bits.chunks_exact_mut(groups * channels)) {
-            mark(&image[elements.clone()], channels, bits);
+            let rows = image[elements.clone()].chunks_exact(width * channels);
+            rows.zip(bits.chunks_exact_mut(row_groups * channels)).for_each(|(x, bits)| mark(x, channels, bits));
         }
 
-        // The frame's pixels of each group of 8.
-        let place = |pixel: usize| (pixel / width * strips.frame_row() + pixel % width) as u16;
-        let places: Vec<[u16; 8]> = (0..groups).map(|group| from_fn(|i| place(8 * group + i))).collect();
+        // The first pixel of each group, in the strip and in its frame.
+        let firsts: Vec<(usize, u16)> = (0..groups)
+            .map(|group| (group / row_groups, 8 * (group % row_groups)))
+            .map(|(row, column)| (row * width + column, (row * strips.frame_row() + column) as u16))
+            .collect();
         let total: usize = self.bits.iter().map(|bits| bits.count_ones() as usize).sum();
         self.starts.clear();
         // Eight are written at a time, of which some count.
@@ -148,15 +151,15 @@ impl NonZeros {
             self.starts.push(found);
             for (number, (image, bits)) in images.iter().zip(self.bits.chunks_exact(groups * channels)).enumerate() {
                 let frame = (number * strips.frame_pixels(rows.len())) as u16;
-                for (group, (places, bits)) in places.iter().zip(bits.chunks_exact(channels)).enumerate() {
+                for (&(pixel, place), bits) in firsts.iter().zip(bits.chunks_exact(channels)) {
                     let (count, set) = &SET_BITS[usize::from(bits[c])];
-                    let count = usize::from(*count);
-                    for (pixel, &bit) in self.pixels[found..found + 8].iter_mut().zip(set) {
-                        *pixel = frame + places[usize::from(bit % 8)];
+                    let (count, place) = (usize::from(*count), frame + place);
+                    if let Some(pixels) = self.pixels[found..].first_chunk_mut::<8>() {
+                        *pixels = set.map(|bit| place + bit);
                     }
                     if !T::SPIKES {
                         for (value, &bit) in self.values[found..].iter_mut().zip(&set[..count]) {
-                            *value = image[elements.start + (8 * group + usize::from(bit)) * channels + c].into();
+                            *value = image[elements.start + (pixel + usize::from(bit)) * channels + c].into();
                         }
                     }
                     found += count;

@@ -198,6 +198,7 @@ fn spread<S: Simd, const N: usize, const SPIKES: bool>(
 ) {
     let Some(reach) = reach(pixels, row) else { return };
     assert!(reach * PANEL <= frame.len() && taps.len() == TAPS && (SPIKES || values.len() == pixels.len()));
+    let line = row * PANEL;
     for first in (0..PANEL).step_by(N * S::F32_LANES) {
         let mut held = [[simd.splat_f32s(0.0); N]; 9];
         for (tap, held) in held.iter_mut().enumerate() {
@@ -207,10 +208,11 @@ fn spread<S: Simd, const N: usize, const SPIKES: bool>(
         }
         for (event, &pixel) in pixels.iter().enumerate() {
             let value = if SPIKES { simd.splat_f32s(1.0) } else { simd.splat_f32s(values[event]) };
+            let corner = usize::from(pixel) * PANEL + first;
             for i in 0..3 {
                 for j in 0..3 {
                     for (k, &tap) in held[3 * i + j].iter().enumerate() {
-                        let at = (usize::from(pixel) + (2 - i) * row + 2 - j) * PANEL + first + k * S::F32_LANES;
+                        let at = corner + (2 - i) * line + (2 - j) * PANEL + k * S::F32_LANES;
                         // SAFETY: pixels rise, so that `reach` bounds the pixel of every tap; the frame holds a panel
                         // for each pixel below it (asserted), and a vector at `first + k lanes` lies inside a panel.
                         unsafe {
@@ -266,14 +268,16 @@ fn collect<S: Simd, const N: usize, const SPIKES: bool>(
 ) {
     let Some(reach) = reach(pixels, row) else { return };
     assert!(reach * PANEL <= frame.len() && sums.len() == TAPS && (SPIKES || values.len() == pixels.len()));
+    let line = row * PANEL;
     for first in (0..PANEL).step_by(N * S::F32_LANES) {
         let mut held = [[simd.splat_f32s(0.0); N]; 9];
         for (event, &pixel) in pixels.iter().enumerate() {
             let value = if SPIKES { simd.splat_f32s(1.0) } else { simd.splat_f32s(values[event]) };
+            let corner = usize::from(pixel) * PANEL + first;
             for i in 0..3 {
                 for j in 0..3 {
                     for (k, sum) in held[3 * i + j].iter_mut().enumerate() {
-                        let at = (usize::from(pixel) + (2 - i) * row + 2 - j) * PANEL + first + k * S::F32_LANES;
+                        let at = corner + (2 - i) * line + (2 - j) * PANEL + k * S::F32_LANES;
                         // SAFETY: as in `spread`.
                         let dy = unsafe { frame.as_ptr().add(at).cast::<S::f32s>().read_unaligned() };
                         *sum = if SPIKES { simd.add_f32s(*sum, dy) } else { simd.mul_add_e_f32s(value, dy, *sum) };

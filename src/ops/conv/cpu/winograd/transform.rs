@@ -75,6 +75,7 @@ impl<const T: usize> PaddedRows<T> {
     }
 
     /// Row `i` from pixel `padding` on; all zeros when there is no `source`.
+    #[inline(always)]
     fn fill<I: Copy + Into<f32>>(&mut self, i: usize, source: Option<&[I]>, padding: usize) {
         let row = &mut self.0[i];
         match source {

@@ -13,9 +13,9 @@ use rayon::prelude::*;
 use std::marker::PhantomData;
 
 /// Floats of transformed inputs and gradients that are taken at a time.
-const CHUNK: usize = 4 * 1024 * 1024;
+const CHUNK: usize = 1024 * 1024;
 /// Tiles per product, at least: long enough to pay for reading and writing the sums.
-const DEPTH: usize = 128;
+const DEPTH: usize = 64;
 /// Input channels per product.
 const CHANNELS: usize = 64;
 
