@@ -3,64 +3,89 @@
 
 use super::Planes;
 use crate::ops::simd::vectorized;
-use crate::ops::uninit::UninitBuffer;
+use crate::ops::uninit::{UninitBuffer, UninitWriter};
 use rayon::prelude::*;
+
+/// Channels that are added side by side, in registers.
+const WIDE: usize = 64;
+const LANES: usize = 16;
 
 pub fn average<T: Copy + Into<f32> + Sync>(x: &[T], planes: &Planes) -> Vec<f32> {
     let mut y = UninitBuffer::new(planes.pooled_len());
     let images = y.parts(planes.pooled_image()).into_par_iter().zip(x.par_chunks(planes.image()));
     images.for_each(|(y, x)| {
-        let y = y.zero();
         vectorized(
             #[inline(always)]
-            || average_image(x, y, planes),
+            || average_image(x, y.writer(), planes),
         );
     });
     y.done()
 }
 
 #[inline(always)]
-fn average_image<T: Copy + Into<f32>>(x: &[T], y: &mut [f32], planes: &Planes) {
-    let (channels, (kh, kw)) = (planes.channels, planes.window);
-    let scale = 1.0 / (kh * kw) as f32;
-    for (at, y) in y.chunks_exact_mut(channels).enumerate() {
-        let corner = planes.corner(at);
-        for i in 0..kh {
-            let x = &x[(corner + i * planes.width) * channels..][..kw * channels];
-            for x in x.chunks_exact(channels) {
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y += x.into());
-            }
+fn average_image<T: Copy + Into<f32>>(x: &[T], mut y: UninitWriter<'_, f32>, planes: &Planes) {
+    let (rows, columns) = planes.pooled();
+    for at in 0..rows * columns {
+        let x = &x[planes.corner(at) * planes.channels..];
+        let mut first = 0;
+        while planes.channels - first >= WIDE {
+            y.write(&average_lanes::<_, WIDE>(&x[first..], planes));
+            first += WIDE;
         }
-        y.iter_mut().for_each(|y| *y *= scale);
+        while planes.channels - first >= LANES {
+            y.write(&average_lanes::<_, LANES>(&x[first..], planes));
+            first += LANES;
+        }
+        for first in first..planes.channels {
+            y.write(&average_lanes::<_, 1>(&x[first..], planes));
+        }
     }
+}
+
+/// The mean of L channels over the window that `x` begins with.
+#[inline(always)]
+fn average_lanes<T: Copy + Into<f32>, const L: usize>(x: &[T], planes: &Planes) -> [f32; L] {
+    let (kh, kw) = planes.window;
+    let mut sums = [0f32; L];
+    for i in 0..kh {
+        for j in 0..kw {
+            let x = &x[(i * planes.width + j) * planes.channels..][..L];
+            sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += x.into());
+        }
+    }
+    let scale = 1.0 / (kh * kw) as f32;
+    sums.map(|sum| sum * scale)
 }
 
 pub fn average_gradient(grad: &[f32], planes: &Planes) -> Vec<f32> {
     let mut dx = UninitBuffer::new(planes.len());
     let images = dx.parts(planes.image()).into_par_iter().zip(grad.par_chunks(planes.pooled_image()));
-    images.for_each(|(dx, grad)| {
-        let dx = dx.zero();
-        vectorized(
-            #[inline(always)]
-            || spread_image(grad, dx, planes),
-        );
-    });
+    images.for_each_init(
+        || vec![0f32; planes.width * planes.channels],
+        |row, (dx, grad)| spread_image(grad, dx.writer(), row, planes),
+    );
     dx.done()
 }
 
-#[inline(always)]
-fn spread_image(grad: &[f32], dx: &mut [f32], planes: &Planes) {
+/// Writes the gradient of one image, a `row` at a time, whose end that fills no window is zero and stays so.
+fn spread_image(grad: &[f32], mut dx: UninitWriter<'_, f32>, row: &mut [f32], planes: &Planes) {
     let (channels, (kh, kw)) = (planes.channels, planes.window);
-    let scale = 1.0 / (kh * kw) as f32;
-    for (at, grad) in grad.chunks_exact(channels).enumerate() {
-        let corner = planes.corner(at);
-        for i in 0..kh {
-            let dx = &mut dx[(corner + i * planes.width) * channels..][..kw * channels];
-            for dx in dx.chunks_exact_mut(channels) {
-                dx.iter_mut().zip(grad).for_each(|(dx, grad)| *dx = grad * scale);
-            }
-        }
+    let (scale, columns) = (1.0 / (kh * kw) as f32, planes.pooled().1);
+    for grad in grad.chunks_exact(columns * channels) {
+        vectorized(
+            #[inline(always)]
+            || {
+                for (dx, grad) in row.chunks_exact_mut(kw * channels).zip(grad.chunks_exact(channels)) {
+                    for dx in dx.chunks_exact_mut(channels) {
+                        dx.iter_mut().zip(grad).for_each(|(dx, grad)| *dx = grad * scale);
+                    }
+                }
+            },
+        );
+        (0..kh).for_each(|_| dx.write(row));
     }
+    let below = vec![0f32; dx.left()];
+    dx.write(&below);
 }
 
 /// The maxima and their places inside the windows. A window has at most 256 places (the layer checks).
