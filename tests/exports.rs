@@ -250,3 +250,85 @@ fn a_csv_for_trackio_and_the_example_for_pandas_have_the_lines_of_metrics_jsonl(
     }
     Ok(())
 }
+
+#[test]
+fn the_notebook_shows_the_numbers_of_metrics_jsonl() -> Result {
+    let folder = workspace(&["data.validation.share=0.25", "training.evaluate_every=2"])?;
+    let path = folder.path();
+    let sweep = "base = 'tiny.toml'\ngrid = { 'network.time_steps' = [2, 4] }\nseeds = [5, 6]\n";
+    std::fs::write(path.join("steps.toml"), sweep)?;
+    said(path, &["sweep", "steps.toml"])?;
+    let program = format!(
+        "import json, runpy, sys\nsys.argv = ['notebook', '--runs', 'runs']\n\
+        _, found = runpy.run_path({:?})['app'].run()\n\
+        print(json.dumps({{name: json.loads(found[name].to_json(orient='split', double_precision=15)) for name in\n\
+        ['losses', 'top1', 'runs', 'over_seeds', 'rates_by_epoch', 'last_rates']}}))",
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/notebook.py")
+    );
+    let Some(found) = python("marimo, matplotlib, pandas", &program, path)? else {
+        return Ok(());
+    };
+    // By the order of their names, as the notebook has them.
+    let names =
+        ["steps.time_steps2.seed5", "steps.time_steps2.seed6", "steps.time_steps4.seed5", "steps.time_steps4.seed6"];
+    let names = names.iter().chain(&["tiny"]).map(|name| format!("{name}/v0001")).collect::<Vec<_>>();
+    let read = |name| metrics::read_whole(&path.join(format!("runs/{name}/metrics.jsonl")));
+    let runs = names.iter().map(read).collect::<std::result::Result<Vec<_>, _>>()?;
+    let close = |found: &Json, expected: Option<f64>, what: &str| match expected {
+        Some(expected) => {
+            let found = found.as_f64().unwrap_or(f64::NAN);
+            assert!((found - expected).abs() < 1e-9, "{what}: {found}, and {expected} is in metrics.jsonl");
+        }
+        None => assert!(found.is_null(), "{what}: {found}, and metrics.jsonl has none"),
+    };
+    let cell = |table: &str, row: usize, column: &str| {
+        let columns = found[table]["columns"].as_array().into_iter().flatten();
+        let place = columns.into_iter().position(|found| found == column);
+        found[table]["data"][row][place.unwrap_or_else(|| panic!("{table} has no column {column}"))].clone()
+    };
+
+    for (name, run) in names.iter().zip(&runs) {
+        for (row, line) in run.epochs.iter().enumerate() {
+            close(&cell("losses", row, name), Some(line.train.loss), name);
+            close(&cell("top1", row, name), line.evaluated().map(|scores| scores.top1), name);
+        }
+    }
+    assert_eq!(found["runs"]["index"], serde_json::json!(names));
+    for (row, (name, run)) in names.iter().zip(&runs).enumerate() {
+        let (best_epoch, best) = metrics::best(&run.epochs).ok_or("a best epoch")?;
+        let last = run.epochs.last().ok_or("an epoch")?;
+        let seconds: f64 = run.epochs.iter().map(|line| line.seconds).sum();
+        for (column, expected) in [
+            ("best", Some(best)),
+            ("best_epoch", Some(best_epoch as f64)),
+            ("last", last.evaluated().map(|scores| scores.top1)),
+            ("test", run.test.map(|last| last.test.top1)),
+            ("train_loss", Some(last.train.loss)),
+            ("minutes", Some(seconds / 60.0)),
+            ("epochs", Some(3.0)),
+            (
+                "peak_memory_mb",
+                run.epochs.iter().filter_map(|line| line.peak_memory_bytes).max().map(|b| b as f64 / 1e6),
+            ),
+            ("network.time_steps", Some(if name.contains("steps2") { 2.0 } else { 4.0 })),
+            ("seed", Some(if name.contains("seed6") { 6.0 } else { 5.0 })),
+        ] {
+            close(&cell("runs", row, column), expected, &format!("{name}, {column}"));
+        }
+        for (layer, rate) in &last.firing_rates {
+            close(&cell("last_rates", row, layer), Some(*rate), &format!("{name}, {layer}"));
+        }
+    }
+    assert!(runs[4].test.is_some(), "tiny has validation images, and one score on the test images");
+    assert!(runs[4].epochs[0].evaluated().is_none(), "its first epoch was not evaluated");
+    // Unless another is chosen, the rates of the last run.
+    for (row, line) in runs[4].epochs.iter().enumerate() {
+        close(&cell("rates_by_epoch", row, "layers.2.lif"), Some(line.firing_rates[0].1), "rates by epoch");
+    }
+    // Settings by their values: two time-steps, with the mean of two seeds and their sample standard deviation.
+    let best = |run: usize| metrics::best(&runs[run].epochs).map(|best| best.1).unwrap_or(f64::NAN);
+    close(&cell("over_seeds", 0, "count"), Some(2.0), "two seeds");
+    close(&cell("over_seeds", 0, "mean"), Some((best(0) + best(1)) / 2.0), "mean");
+    close(&cell("over_seeds", 0, "std"), Some((best(0) - best(1)).abs() / 2f64.sqrt()), "standard deviation");
+    Ok(())
+}
