@@ -165,6 +165,33 @@ fn satas_workload_counts_the_sums_that_were_counted() -> Result {
 
     let told = said(path, &["export", "runs/tiny/v0001", "--sata", "some", "--images", "8"])?;
     assert!(told.contains("8 test images"), "{told}");
+    assert!(!path.join("some/training.yaml").exists());
+
+    said(path, &["export", "runs/tiny/v0001", "--sata", "sata", "--gradients"])?;
+    assert_eq!(text, std::fs::read_to_string(path.join("sata/workload.yaml"))?, "counting gradients changes nothing");
+    let training = std::fs::read_to_string(path.join("sata/training.yaml"))?;
+    let line = |key: &str| -> Result<f64> {
+        let found = training.lines().find_map(|line| line.strip_prefix("#   ")?.strip_prefix(key));
+        Ok(found.ok_or(format!("no {key}"))?.trim_start_matches([' ', ':', '=']).parse()?)
+    };
+    let [behind_norm, behind_lif] = [line("layers.0.conv")?, line("layers.4.conv")?];
+    // A neuron passes no gradient on where its potential is far from the threshold, and the loss has one for all.
+    assert!(behind_norm < 0.01 && (0.05..0.95).contains(&behind_lif), "{training}");
+    assert!(line("layers.7.linear")? < 1e-9, "{training}");
+    // 4 channels of 8 x 8 with 9 inputs each, and 6 of 4 x 4 with 36.
+    let (first, second) = (4.0 * 64.0 * 9.0, 6.0 * 16.0 * 36.0);
+    let expected = (behind_norm * first + behind_lif * second) / (first + second);
+    assert!((line("sp_du")? - expected).abs() < 1e-5, "{training}");
+    let sparse = |place: usize| -> Result<f64> {
+        let layer = &energy["layers"][place];
+        let [operations, macs] = ["operations", "macs"].map(|key| layer[key].as_f64());
+        Ok(1.0 - operations.ok_or("operations")? / (macs.ok_or("macs")? * 4.0))
+    };
+    let expected = (sparse(0)? * first + sparse(1)? * second) / (first + second);
+    assert!((line("sp_s")? - expected).abs() < 1e-5, "{expected}, and\n{training}");
+    assert!(training.contains("\nconv1:  # layers.0.conv\n  type: 2dconv\n  H_h: 8\n"), "{training}");
+    assert!(training.ends_with("\nlin3:  # layers.7.linear\n  type: out_linear\n  in: 96\n  out: 10\n"), "{training}");
+
     let told = refused(path, &["export", "runs/tiny/v0001", "--spikesim", "lists"])?;
     assert!(told.contains("found [1, 4] in and [4, 6] out. Nothing is written."), "{told}");
     assert!(!path.join("lists").exists());
