@@ -165,6 +165,33 @@ fn satas_workload_counts_the_sums_that_were_counted() -> Result {
 
     let told = said(path, &["export", "runs/tiny/v0001", "--sata", "some", "--images", "8"])?;
     assert!(told.contains("8 test images"), "{told}");
+    assert!(!path.join("some/training.yaml").exists());
+
+    said(path, &["export", "runs/tiny/v0001", "--sata", "sata", "--gradients"])?;
+    assert_eq!(text, std::fs::read_to_string(path.join("sata/workload.yaml"))?, "counting gradients changes nothing");
+    let training = std::fs::read_to_string(path.join("sata/training.yaml"))?;
+    let line = |key: &str| -> Result<f64> {
+        let found = training.lines().find_map(|line| line.strip_prefix("#   ")?.strip_prefix(key));
+        Ok(found.ok_or(format!("no {key}"))?.trim_start_matches([' ', ':', '=']).parse()?)
+    };
+    let [behind_norm, behind_lif] = [line("layers.0.conv")?, line("layers.4.conv")?];
+    // A neuron passes no gradient on where its potential is far from the threshold, and the loss has one for all.
+    assert!(behind_norm < 0.01 && (0.05..0.95).contains(&behind_lif), "{training}");
+    assert!(line("layers.7.linear")? < 1e-9, "{training}");
+    // 4 channels of 8 x 8 with 9 inputs each, and 6 of 4 x 4 with 36.
+    let (first, second) = (4.0 * 64.0 * 9.0, 6.0 * 16.0 * 36.0);
+    let expected = (behind_norm * first + behind_lif * second) / (first + second);
+    assert!((line("sp_du")? - expected).abs() < 1e-5, "{training}");
+    let sparse = |place: usize| -> Result<f64> {
+        let layer = &energy["layers"][place];
+        let [operations, macs] = ["operations", "macs"].map(|key| layer[key].as_f64());
+        Ok(1.0 - operations.ok_or("operations")? / (macs.ok_or("macs")? * 4.0))
+    };
+    let expected = (sparse(0)? * first + sparse(1)? * second) / (first + second);
+    assert!((line("sp_s")? - expected).abs() < 1e-5, "{expected}, and\n{training}");
+    assert!(training.contains("\nconv1:  # layers.0.conv\n  type: 2dconv\n  H_h: 8\n"), "{training}");
+    assert!(training.ends_with("\nlin3:  # layers.7.linear\n  type: out_linear\n  in: 96\n  out: 10\n"), "{training}");
+
     let told = refused(path, &["export", "runs/tiny/v0001", "--spikesim", "lists"])?;
     assert!(told.contains("found [1, 4] in and [4, 6] out. Nothing is written."), "{told}");
     assert!(!path.join("lists").exists());
@@ -248,5 +275,87 @@ fn a_csv_for_trackio_and_the_example_for_pandas_have_the_lines_of_metrics_jsonl(
         let close = |(found, line): (f64, &metrics::EpochMetrics)| (found - line.train.loss).abs() < 1e-9;
         assert!(losses.clone().count() == 3 && losses.zip(&lines).all(close), "{found}");
     }
+    Ok(())
+}
+
+#[test]
+fn the_notebook_shows_the_numbers_of_metrics_jsonl() -> Result {
+    let folder = workspace(&["data.validation.share=0.25", "training.evaluate_every=2"])?;
+    let path = folder.path();
+    let sweep = "base = 'tiny.toml'\ngrid = { 'network.time_steps' = [2, 4] }\nseeds = [5, 6]\n";
+    std::fs::write(path.join("steps.toml"), sweep)?;
+    said(path, &["sweep", "steps.toml"])?;
+    let program = format!(
+        "import json, runpy, sys\nsys.argv = ['notebook', '--runs', 'runs']\n\
+        _, found = runpy.run_path({:?})['app'].run()\n\
+        print(json.dumps({{name: json.loads(found[name].to_json(orient='split', double_precision=15)) for name in\n\
+        ['losses', 'top1', 'runs', 'over_seeds', 'rates_by_epoch', 'last_rates']}}))",
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/notebook.py")
+    );
+    let Some(found) = python("marimo, matplotlib, pandas", &program, path)? else {
+        return Ok(());
+    };
+    // By the order of their names, as the notebook has them.
+    let names =
+        ["steps.time_steps2.seed5", "steps.time_steps2.seed6", "steps.time_steps4.seed5", "steps.time_steps4.seed6"];
+    let names = names.iter().chain(&["tiny"]).map(|name| format!("{name}/v0001")).collect::<Vec<_>>();
+    let read = |name| metrics::read_whole(&path.join(format!("runs/{name}/metrics.jsonl")));
+    let runs = names.iter().map(read).collect::<std::result::Result<Vec<_>, _>>()?;
+    let close = |found: &Json, expected: Option<f64>, what: &str| match expected {
+        Some(expected) => {
+            let found = found.as_f64().unwrap_or(f64::NAN);
+            assert!((found - expected).abs() < 1e-9, "{what}: {found}, and {expected} is in metrics.jsonl");
+        }
+        None => assert!(found.is_null(), "{what}: {found}, and metrics.jsonl has none"),
+    };
+    let cell = |table: &str, row: usize, column: &str| {
+        let columns = found[table]["columns"].as_array().into_iter().flatten();
+        let place = columns.into_iter().position(|found| found == column);
+        found[table]["data"][row][place.unwrap_or_else(|| panic!("{table} has no column {column}"))].clone()
+    };
+
+    for (name, run) in names.iter().zip(&runs) {
+        for (row, line) in run.epochs.iter().enumerate() {
+            close(&cell("losses", row, name), Some(line.train.loss), name);
+            close(&cell("top1", row, name), line.evaluated().map(|scores| scores.top1), name);
+        }
+    }
+    assert_eq!(found["runs"]["index"], serde_json::json!(names));
+    for (row, (name, run)) in names.iter().zip(&runs).enumerate() {
+        let (best_epoch, best) = metrics::best(&run.epochs).ok_or("a best epoch")?;
+        let last = run.epochs.last().ok_or("an epoch")?;
+        let seconds: f64 = run.epochs.iter().map(|line| line.seconds).sum();
+        for (column, expected) in [
+            ("best", Some(best)),
+            ("best_epoch", Some(best_epoch as f64)),
+            ("last", last.evaluated().map(|scores| scores.top1)),
+            ("test", run.test.map(|last| last.test.top1)),
+            ("train_loss", Some(last.train.loss)),
+            ("minutes", Some(seconds / 60.0)),
+            ("epochs", Some(3.0)),
+            (
+                "peak_memory_mb",
+                run.epochs.iter().filter_map(|line| line.peak_memory_bytes).max().map(|b| b as f64 / 1e6),
+            ),
+            ("network.time_steps", Some(if name.contains("steps2") { 2.0 } else { 4.0 })),
+            ("seed", Some(if name.contains("seed6") { 6.0 } else { 5.0 })),
+        ] {
+            close(&cell("runs", row, column), expected, &format!("{name}, {column}"));
+        }
+        for (layer, rate) in &last.firing_rates {
+            close(&cell("last_rates", row, layer), Some(*rate), &format!("{name}, {layer}"));
+        }
+    }
+    assert!(runs[4].test.is_some(), "tiny has validation images, and one score on the test images");
+    assert!(runs[4].epochs[0].evaluated().is_none(), "its first epoch was not evaluated");
+    // Unless another is chosen, the rates of the last run.
+    for (row, line) in runs[4].epochs.iter().enumerate() {
+        close(&cell("rates_by_epoch", row, "layers.2.lif"), Some(line.firing_rates[0].1), "rates by epoch");
+    }
+    // Settings by their values: two time-steps, with the mean of two seeds and their sample standard deviation.
+    let best = |run: usize| metrics::best(&runs[run].epochs).map(|best| best.1).unwrap_or(f64::NAN);
+    close(&cell("over_seeds", 0, "count"), Some(2.0), "two seeds");
+    close(&cell("over_seeds", 0, "mean"), Some((best(0) + best(1)) / 2.0), "mean");
+    close(&cell("over_seeds", 0, "std"), Some((best(0) - best(1)).abs() / 2f64.sqrt()), "standard deviation");
     Ok(())
 }

@@ -195,9 +195,14 @@ impl Chain {
                     means = Some(window);
                     Some(grad)
                 }
-                (None, None) => node.layer.backward(saved, grad, needed)?,
+                (None, None) => {
+                    observer.gradient(&node.place.name, &grad)?;
+                    node.layer.backward_observed(saved, grad, needed, observer)?
+                }
             };
-            observer.backward(&node.place.name);
+            if !self.nested {
+                observer.backward(&node.place.name);
+            }
             match next {
                 Some(next) => grad = next,
                 None => return Ok(None),

@@ -222,6 +222,17 @@ pub trait Layer: Send + Sync {
         self.forward(x, context)
     }
 
+    /// `backward` of a layer that holds lists: `observer` hears of the layers inside.
+    fn backward_observed(
+        &mut self,
+        saved: SavedTensors,
+        grad: Tensor,
+        wanted: bool,
+        _: &mut dyn Observer,
+    ) -> Result<Option<Tensor>> {
+        self.backward(saved, grad, wanted)
+    }
+
     /// `evaluate` of a layer that holds lists: `observer` hears of the layers inside.
     fn evaluate_observed(&self, x: &Tensor, _: &mut dyn Observer) -> Result<Output> {
         self.evaluate(x)

@@ -38,6 +38,15 @@ pub trait Observer {
     /// The loss and its gradient are known.
     fn scored(&mut self) {}
 
+    /// The gradient of what the layer `name` (`layers.3`, `layers.3.residual.layers.0`) has put out is known: last to
+    /// first, those of lists within other layers too. Where that is the same at all time-steps it is one step, the sum.
+    ///
+    /// # Errors
+    /// Those of reading the tensor; they end the pass.
+    fn gradient(&mut self, _name: &str, _grad: &Tensor) -> Result<()> {
+        Ok(())
+    }
+
     /// The layer `name` of the network's own list has passed its gradient on: last to first.
     fn backward(&mut self, _name: &str) {}
 
@@ -62,6 +71,11 @@ impl Observer for (&mut dyn Observer, &mut dyn Observer) {
     fn scored(&mut self) {
         self.0.scored();
         self.1.scored();
+    }
+
+    fn gradient(&mut self, name: &str, grad: &Tensor) -> Result<()> {
+        self.0.gradient(name, grad)?;
+        self.1.gradient(name, grad)
     }
 
     fn backward(&mut self, name: &str) {

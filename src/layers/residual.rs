@@ -228,10 +228,20 @@ impl Layer for Residual {
     }
 
     fn backward(&mut self, saved: SavedTensors, grad: Tensor, wanted: bool) -> Result<Option<Tensor>> {
+        self.backward_observed(saved, grad, wanted, &mut ())
+    }
+
+    fn backward_observed(
+        &mut self,
+        saved: SavedTensors,
+        grad: Tensor,
+        wanted: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Tensor>> {
         let ([of_branch, of_shortcut], own) = saved.take_lists()?;
         let (branch, shortcut) = self.gradients(own, grad)?;
-        let by_shortcut = self.shortcut.backward(of_shortcut, shortcut, wanted, &mut ())?;
-        let by_branch = self.branch.backward(of_branch, branch, wanted, &mut ())?;
+        let by_shortcut = self.shortcut.backward(of_shortcut, shortcut, wanted, observer)?;
+        let by_branch = self.branch.backward(of_branch, branch, wanted, observer)?;
         by_branch.zip(by_shortcut).filter(|_| wanted).map(|(a, b)| sum(&a, &b)).transpose()
     }
 

@@ -29,8 +29,17 @@ const READ_ONLY: [(&str, &str); 8] = [
 ];
 
 /// Programs whose lines are left to the reader: they build, or run what is not part of this program.
-const OTHERS: [&str; 7] =
-    ["cargo build", "cargo test", "cargo bench", "cargo install", "packaging/", "uv tool", "podman build"];
+const OTHERS: [&str; 9] = [
+    "cargo build",
+    "cargo test",
+    "cargo bench",
+    "cargo install",
+    "packaging/",
+    "uv tool",
+    "podman build",
+    "marimo ",
+    "uvx marimo",
+];
 
 /// What does not work, with its place, a paragraph each.
 pub fn wrong() -> Vec<String> {

@@ -4,11 +4,13 @@
 //! Both list convolutions and linear layers alone. Pools are in the shapes that the next layer receives; norms and
 //! neurons belong to the layer before them.
 
+mod gradients;
 mod sata;
 mod sparsity;
 mod spikesim;
 
-pub use sata::workload;
+pub use gradients::{GradientMeter, GradientSparsity, gradient_sparsity};
+pub use sata::{training, workload};
 pub use sparsity::{InputSparsity, sparsity};
 pub use spikesim::lists;
 

@@ -21,7 +21,9 @@ use std::path::{Path, PathBuf};
 /// normalised. Of a Poisson encoder the draws are PyTorch's own; a coded sequence is taken as well.
 ///
 /// --sata: workload.yaml, as SATA_Sim's inference reads it: time-steps, shapes, and the share of multiply-accumulates
-/// whose input was zero on the test images.
+/// whose input was zero on the test images. With --gradients also training.yaml, the network as SATA_Sim's model of
+/// training reads it, with the numbers for its energy_cal.py: the share of gradients that were zero in training steps
+/// on the same images, without a move of the weights.
 ///
 /// --spikesim: spikesim_lists.py, the lists of SpikeSim's ela_spikesim.py. It takes no sparsity.
 ///
@@ -45,6 +47,9 @@ pub struct ExportArguments {
     /// The most test images that sparsity is counted on; all unless given.
     #[arg(long, value_name = "N", requires = "sata", value_parser = clap::value_parser!(u32).range(1..))]
     images: Option<u32>,
+    /// Count the zeros among gradients, too.
+    #[arg(long, requires = "sata")]
+    gradients: bool,
 }
 
 /// For whom.
@@ -69,7 +74,7 @@ struct ExportTarget {
 }
 
 pub fn export(arguments: &ExportArguments, log: &Log) -> Result<()> {
-    let ExportArguments { runs, checkpoint, to, images } = arguments;
+    let ExportArguments { runs, checkpoint, to, images, gradients } = arguments;
     if let Some(folder) = &to.mlflow {
         return trackers::mlflow(runs, folder);
     }
@@ -78,7 +83,7 @@ pub fn export(arguments: &ExportArguments, log: &Log) -> Result<()> {
         return Err(Error::Run(format!("expected one run, found {found}: only --mlflow takes several.")));
     };
     match to {
-        ExportTarget { sata: Some(folder), .. } => hardware::sata(run, *checkpoint, folder, *images, log),
+        ExportTarget { sata: Some(folder), .. } => hardware::sata(run, *checkpoint, folder, (*images, *gradients), log),
         ExportTarget { spikesim: Some(folder), .. } => hardware::spikesim(run, folder),
         ExportTarget { trackio: Some(file), .. } => trackers::trackio(run, file),
         // One of them is given: clap's group requires it.
