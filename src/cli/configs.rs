@@ -2,6 +2,7 @@
 
 use super::path_argument::path;
 use crate::error::{Error, Result};
+use crate::files::output_folder::OutputFolder;
 use crate::files::{atomic, shipped};
 use std::fs;
 use std::io::ErrorKind;
@@ -47,10 +48,7 @@ fn first_sentence(text: &str) -> String {
 }
 
 fn copy(folder: &Path) -> Result<String> {
-    if folder.exists() && !folder.is_dir() {
-        let path = folder.display();
-        return Err(Error::Run(format!("--copy {path}: expected a folder, found a file. Name another.")));
-    }
+    OutputFolder { option: "--copy", path: folder, own: &[] }.check()?;
     let (mut written, mut changed) = (Vec::new(), Vec::new());
     for (name, text) in shipped::files() {
         let path = folder.join(name);

@@ -21,8 +21,6 @@ use std::ops::Range;
 const CHUNK: usize = 4 * 1024 * 1024;
 /// Channels whose weights are brought into another order at a time.
 const CHANNELS: usize = 16;
-/// Tasks of the weight's gradient for each thread, where there are channels enough; each copies what it reads.
-const TASKS: usize = 2;
 /// Floats of one channel's weights, or sums, for a panel of output channels: [3, 3, 32].
 const TAPS: usize = 9 * PANEL;
 
@@ -92,9 +90,8 @@ pub fn weight_gradient<T: InputValue>(x: &[T], dy: &[f32], g: &Geometry, n: usiz
     let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
     // [panels of O][C][3, 3, 32].
     let mut sums = Reused::zeroed(o.div_ceil(PANEL) * c * TAPS);
-    // A panel's channels in as many runs as there must be for all threads to have work.
-    let runs = (TASKS * rayon::current_num_threads()).div_ceil(o.div_ceil(PANEL));
-    let channels = if rayon::current_num_threads() == 1 { c } else { c.div_ceil(runs) };
+    // A panel's channels in as many runs as there must be for all threads to have work: each copies what it reads.
+    let channels = c.div_ceil(rayon::current_num_threads().div_ceil(o.div_ceil(PANEL)));
     let mut tasks: Vec<(usize, usize, &mut [f32])> = Vec::new();
     for (panel, sums) in sums.chunks_mut(c * TAPS).enumerate() {
         tasks.extend(sums.chunks_mut(channels * TAPS).enumerate().map(|(run, sums)| (panel, run * channels, sums)));

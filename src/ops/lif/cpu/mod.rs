@@ -1,14 +1,16 @@
 //! The LIF equation on the CPU: blocks of neurons small enough for the first-level cache go through all time-steps.
 
+mod currents;
+
 use super::Surrogate;
 use super::neuron::{CellTable, Cells, Neuron, StepCurrents, StepPotentials};
 use super::neurons::HostNeurons;
 use super::step_back::{General, StepBack, Usual};
 use super::surrogate::Derivative;
-use crate::ops::sequence::ChannelsLast;
 use crate::ops::simd::{prefetch, vectorized};
 use crate::ops::uninit::{UninitBuffer, UninitPart};
 use candle_core::WithDType;
+pub use currents::{Currents, Sequence, StoredCurrents};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -16,105 +18,6 @@ use std::ops::Range;
 pub const BLOCK: usize = 512;
 /// Blocks per task, unless a task costs memory.
 const BLOCKS: usize = 8;
-
-/// What is stored of a sequence: [T, n], or [n] where it is the same at every time-step.
-#[derive(Clone, Copy)]
-pub struct Sequence<'a> {
-    values: &'a [f32],
-    time_steps: usize,
-    constant: bool,
-}
-
-impl<'a> Sequence<'a> {
-    pub fn new(values: &'a [f32], time_steps: usize, constant: bool) -> Self {
-        Self { values, time_steps, constant }
-    }
-
-    /// The `values` of a stored tensor.
-    pub fn stored(stored: &ChannelsLast, values: &'a [f32]) -> Self {
-        Self::new(values, stored.time_steps, stored.constant)
-    }
-
-    pub fn time_steps(&self) -> usize {
-        self.time_steps
-    }
-
-    /// Neurons n.
-    fn neurons(&self) -> usize {
-        if self.constant { self.values.len() } else { self.values.len() / self.time_steps.max(1) }
-    }
-
-    /// All values [T, n], or [n].
-    pub fn values(&self) -> &'a [f32] {
-        self.values
-    }
-
-    /// The one time-step that stands for all, where the sequence is constant in time.
-    pub fn one_step(&self) -> Option<&'a [f32]> {
-        self.constant.then_some(self.values)
-    }
-
-    fn at(&self, t: usize, neurons: Range<usize>) -> &'a [f32] {
-        let first = if self.constant { 0 } else { t * self.neurons() };
-        &self.values[first + neurons.start..first + neurons.end]
-    }
-}
-
-/// How stored values become currents, and what is to be known of the currents' gradient.
-pub trait Currents: Sync {
-    /// What a task gathers.
-    type Gathered: Send;
-    /// How those of one time-step become currents.
-    type AtStep<'a>: StepCurrents
-    where
-        Self: 'a;
-
-    /// The length of rows that become currents alike, and of which neurons are a multiple; without one, any.
-    fn row(&self) -> Option<usize> {
-        None
-    }
-
-    /// How many tasks may gather.
-    fn tasks(&self) -> usize {
-        usize::MAX
-    }
-
-    fn gather(&self) -> Self::Gathered;
-
-    fn at_step(&self, t: usize) -> Self::AtStep<'_>;
-
-    /// Hears of the currents' gradient at time-step t.
-    fn observe(&self, t: usize, stored: &[f32], gradient: &[f32], gathered: &mut Self::Gathered);
-}
-
-/// Stored values that are currents.
-#[derive(Clone, Copy)]
-pub struct StoredCurrents;
-
-impl Currents for StoredCurrents {
-    type Gathered = ();
-    type AtStep<'a> = Self;
-
-    fn gather(&self) {}
-
-    fn at_step(&self, _: usize) -> Self {
-        *self
-    }
-
-    fn observe(&self, _: usize, _: &[f32], _: &[f32], (): &mut ()) {}
-}
-
-impl StepCurrents for StoredCurrents {
-    #[inline(always)]
-    fn part(self, _: usize, _: usize) -> Self {
-        self
-    }
-
-    #[inline(always)]
-    fn at(&self, _: usize, stored: f32) -> f32 {
-        stored
-    }
-}
 
 /// Spikes [T, n], and how many are 1.
 pub fn forward(stored: Sequence<'_>, neurons: &HostNeurons, currents: &impl Currents) -> (Vec<u8>, u64) {
@@ -133,7 +36,7 @@ fn forward_with(
     block: usize,
 ) -> (Vec<u8>, u64) {
     let n = stored.neurons();
-    let mut spikes = UninitBuffer::<u8>::new(stored.time_steps * n);
+    let mut spikes = UninitBuffer::<u8>::new(stored.time_steps() * n);
     let (size, row) = (BLOCKS * block, currents.row().unwrap_or(block));
     let work = |(task, rows): (usize, Vec<UninitPart<'_, u8>>)| {
         let mut rows: Vec<_> = rows.into_iter().map(UninitPart::writer).collect();
@@ -263,7 +166,7 @@ fn gradient_with<C: Currents, B: StepBack>(
     let work = |(task, rows): (usize, Vec<UninitPart<'_, f32>>)| {
         let mut rows: Vec<_> = rows.into_iter().map(UninitPart::writer).collect();
         let (mut gathered, mut own) = (currents.gather(), back.task(block));
-        let mut pre_spike = vec![0f32; stored.time_steps * block];
+        let mut pre_spike = vec![0f32; stored.time_steps() * block];
         let [mut potentials, mut of_step, mut potential_gradient] = [(); 3].map(|()| vec![0f32; block]);
         let mut read_again = vec![0f32; if B::READS_CURRENTS { block } else { 0 }];
         for first in (task * size..n.min((task + 1) * size)).step_by(block) {
