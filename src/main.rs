@@ -20,5 +20,6 @@ static ALLOCATOR: bntt::system::memory::RecordingAllocator = bntt::system::memor
 fn main() -> ExitCode {
     bntt::system::memory::keep_freed();
     bntt::system::memory::explain();
+    bntt::system::threads::main_thread_works();
     bntt::cli::main()
 }
