@@ -599,6 +599,21 @@ fn bench_needs_no_data_and_says_where_the_time_goes() {
 }
 
 #[test]
+fn bench_measures_with_each_number_of_threads_and_says_why_it_could_not() {
+    let workspace = Workspace::new();
+    workspace.write("spiking.toml", SPIKING);
+    let arguments = ["bench", "spiking.toml", "training.threads=3", "--repeats", "2", "--threads", "1,2"];
+    let text = workspace.ok(&[&arguments[..], &["--format", "json"]].concat());
+    let reports: Vec<serde_json::Value> = serde_json::from_str(&text).expect("JSON");
+    let threads: Vec<_> = reports.iter().map(|report| report["threads"].as_u64()).collect();
+    assert_eq!(threads, [Some(1), Some(2)]);
+    assert!(reports.iter().all(|report| report["repeats"] == 2 && report["step"]["median"].as_f64() > Some(0.0)));
+    assert!(workspace.ok(&arguments).contains("Amdahl's law"));
+    let refused = workspace.refused(&[&arguments[..], &["network.time_steps=1000000"]].concat());
+    assert!(refused.contains("bench with 1 threads") && refused.contains("--insist"), "{refused}");
+}
+
+#[test]
 fn a_layer_is_replaced_from_the_command_line() {
     let workspace = Workspace::new();
     workspace.write("with_pool.toml", &TEXT.replace("'flatten', {", "{ pool = { average = 2 } }, 'flatten', {"));

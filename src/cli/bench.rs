@@ -25,23 +25,23 @@ use std::path::PathBuf;
 pub struct BenchArguments {
     /// Experiment file.
     #[arg(value_parser = path())]
-    config: PathBuf,
+    pub(super) config: PathBuf,
     /// Values that replace the file's, as in `network.time_steps=5`.
     #[arg(value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    pub(super) overrides: Vec<String>,
     /// Steps to measure, after two to warm up.
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    repeats: u32,
+    pub(super) repeats: u32,
     /// Measure even if the memory that is predicted is more than there is.
     #[arg(long)]
-    insist: bool,
+    pub(super) insist: bool,
     /// Show every layer.
     #[arg(long)]
     layers: bool,
     /// Measure with each of these numbers of worker threads: how much faster more of them are.
     #[arg(long, value_name = "N,...", value_delimiter = ',', conflicts_with = "layers",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Vec<u16>,
+    pub(super) threads: Vec<u16>,
     /// Measure nothing: print the bytes and operations of a step on a GPU, and the least time that they take.
     #[arg(long, conflicts_with_all = ["repeats", "insist", "layers", "threads"])]
     model: bool,
@@ -58,16 +58,13 @@ pub fn bench(arguments: &BenchArguments) -> Result<()> {
     if arguments.model {
         return arguments.format.print(super::bench_model::model(&checked)?);
     }
+    if !arguments.threads.is_empty() {
+        return arguments.format.print(super::bench_threads::scaling(arguments)?);
+    }
     crate::system::threads::start(checked.experiment.training.threads);
     let device = checked.experiment.training.open_device()?;
     refuse_what_does_not_fit(&checked, &device, arguments.insist)?;
-    let measured =
-        || with_memory_explained(&device, &checked, || measure(&checked, &device, arguments.repeats as usize));
-    if !arguments.threads.is_empty() {
-        let threads: Vec<usize> = arguments.threads.iter().copied().map(usize::from).collect();
-        return arguments.format.print(super::bench_threads::scaling(&threads, measured)?);
-    }
-    let report = measured()?;
+    let report = with_memory_explained(&device, &checked, || measure(&checked, &device, arguments.repeats as usize))?;
     if arguments.json {
         let line = serde_json::to_string(&report).map_err(|e| Error::Run(format!("bench: cannot write JSON: {e}")))?;
         return super::print(&format!("{line}\n"));

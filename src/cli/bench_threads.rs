@@ -1,20 +1,15 @@
 //! `bntt bench --threads`: the same step with several numbers of worker threads.
 
+use super::bench::BenchArguments;
 use crate::error::{Error, Result};
 use crate::report::table::{Printout, Table, json, text};
 use crate::train::bench::BenchReport;
-use rayon::ThreadPoolBuilder;
+use std::process::{Command, Stdio};
 
-/// Measures with each number of threads, in turn, by `measure`.
-pub fn scaling(threads: &[usize], measure: impl Fn() -> Result<BenchReport> + Sync) -> Result<Printout> {
-    let mut reports = Vec::new();
-    for &number in threads {
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(number)
-            .build()
-            .map_err(|why| Error::Run(format!("bench: the system does not give {number} threads: {why}")))?;
-        reports.push(pool.install(&measure)?);
-    }
+/// Measures with each number of threads, in turn, each in a process of its own: its main thread is then one of the
+/// workers, and memory comes from the same heap, as in training.
+pub fn scaling(arguments: &BenchArguments) -> Result<Printout> {
+    let reports = arguments.threads.iter().map(|&number| measured(arguments, number)).collect::<Result<Vec<_>>>()?;
     let table = table(&reports);
     let mut text = match reports.first() {
         Some(first) => format!(
@@ -28,11 +23,32 @@ pub fn scaling(threads: &[usize], measure: impl Fn() -> Result<BenchReport> + Sy
         text += &format!(
             "\nOf a step by {} thread, {:.1} % is not faster by more: the share s for which\n\
              s + (1 - s) / threads is closest to these times (Amdahl's law, least squares).\n",
-            threads.first().copied().unwrap_or(1),
+            reports.first().map_or(1, |first| first.threads),
             100.0 * share
         );
     }
     Ok(Printout::new(text, vec![table]).with_json(json::value(&reports)?))
+}
+
+/// What this program says of the same experiment with `number` threads.
+fn measured(arguments: &BenchArguments, number: u16) -> Result<BenchReport> {
+    let program = std::env::current_exe().map_err(Error::io("find", "this program"))?;
+    let mut command = Command::new(&program);
+    command.arg("bench").arg(&arguments.config).args(&arguments.overrides);
+    command.arg(format!("training.threads={number}"));
+    command.arg(format!("--repeats={}", arguments.repeats)).arg("--json");
+    command.args(arguments.insist.then_some("--insist"));
+    let output = command.stdin(Stdio::null()).output().map_err(Error::io("start", &program))?;
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::Run(format!(
+            "bench with {number} threads ended with {}:\n{}",
+            output.status,
+            why.trim_end()
+        )));
+    }
+    serde_json::from_slice(&output.stdout)
+        .map_err(|why| Error::Run(format!("bench with {number} threads: expected a line of JSON: {why}")))
 }
 
 fn table(reports: &[BenchReport]) -> Table {

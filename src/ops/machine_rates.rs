@@ -5,7 +5,7 @@ use super::scratch::Scratch;
 use super::simd::arch;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
 /// Rows and depth of the product, whose operands stay in the first-level cache.
@@ -18,7 +18,7 @@ const FLOATS: usize = 16 * 1024 * 1024;
 const ATTEMPTS: usize = 5;
 
 /// The best rates of all threads together.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MachineRates {
     /// Additions and multiplications in 10^9 a second, in matrix products whose operands stay in the cache.
     pub gflops: f64,

@@ -13,13 +13,13 @@ use crate::rng::{Purpose, Stream};
 use crate::train::evaluate::{EvaluationOptions, logits};
 use crate::train::step;
 use candle_core::Device;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
 const WARM_UP: usize = 2;
 
 /// Seconds of a part over all repeats.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PhaseTiming {
     pub median: f64,
     pub minimum: f64,
@@ -43,7 +43,7 @@ impl PhaseTiming {
 }
 
 /// One layer, or a norm with the neurons it is fused with.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerReport {
     /// `layers.3`.
     pub layer: String,
@@ -58,7 +58,7 @@ pub struct LayerReport {
 }
 
 /// What was measured. All numbers are of one batch unless they say otherwise.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BenchReport {
     pub name: String,
     pub device: String,
