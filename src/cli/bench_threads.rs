@@ -3,6 +3,7 @@
 use super::bench::BenchArguments;
 use crate::error::{Error, Result};
 use crate::report::table::{Printout, Table, json, text};
+use crate::system::program;
 use crate::train::bench::BenchReport;
 use std::process::{Command, Stdio};
 
@@ -32,7 +33,7 @@ pub fn scaling(arguments: &BenchArguments) -> Result<Printout> {
 
 /// What this program says of the same experiment with `number` threads.
 fn measured(arguments: &BenchArguments, number: u16) -> Result<BenchReport> {
-    let program = std::env::current_exe().map_err(Error::io("find", "this program"))?;
+    let program = program::itself()?;
     let mut command = Command::new(&program);
     command.arg("bench").arg(&arguments.config).args(&arguments.overrides);
     command.arg(format!("training.threads={number}"));

@@ -2,5 +2,6 @@
 
 pub mod gpus;
 pub mod memory;
+pub mod program;
 pub mod signals;
 pub mod threads;

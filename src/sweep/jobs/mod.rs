@@ -23,6 +23,7 @@ use super::{FrozenConfigs, IncompleteRuns, Sweep, SweepRun};
 use crate::error::StopReason;
 use crate::error::{Error, Result};
 use crate::system::gpus;
+use crate::system::program;
 use crate::system::signals::Stop;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -30,8 +31,6 @@ use std::time::Duration;
 
 /// How often children are looked at.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-/// This program even after its file was replaced, so that a sweep goes on with the program that it began with.
-const ITSELF: &str = "/proc/self/exe";
 
 /// What is told while the jobs work.
 pub enum JobEvent<'a> {
@@ -93,10 +92,7 @@ impl Jobs<'_> {
     /// # Errors
     /// [`Error::Io`] when nothing can be written below `runs`, [`Error::Run`] when this program cannot find itself.
     pub fn train<'a>(&self, due: &IncompleteRuns<'a>, mut report: impl FnMut(JobEvent<'a>)) -> Result<JobsOutcome> {
-        let itself = Path::new(ITSELF);
-        let found = std::env::current_exe();
-        let program = found.map_err(|e| Error::Run(format!("cannot find this program to start runs: {e}.")))?;
-        self.train_with(if itself.exists() { itself } else { &program }, due, &mut report)
+        self.train_with(&program::itself()?, due, &mut report)
     }
 
     fn train_with<'a>(
