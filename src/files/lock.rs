@@ -27,7 +27,16 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 /// Held as long as it lives.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+/// Given back by name: closing the file would not do, as long as a process that another thread is starting just then
+/// has its copy of it, between `fork` and `exec`.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A file system without locks has none to give back.
+        let _ = system::unlock(&self.file);
+    }
 }
 
 impl Lock {
@@ -53,7 +62,7 @@ impl Lock {
         // Written before the rest is cut off, so that whoever reads meanwhile finds a whole first line.
         let named = file.write_all(text.as_bytes()).and_then(|()| file.set_len(text.len() as u64));
         named.map_err(Error::io("write", path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// The same, waiting while another process holds it.
@@ -118,12 +127,12 @@ mod system {
     use std::io;
     use std::os::fd::AsRawFd;
 
-    /// The whole file, exclusively.
-    fn whole_file() -> libc::flock {
+    /// The whole file, to be locked exclusively (`F_WRLCK`) or given back (`F_UNLCK`).
+    fn whole_file(kind: libc::c_int) -> libc::flock {
         // SAFETY: a `flock` is plain numbers, for which zeros are valid; they stand for the whole file, as `fcntl(2)`
         // has it.
         let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-        lock.l_type = libc::F_WRLCK as libc::c_short;
+        lock.l_type = kind as libc::c_short;
         lock.l_whence = libc::SEEK_SET as libc::c_short;
         lock
     }
@@ -138,15 +147,20 @@ mod system {
     }
 
     pub fn try_lock(file: &File) -> io::Result<bool> {
-        match call(file, libc::F_OFD_SETLK, &mut whole_file()) {
+        match call(file, libc::F_OFD_SETLK, &mut whole_file(libc::F_WRLCK)) {
             Ok(()) => Ok(true),
             Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
             Err(e) => Err(e),
         }
     }
 
+    /// Whoever else has a copy of the file.
+    pub fn unlock(file: &File) -> io::Result<()> {
+        call(file, libc::F_OFD_SETLK, &mut whole_file(libc::F_UNLCK))
+    }
+
     pub fn is_locked(file: &File) -> bool {
-        let mut lock = whole_file();
+        let mut lock = whole_file(libc::F_WRLCK);
         call(file, libc::F_OFD_GETLK, &mut lock).is_ok() && lock.l_type != libc::F_UNLCK as libc::c_short
     }
 }
@@ -162,6 +176,11 @@ mod system {
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(e)) => Err(e),
         }
+    }
+
+    /// Whoever else has a copy of the file.
+    pub fn unlock(file: &File) -> io::Result<()> {
+        file.unlock()
     }
 
     /// Others who look are not in the way; one who takes it just then may be refused.
@@ -189,8 +208,20 @@ mod tests {
         let clone = first.try_clone().unwrap();
         drop(first);
         assert!(is_held(&path), "a clone keeps it");
-        drop(clone);
+        system::unlock(&clone).unwrap();
         assert!(!is_held(&path) && try_lock(&second).unwrap());
+    }
+
+    #[test]
+    fn a_lock_is_free_when_dropped_though_a_process_being_started_still_has_a_copy_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let lock = Lock::take(&path, folder.path()).unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        drop(lock);
+        assert!(!is_held(&path));
+        Lock::take(&path, folder.path()).unwrap();
+        drop(copy);
     }
 
     #[test]

@@ -5,3 +5,6 @@ pub mod memory;
 pub mod program;
 pub mod signals;
 pub mod threads;
+
+#[cfg(test)]
+pub mod written_program;

@@ -5,3 +5,5 @@ mod repository;
 mod runs;
 mod state;
 mod traps;
+#[path = "../../src/system/written_program.rs"]
+mod written_program;

@@ -1,7 +1,7 @@
 //! A git repository to look at.
 
+use super::written_program::write_program;
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
@@ -73,8 +73,7 @@ impl Repository {
     fn program(&self, name: &str, end: &str) -> String {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, format!("#!/bin/sh\n: > '{}'\n{end}\n", self.mark().display())).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&path, &format!(": > '{}'\n{end}", self.mark().display()));
         path.to_str().unwrap().to_string()
     }
 

@@ -3,6 +3,8 @@
 mod cluster;
 mod odd_paths;
 mod refusals;
+#[path = "../../src/system/written_program.rs"]
+mod written_program;
 
 use cluster::Cluster;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! SLURMs that refuse, or are not there: commands of that name that say what is asked of them.
 
+use super::written_program::write_program;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -24,9 +24,7 @@ impl Workspace {
 
     /// Puts a shell's script in a command's place.
     fn program(&self, name: &str, script: &str) {
-        let path = self.path("bin").join(name);
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+        write_program(&self.path("bin").join(name), script);
     }
 
     /// The exit code, standard output and error, where these commands and the shell's own are all there is.

@@ -5,7 +5,7 @@ use crate::files::lock::Lock;
 use crate::run::RunFolder;
 use crate::run::metrics::{EpochMetrics, SplitMetrics};
 use crate::run::provenance::{Outcome, Provenance};
-use crate::system::gpus::write_program;
+use crate::system::written_program::write_program;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::Command;

@@ -8,9 +8,6 @@ mod nvidia_smi;
 #[cfg(test)]
 mod tests;
 
-#[cfg(test)]
-pub use tests::write_program;
-
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;

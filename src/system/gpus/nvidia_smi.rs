@@ -71,7 +71,7 @@ fn within(limit: Duration, program: &Path) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::gpus::write_program;
+    use crate::system::written_program::write_program;
     use std::path::PathBuf;
 
     fn program(folder: &Path, script: &str) -> PathBuf {
