@@ -90,13 +90,9 @@ impl<W: Tile<M, T>, const M: usize, const T: usize> FilterTransform<'_, W, M, T>
                 turned.with_simd(simd);
             }
             FilterOrientation::Reversed => {
-                for (channel, taps) in self.taps.chunks_exact_mut(TAPS).take(channels).enumerate() {
-                    let filters = &self.w[((self.first + channel) * o + self.panel.start) * 9..][..9 * width];
-                    for (out, filter) in filters.as_chunks::<9>().0.iter().enumerate() {
-                        for (tap, value) in filter.iter().rev().enumerate() {
-                            taps[tap * PANEL + out] = *value;
-                        }
-                    }
+                for (channel, to) in self.taps.chunks_exact_mut(TAPS).take(channels).enumerate() {
+                    let from = &self.w[((self.first + channel) * o + self.panel.start) * 9..];
+                    Transpose { from, from_row: 9, to, to_row: PANEL, rows: width, columns: 9 }.with_simd(simd);
                 }
             }
         }
@@ -117,7 +113,11 @@ impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for FilterTransform
                 for (i, line) in lines.iter_mut().enumerate() {
                     let mut taps = [zero; 3];
                     for (j, tap) in taps.iter_mut().enumerate() {
-                        *tap = S::as_simd_f32s(&f[(3 * i + j) * PANEL..][..PANEL]).0[k];
+                        let place = match self.orientation {
+                            FilterOrientation::AsStored => 3 * i + j,
+                            FilterOrientation::Reversed => 8 - (3 * i + j),
+                        };
+                        *tap = S::as_simd_f32s(&f[place * PANEL..][..PANEL]).0[k];
                     }
                     *line = W::filter(simd, taps);
                 }
