@@ -143,9 +143,9 @@ impl NetworkConfig {
     }
 }
 
-/// Bytes of the largest sequence that evaluation holds: for each thread of the CPU, whose caches it then fits, and on a
-/// GPU, which wants many images at once.
-const EVALUATION_BYTES: usize = 16 << 20;
+/// Bytes of the largest sequence that evaluation holds: for each thread of the CPU, few enough to be still in the cache
+/// when the next layer reads it, and on a GPU, which wants many images at once.
+const EVALUATION_BYTES: usize = 32 << 20;
 const EVALUATION_BYTES_GPU: usize = 1 << 30;
 
 /// A network with its weights.
@@ -278,6 +278,8 @@ impl Network {
             return Err(Error::Run(format!("{time_steps} time-steps: expected 1 to {most}, the network's.")));
         }
         let together = evaluated_together(&self.plan, inputs.device());
+        // As many each time: filters are transformed once more for a few that are left over, too.
+        let together = indices.len().div_ceil(indices.len().div_ceil(together).max(1)).max(1);
         let (mut currents, mut activity) = (Vec::new(), Activity::default());
         for (start, indices) in (0..).step_by(together).zip(indices.chunks(together)) {
             let images = self.images(inputs, start, indices.len(), time_steps)?;

@@ -37,11 +37,14 @@ fn width(panel: usize, out_channels: usize) -> usize {
 /// The weight [O, C, 3, 3] as [panels of O][C][3, 3, 32], zero beyond the last channel.
 pub fn taps(w: &[f32], g: &Geometry) -> Reused {
     let (c, o) = (g.in_channels, g.out_channels);
-    let mut taps = Reused::zeroed(o.div_ceil(PANEL) * c * TAPS);
+    let mut taps = Reused::new(o.div_ceil(PANEL) * c * TAPS);
     // Some channels of a panel at a time: [channels][3, 3, 32] of [32][C][3, 3].
     let run = CHANNELS.min(c);
     let tasks = taps.par_chunks_mut(c * TAPS).enumerate();
     tasks.for_each(|(panel, taps)| {
+        if width(panel, o) < PANEL {
+            taps.fill(0.0);
+        }
         for (number, to) in taps.chunks_mut(run * TAPS).enumerate() {
             let from = &w[(panel * PANEL * c + number * run) * 9..];
             let (rows, columns) = (width(panel, o), to.len() / PANEL);

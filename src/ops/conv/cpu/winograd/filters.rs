@@ -32,22 +32,9 @@ impl<W> Filters<W> {
     where
         W: Tile<M, T>,
     {
-        let size = apart(g.in_channels * g.out_channels);
-        let mut u = Reused::new(T * T * size);
-        // A task writes a run of channels of one panel in each of the elements.
-        let mut rest: Vec<&mut [f32]> = u.chunks_mut(size).collect();
-        let mut tasks = Vec::new();
-        for panel in panels(g.out_channels) {
-            for first in (0..g.in_channels).step_by(CHANNELS) {
-                let floats = CHANNELS.min(g.in_channels - first) * panel.len();
-                let parts: Vec<&mut [f32]> = rest.iter_mut().map(|rest| split(rest, floats)).collect();
-                tasks.push((panel.clone(), first, parts));
-            }
-        }
-        tasks.into_par_iter().for_each_init(Reused::default, |taps, (panel, first, parts)| {
-            let taps = taps.lend(CHANNELS * TAPS);
-            arch().dispatch(FilterTransform { w, orientation, g, panel, first, taps, parts, tile: PhantomData::<W> });
-        });
+        let mut u = Reused::new(T * T * apart(g.in_channels * g.out_channels));
+        let tasks = tasks::<W, M, T>(w, orientation, g, panels(g.out_channels), &mut u);
+        tasks.into_par_iter().for_each_init(Reused::default, |taps, task| task.run(taps));
         Self(u, PhantomData)
     }
 
@@ -58,40 +45,86 @@ impl<W> Filters<W> {
     }
 }
 
+/// The transforms of one panel, T x T elements [`apart`] of [C][width].
+pub fn of_panel<W: Tile<M, T>, const M: usize, const T: usize>(
+    w: &[f32],
+    orientation: FilterOrientation,
+    g: &Geometry,
+    panel: &Range<usize>,
+    u: &mut [f32],
+    taps: &mut Reused,
+) {
+    let panels = std::iter::once(panel.clone());
+    tasks::<W, M, T>(w, orientation, g, panels, u).into_iter().for_each(|task| task.run(taps));
+}
+
+/// What is to be done for some panels, whose channels lie in `u`: T x T elements [`apart`] of [panels][C][width].
+fn tasks<'a, W: Tile<M, T>, const M: usize, const T: usize>(
+    w: &'a [f32],
+    orientation: FilterOrientation,
+    g: &'a Geometry,
+    panels: impl Iterator<Item = Range<usize>>,
+    u: &'a mut [f32],
+) -> Vec<FilterTask<'a, W, M, T>> {
+    // A task writes a run of channels of one panel in each of the elements.
+    let size = u.len() / (T * T);
+    let mut rest: Vec<&mut [f32]> = u.chunks_mut(size).collect();
+    let mut tasks = Vec::new();
+    for panel in panels {
+        for first in (0..g.in_channels).step_by(CHANNELS) {
+            let floats = CHANNELS.min(g.in_channels - first) * panel.len();
+            let parts = rest.iter_mut().map(|rest| split(rest, floats)).collect();
+            tasks.push(FilterTask { w, orientation, g, panel: panel.clone(), first, parts, tile: PhantomData });
+        }
+    }
+    tasks
+}
+
 /// Takes the first `floats` of a slice.
 fn split<'a>(rest: &mut &'a mut [f32], floats: usize) -> &'a mut [f32] {
     rest.split_off_mut(..floats).unwrap_or_default()
 }
 
 /// The transform of a run of channels of one panel.
-struct FilterTransform<'a, W, const M: usize, const T: usize> {
+struct FilterTask<'a, W, const M: usize, const T: usize> {
     w: &'a [f32],
     orientation: FilterOrientation,
     g: &'a Geometry,
     panel: Range<usize>,
     first: usize,
-    /// Room for the filters, [channels][3 x 3][32].
-    taps: &'a mut [f32],
     /// T x T elements of [channels][width].
     parts: Vec<&'a mut [f32]>,
     tile: PhantomData<W>,
 }
 
-impl<W: Tile<M, T>, const M: usize, const T: usize> FilterTransform<'_, W, M, T> {
+impl<W: Tile<M, T>, const M: usize, const T: usize> FilterTask<'_, W, M, T> {
+    fn run(self, taps: &mut Reused) {
+        arch().dispatch(FilterTransform { task: self, taps: taps.lend(CHANNELS * TAPS) });
+    }
+}
+
+struct FilterTransform<'a, 'b, W, const M: usize, const T: usize> {
+    task: FilterTask<'a, W, M, T>,
+    /// Room for the filters, [channels][3 x 3][32].
+    taps: &'b mut [f32],
+}
+
+impl<W: Tile<M, T>, const M: usize, const T: usize> FilterTransform<'_, '_, W, M, T> {
     /// Brings output channels side by side.
     #[inline(always)]
     fn gather<S: Simd>(&mut self, simd: S, channels: usize) {
-        let (c, o, width) = (self.g.in_channels, self.g.out_channels, self.panel.len());
-        match self.orientation {
+        let FilterTask { w, g, panel, first, .. } = &self.task;
+        let (c, o, width) = (g.in_channels, g.out_channels, panel.len());
+        match self.task.orientation {
             FilterOrientation::AsStored => {
-                let from = &self.w[(self.panel.start * c + self.first) * 9..];
+                let from = &w[(panel.start * c + first) * 9..];
                 let (to, columns) = (&mut *self.taps, channels * 9);
                 let turned = Transpose { from, from_row: c * 9, to, to_row: PANEL, rows: width, columns };
                 turned.with_simd(simd);
             }
             FilterOrientation::Reversed => {
                 for (channel, to) in self.taps.chunks_exact_mut(TAPS).take(channels).enumerate() {
-                    let from = &self.w[((self.first + channel) * o + self.panel.start) * 9..];
+                    let from = &w[((first + channel) * o + panel.start) * 9..];
                     Transpose { from, from_row: 9, to, to_row: PANEL, rows: width, columns: 9 }.with_simd(simd);
                 }
             }
@@ -99,21 +132,22 @@ impl<W: Tile<M, T>, const M: usize, const T: usize> FilterTransform<'_, W, M, T>
     }
 }
 
-impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for FilterTransform<'_, W, M, T> {
+impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for FilterTransform<'_, '_, W, M, T> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let (width, zero) = (self.panel.len(), simd.splat_f32s(0.0));
-        let channels = self.parts[0].len() / width;
+        let (width, zero) = (self.task.panel.len(), simd.splat_f32s(0.0));
+        let channels = self.task.parts[0].len() / width;
         self.gather(simd, channels);
+        let FilterTask { orientation, parts, .. } = &mut self.task;
         for (c, f) in self.taps.chunks_exact(TAPS).take(channels).enumerate() {
             for k in 0..width / S::F32_LANES {
                 let mut lines = [[zero; T]; 3];
                 for (i, line) in lines.iter_mut().enumerate() {
                     let mut taps = [zero; 3];
                     for (j, tap) in taps.iter_mut().enumerate() {
-                        let place = match self.orientation {
+                        let place = match orientation {
                             FilterOrientation::AsStored => 3 * i + j,
                             FilterOrientation::Reversed => 8 - (3 * i + j),
                         };
@@ -123,7 +157,7 @@ impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for FilterTransform
                 }
                 for (j, line) in transposed(lines, zero).into_iter().enumerate() {
                     for (i, value) in W::filter(simd, line).into_iter().enumerate() {
-                        S::as_mut_simd_f32s(&mut self.parts[T * i + j][c * width..][..width]).0[k] = value;
+                        S::as_mut_simd_f32s(&mut parts[T * i + j][c * width..][..width]).0[k] = value;
                     }
                 }
             }

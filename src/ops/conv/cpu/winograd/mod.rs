@@ -11,6 +11,7 @@
 //!
 //! Matrices with O columns lie in panels of 32 columns (the last may have 16), as [`multiply_panel`] reads them.
 
+mod by_panel;
 mod filters;
 mod tile;
 mod transform;
@@ -66,9 +67,9 @@ pub fn forward<I: Copy + Into<f32> + Sync>(
     g: &Geometry,
 ) {
     if takes_large_tiles(g) {
-        forward_by::<I, Four, _, _>(images, &Filters::new(w, filter, g), g);
+        forward_by::<I, Four, _, _>(images, w, filter, g);
     } else {
-        forward_by::<I, Two, _, _>(images, &Filters::new(w, filter, g), g);
+        forward_by::<I, Two, _, _>(images, w, filter, g);
     }
 }
 
@@ -83,6 +84,22 @@ pub fn weight_gradient<I: Copy + Into<f32> + Sync>(x: &[I], dy: &[f32], g: &Geom
 }
 
 fn forward_by<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const T: usize>(
+    images: Vec<Image<'_, I>>,
+    w: &[f32],
+    filter: FilterOrientation,
+    g: &Geometry,
+) {
+    let few_tiles = images.len() * Plane::new(g, M).tiles() <= MANY_TILES;
+    let panel_for_each_thread = rayon::current_num_threads() <= panels(g.out_channels).count();
+    if g.in_channels * g.out_channels > FEW_FILTERS && few_tiles && panel_for_each_thread {
+        by_panel::forward::<I, W, _, _>(images, w, filter, g);
+    } else {
+        by_strip::<I, W, _, _>(images, &Filters::new(w, filter, g), g);
+    }
+}
+
+/// Some images at a time, with all filters.
+fn by_strip<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const T: usize>(
     images: Vec<Image<'_, I>>,
     filters: &Filters<W>,
     g: &Geometry,

@@ -16,7 +16,7 @@ use std::ops::Range;
 pub struct Plane {
     height: usize,
     width: usize,
-    out_height: usize,
+    pub out_height: usize,
     pub out_width: usize,
     padding: usize,
     pub tile_rows: usize,
