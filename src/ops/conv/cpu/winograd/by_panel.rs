@@ -80,7 +80,7 @@ impl<I: Copy + Into<f32>, W: Tile<M, T>, const M: usize, const T: usize> WithSim
         let Self { images, v, c, plane, rows, .. } = self;
         for (i, x) in images.iter().enumerate() {
             let place = TileOffset { tiles: GROUP * plane.tiles(), first: i * plane.tiles() };
-            transform::inputs::<_, W, _, _, _>(simd, x, c, plane, 0..plane.tile_rows, (v, place), rows);
+            transform::inputs::<_, W, _, _, _>(simd, x, (c, c), plane, 0..plane.tile_rows, (v, place), rows);
         }
     }
 }

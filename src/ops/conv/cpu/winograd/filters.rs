@@ -17,7 +17,7 @@ use std::ops::Range;
 /// Input channels per task.
 const CHANNELS: usize = 16;
 /// Floats of one channel's filters of a panel: [3, 3, 32].
-const TAPS: usize = 9 * PANEL;
+pub const TAPS: usize = 9 * PANEL;
 
 /// Output channels in panels of 32, the last perhaps of 16.
 pub fn panels(channels: usize) -> impl Iterator<Item = Range<usize>> {
@@ -81,7 +81,7 @@ fn tasks<'a, W: Tile<M, T>, const M: usize, const T: usize>(
 }
 
 /// Takes the first `floats` of a slice.
-fn split<'a>(rest: &mut &'a mut [f32], floats: usize) -> &'a mut [f32] {
+pub fn split<'a>(rest: &mut &'a mut [f32], floats: usize) -> &'a mut [f32] {
     rest.split_off_mut(..floats).unwrap_or_default()
 }
 
@@ -165,29 +165,15 @@ impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for FilterTransform
     }
 }
 
-/// G^T u G of every filter's gradient, T x T elements of [C][O]: dW [O, C, 3, 3].
-pub fn back<W: Tile<M, T>, const M: usize, const T: usize>(u: &[f32], g: &Geometry) -> Vec<f32> {
-    let (c, o) = (g.in_channels, g.out_channels);
-    let mut w = vec![0f32; o * c * 9];
-    w.par_chunks_mut(PANEL * c * 9).enumerate().for_each_init(Reused::default, |taps, (number, w)| {
-        let panel = number * PANEL..number * PANEL + w.len() / (c * 9);
-        let taps = taps.lend(CHANNELS * TAPS);
-        arch().dispatch(InverseFilterTransform { u, panel, o, c, taps, w, tile: PhantomData::<W> });
-    });
-    w
-}
-
-/// The transform back of one panel of output channels.
-struct InverseFilterTransform<'a, W, const M: usize, const T: usize> {
-    u: &'a [f32],
-    panel: Range<usize>,
-    o: usize,
-    c: usize,
-    /// Room for some channels' filters, [channels][3 x 3][32].
-    taps: &'a mut [f32],
-    /// [width][C][9].
-    w: &'a mut [f32],
-    tile: PhantomData<W>,
+/// G^T u G of some filters' gradients, T x T elements of [channels][width]: [width][channels][9].
+pub struct InverseFilterTransform<'a, W, const M: usize, const T: usize> {
+    pub u: &'a [f32],
+    pub channels: usize,
+    pub width: usize,
+    /// Room for the filters, [channels][3 x 3][32].
+    pub taps: &'a mut [f32],
+    pub w: &'a mut [f32],
+    pub tile: PhantomData<W>,
 }
 
 impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for InverseFilterTransform<'_, W, M, T> {
@@ -195,32 +181,26 @@ impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for InverseFilterTr
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { u, panel, o, c, taps, w, .. } = self;
-        let (width, zero) = (panel.len(), simd.splat_f32s(0.0));
-        for first in (0..c).step_by(CHANNELS) {
-            let channels = CHANNELS.min(c - first);
-            for (at, f) in taps.chunks_exact_mut(TAPS).take(channels).enumerate() {
-                for k in 0..width / S::F32_LANES {
-                    let mut lines = [[zero; 3]; T];
-                    for (i, line) in lines.iter_mut().enumerate() {
-                        let mut elements = [zero; T];
-                        for (j, element) in elements.iter_mut().enumerate() {
-                            let u = &u[((T * i + j) * c + first + at) * o + panel.start..][..width];
-                            *element = S::as_simd_f32s(u).0[k];
-                        }
-                        *line = W::filter_gradient(simd, elements);
+        let Self { u, channels, width, taps, w, .. } = self;
+        let zero = simd.splat_f32s(0.0);
+        for (c, f) in taps.chunks_exact_mut(TAPS).take(channels).enumerate() {
+            for k in 0..width / S::F32_LANES {
+                let mut lines = [[zero; 3]; T];
+                for (i, line) in lines.iter_mut().enumerate() {
+                    let mut elements = [zero; T];
+                    for (j, element) in elements.iter_mut().enumerate() {
+                        *element = S::as_simd_f32s(&u[((T * i + j) * channels + c) * width..][..width]).0[k];
                     }
-                    for (j, line) in transposed(lines, zero).into_iter().enumerate() {
-                        for (i, value) in W::filter_gradient(simd, line).into_iter().enumerate() {
-                            S::as_mut_simd_f32s(&mut f[(3 * i + j) * PANEL..][..PANEL]).0[k] = value;
-                        }
+                    *line = W::filter_gradient(simd, elements);
+                }
+                for (j, line) in transposed(lines, zero).into_iter().enumerate() {
+                    for (i, value) in W::filter_gradient(simd, line).into_iter().enumerate() {
+                        S::as_mut_simd_f32s(&mut f[(3 * i + j) * PANEL..][..PANEL]).0[k] = value;
                     }
                 }
             }
-            let to = &mut w[first * 9..];
-            let turned =
-                Transpose { from: taps, from_row: PANEL, to, to_row: c * 9, rows: channels * 9, columns: width };
-            turned.with_simd(simd);
         }
+        let (rows, to_row) = (channels * 9, channels * 9);
+        Transpose { from: taps, from_row: PANEL, to: w, to_row, rows, columns: width }.with_simd(simd);
     }
 }

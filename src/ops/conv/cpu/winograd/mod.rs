@@ -36,7 +36,7 @@ const TILES: usize = 32;
 const MANY_TILES: usize = 128;
 const FEW_FILTERS: usize = 256 * 256;
 /// Large tiles of a batch from which the weight's gradient takes them.
-const LARGE_TILES: usize = 256;
+const LARGE_TILES: usize = 64;
 
 /// Whether this way is open: the kernels work on 16 channels at a time.
 pub fn fits(g: &Geometry) -> bool {
@@ -158,7 +158,7 @@ impl<I: Copy + Into<f32>, W: Tile<M, T>, const M: usize, const T: usize> WithSim
             let (v, m) = (v.lend(T * T * v_element), m.lend(T * T * m_element));
             for (i, x) in images.iter().enumerate() {
                 let place = TileOffset { tiles, first: i * per_image };
-                transform::inputs::<_, W, _, _, _>(simd, x, c, plane, rows.clone(), (v, place), scratch);
+                transform::inputs::<_, W, _, _, _>(simd, x, (c, c), plane, rows.clone(), (v, place), scratch);
             }
             // An element's inputs stay in the cache while its filters pass by, once for all tiles.
             for e in 0..T * T {

@@ -85,18 +85,20 @@ impl<const T: usize> PaddedRows<T> {
     }
 }
 
-/// Writes B^T d B of the tile rows `rows` of one image [H, W, C] to `v`, T x T elements [`apart`] of [tiles][C] each.
+/// Writes B^T d B of the tile rows `rows` of one image [H, W, C] to `v`, T x T elements [`apart`] of [runs of
+/// C][tiles][`run`] each.
 #[inline(always)]
 pub fn inputs<S: Simd, W: Tile<M, T>, I: Copy + Into<f32>, const M: usize, const T: usize>(
     simd: S,
     x: &[I],
-    channels: usize,
+    (channels, run): (usize, usize),
     plane: &Plane,
     rows: Range<usize>,
     (v, place): (&mut [f32], TileOffset),
     d: &mut PaddedRows<T>,
 ) {
-    let (line, n, overlap) = (plane.width * channels, channels / S::F32_LANES, T - M);
+    let (line, overlap) = (plane.width * channels, T - M);
+    let (n, in_run) = (channels / S::F32_LANES, run / S::F32_LANES);
     d.reserve((M * plane.tile_columns + overlap).max(plane.width + plane.padding) * channels);
     let (v, element) = (S::as_mut_simd_f32s(v).0, apart(place.tiles * channels) / S::F32_LANES);
     let zero = simd.splat_f32s(0.0);
@@ -112,19 +114,21 @@ pub fn inputs<S: Simd, W: Tile<M, T>, I: Copy + Into<f32>, const M: usize, const
         }
         let d: [&[S::f32s]; T] = from_fn(|i| S::as_simd_f32s(&d.0[i]).0);
         for tile in 0..plane.tile_columns {
-            let at = (place.first + strip * plane.tile_columns + tile) * n;
-            for k in 0..n {
-                let mut lines = [[zero; T]; T];
-                for (line, d) in lines.iter_mut().zip(d) {
-                    let mut pixels = [zero; T];
-                    for (j, pixel) in pixels.iter_mut().enumerate() {
-                        *pixel = d[(M * tile + j) * n + k];
+            let number = place.first + strip * plane.tile_columns + tile;
+            for (start, at) in (0..n).step_by(in_run).zip((number * in_run..).step_by(place.tiles * in_run)) {
+                for k in 0..in_run {
+                    let mut lines = [[zero; T]; T];
+                    for (line, d) in lines.iter_mut().zip(d) {
+                        let mut pixels = [zero; T];
+                        for (j, pixel) in pixels.iter_mut().enumerate() {
+                            *pixel = d[(M * tile + j) * n + start + k];
+                        }
+                        *line = W::input(simd, pixels);
                     }
-                    *line = W::input(simd, pixels);
-                }
-                for (j, line) in transposed(lines, zero).into_iter().enumerate() {
-                    for (i, value) in W::input(simd, line).into_iter().enumerate() {
-                        v[(T * i + j) * element + at + k] = value;
+                    for (j, line) in transposed(lines, zero).into_iter().enumerate() {
+                        for (i, value) in W::input(simd, line).into_iter().enumerate() {
+                            v[(T * i + j) * element + at + k] = value;
+                        }
                     }
                 }
             }

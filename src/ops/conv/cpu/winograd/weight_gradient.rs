@@ -1,26 +1,28 @@
 //! The weight's gradient by Winograd's tiles: transforms of inputs and of the outputs' gradients, and a product over
 //! all tiles for each element.
 
-use super::filters::{self, panels};
+use super::filters::{self, InverseFilterTransform, TAPS, panels};
 use super::tile::Tile;
 use super::transform::{self, PaddedRows, Plane, TileOffset, apart};
 use crate::ops::Geometry;
 use crate::ops::product::tile::{PANEL, StridedMatrix, multiply_panel};
 use crate::ops::scratch::Reused;
 use crate::ops::simd::arch;
+use crate::ops::uninit::{UninitBuffer, UninitPiece};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::marker::PhantomData;
 
 /// Floats of transformed inputs and gradients that are taken at a time.
-const CHUNK: usize = 1024 * 1024;
+const CHUNK: usize = 512 * 1024;
 /// Tiles per product, at least: long enough to pay for reading and writing the sums.
 const DEPTH: usize = 64;
-/// Input channels per product.
-const CHANNELS: usize = 64;
+/// Input channels of a block of sums: the most that leave it in the cache, and the fewest that the products take, where
+/// threads would find nothing to do.
+const CHANNELS: [usize; 3] = [64, 32, 16];
 
 /// dW [O, C, 3, 3] from X [N, H, W, C] and dY [N, H', W', O]. Products run over chunks of images in order, each divided
-/// among threads by element and channel, so that every sum has one owner.
+/// among threads by channels, so that every sum has one owner.
 pub fn by_tiles<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const T: usize>(
     x: &[I],
     dy: &[f32],
@@ -29,52 +31,104 @@ pub fn by_tiles<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const
 ) -> Vec<f32> {
     let (plane, c, o) = (Plane::new(g, M), g.in_channels, g.out_channels);
     let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
-    let mut u = Reused::zeroed(T * T * c * o);
     if n == 0 {
-        return filters::back::<W, _, _>(&u, g);
+        return vec![0.0; o * c * 9];
     }
-    // Images whose tiles are transformed together, and how many such groups a chunk takes.
-    let group = DEPTH.div_ceil(plane.tiles()).clamp(1, n);
+    // Images whose tiles are transformed together, all of few; and how many such groups a chunk takes.
+    let few = n * plane.tiles() < 2 * DEPTH;
+    let group = if few { n } else { DEPTH.div_ceil(plane.tiles()).clamp(1, n) };
     let tiles = group * plane.tiles();
     let chunk = group * (CHUNK / (T * T * tiles * (c + o))).max(1);
-    let channels = if c.is_multiple_of(CHANNELS) { CHANNELS } else { PANEL / 2 };
+    let enough = |&channels: &usize| {
+        c.is_multiple_of(channels) && c / channels * panels(o).count() >= 2 * rayon::current_num_threads()
+    };
+    let channels = CHANNELS.into_iter().find(enough).unwrap_or(PANEL / 2);
+    let (mut u, mut dw) = (Reused::new(T * T * c * o), UninitBuffer::new(o * c * 9));
+    let (mut rest, mut blocks) = (&mut u[..], Vec::new());
+    for piece in dw.pieces(c * 9, PANEL, channels * 9) {
+        let u = filters::split(&mut rest, T * T * channels * piece.rows.len());
+        blocks.push(Block { u, piece, c, o, tile: PhantomData::<W> });
+    }
     let (mut v, mut e) = (Reused::default(), Reused::default());
-    for (x, dy) in x.chunks(chunk * in_size).zip(dy.chunks(chunk * out_size)) {
-        let groups = (dy.len() / out_size).div_ceil(group);
+    for (number, (x, dy)) in x.chunks(chunk * in_size).zip(dy.chunks(chunk * out_size)).enumerate() {
+        let images = dy.len() / out_size;
         let (v_size, e_size) = (T * T * apart(tiles * c), T * T * apart(tiles * o));
+        let groups = images.div_ceil(group);
         let (v, e) = (v.lend(groups * v_size), e.lend(groups * e_size));
         let transformed = v.par_chunks_mut(v_size).zip(e.par_chunks_mut(e_size));
-        let images = x.par_chunks(group * in_size).zip(dy.par_chunks(group * out_size));
-        transformed.zip(images).for_each_init(PaddedRows::default, |rows, ((v, e), (x, dy))| {
-            arch().dispatch(TransformedTiles { x, dy, v, e, g, plane: &plane, rows, tile: PhantomData::<W> });
+        let taken = x.par_chunks(group * in_size).zip(dy.par_chunks(group * out_size));
+        transformed.zip(taken).for_each_init(PaddedRows::default, |rows, ((v, e), (x, dy))| {
+            arch().dispatch(TransformedTiles {
+                x,
+                dy,
+                v,
+                e,
+                g,
+                run: channels,
+                plane: &plane,
+                rows,
+                tile: PhantomData::<W>,
+            });
         });
-        u.par_chunks_mut(channels * o).enumerate().for_each(|(task, u)| {
-            let first = task * channels;
-            for (number, (v, e)) in v.chunks(v_size).zip(e.chunks(e_size)).enumerate() {
-                let tiles = group.min(dy.len() / out_size - number * group) * plane.tiles();
-                arch().dispatch(WeightGradientTask {
-                    v,
-                    e,
-                    tiles,
-                    element: first / c,
-                    first: first % c,
-                    c,
-                    o,
-                    u: &mut *u,
-                });
+        let tiles_of = |number: usize| group.min(images - number * group) * plane.tiles();
+        let groups: Vec<Group<'_>> = v
+            .chunks(v_size)
+            .zip(e.chunks(e_size))
+            .enumerate()
+            .map(|(number, (v, e))| Group { v, e, tiles: tiles_of(number) })
+            .collect();
+        let (first, last) = (number == 0, number * chunk + images == n);
+        blocks.par_iter_mut().for_each_init(Default::default, |(taps, w), block| {
+            arch().dispatch(BlockSums { block, groups: &groups, first });
+            if last {
+                block.finish(taps, w);
             }
         });
     }
-    filters::back::<W, _, _>(&u, g)
+    drop(blocks);
+    dw.done()
 }
 
-/// The transforms of a group of images: T x T elements of V, [tiles][C] each, and of E, [panels of O][tiles][width].
+/// The sums of some input channels and a panel of output channels.
+struct Block<'a, W, const M: usize, const T: usize> {
+    /// T x T elements of [channels][width].
+    u: &'a mut [f32],
+    /// Their place in dW [O, C x 9].
+    piece: UninitPiece<'a, f32>,
+    c: usize,
+    o: usize,
+    tile: PhantomData<W>,
+}
+
+impl<W: Tile<M, T>, const M: usize, const T: usize> Block<'_, W, M, T> {
+    fn width(&self) -> usize {
+        self.piece.rows.len()
+    }
+
+    fn channels(&self) -> usize {
+        self.u.len() / (T * T * self.width())
+    }
+
+    /// Writes the filters' gradients.
+    fn finish(&mut self, taps: &mut Reused, w: &mut Reused) {
+        let (channels, width) = (self.channels(), self.width());
+        let (taps, w) = (taps.lend(channels * TAPS), w.lend(width * channels * 9));
+        let transform = InverseFilterTransform { u: self.u, channels, width, taps, w, tile: PhantomData::<W> };
+        arch().dispatch(transform);
+        let rows = std::mem::take(&mut self.piece.rows);
+        rows.into_iter().zip(w.chunks_exact(channels * 9)).for_each(|(to, from)| to.copy_from(from));
+    }
+}
+
+/// The transforms of a group of images: T x T elements of V, [runs of
+/// C][tiles][run] each, and of E, [panels of O][tiles][width].
 struct TransformedTiles<'a, I, W, const M: usize, const T: usize> {
     x: &'a [I],
     dy: &'a [f32],
     v: &'a mut [f32],
     e: &'a mut [f32],
     g: &'a Geometry,
+    run: usize,
     plane: &'a Plane,
     rows: &'a mut PaddedRows<T>,
     tile: PhantomData<W>,
@@ -85,41 +139,47 @@ impl<I: Copy + Into<f32>, W: Tile<M, T>, const M: usize, const T: usize> WithSim
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { x, dy, v, e, g, plane, rows, .. } = self;
+        let Self { x, dy, v, e, g, run, plane, rows, .. } = self;
         let (c, o) = (g.in_channels, g.out_channels);
         let tiles = dy.len() / (o * g.out_pixels()) * plane.tiles();
         let images = x.chunks(c * g.in_pixels()).zip(dy.chunks(o * g.out_pixels()));
         for (i, (x, dy)) in images.enumerate() {
             let place = TileOffset { tiles, first: i * plane.tiles() };
-            transform::inputs::<_, W, _, _, _>(simd, x, c, plane, 0..plane.tile_rows, (v, place), rows);
+            transform::inputs::<_, W, _, _, _>(simd, x, (c, run), plane, 0..plane.tile_rows, (v, place), rows);
             transform::gradients::<_, W, _, _>(simd, dy, o, plane, panels(o), (e, place));
         }
     }
 }
 
-/// Adds V^T E of one element and a run of input channels to `u` [channels][O].
-struct WeightGradientTask<'a> {
+/// What a chunk's groups hold.
+struct Group<'a> {
     v: &'a [f32],
     e: &'a [f32],
     tiles: usize,
-    element: usize,
-    first: usize,
-    c: usize,
-    o: usize,
-    u: &'a mut [f32],
 }
 
-impl WithSimd for WeightGradientTask<'_> {
+/// Adds V^T E of all groups to a block's sums, or sets them at the `first` time.
+struct BlockSums<'a, 'b, W, const M: usize, const T: usize> {
+    block: &'a mut Block<'b, W, M, T>,
+    groups: &'a [Group<'a>],
+    first: bool,
+}
+
+impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for BlockSums<'_, '_, W, M, T> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { v, e, tiles, element, first, c, o, u } = self;
-        let (v, e) = (&v[element * apart(tiles * c)..], &e[element * apart(tiles * o)..]);
-        let a = StridedMatrix { data: &v[first..], row: 1, column: c };
-        for panel in panels(o) {
-            let b = &e[panel.start * tiles..][..tiles * panel.len()];
-            multiply_panel(simd, (u.len() / o, panel.len(), tiles), a, b, &mut u[panel.start..], o, true);
+        let Self { block, groups, first } = self;
+        let (c, o, channels, width) = (block.c, block.o, block.channels(), block.width());
+        let (row, column) = (block.piece.row, block.piece.column / 9);
+        for (element, u) in block.u.chunks_exact_mut(channels * width).enumerate() {
+            for (number, &Group { v, e, tiles }) in groups.iter().enumerate() {
+                let (v, e) = (&v[element * apart(tiles * c)..], &e[element * apart(tiles * o)..]);
+                let a = StridedMatrix { data: &v[column * tiles..], row: 1, column: channels };
+                let b = &e[row * tiles..][..tiles * width];
+                multiply_panel(simd, (channels, width, tiles), a, b, u, width, !(first && number == 0));
+            }
         }
     }
 }
