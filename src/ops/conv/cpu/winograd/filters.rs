@@ -20,7 +20,7 @@ const CHANNELS: usize = 16;
 pub const TAPS: usize = 9 * PANEL;
 
 /// Output channels in panels of 32, the last perhaps of 16.
-pub fn panels(channels: usize) -> impl Iterator<Item = Range<usize>> {
+pub fn panels(channels: usize) -> impl Iterator<Item = Range<usize>> + Clone {
     (0..channels).step_by(PANEL).map(move |start| start..(start + PANEL).min(channels))
 }
 

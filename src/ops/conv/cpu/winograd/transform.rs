@@ -178,16 +178,17 @@ pub fn gradients<S: Simd, W: Tile<M, T>, const M: usize, const T: usize>(
     dy: &[f32],
     channels: usize,
     plane: &Plane,
-    panels: impl Iterator<Item = Range<usize>>,
+    panels: impl Iterator<Item = Range<usize>> + Clone,
     (v, place): (&mut [f32], TileOffset),
 ) {
     let (v, element) = (S::as_mut_simd_f32s(v).0, apart(place.tiles * channels) / S::F32_LANES);
     let (dy, pixel_vectors) = (S::as_simd_f32s(dy).0, channels / S::F32_LANES);
     let zero = simd.splat_f32s(0.0);
-    for panel in panels {
-        let (n, first) = (panel.len() / S::F32_LANES, panel.start / S::F32_LANES);
-        for tile_row in 0..plane.tile_rows {
-            for tile in 0..plane.tile_columns {
+    for tile_row in 0..plane.tile_rows {
+        for tile in 0..plane.tile_columns {
+            // A tile's pixels lie in a few rows: they are read from one end to the other.
+            for panel in panels.clone() {
+                let (n, first) = (panel.len() / S::F32_LANES, panel.start / S::F32_LANES);
                 let at = first * place.tiles + (place.first + tile_row * plane.tile_columns + tile) * n;
                 for k in 0..n {
                     let mut lines = [[zero; T]; M];
