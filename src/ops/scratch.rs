@@ -58,12 +58,6 @@ impl Reused {
         reused
     }
 
-    pub fn zeroed(length: usize) -> Self {
-        let mut reused = Self::new(length);
-        reused.fill(0.0);
-        reused
-    }
-
     /// Room for `length` floats, from the store where there was less; what they hold is unspecified.
     pub fn lend(&mut self, length: usize) -> &mut [f32] {
         if self.0.values.len() < length + SLACK {

@@ -27,10 +27,10 @@ pub enum Algorithm {
 /// Share of inputs that are not zero below which the sparse way wins over products of patches.
 const SPARSE: f64 = 0.35;
 /// The same over Winograd's way, forward and for the weight's gradient. Measured on layers of VGG, 16 to 512 channels,
-/// with AVX2 and AVX-512 (2026-11-30): the ways are level at 0.1 to 0.2 forward, and at 0.15 to 0.3 for the gradient. A
+/// with AVX2 and AVX-512 (2026-11-30): the ways are level at 0.1 to 0.2 forward, and at 0.2 to 0.3 for the gradient. A
 /// few images that go another way than the others cost more than they save: their filters are brought into order too.
 const SPARSE_FORWARD: f64 = 0.12;
-const SPARSE_GRADIENT: f64 = 0.2;
+const SPARSE_GRADIENT: f64 = 0.25;
 
 /// The ways that a convolution of this geometry takes, in words; which of two, the density of its input decides.
 pub fn algorithms(g: &Geometry) -> &'static str {

@@ -13,6 +13,7 @@ use crate::ops::product::tile::PANEL;
 use crate::ops::scratch::Reused;
 use crate::ops::simd::{arch, vectorized};
 use crate::ops::transpose::Transpose;
+use crate::ops::uninit::UninitBuffer;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -91,16 +92,19 @@ pub fn forward<T: InputValue>(images: Vec<Image<'_, T>>, taps: &[f32], g: &Geome
 pub fn weight_gradient<T: InputValue>(x: &[T], dy: &[f32], g: &Geometry, n: usize) -> Vec<f32> {
     let (c, o, strips) = (g.in_channels, g.out_channels, StripShape::from_geometry(g));
     let (in_size, out_size) = (c * g.in_pixels(), o * g.out_pixels());
+    if n == 0 {
+        return vec![0.0; o * c * 9];
+    }
     // [panels of O][C][3, 3, 32].
-    let mut sums = Reused::zeroed(o.div_ceil(PANEL) * c * TAPS);
+    let mut sums = Reused::new(o.div_ceil(PANEL) * c * TAPS);
     // A panel's channels in as many runs as there must be for all threads to have work: each copies what it reads.
     let channels = c.div_ceil(rayon::current_num_threads().div_ceil(o.div_ceil(PANEL)));
     let mut tasks: Vec<(usize, usize, &mut [f32])> = Vec::new();
     for (panel, sums) in sums.chunks_mut(c * TAPS).enumerate() {
         tasks.extend(sums.chunks_mut(channels * TAPS).enumerate().map(|(run, sums)| (panel, run * channels, sums)));
     }
-    let chunk = (CHUNK / in_size).max(1).next_multiple_of(strips.images()).min(n.max(1));
-    for (x, dy) in x.chunks(chunk * in_size).zip(dy.chunks(chunk * out_size)) {
+    let chunk = (CHUNK / in_size).max(1).next_multiple_of(strips.images()).min(n);
+    for (number, (x, dy)) in x.chunks(chunk * in_size).zip(dy.chunks(chunk * out_size)).enumerate() {
         let images: Vec<&[T]> = x.chunks(in_size).collect();
         let groups = images.chunks(strips.images()).zip(dy.chunks(strips.images() * out_size));
         let pieces: Vec<_> =
@@ -113,6 +117,9 @@ pub fn weight_gradient<T: InputValue>(x: &[T], dy: &[f32], g: &Geometry, n: usiz
         let events: Vec<NonZeros> = pieces.par_iter().map(gather).collect();
         tasks.par_iter_mut().for_each_init(Reused::default, |frame, (panel, first, sums)| {
             let columns = *panel * PANEL..*panel * PANEL + width(*panel, o);
+            if number == 0 {
+                sums.fill(0.0);
+            }
             for ((images, dy, rows), events) in pieces.iter().zip(&events) {
                 let per_image = strips.frame_pixels(rows.len()) * PANEL;
                 let frame = frame.lend(images.len() * per_image);
@@ -123,12 +130,12 @@ pub fn weight_gradient<T: InputValue>(x: &[T], dy: &[f32], g: &Geometry, n: usiz
             }
         });
     }
-    let mut dw = vec![0f32; o * c * 9];
-    dw.par_chunks_mut(PANEL * c * 9).enumerate().for_each(|(panel, to)| {
-        let (from, columns) = (&sums[panel * c * TAPS..][..c * TAPS], width(panel, o));
+    let mut dw = UninitBuffer::new(o * c * 9);
+    dw.parts(PANEL * c * 9).into_par_iter().enumerate().for_each(|(panel, to)| {
+        let (from, to, columns) = (&sums[panel * c * TAPS..][..c * TAPS], to.zero(), width(panel, o));
         arch().dispatch(Transpose { from, from_row: PANEL, to, to_row: c * 9, rows: c * 9, columns });
     });
-    dw
+    dw.done()
 }
 
 /// Copies the `columns` of dY [H', W', O] to where they lie in the frame, and puts zeros around them.

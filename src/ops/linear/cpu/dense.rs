@@ -13,7 +13,10 @@ use rayon::prelude::*;
 
 /// Rows and columns of dX per task.
 const DX_ROWS: usize = 256;
-const DX_COLUMNS: usize = 2 * PANEL;
+const DX_COLUMNS: usize = 4 * PANEL;
+
+/// Outputs of dW per task.
+const DW_OUTPUTS: usize = 32;
 
 /// Y [N, O] = X W^T.
 pub fn forward<T: Copy + Into<f32> + Sync>(x: &[T], w: &[f32], s: ProductSizes) -> Vec<f32> {
@@ -101,7 +104,10 @@ pub fn input_gradient(dy: &[f32], w: &[f32], s: ProductSizes) -> Vec<f32> {
         let columns = DX_COLUMNS.min(features - piece.column);
         let (rows, width) = (piece.rows.len().next_multiple_of(ROWS), columns.next_multiple_of(PANEL));
         // The columns of W in panels, [O][32] each.
-        let packed = packed.lend_zeroed(outputs * width);
+        let packed = packed.lend(outputs * width);
+        if columns < width {
+            packed.fill(0.0);
+        }
         for (number, panel) in packed.chunks_exact_mut(outputs * PANEL).enumerate() {
             let (first, count) = (piece.column + number * PANEL, PANEL.min(columns - number * PANEL));
             for (to, from) in panel.chunks_exact_mut(PANEL).zip(w.chunks_exact(features)) {
@@ -163,12 +169,13 @@ pub fn weight_gradient<T: Copy + Into<f32> + Sync>(x: &[T], dy: &[f32], s: Produ
             to.iter_mut().zip(&from[number * PANEL..]).for_each(|(to, &from)| *to = from.into());
         }
     });
-    let mut dw = vec![0f32; outputs * columns];
-    dw.par_chunks_mut(OUTPUTS * columns).enumerate().for_each(|(task, dw)| {
-        let dy = StridedMatrix { data: &dy[task * OUTPUTS..], row: 1, column: outputs };
-        arch().dispatch(Weights { dy, packed: &packed, dw, n, columns });
+    let mut dw = UninitBuffer::new(outputs * columns);
+    let parts = dw.parts(DW_OUTPUTS * columns);
+    parts.into_par_iter().enumerate().for_each(|(task, dw)| {
+        let dy = StridedMatrix { data: &dy[task * DW_OUTPUTS..], row: 1, column: outputs };
+        arch().dispatch(Weights { dy, packed: &packed, dw: dw.zero(), n, columns });
     });
-    first_columns(dw, columns, features)
+    first_columns(dw.done(), columns, features)
 }
 
 struct Weights<'a> {
