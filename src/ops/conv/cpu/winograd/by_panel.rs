@@ -3,7 +3,7 @@
 
 use super::filters::{self, panels};
 use super::tile::Tile;
-use super::transform::{self, PaddedRows, Plane, TileOffset, apart};
+use super::transform::{self, InputTiles, PaddedRows, Plane, TileOffset, apart};
 use super::{FilterOrientation, Image};
 use crate::ops::Geometry;
 use crate::ops::product::tile::{PANEL, ROWS, StridedMatrix, multiply_panel};
@@ -31,7 +31,7 @@ pub fn forward<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const 
     let v_size = T * T * apart(tiles * c);
     let mut v = Reused::new(inputs.len().div_ceil(GROUP) * v_size);
     v.par_chunks_mut(v_size).zip(inputs.par_chunks(GROUP)).for_each_init(PaddedRows::default, |rows, (v, images)| {
-        arch().dispatch(InputTiles { images, v, c, plane: &plane, rows, tile: PhantomData::<W> });
+        arch().dispatch(InputTiles { images, v, tiles, c, run: c, plane: &plane, rows, tile: PhantomData::<W> });
     });
     // [panels of O][images][H', W', width].
     let pixels = inputs.len() * g.out_pixels();
@@ -60,29 +60,6 @@ pub fn forward<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const 
             }
         }
     });
-}
-
-/// The transforms of a group of images: T x T elements of [tiles][C], where tiles are those of a whole group.
-struct InputTiles<'a, I, W, const M: usize, const T: usize> {
-    images: &'a [&'a [I]],
-    v: &'a mut [f32],
-    c: usize,
-    plane: &'a Plane,
-    rows: &'a mut PaddedRows<T>,
-    tile: PhantomData<W>,
-}
-
-impl<I: Copy + Into<f32>, W: Tile<M, T>, const M: usize, const T: usize> WithSimd for InputTiles<'_, I, W, M, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { images, v, c, plane, rows, .. } = self;
-        for (i, x) in images.iter().enumerate() {
-            let place = TileOffset { tiles: GROUP * plane.tiles(), first: i * plane.tiles() };
-            transform::inputs::<_, W, _, _, _>(simd, x, (c, c), plane, 0..plane.tile_rows, (v, place), rows);
-        }
-    }
 }
 
 /// What a thread reuses from one panel to the next.

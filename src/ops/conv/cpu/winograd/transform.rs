@@ -7,8 +7,9 @@
 use super::tile::Tile;
 use crate::ops::Geometry;
 use crate::ops::scratch::Scratch;
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 use std::array::from_fn;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// How images and their tiles lie.
@@ -132,6 +133,31 @@ pub fn inputs<S: Simd, W: Tile<M, T>, I: Copy + Into<f32>, const M: usize, const
                     }
                 }
             }
+        }
+    }
+}
+
+/// B^T d B of some images, whose tiles take the first places of `tiles`, by [`inputs`].
+pub struct InputTiles<'a, I, W, const M: usize, const T: usize> {
+    pub images: &'a [&'a [I]],
+    pub v: &'a mut [f32],
+    pub tiles: usize,
+    pub c: usize,
+    pub run: usize,
+    pub plane: &'a Plane,
+    pub rows: &'a mut PaddedRows<T>,
+    pub tile: PhantomData<W>,
+}
+
+impl<I: Copy + Into<f32>, W: Tile<M, T>, const M: usize, const T: usize> WithSimd for InputTiles<'_, I, W, M, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { images, v, tiles, c, run, plane, rows, .. } = self;
+        for (i, x) in images.iter().enumerate() {
+            let place = TileOffset { tiles, first: i * plane.tiles() };
+            inputs::<_, W, _, _, _>(simd, x, (c, run), plane, 0..plane.tile_rows, (v, place), rows);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::filters::{self, InverseFilterTransform, TAPS, panels};
 use super::tile::Tile;
-use super::transform::{self, PaddedRows, Plane, TileOffset, apart};
+use super::transform::{self, InputTiles, PaddedRows, Plane, TileOffset, apart};
 use crate::ops::Geometry;
 use crate::ops::product::tile::{PANEL, StridedMatrix, multiply_panel};
 use crate::ops::scratch::Reused;
@@ -13,7 +13,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::marker::PhantomData;
 
-/// Floats of transformed inputs and gradients that are taken at a time.
+/// Floats of transformed inputs and gradients that each thread makes at a time.
 const CHUNK: usize = 512 * 1024;
 /// Tiles per product, at least: long enough to pay for reading and writing the sums.
 const DEPTH: usize = 64;
@@ -38,7 +38,7 @@ pub fn by_tiles<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const
     let few = n * plane.tiles() < 2 * DEPTH;
     let group = if few { n } else { DEPTH.div_ceil(plane.tiles()).clamp(1, n) };
     let tiles = group * plane.tiles();
-    let chunk = group * (CHUNK / (T * T * tiles * (c + o))).max(1);
+    let chunk = group * (CHUNK / (T * T * tiles * (c + o))).max(1) * rayon::current_num_threads();
     let enough = |&channels: &usize| {
         c.is_multiple_of(channels) && c / channels * panels(o).count() >= 2 * rayon::current_num_threads()
     };
@@ -58,17 +58,13 @@ pub fn by_tiles<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const
         let transformed = v.par_chunks_mut(v_size).zip(e.par_chunks_mut(e_size));
         let taken = x.par_chunks(group * in_size).zip(dy.par_chunks(group * out_size));
         transformed.zip(taken).for_each_init(PaddedRows::default, |rows, ((v, e), (x, dy))| {
-            arch().dispatch(TransformedTiles {
-                x,
-                dy,
-                v,
-                e,
-                g,
-                run: channels,
-                plane: &plane,
-                rows,
-                tile: PhantomData::<W>,
-            });
+            let tiles = dy.len() / out_size * plane.tiles();
+            let images: Vec<&[I]> = x.chunks(in_size).collect();
+            let inputs =
+                InputTiles { images: &images, v, tiles, c, run: channels, plane: &plane, rows, tile: PhantomData::<W> };
+            let gradients = GradientTiles { dy, e, o, plane: &plane, tile: PhantomData::<W> };
+            arch().dispatch(inputs);
+            arch().dispatch(gradients);
         });
         let tiles_of = |number: usize| group.min(images - number * group) * plane.tiles();
         let groups: Vec<Group<'_>> = v
@@ -120,32 +116,25 @@ impl<W: Tile<M, T>, const M: usize, const T: usize> Block<'_, W, M, T> {
     }
 }
 
-/// The transforms of a group of images: T x T elements of V, [runs of
-/// C][tiles][run] each, and of E, [panels of O][tiles][width].
-struct TransformedTiles<'a, I, W, const M: usize, const T: usize> {
-    x: &'a [I],
+/// A e A^T of a group of images: T x T elements of [panels of O][tiles][width].
+struct GradientTiles<'a, W, const M: usize, const T: usize> {
     dy: &'a [f32],
-    v: &'a mut [f32],
     e: &'a mut [f32],
-    g: &'a Geometry,
-    run: usize,
+    o: usize,
     plane: &'a Plane,
-    rows: &'a mut PaddedRows<T>,
     tile: PhantomData<W>,
 }
 
-impl<I: Copy + Into<f32>, W: Tile<M, T>, const M: usize, const T: usize> WithSimd for TransformedTiles<'_, I, W, M, T> {
+impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for GradientTiles<'_, W, M, T> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { x, dy, v, e, g, run, plane, rows, .. } = self;
-        let (c, o) = (g.in_channels, g.out_channels);
-        let tiles = dy.len() / (o * g.out_pixels()) * plane.tiles();
-        let images = x.chunks(c * g.in_pixels()).zip(dy.chunks(o * g.out_pixels()));
-        for (i, (x, dy)) in images.enumerate() {
+        let Self { dy, e, o, plane, .. } = self;
+        let image = o * plane.out_height * plane.out_width;
+        let tiles = dy.len() / image * plane.tiles();
+        for (i, dy) in dy.chunks_exact(image).enumerate() {
             let place = TileOffset { tiles, first: i * plane.tiles() };
-            transform::inputs::<_, W, _, _, _>(simd, x, (c, run), plane, 0..plane.tile_rows, (v, place), rows);
             transform::gradients::<_, W, _, _>(simd, dy, o, plane, panels(o), (e, place));
         }
     }
