@@ -3,8 +3,8 @@
 use pulp::{Simd, WithSimd};
 use std::ops::Range;
 
-/// Rows of a tile, and the columns of a wide and a narrow one: a cache line of each row, or half of it. A tile is turned
-/// within the registers.
+/// Rows of a tile, which is turned within the registers, and the columns of a wide and a narrow one: a cache line of
+/// each row, or half of it.
 const ROWS: usize = 8;
 const WIDE: usize = 16;
 const NARROW: usize = 8;
