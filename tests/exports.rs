@@ -198,6 +198,24 @@ fn satas_workload_counts_the_sums_that_were_counted() -> Result {
     Ok(())
 }
 
+/// The largest of 64 pixels alone has a gradient of the loss; what is paid for spikes, every neuron near its threshold.
+#[test]
+fn satas_gradients_have_the_part_of_what_is_paid_for_spikes() -> Result {
+    let layers = "network.layers=[{ conv = { channels = 4 } }, 'lif', { pool = { max = 8 } }, 'flatten', \
+        { linear = { features = 'classes' } }]";
+    let sparsity = |paid: &str| -> Result<f64> {
+        let folder = workspace(&[layers, "training.epochs=1", paid])?;
+        said(folder.path(), &["export", "runs/tiny/v0001", "--sata", "sata", "--gradients"])?;
+        let training = std::fs::read_to_string(folder.path().join("sata/training.yaml"))?;
+        let found = training.lines().find_map(|line| line.strip_prefix("#   layers.0.conv"));
+        Ok(found.ok_or("no such layer")?.trim_start_matches([' ', ':', '=']).parse()?)
+    };
+    let [free, paid] = ["training.firing_rate.penalty=0", "training.firing_rate={ penalty = 0.1, above = 0.0 }"];
+    let (free, paid) = (sparsity(free)?, sparsity(paid)?);
+    assert!(free > 0.9 && paid < 0.8, "{free}, and {paid} where spikes are paid for");
+    Ok(())
+}
+
 #[test]
 fn mlflow_finds_every_run_with_its_config_and_numbers() -> Result {
     let folder = workspace(&[])?;

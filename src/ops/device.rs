@@ -82,11 +82,10 @@ pub fn peak_memory(device: &Device) -> Option<u64> {
     None
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "cuda")))]
 mod tests {
     use super::*;
 
-    #[cfg(not(feature = "cuda"))]
     #[test]
     fn a_gpu_in_a_build_without_kernels_is_refused_and_auto_is_the_cpu() {
         let refused = open("cuda:0").expect_err("no kernels");

@@ -64,6 +64,7 @@ pub fn sata(
 fn count_gradients(trained: &mut Trained, meter: &mut GradientMeter) -> Result<()> {
     let Trained { network, checked, dataset, device, .. } = trained;
     let experiment = &checked.experiment;
+    network.set_firing_rate(experiment.training.firing_rate);
     let batches = Batches::evaluate(&dataset.test, &experiment.data, device)?;
     with_memory_explained(device, checked, || {
         for batch in batches.iter_from(0) {
