@@ -611,6 +611,7 @@ fn bench_measures_with_each_number_of_threads_and_says_why_it_could_not() {
     assert!(workspace.ok(&arguments).contains("Amdahl's law"));
     let refused = workspace.refused(&[&arguments[..], &["network.time_steps=1000000"]].concat());
     assert!(refused.contains("bench with 1 threads") && refused.contains("--insist"), "{refused}");
+    assert_eq!(refused.matches("error:").count(), 1, "{refused}");
 }
 
 #[test]

@@ -41,12 +41,10 @@ fn measured(arguments: &BenchArguments, number: u16) -> Result<BenchReport> {
     command.args(arguments.insist.then_some("--insist"));
     let output = command.stdin(Stdio::null()).output().map_err(Error::io("start", &program))?;
     if !output.status.success() {
-        let why = String::from_utf8_lossy(&output.stderr);
-        return Err(Error::Run(format!(
-            "bench with {number} threads ended with {}:\n{}",
-            output.status,
-            why.trim_end()
-        )));
+        let said = String::from_utf8_lossy(&output.stderr);
+        // Its last words, after what it may have warned of.
+        let why = said.trim_end().split("error: ").last().unwrap_or_default();
+        return Err(Error::Run(format!("bench with {number} threads ended with {}: {why}", output.status)));
     }
     serde_json::from_slice(&output.stdout)
         .map_err(|why| Error::Run(format!("bench with {number} threads: expected a line of JSON: {why}")))
