@@ -4,6 +4,7 @@ use super::bench::BenchArguments;
 use crate::error::{Error, Result};
 use crate::report::table::{Printout, Table, json, text};
 use crate::system::program;
+use crate::terminal::logging;
 use crate::train::bench::BenchReport;
 use std::process::{Command, Stdio};
 
@@ -39,11 +40,12 @@ fn measured(arguments: &BenchArguments, number: u16) -> Result<BenchReport> {
     command.arg(format!("training.threads={number}"));
     command.arg(format!("--repeats={}", arguments.repeats)).arg("--json");
     command.args(arguments.insist.then_some("--insist"));
+    // It may leave out the error that is read.
+    command.env_remove(logging::VARIABLE);
     let output = command.stdin(Stdio::null()).output().map_err(Error::io("start", &program))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        // Its last words, after what it may have warned of.
-        let why = said.trim_end().split("error: ").last().unwrap_or_default();
+        let why = program::last_error(&said).unwrap_or_else(|| said.trim_end().into());
         return Err(Error::Run(format!("bench with {number} threads ended with {}: {why}", output.status)));
     }
     serde_json::from_slice(&output.stdout)

@@ -173,13 +173,15 @@ fn refuse_what_cannot_fit(plan: &NetworkPlan, device: &Device) -> Result<()> {
     )))
 }
 
-/// How many images go through a network at once when it is evaluated.
-pub fn evaluated_together(plan: &NetworkPlan, device: &Device) -> usize {
+/// How many of a batch's `images` go through a network at once when it is evaluated: as many each time, since filters
+/// are transformed once more for a few that are left over, too.
+pub fn evaluated_together(plan: &NetworkPlan, device: &Device, images: usize) -> usize {
     let room = match device {
         Device::Cpu => EVALUATION_BYTES.saturating_mul(rayon::current_num_threads()),
         _ => EVALUATION_BYTES_GPU,
     };
-    room.checked_div(plan.largest_signal(1)).unwrap_or(room).max(1)
+    let most = room.checked_div(plan.largest_signal(1)).unwrap_or(room).max(1);
+    images.div_ceil(images.div_ceil(most).max(1)).max(1)
 }
 
 /// What a training forward leaves for backward, layer by layer; each entry is freed as backward uses it.
@@ -277,9 +279,7 @@ impl Network {
         if !(1..=most).contains(&time_steps) {
             return Err(Error::Run(format!("{time_steps} time-steps: expected 1 to {most}, the network's.")));
         }
-        let together = evaluated_together(&self.plan, inputs.device());
-        // As many each time: filters are transformed once more for a few that are left over, too.
-        let together = indices.len().div_ceil(indices.len().div_ceil(together).max(1)).max(1);
+        let together = evaluated_together(&self.plan, inputs.device(), indices.len());
         let (mut currents, mut activity) = (Vec::new(), Activity::default());
         for (start, indices) in (0..).step_by(together).zip(indices.chunks(together)) {
             let images = self.images(inputs, start, indices.len(), time_steps)?;

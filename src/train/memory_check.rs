@@ -58,7 +58,7 @@ pub fn refuse_evaluation_that_cannot_fit(
     time_steps: usize,
 ) -> Result<()> {
     let CheckedExperiment { experiment, plan, .. } = checked;
-    let together = evaluated_together(plan, device).min(experiment.data.batch_size).min(images).max(1);
+    let together = evaluated_together(plan, device, experiment.data.batch_size.min(images));
     let what = format!("evaluating {together} images together over {time_steps} time-steps takes at least");
     refuse(plan.evaluation_bytes(time_steps, together), &what, device)
 }

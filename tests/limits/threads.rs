@@ -1,5 +1,6 @@
 //! A system that gives a user no threads. Root is given as many as it likes, so that the program runs as somebody else.
 
+use super::copied_program::copy_program;
 use super::workspace::{PROGRAM, Workspace, said};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -17,7 +18,7 @@ fn with_at_most(tasks: u64, user: u32, workspace: &Workspace, arguments: &[&str]
     let open = |path: &Path| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).expect("a mode");
     let program = workspace.path("bntt");
     if !program.exists() {
-        copy_program(&program);
+        copy_program(PROGRAM, &program);
     }
     open(workspace.folder());
     open(&program);
@@ -34,12 +35,6 @@ fn with_at_most(tasks: u64, user: u32, workspace: &Workspace, arguments: &[&str]
     // SAFETY: between fork and exec the closure makes one system call, and allocates nothing.
     let output = unsafe { command.pre_exec(limit) }.output().expect("the program");
     Some(said(output))
-}
-
-/// Another process copies: the system refuses to run what is open for writing, and a child that another test starts
-/// just then would have the copy open too.
-fn copy_program(to: &Path) {
-    assert!(Command::new("cp").arg(PROGRAM).arg(to).status().expect("cp").success());
 }
 
 fn model(workspace: &Workspace, version: &str) -> Vec<u8> {

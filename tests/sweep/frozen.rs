@@ -1,5 +1,6 @@
 //! What a sweep trains is what its files said when it began.
 
+use super::copied_program::copy_program;
 use super::workspace::{BASE, Workspace, rows};
 use bntt::experiment::Experiment;
 use bntt::optimizers::OptimizerConfig;
@@ -21,10 +22,7 @@ fn files_and_the_program_that_change_in_mid_sweep_change_no_run() {
     let long_ago = SystemTime::now() - Duration::from_secs(7200);
     File::open(&old).and_then(|folder| folder.set_modified(long_ago)).expect("a time");
     let program = workspace.path("bntt");
-    // Another process copies: the system refuses to run what is open for writing, and a child that another test starts
-    // just then would have the copy open too.
-    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_bntt")).arg(&program).status();
-    assert!(copied.expect("cp").success());
+    copy_program(env!("CARGO_BIN_EXE_bntt"), &program);
 
     let mut sweep = Command::new(&program)
         .args(["sweep", "trial.toml"])

@@ -1,5 +1,6 @@
 //! Sweeps through the program: states, failures that leave others alone, stopping and starting again.
 
+mod copied_program;
 mod frozen;
 mod gpus;
 mod progress;

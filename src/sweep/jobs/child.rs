@@ -5,6 +5,7 @@ use super::warnings::WarningReader;
 use crate::error::StopReason;
 use crate::error::{Error, Result};
 use crate::sweep::SweepRun;
+use crate::system::program;
 use crate::terminal::logging;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
@@ -105,7 +106,7 @@ impl<'a> Child<'a> {
 
     /// The last error that it told, in all its lines.
     pub fn error(&self) -> Option<String> {
-        last_error(&String::from_utf8_lossy(&self.heard))
+        program::last_error(&String::from_utf8_lossy(&self.heard))
     }
 }
 
@@ -124,12 +125,6 @@ pub fn command(program: &Path, config: &Path, runs: &Path, sweep: &Path, threads
     command
 }
 
-fn last_error(said: &str) -> Option<String> {
-    let begins = |(place, _): &(usize, &str)| *place == 0 || said.as_bytes().get(place.wrapping_sub(1)) == Some(&b'\n');
-    let (place, label) = said.rmatch_indices("error: ").find(begins)?;
-    Some(said.get(place.saturating_add(label.len())..)?.trim_end().to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,17 +134,5 @@ mod tests {
         let files = ["bntt", "a.toml", "runs", "sweep.toml"].map(Path::new);
         let command = command(files[0], files[1], files[2], files[3], 2);
         assert!(command.get_envs().any(|(name, value)| name == "RUST_LOG" && value.is_none()));
-    }
-
-    #[test]
-    fn an_error_is_the_lines_from_the_last_that_begins_with_the_word() {
-        let error = |said: &str| last_error(said);
-        assert_eq!(
-            error("reading\nerror: first\nerror: a.toml:1:2: x\nb.toml: error: y\n").as_deref(),
-            Some("a.toml:1:2: x\nb.toml: error: y")
-        );
-        assert_eq!(error("error: alone").as_deref(), Some("alone"));
-        assert_eq!(error("warning: data/error: x"), None);
-        assert_eq!(error(""), None);
     }
 }

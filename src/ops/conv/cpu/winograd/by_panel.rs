@@ -40,17 +40,7 @@ pub fn forward<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const 
     tasks.for_each_init(PanelBuffers::default, |buffers, (y, panel)| {
         let u = buffers.u.lend(T * T * apart(c * panel.len()));
         filters::of_panel::<W, _, _>(w, orientation, g, &panel, u, &mut buffers.taps);
-        arch().dispatch(PanelTask {
-            v: &v,
-            v_size,
-            u,
-            m: &mut buffers.m,
-            y,
-            c,
-            panel,
-            plane: &plane,
-            tile: PhantomData::<W>,
-        });
+        arch().dispatch(PanelTask { v: &v, u, m: &mut buffers.m, y, c, panel, plane: &plane, tile: PhantomData::<W> });
     });
     outputs.into_par_iter().enumerate().for_each(|(image, output)| {
         let mut output = output.writer();
@@ -75,7 +65,6 @@ struct PanelBuffers {
 /// The products of a panel, and its outputs.
 struct PanelTask<'a, W, const M: usize, const T: usize> {
     v: &'a [f32],
-    v_size: usize,
     u: &'a [f32],
     m: &'a mut Reused,
     /// [images][H', W', width].
@@ -91,7 +80,7 @@ impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for PanelTask<'_, W
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { v, v_size, u, m, y, c, panel, plane, .. } = self;
+        let Self { v, u, m, y, c, panel, plane, .. } = self;
         let (width, per_group) = (panel.len(), GROUP * plane.tiles());
         let image = plane.out_height * plane.out_width * width;
         let images = y.len() / image;
@@ -101,7 +90,7 @@ impl<W: Tile<M, T>, const M: usize, const T: usize> WithSimd for PanelTask<'_, W
         for e in 0..T * T {
             let (filters, m) = (&u[e * u_element..][..c * width], &mut m[e * m_element..][..tiles * width]);
             // Tiles that fill up the last rows are left over from before and not read.
-            for (v, to) in v.chunks(v_size).zip(m.chunks_mut(per_group * width)) {
+            for (v, to) in v.chunks(T * T * v_element).zip(m.chunks_mut(per_group * width)) {
                 let a = StridedMatrix { data: &v[e * v_element..][..per_group * c], row: c, column: 1 };
                 multiply_panel(simd, (to.len() / width, width, c), a, filters, to, width, false);
             }

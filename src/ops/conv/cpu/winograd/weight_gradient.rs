@@ -66,13 +66,9 @@ pub fn by_tiles<I: Copy + Into<f32> + Sync, W: Tile<M, T>, const M: usize, const
             arch().dispatch(inputs);
             arch().dispatch(gradients);
         });
-        let tiles_of = |number: usize| group.min(images - number * group) * plane.tiles();
-        let groups: Vec<Group<'_>> = v
-            .chunks(v_size)
-            .zip(e.chunks(e_size))
-            .enumerate()
-            .map(|(number, (v, e))| Group { v, e, tiles: tiles_of(number) })
-            .collect();
+        let parts = v.chunks(v_size).zip(e.chunks(e_size)).zip(dy.chunks(group * out_size));
+        let groups: Vec<Group<'_>> =
+            parts.map(|((v, e), dy)| Group { v, e, tiles: dy.len() / out_size * plane.tiles() }).collect();
         let (first, last) = (number == 0, number * chunk + images == n);
         blocks.par_iter_mut().for_each_init(Default::default, |(taps, w), block| {
             arch().dispatch(BlockSums { block, groups: &groups, first });
